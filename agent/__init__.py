@@ -1,0 +1,9 @@
+"""Presence events from an office camera: captured, judged and kept at the edge."""
+
+import os
+
+# OpenCV reads these once, when its library is loaded. A picture larger than this is refused
+# with a sentence instead of filling a 1 GB board, and FFmpeg's own complaints stay out of ours.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(100_000_000))
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")

@@ -1,0 +1,48 @@
+"""A picture and the instant it was taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """One moment on two clocks: durations are taken from `monotonic_s` only.
+
+    Attributes:
+        monotonic_s: seconds on a clock that never steps; its zero has no meaning.
+        utc: the same moment in UTC, time zone aware.
+        synced: whether the wall clock was known to be right then.
+    """
+
+    monotonic_s: float
+    utc: datetime
+    synced: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of a source.
+
+    Attributes:
+        index: 0 for the first frame of the source, rising by one.
+        at: when it was exposed (for a recording: on the recording's own time).
+        image: u8[H, W, 3], BGR.
+    """
+
+    index: int
+    at: Instant
+    image: NDArray[np.uint8]
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.image.shape[1], self.image.shape[0]

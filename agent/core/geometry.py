@@ -1,0 +1,112 @@
+"""Plane geometry in px or fractions, x to the right and y down. Pure, standard library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from math import hypot
+
+Point = tuple[float, float]
+Polygon = tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A directed gate across the picture.
+
+    ::
+
+        start
+          |
+          |   * inside     a crossing towards `inside` is "in"
+          |
+         end
+    """
+
+    line_id: str
+    start: Point
+    end: Point
+    inside: Point
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """An area; `polygon` has at least three corners and does not cross itself."""
+
+    zone_id: str
+    polygon: Polygon
+    min_dwell_s: float = 1.0
+
+
+def turn(a: Point, b: Point, c: Point) -> float:
+    """Twice the signed area of a, b, c: positive and negative for the two sides of a–b, 0 on it."""
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+
+def distance_to_line(a: Point, b: Point, point: Point) -> float:
+    """Signed distance of a point from the endless line through a and b."""
+    return turn(a, b, point) / hypot(b[0] - a[0], b[1] - a[1])
+
+
+def segments_meet(a: Point, b: Point, c: Point, d: Point) -> bool:
+    """Whether a–b and c–d share a point; touching and overlapping count."""
+    if max(a[0], b[0]) < min(c[0], d[0]) or max(c[0], d[0]) < min(a[0], b[0]):
+        return False
+    if max(a[1], b[1]) < min(c[1], d[1]) or max(c[1], d[1]) < min(a[1], b[1]):
+        return False
+    return turn(a, b, c) * turn(a, b, d) <= 0 and turn(c, d, a) * turn(c, d, b) <= 0
+
+
+def contains(polygon: Polygon, point: Point) -> bool:
+    """Whether a point lies in a polygon, by the crossings of a ray to the right (even-odd rule)."""
+    x, y = point
+    inside = False
+    for (x1, y1), (x2, y2) in zip(polygon, polygon[1:] + polygon[:1], strict=True):
+        if (y1 > y) != (y2 > y) and x < x1 + (y - y1) * (x2 - x1) / (y2 - y1):
+            inside = not inside
+    return inside
+
+
+def distance_to_border(polygon: Polygon, point: Point) -> float:
+    """Distance of a point from the nearest edge of a polygon, 0 or more."""
+    return min(
+        _distance_to_segment(a, b, point)
+        for a, b in zip(polygon, polygon[1:] + polygon[:1], strict=True)
+    )
+
+
+def area(polygon: Polygon) -> float:
+    """Area of a polygon that does not cross itself (shoelace formula)."""
+    pairs = zip(polygon, polygon[1:] + polygon[:1], strict=True)
+    return abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairs)) / 2
+
+
+def crosses_itself(polygon: Polygon) -> bool:
+    """Whether two edges meet anywhere but at the corner that they share."""
+    n = len(polygon)
+    edges = [(polygon[i], polygon[(i + 1) % n]) for i in range(n)]
+    for i, j in combinations(range(n), 2):
+        (a, b), (c, d) = edges[i], edges[j]
+        if j == i + 1 or (i == 0 and j == n - 1):
+            shared, ends = (b, (a, d)) if j == i + 1 else (a, (b, c))
+            # Neighbours share a corner; they overlap only when one folds back on the other.
+            p, q = ends
+            back = (p[0] - shared[0]) * (q[0] - shared[0]) + (p[1] - shared[1]) * (q[1] - shared[1])
+            if turn(p, shared, q) == 0 and back > 0:
+                return True
+        elif segments_meet(a, b, c, d):
+            return True
+    return False
+
+
+def scaled(points: Polygon, size_px: tuple[int, int]) -> Polygon:
+    """Fractions of the picture as px of a picture of this width and height."""
+    return tuple((x * size_px[0], y * size_px[1]) for x, y in points)
+
+
+def _distance_to_segment(a: Point, b: Point, point: Point) -> float:
+    dx, dy = b[0] - a[0], b[1] - a[1]
+    length2 = dx * dx + dy * dy
+    along = 0.0 if length2 == 0 else ((point[0] - a[0]) * dx + (point[1] - a[1]) * dy) / length2
+    along = min(1.0, max(0.0, along))
+    return hypot(point[0] - a[0] - along * dx, point[1] - a[1] - along * dy)

@@ -1,0 +1,34 @@
+"""One person followed over time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Where one person is now; the id names nobody and ends with the visit.
+
+    Attributes:
+        track_id: unique in one run of the agent.
+        xyxy: left, top, right, bottom in px of the frame, smoothed.
+        confidence: of the last sighting, 0–1.
+        first_seen_s, last_seen_s: monotonic seconds of the first and the last sighting.
+    """
+
+    track_id: str
+    xyxy: tuple[float, float, float, float]
+    confidence: float
+    first_seen_s: float
+    last_seen_s: float
+
+    @property
+    def anchor(self) -> tuple[float, float]:
+        """Bottom centre in px, where the feet are."""
+        left, _, right, bottom = self.xyxy
+        return (left + right) / 2, bottom
+
+    @property
+    def height_px(self) -> float:
+        """Height of the box."""
+        return self.xyxy[3] - self.xyxy[1]

@@ -1,0 +1,59 @@
+"""What can go wrong, one sentence each.
+
+::
+
+    AgentError                        exit code
+    ├── ConfigError   (ValueError)    2   the configuration or an argument
+    ├── SourceError   (OSError)       2   a recording or camera that can't be read at all
+    ├── BrokenOffError (OSError)      1   a recording that ends before its end
+    ├── ModelError    (OSError)       2   weights missing, cut off or with a wrong hash
+    ├── BusyError     (OSError)       2   another agent holds this log
+    ├── LogError      (OSError)       1   the event log can't be read or written
+    └── DeliveryError (OSError)       1   a broker that refused or can't be reached
+"""
+
+
+class AgentError(Exception):
+    """Root of what the agent reports as one sentence; `exit_code` is what the process ends with."""
+
+    exit_code = 1
+
+
+class ConfigError(AgentError, ValueError):
+    """The configuration or an argument is wrong; `problems` has one sentence for each."""
+
+    exit_code = 2
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class SourceError(AgentError, OSError):
+    """A picture, recording or camera that can't be read at all."""
+
+    exit_code = 2
+
+
+class BrokenOffError(AgentError, OSError):
+    """A recording that can be read only in part; what was seen before is kept."""
+
+
+class ModelError(AgentError, OSError):
+    """Weights that are missing, cut off, or not the ones the manifest names."""
+
+    exit_code = 2
+
+
+class BusyError(AgentError, OSError):
+    """Another agent already runs with this event log."""
+
+    exit_code = 2
+
+
+class LogError(AgentError, OSError):
+    """The event log can't be opened, read or written."""
+
+
+class DeliveryError(AgentError, OSError):
+    """A broker that can't be reached, refused us, or did not take what it was given."""
