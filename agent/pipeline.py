@@ -32,7 +32,9 @@ class Detector(Protocol):
 class Tracker(Protocol):
     """Follows persons from look to look."""
 
-    tracks: Sequence[Track]
+    @property
+    def tracks(self) -> Sequence[Track]:
+        """The persons of the last update."""
 
     def update(self, detections: Detections | None, at: Instant) -> Sequence[Track]:
         """The persons now present; `detections` None means that nobody looked."""

@@ -1,0 +1,1 @@
+"""Pure values: no I/O, standard library and numpy only."""

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from agent.core.frame import Instant
 
 Direction = Literal["in", "out"]
+StartCause = Literal["new_log", "started", "restarted"]
+StopCause = Literal["signal", "recording_ended", "recording_broken"]
 EndedWhy = Literal["seen", "lost", "blind", "closed", "stopped", "restarted"]
 
 
@@ -80,7 +82,7 @@ class AgentStarted(Event):
     """The agent runs. `cause`: a new log, a start after an orderly stop, or after none."""
 
     TYPE: ClassVar[str] = "agent.started"
-    cause: Literal["new_log", "started", "restarted"]
+    cause: StartCause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +90,14 @@ class AgentStopped(Event):
     """The agent ends in order: told to, because its recording ended or broke off."""
 
     TYPE: ClassVar[str] = "agent.stopped"
-    cause: Literal["signal", "recording_ended", "recording_broken"]
+    cause: StopCause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineState:
-    """Crossings of a line since local midnight; `since` is when counting began."""
+    """Crossings of a line since local midnight; `since`: since when it is so."""
 
+    KIND: ClassVar[Literal["line"]] = "line"
     rule: str
     since: Instant
     in_count: int
@@ -105,6 +108,7 @@ class LineState:
 class ZoneState:
     """How many persons are in a zone, and since when that is so."""
 
+    KIND: ClassVar[Literal["zone"]] = "zone"
     rule: str
     since: Instant
     count: int

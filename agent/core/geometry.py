@@ -70,8 +70,7 @@ def contains(polygon: Polygon, point: Point) -> bool:
 def distance_to_border(polygon: Polygon, point: Point) -> float:
     """Distance of a point from the nearest edge of a polygon, 0 or more."""
     return min(
-        _distance_to_segment(a, b, point)
-        for a, b in zip(polygon, polygon[1:] + polygon[:1], strict=True)
+        _distance_to_segment(a, b, point) for a, b in zip(polygon, polygon[1:] + polygon[:1], strict=True)
     )
 
 

@@ -12,12 +12,14 @@ class Track:
     Attributes:
         track_id: unique in one run of the agent.
         xyxy: left, top, right, bottom in px of the frame, smoothed.
+        origin: where the feet were first seen, in px; earlier than anybody heard of the track.
         confidence: of the last sighting, 0–1.
         first_seen_s, last_seen_s: monotonic seconds of the first and the last sighting.
     """
 
     track_id: str
     xyxy: tuple[float, float, float, float]
+    origin: tuple[float, float]
     confidence: float
     first_seen_s: float
     last_seen_s: float

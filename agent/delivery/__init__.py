@@ -1,0 +1,1 @@
+"""From events to the broker, with nothing lost between."""

@@ -1,0 +1,1 @@
+"""The machine: sources of frames and its clocks."""

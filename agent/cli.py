@@ -1,0 +1,338 @@
+"""The command line: what is typed becomes arguments, errors become one sentence and an exit code."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sys
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+
+from cyclopts import App, CycloptsError, Parameter
+
+from agent.errors import AgentError, ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CONFIG = Path("/etc/presence-agent/agent.toml")
+# Monday, 07:00 in Vietnam: a replay begins in working hours.
+REPLAY_START = "2026-01-05T00:00:00Z"
+_DAMAGED = 2
+
+app = App(
+    name="presence-agent",
+    help="""Presence events from an office camera: who is there, never who it is.
+
+    A camera's pictures are looked at on the spot and forgotten; what happened goes to an MQTT
+    broker as small JSON messages. Begin with `presence-agent check --example gate`.
+
+    `--debug` behind any command shows a traceback when something goes wrong.
+    """,
+    help_format="markdown",
+    version_flags=["--version"],
+    help_flags=["--help", "-h"],
+)
+models_app = App(name="models", help="The networks' weights: what is there, get them, check them.")
+app.command(models_app)
+
+ConfigOption = Annotated[Path, Parameter(name="--config", help="The configuration file (TOML).")]
+
+
+@app.command
+def run(*, config: ConfigOption = CONFIG) -> int:
+    """Watch the camera and publish what happens, until told to stop.
+
+    This is what the service starts. With a recording as `[camera] source` it plays that once, at
+    its own pace, and ends. SIGTERM or Ctrl-C ends it in order; a second one at once.
+    """
+    _log_to_stderr()
+    from agent.config import load
+    from agent.service import run as serve
+
+    serve(load(config))
+    return 0
+
+
+@app.command
+def check(
+    *,
+    config: ConfigOption = CONFIG,
+    example: Annotated[
+        str | None,
+        Parameter(help="Print a commented configuration: gate, parking, counter, reception or corridor."),
+    ] = None,
+) -> int:
+    """Say what is wrong with a configuration, a line a problem, or print an example.
+
+    `presence-agent check --example gate > agent.toml` is a good start.
+    """
+    from agent.config import load, notices
+    from agent.install.examples import example as example_of
+
+    if example is not None:
+        print(example_of(example), end="")
+        return 0
+    loaded = load(config)
+    for notice in notices(loaded):
+        print(notice)
+    rules = f"{len(loaded.line)} lines, {len(loaded.zone)} zones, {len(loaded.counter)} counters"
+    print(f"{config} is good: {loaded.device.site}/{loaded.device.name}, {rules}.")
+    return 0
+
+
+@app.command
+def detect(
+    *images: Path,
+    config: Annotated[
+        Path | None, Parameter(help="Take least scores, masks and what is drawn from this file.")
+    ] = None,
+    min_score: Annotated[
+        float | None, Parameter(help="Least score of persons and faces, 0 to 1; lower shows more.")
+    ] = None,
+    draw: Annotated[Path | None, Parameter(help="Write annotated copies here, persons blurred.")] = None,
+) -> int:
+    """Find persons and faces in pictures; print a line of JSON for each.
+
+    Boxes are [x1, y1, x2, y2, score] in px of the picture. A picture that can't be read is told,
+    the others are done, and the exit code is 2.
+    """
+    if not images:
+        raise ConfigError("detect needs at least one picture: presence-agent detect PICTURE…")
+    if min_score is not None and not 0 < min_score <= 1:
+        raise ConfigError(f"--min-score {min_score:g}: give a number above 0, at most 1.")
+    from agent.config import load
+    from agent.replay import detect as detections
+
+    code = 0
+    with _progress("pictures") as progress:
+        loaded = load(config) if config else None
+        for done, line in enumerate(detections(images, loaded, min_score, draw), 1):
+            if isinstance(line, AgentError):
+                _complain(line)
+                code = line.exit_code
+            else:
+                print(line, flush=True)
+            progress(done, len(images))
+    return code
+
+
+@app.command
+def replay(
+    video: Path,
+    *,
+    config: ConfigOption,
+    events: Annotated[
+        str, Parameter(allow_leading_hyphen=True, help="Write events here, one a line; - is standard output.")
+    ] = "-",
+    start: Annotated[str, Parameter(help="When the recording begins, RFC 3339.")] = REPLAY_START,
+    pace: Annotated[
+        Literal["fast", "real"], Parameter(help="As fast as it goes, or at the recording's pace.")
+    ] = "fast",
+    draw: Annotated[
+        Path | None, Parameter(help="Write a video (.mp4) with everything drawn in, persons blurred.")
+    ] = None,
+    publish: Annotated[bool, Parameter(help="Publish the events too, under the name --as.")] = False,
+    as_: Annotated[
+        str | None, Parameter(name="--as", help="Device name to publish under; not the configured one.")
+    ] = None,
+    mot: Annotated[Path | None, Parameter(help="Write tracks in MOTChallenge form (for developers).")] = None,
+) -> int:
+    """Run the same pipeline over a recording, on the recording's own time.
+
+    The same recording gives the same events, to the byte. The configuration's camera source and
+    event log are not touched.
+    """
+    _log_to_stderr()
+    from agent.config import load
+    from agent.replay import ReplayWishes
+    from agent.replay import replay as play
+
+    loaded = load(config)
+    wishes = ReplayWishes(
+        start=_moment(start),
+        real_time=pace == "real",
+        events=None if events == "-" else Path(events),
+        mot=mot,
+        draw=draw,
+        publish_as=_replay_name(as_, publish=publish),
+    )
+    with _progress("frames") as progress:
+        play(loaded, video, wishes, progress)
+    return 0
+
+
+@app.command
+def watch(
+    *,
+    broker: Annotated[
+        str, Parameter(help="mqtt://[user@]host[:port], or mqtts:// for TLS.")
+    ] = "mqtt://127.0.0.1",
+    site: Annotated[str | None, Parameter(help="Only this site's agents.")] = None,
+    json_: Annotated[bool, Parameter(name="--json", help="Print the events as they are published.")] = False,
+    protocol: Annotated[Literal[5, 311], Parameter(help="311 for a broker that speaks only MQTT 3.1.1.")] = 5,
+    password_file: Annotated[Path | None, Parameter(help="Holds the password of the user.")] = None,
+    ca_file: Annotated[Path | None, Parameter(help="Who signs the broker's certificate.")] = None,
+) -> int:
+    """Subscribe to a broker and print what happens, a line an event, until interrupted."""
+    _log_to_stderr()
+    from agent.service import stop_signals
+    from agent.watching import broker_from_url, watched
+
+    to = broker_from_url(broker, protocol, password_file, ca_file)
+    with stop_signals() as stop:
+        for line in watched(to, site, stop, as_json=json_):
+            print(line, flush=True)
+    return 0
+
+
+@app.command
+def schema(
+    *, out: Annotated[Path | None, Parameter(help="Write a file for each into this folder.")] = None
+) -> int:
+    """Print the JSON Schemas of everything published, or write them into a folder."""
+    from agent.delivery.payload import schemas
+
+    if out is None:
+        print(json.dumps(schemas(), indent=2))
+        return 0
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, content in schemas().items():
+            (out / f"{name}.schema.json").write_text(json.dumps(content, indent=2) + "\n")
+    except OSError as error:
+        raise AgentError(f"--out {out}: can't be written ({error.strerror}).") from error
+    return 0
+
+
+@models_app.default
+@models_app.command(name="list")
+def models_list() -> int:
+    """List the weights and samples: what they are, where from, and whether they are there."""
+    from agent.install.models import listing, load_manifest, models_directory
+
+    directory = models_directory()
+    print(f"in {directory}:")
+    for row in listing(load_manifest(directory), directory):
+        size = f"{row.size_bytes / 1e6:.1f} MB"
+        print(f"{row.name:<12} {row.kind:<8} {row.state:<8} {size:>8}  {row.file}  ({row.licence})")
+        print(f"{'':12} {row.what}")
+    return 0
+
+
+@models_app.command(name="fetch")
+def models_fetch(
+    *names: str,
+    from_: Annotated[
+        Path | None, Parameter(name="--from", help="Take files from this folder; no network is used.")
+    ] = None,
+    samples: Annotated[bool, Parameter(help="The sample footage and pictures too.")] = False,
+) -> int:
+    """Get the weights, check their sha256 and prepare them; what is there already is kept.
+
+    Without names: all weights. A fetch that was cut off goes on where it was.
+    """
+    from agent.install.fetch import fetch
+    from agent.install.models import load_manifest, models_directory
+
+    directory = models_directory()
+    manifest = load_manifest(directory)
+    if samples:
+        names = tuple(entry.name for entry in manifest.entries)
+    with _progress("bytes") as progress:
+        fetch(manifest, directory, names, from_dir=from_, say=print, progress=progress)
+    return 0
+
+
+@models_app.command(name="verify")
+def models_verify() -> int:
+    """Compare the sha256 of what is there; exit code 2 when weights are missing or wrong."""
+    from agent.install.models import load_manifest, models_directory, verify
+
+    directory = models_directory()
+    findings = verify(load_manifest(directory), directory)
+    for finding in findings:
+        print(finding.line)
+    bad = any(item.status == "wrong" or (item.needed and item.status != "ok") for item in findings)
+    return _DAMAGED if bad else 0
+
+
+def main() -> NoReturn:
+    """Run a command and end with the contract's exit code."""
+    tokens = sys.argv[1:]
+    debug = "--debug" in tokens
+    tokens = [word for word in tokens if word != "--debug"]
+    try:
+        code = app(
+            tokens,
+            exit_on_error=False,
+            print_error=False,
+            help_on_error=False,
+            result_action="return_int_as_exit_code_else_zero",
+        )
+    except AgentError as error:
+        if debug:
+            raise
+        _complain(error)
+        code = error.exit_code
+    except CycloptsError as error:
+        if debug:
+            raise
+        _complain(f"{' '.join(str(error).split())} See `presence-agent --help`.")
+        code = ConfigError.exit_code
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python must not complain about it at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    sys.exit(code)
+
+
+def _complain(error: AgentError | str) -> None:
+    print(error, file=sys.stderr)
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ConfigError(f"--start {text}: give a time as in 2026-01-05T00:00:00Z, with its zone.")
+    return moment.astimezone(UTC)
+
+
+def _replay_name(name: str | None, *, publish: bool) -> str | None:
+    if publish != (name is not None):
+        raise ConfigError(
+            "--publish and --as NAME go together: a replay is published under a name of its own."
+        )
+    if name is not None and not re.fullmatch(r"[a-z0-9-]{1,32}", name):
+        raise ConfigError(
+            f"--as {name}: give at most 32 of a-z, 0-9 and '-'; it becomes a level of the topics."
+        )
+    return name
+
+
+@contextmanager
+def _progress(unit: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on a terminal; nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), f"{unit}", TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("", total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total or None)

@@ -1,0 +1,185 @@
+"""What tables of the configuration say against each other, and what is valid but not in force or risky."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from agent.config_problems import headed, shown
+from agent.config_values import DAY_MIN, DAYS, period
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from agent.config import Config
+
+_RULES = ("line", "zone", "counter")
+_WEEK_MIN = len(DAYS) * DAY_MIN
+
+
+def conflicts(raw: Mapping[str, Any]) -> Iterator[str]:
+    """What the file says against itself, as far as it can be read: also a file with other problems."""
+    yield from _ids_twice(raw)
+    yield from _zones_unknown(raw)
+    yield from _logins_incomplete(raw)
+    yield from _hours_overlapping(raw)
+
+
+def notices(config: Config) -> list[str]:
+    """What the file asks for that is not in force in this version, and what is risky."""
+    return [*_not_in_force(config), *_risks(config)]
+
+
+def _listed(raw: Mapping[str, Any], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The tables of a kind, with their headers."""
+    listed = raw.get(name)
+    for index, table in enumerate(listed if isinstance(listed, list) else ()):
+        if isinstance(table, dict):
+            yield headed(name, index, table), table
+
+
+def _table(raw: Mapping[str, Any], name: str) -> dict[str, Any]:
+    table = raw.get(name)
+    return table if isinstance(table, dict) else {}
+
+
+def _ids_twice(raw: Mapping[str, Any]) -> Iterator[str]:
+    first: dict[str, str] = {}
+    for header, table in (found for name in _RULES for found in _listed(raw, name)):
+        match table.get("id"):
+            case str(rule_id) if rule_id in first:
+                yield (
+                    f"{header} id = {shown(rule_id)}: {first[rule_id]} has it already; ids are unique over "
+                    "lines, zones and counters, give another."
+                )
+            case str(rule_id):
+                first[rule_id] = header
+
+
+def _zones_unknown(raw: Mapping[str, Any]) -> Iterator[str]:
+    zones = [table["id"] for _, table in _listed(raw, "zone") if isinstance(table.get("id"), str)]
+    there = (
+        f"the file has {', '.join(map(shown, zones))}" if zones else "the file has no [[zone]] yet, add it"
+    )
+    for header, table in _listed(raw, "counter"):
+        for key in ("staff", "public"):
+            zone = table.get(key)
+            if isinstance(zone, str) and zone not in zones:
+                yield f"{header} {key} = {shown(zone)}: no [[zone]] has this id; {there}."
+        if isinstance(table.get("staff"), str) and table.get("staff") == table.get("public"):
+            yield (
+                f"{header} public = {shown(table['public'])}: this is the zone of the staff; give the zone "
+                "in front of the desk, or leave public out."
+            )
+
+
+def _logins_incomplete(raw: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("camera", "mqtt"):
+        if "password_file" in _table(raw, name) and "username" not in _table(raw, name):
+            yield f"[{name}] username is missing: add it, for there is a password_file."
+    mqtt = _table(raw, "mqtt")
+    for key, other in (("certificate_file", "key_file"), ("key_file", "certificate_file")):
+        if key in mqtt and other not in mqtt:
+            yield f"[mqtt] {other} is missing: add it beside {key}, each needs the other."
+    if "certificate_file" in mqtt and "password_file" in mqtt:
+        yield (
+            f"[mqtt] password_file = {shown(mqtt['password_file'])}: leave it out, for certificate_file "
+            "stands instead of a password; or leave out certificate_file and key_file."
+        )
+    if mqtt.get("tls") is False:
+        for key in ("ca_file", "certificate_file", "key_file"):
+            if key in mqtt:
+                yield (
+                    f"[mqtt] {key} = {shown(mqtt[key])}: without TLS it has no use; give tls = true, "
+                    f"or leave {key} out."
+                )
+
+
+class _Spell(NamedTuple):
+    """A working period on a day of the week."""
+
+    where: tuple[int, int]
+    header: str
+    day: str
+    text: str
+    start_min: int
+    end_min: int
+
+    def overlaps(self, other: _Spell) -> bool:
+        """Whether both share a minute of some week; Sunday night runs into Monday."""
+        return any(
+            self.start_min < other.end_min + shift and other.start_min + shift < self.end_min
+            for shift in (-_WEEK_MIN, 0, _WEEK_MIN)
+        )
+
+
+def _hours_overlapping(raw: Mapping[str, Any]) -> Iterator[str]:
+    told = set()
+    for one, other in combinations(_spells(raw), 2):
+        if one.where + other.where not in told and one.overlaps(other):
+            told.add(one.where + other.where)
+            first = f"{one.text} on {one.day}" + ("" if one.header == other.header else f" of {one.header}")
+            yield (
+                f"{other.header} periods: {other.text} on {other.day} overlaps {first}; "
+                "let one end before the other begins."
+            )
+
+
+def _spells(raw: Mapping[str, Any]) -> Iterator[_Spell]:
+    for index, (header, table) in enumerate(_listed(raw, "hours")):
+        days, periods = table.get("days"), table.get("periods")
+        if not isinstance(days, list) or not isinstance(periods, list):
+            continue
+        for number, value in enumerate(periods):
+            try:
+                start, end = period(value)
+            except ValueError:
+                continue
+            text = f"{value[0]}–{value[1]}"
+            for day in (day for day in DAYS if day in days):
+                begin = DAYS.index(day) * DAY_MIN
+                end_min = begin + end + (DAY_MIN if end < start else 0)
+                yield _Spell((index, number), header, day, text, begin + start, end_min)
+
+
+def _not_in_force(config: Config) -> Iterator[str]:
+    given, kept = config.model_fields_set, config.log.model_fields_set
+    source = config.camera.source
+    live = source == "picamera2" or source.startswith("/dev/") or "://" in source
+    discovery = config.mqtt is not None and config.mqtt.discovery
+    asked = (
+        (bool(config.hours), "[[hours]]", "all hours are working hours, and nothing is told as after hours"),
+        ("calendar" in given, "[calendar]", "holidays and swapped days are days like any other"),
+        (bool(config.counter), "[[counter]]", "nothing is told of counters; their zones are told as zones"),
+        ("attention" in given, "[attention]", "it has no settings"),
+        ("tamper" in given, "[tamper]", "it has no settings, and a covered or dark camera is not told"),
+        (config.camera.night, "[camera] night = true", "darkness is not told as a fault"),
+        (live, f"[camera] source = {shown(source)}", "`run` takes a recording or a folder of pictures"),
+        ("keep_days" in kept, "[log] keep_days", "no event is deleted, the log grows with each"),
+        ("keep_mb" in kept, "[log] keep_mb", "no event is deleted, the log grows with each"),
+        (discovery, "[mqtt] discovery = true", "Home Assistant is not told of this agent"),
+    )
+    for is_asked, what, meaning in asked:
+        if is_asked:
+            yield f"{what} is valid, but not in force yet in this version: {meaning}."
+
+
+def _risks(config: Config) -> Iterator[str]:
+    camera, device, mqtt = config.camera, config.device, config.mqtt
+    if "://" not in camera.source and (camera.username or camera.password_file):
+        yield "[camera] username and password_file are not used: only an rtsp:// source has a login."
+    if mqtt is None:
+        return
+    if not mqtt.tls:
+        yield "[mqtt] tls = false: anybody on the network can read the password and all events."
+    own = f"{device.site}/{device.name}"
+    if mqtt.username is not None and mqtt.username != own:
+        yield (
+            f"[mqtt] username = {shown(mqtt.username)} is not {shown(own)}, the <site>/<name> of [device]: "
+            "the supplied broker rights are a pattern on it and will refuse this agent's topics."
+        )
+    if mqtt.username is not None and mqtt.password_file is None and mqtt.certificate_file is None:
+        yield (
+            "[mqtt] username is given without password_file or certificate_file: the broker can't tell this "
+            "agent from any other that uses the name."
+        )

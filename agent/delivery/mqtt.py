@@ -1,0 +1,271 @@
+"""One connection to a broker: paho driven by the caller's thread, every refusal as a sentence.
+
+paho's own thread and reconnecting are not used: a connection is opened, used and thrown away, so
+nothing that paho keeps in memory can be sent twice or out of order on the next one.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+
+from agent.errors import DeliveryError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from paho.mqtt.properties import Properties
+    from paho.mqtt.reasoncodes import ReasonCode
+
+KEEPALIVE_S = 30
+MQTT_5 = 5
+# How many messages wait for the broker's word at once: its default limit too.
+WINDOW = 20
+_ANSWER_S = 5.0
+_NO_SUBSCRIBERS = "No matching subscribers"
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where and how to connect; files are read again at each connection.
+
+    Attributes:
+        protocol: 5 or 311.
+        ca_file: None: the system's authorities.
+    """
+
+    host: str
+    port: int
+    protocol: int = 5
+    tls: bool = True
+    username: str | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+
+    def __str__(self) -> str:
+        """Host and port, as log lines name it."""
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is published or received."""
+
+    topic: str
+    payload: str
+    retain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The broker's word on a message of ours; `refusal` None: it has it."""
+
+    mid: int
+    refusal: str | None
+
+
+class Connection:
+    """A client of a broker from connect to disconnect; not for more than one thread."""
+
+    def __init__(self, broker: Broker, client_id: str, will: Message | None = None) -> None:
+        """Take where to connect and as whom, and what the broker says should we vanish."""
+        self._broker = broker
+        self._reports: list[Taken | Message] = []
+        self._answer: str | None = None
+        self._connected = False
+        self._lost: str | None = None
+        self.window = WINDOW
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=paho.MQTTv5 if broker.protocol == MQTT_5 else paho.MQTTv311,
+            clean_session=None if broker.protocol == MQTT_5 else True,
+            reconnect_on_failure=False,
+        )
+        self._client.connect_timeout = _ANSWER_S
+        if will:
+            self._client.will_set(will.topic, will.payload.encode(), qos=1, retain=will.retain)
+        self._client.on_connect = self._on_connect
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_publish = self._on_publish
+        self._client.on_message = self._on_message
+
+    def open(self) -> None:
+        """Connect and log in.
+
+        Raises:
+            DeliveryError: the broker can't be reached, isn't the one it should be, or refuses us.
+        """
+        broker = self._broker
+        if broker.username is not None:
+            password = _secret(broker.password_file) if broker.password_file else None
+            self._client.username_pw_set(broker.username, password)
+        if broker.tls:
+            self._client.tls_set_context(_tls(broker))
+        try:
+            if broker.protocol == MQTT_5:
+                self._client.connect(broker.host, broker.port, KEEPALIVE_S, clean_start=True)
+            else:
+                self._client.connect(broker.host, broker.port, KEEPALIVE_S)
+        except (OSError, ValueError) as error:
+            raise DeliveryError(_unreached(broker, error)) from error
+        give_up_s = time.monotonic() + _ANSWER_S
+        try:
+            while not self._connected and time.monotonic() < give_up_s:
+                self.pump(_ANSWER_S / 10)
+        except DeliveryError:
+            self.close()
+            raise
+        if not self._connected:
+            self.close()
+            raise DeliveryError(f"the broker {broker} does not answer {_protocol(broker)}")
+
+    def publish(self, message: Message) -> int:
+        """Send at QoS 1; the number comes back in a `Taken`."""
+        return self._client.publish(message.topic, message.payload.encode(), qos=1, retain=message.retain).mid
+
+    def subscribe(self, topic: str) -> None:
+        """Ask for a topic at QoS 1."""
+        self._client.subscribe(topic, qos=1)
+
+    def pump(self, timeout_s: float, wake_fd: int | None = None) -> list[Taken | Message]:
+        """Send and receive, waiting at most this long for something to come; say what came.
+
+        Raises:
+            DeliveryError: the connection is lost.
+        """
+        sock: Any = self._client.socket()
+        if sock is None:
+            raise DeliveryError(self._lost or f"the connection to the broker {self._broker} is lost")
+        writing = [sock] if self._client.want_write() else []
+        reading = [sock] if wake_fd is None else [sock, wake_fd]
+        # TLS may hold decrypted bytes that select() does not see.
+        held = isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+        readable, writable, _ = select.select(reading, writing, [], 0 if held else timeout_s)
+        codes = []
+        if held or sock in readable:
+            codes.append(self._client.loop_read())
+        if writable:
+            codes.append(self._client.loop_write())
+        codes.append(self._client.loop_misc())
+        if any(code != MQTTErrorCode.MQTT_ERR_SUCCESS for code in codes):
+            raise DeliveryError(self._why_lost())
+        reports, self._reports = self._reports, []
+        return reports
+
+    def close(self) -> None:
+        """Disconnect in order, so that the will is not sent."""
+        self._client.disconnect()
+        sock: Any = self._client.socket()
+        if sock is not None:
+            self._client.loop_write()
+        # An early end leaves no socket to the garbage collector.
+        sock = self._client.socket()
+        if sock is not None:
+            sock.close()
+
+    def _why_lost(self) -> str:
+        if self._answer:
+            return self._answer
+        if not self._connected:
+            return f"the broker {self._broker} hangs up instead of answering {_protocol(self._broker)}"
+        return self._lost or f"the connection to the broker {self._broker} is lost"
+
+    def _on_connect(
+        self,
+        _client: object,
+        _data: object,
+        _flags: object,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        if reason.is_failure:
+            self._answer = _refused(self._broker, reason)
+            return
+        self._connected = True
+        self.window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
+
+    def _on_disconnect(
+        self, _client: object, _data: object, _flags: object, reason: ReasonCode, _properties: object
+    ) -> None:
+        if reason.is_failure and self._connected:
+            self._lost = f"the connection to the broker {self._broker} is lost ({reason})"
+
+    def _on_publish(
+        self, _client: object, _data: object, mid: int, reason: ReasonCode, _properties: object
+    ) -> None:
+        self._reports.append(Taken(mid, str(reason) if reason.is_failure else None))
+
+    def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
+        # What is no text is no message of ours; it is shown as it can be.
+        text = bytes(message.payload).decode(errors="replace")
+        self._reports.append(Message(message.topic, text, message.retain))
+
+
+def _protocol(broker: Broker) -> str:
+    if broker.protocol == MQTT_5:
+        return "MQTT 5; if it speaks only 3.1.1, set protocol = 311 under [mqtt]"
+    return "MQTT 3.1.1; check that host and port are the broker's and that tls is right"
+
+
+def _secret(path: Path) -> str:
+    try:
+        return path.read_text().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DeliveryError(f"[mqtt] password_file {path} can't be read ({_reason(error)})") from error
+
+
+def _tls(broker: Broker) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=broker.ca_file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if broker.certificate_file and broker.key_file:
+            context.load_cert_chain(broker.certificate_file, broker.key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise DeliveryError(
+            f"a certificate or key file of [mqtt] can't be used ({_reason(error)}); "
+            "check ca_file, certificate_file and key_file"
+        ) from error
+    return context
+
+
+def _unreached(broker: Broker, error: OSError | ValueError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"the broker {broker} shows a certificate that is not trusted ({error.verify_message}); "
+            "check [mqtt] host and ca_file"
+        )
+    if isinstance(error, ssl.SSLError):
+        return f"the broker {broker} does not agree on TLS ({_reason(error)}); check port and certificates"
+    if isinstance(error, socket.gaierror):
+        return f"the broker's name {broker.host} is not known; check [mqtt] host and the network"
+    if isinstance(error, ConnectionRefusedError):
+        return f"nothing listens at {broker}; check [mqtt] host and port, and that the broker runs"
+    if isinstance(error, TimeoutError):
+        return f"the broker {broker} does not answer; check the network, [mqtt] host and port"
+    return f"the broker {broker} can't be reached ({_reason(error)})"
+
+
+def _refused(broker: Broker, reason: ReasonCode) -> str:
+    name = str(reason)
+    if name == "Unsupported protocol version":
+        return f"the broker {broker} refuses {_protocol(broker)}"
+    if name in {"Bad user name or password", "Not authorized", "Bad authentication method"}:
+        return (
+            f"the broker {broker} refuses the login ({name}); "
+            "check [mqtt] username, password_file and the broker's accounts"
+        )
+    return f"the broker {broker} refuses the connection ({name})"
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

