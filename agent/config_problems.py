@@ -79,7 +79,9 @@ def shown(value: object, depth: int = _SHOWN_DEPTH) -> str:
         case list() | tuple():
             text = "[" + ", ".join(shown(item, depth - 1) for item in value[:_SHOWN]) + "]"
         case dict():
-            text = "{" + ", ".join(f"{key} = {shown(item, depth - 1)}" for key, item in value.items()) + "}"
+            text = (
+                "{" + ", ".join(f"{key} = {_kept(key, item, depth - 1)}" for key, item in value.items()) + "}"
+            )
         case _:
             text = str(value)
     text = "".join(character if character.isprintable() else "·" for character in text)
@@ -92,6 +94,11 @@ def headed(name: str, index: int, table: object) -> str:
     return f"[[{name}]] {index + 1}" + (f" {shown(named)}" if isinstance(named, str) else "")
 
 
+def _kept(key: object, value: object, depth: int = _SHOWN_DEPTH) -> str:
+    # Somebody may have written the password itself.
+    return "…" if "pass" in str(key).lower() else shown(value, depth)
+
+
 def _syntax(error: Exception, text: str) -> str:
     if isinstance(error, RecursionError):
         return "its brackets are nested too deeply"
@@ -102,6 +109,8 @@ def _syntax(error: Exception, text: str) -> str:
     message, _, where = str(error).removesuffix(")").rpartition(" (at ")
     if re.match(r"Cannot (declare|overwrite|mutate)", message):
         message = "A key or table is there twice"
+    if message == "Invalid value":
+        message = "A value can't be read (text stands in quotation marks)"
     return f"{message[:1].lower()}{message[1:]}, at {where.replace('end of document', end)}"
 
 
@@ -123,7 +132,7 @@ def _sentence(detail: ErrorDetails, model: type[BaseModel], raw: Mapping[str, An
         right = f"write its header as [{what}], with one pair of brackets, for there is only one"
     else:
         right = "give a table: a header in brackets, with its keys in the lines below"
-    return f"{what} = {shown(value)}: {right}."
+    return f"{what} = {_kept(loc[-1], value)}: {right}."
 
 
 def _unknown(detail: ErrorDetails, model: type[BaseModel], raw: Mapping[str, Any]) -> str:

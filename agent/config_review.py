@@ -83,8 +83,8 @@ def _logins_incomplete(raw: Mapping[str, Any]) -> Iterator[str]:
             yield f"[mqtt] {other} is missing: add it beside {key}, each needs the other."
     if "certificate_file" in mqtt and "password_file" in mqtt:
         yield (
-            f"[mqtt] password_file = {shown(mqtt['password_file'])}: leave it out, for certificate_file "
-            "stands instead of a password; or leave out certificate_file and key_file."
+            "[mqtt] password_file: leave it out, for certificate_file stands instead of a password; "
+            "or leave out certificate_file and key_file."
         )
     if mqtt.get("tls") is False:
         for key in ("ca_file", "certificate_file", "key_file"):

@@ -573,6 +573,9 @@ def test_load_tells_all_at_once(tmp_path: Path) -> None:
         pytest.param(DEVICE + '[camera]\nsource = ["rtsp://me:hunter2@host/1"]', id="list"),
         pytest.param(LEAST + 'password = "hunter2"', id="unknown_key"),
         pytest.param(LEAST + '[mqtt]\nhost = "mqtts://me:hunter2@broker"', id="host"),
+        # The password itself where its file is asked for, and in a table that is no table.
+        pytest.param(mqtt('username = "u"\npassword_file = ["hunter2"]'), id="not_a_file"),
+        pytest.param(LEAST + '[[mqtt]]\npassword = "hunter2"', id="not_a_table"),
     ],
 )
 def test_problem_hides_password(tmp_path: Path, text: str) -> None:
@@ -584,7 +587,11 @@ def test_problem_hides_password(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        pytest.param(b"[device]\nsite = que-phong\n", ["not valid TOML", "line 2, column 8"], id="no_quotes"),
+        pytest.param(
+            b"[device]\nsite = que-phong\n",
+            ["not valid TOML", "quotation marks", "line 2, column 8"],
+            id="no_quotes",
+        ),
         pytest.param(b'[device]\nsite = "que', ["not valid TOML", "line 2, column 12"], id="cut_off"),
         pytest.param(b"[device]\n[device]\n", ["twice", "line 2"], id="table_twice"),
         pytest.param(b"[device]\nsite = 'a'\nsite = 'b'\n", ["twice", "line 3"], id="key_twice"),

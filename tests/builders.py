@@ -1,0 +1,51 @@
+"""Values for tests, with defaults that nobody would take for an expected number."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from agent.core.detections import PERSON, Detections
+from agent.core.frame import Frame, Instant
+from agent.core.track import Track
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+def make_at(seconds: float, *, synced: bool = True) -> Instant:
+    """An instant so many seconds after a Monday morning, 07:00 in Vietnam."""
+    return Instant(seconds, BEGIN + timedelta(seconds=seconds), synced)
+
+
+def make_frame(seconds: float = 0.0, size_px: tuple[int, int] = (64, 48), index: int = 0) -> Frame:
+    """A grey frame."""
+    return Frame(index, make_at(seconds), np.full((size_px[1], size_px[0], 3), 77, np.uint8))
+
+
+def make_detections(*boxes: Sequence[float], confidence: float = 0.77, class_id: int = PERSON) -> Detections:
+    """Boxes (left, top, right, bottom), all of one confidence and class."""
+    return Detections(
+        np.array(boxes, np.float32).reshape(-1, 4),
+        np.full(len(boxes), confidence, np.float32),
+        np.full(len(boxes), class_id, np.int64),
+    )
+
+
+def make_track(
+    feet: tuple[float, float],
+    seconds: float,
+    track_id: str = "t77",
+    *,
+    origin: tuple[float, float] | None = None,
+    height_px: float = 100.0,
+    seen_s: float | None = None,
+) -> Track:
+    """Somebody 100 px tall whose feet are here now; `seen_s` tells when they were really seen."""
+    x, y = feet
+    box = (x - height_px / 5, y - height_px, x + height_px / 5, y)
+    return Track(track_id, box, origin or feet, 0.77, 0.0, seconds if seen_s is None else seen_s)

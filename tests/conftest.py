@@ -1,0 +1,221 @@
+"""What tests share: the real command, a real broker, real footage."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.install.models import load_manifest, models_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def weights() -> Path:
+    """The folder of weights; they are there after `presence-agent models fetch`."""
+    directory = models_directory()
+    missing = [
+        entry.file for entry in load_manifest(directory).weights if not (directory / entry.file).exists()
+    ]
+    if missing:
+        pytest.skip(f"weights are not fetched: {missing}")
+    return directory
+
+
+def _sample(name: str) -> Path:
+    directory = models_directory()
+    path = directory / load_manifest(directory).named(name).file
+    if not path.exists():
+        pytest.skip(f"{path.name} is not fetched: presence-agent models fetch --samples")
+    return path
+
+
+@pytest.fixture(scope="session")
+def vtest() -> Path:
+    """Footage of people on a campus, 768x576, 10 frames a second."""
+    return _sample("vtest")
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> Path:
+    """A portrait, 512x512."""
+    return _sample("astronaut")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Footage with ground truth, where this project is built."""
+    data = SHARED / "data"
+    if not data.is_dir():
+        pytest.skip("no ../shared/data beside this checkout")
+    return data
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def command(*arguments: str | Path) -> list[str]:
+    """The words that start presence-agent in this environment."""
+    return [sys.executable, "-m", "agent", *map(str, arguments)]
+
+
+@pytest.fixture
+def presence_agent() -> Callable[..., Ran]:
+    """Run `presence-agent` with these arguments to its end."""
+
+    def ran(*arguments: str | Path, timeout_s: float = 120) -> Ran:
+        done = subprocess.run(
+            command(*arguments), capture_output=True, text=True, timeout=timeout_s, check=False, cwd=ROOT
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    return ran
+
+
+def free_port() -> int:
+    """A port on loopback that nobody uses now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def wait_until(holds: Callable[[], bool], within_s: float = 10.0) -> None:
+    """Look again and again until it holds."""
+    give_up_s = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < give_up_s, f"still not so after {within_s} s"
+        time.sleep(0.02)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Mosquitto:
+    """A mosquitto of the test's own on loopback."""
+
+    def __init__(self, folder: Path, settings: str = "allow_anonymous true") -> None:
+        self.port = free_port()
+        self._config = folder / f"mosquitto-{self.port}.conf"
+        # As root mosquitto would change to a user that can't read the test's files.
+        user = "user root\n" if os.geteuid() == 0 else ""
+        self._config.write_text(f"{user}persistence false\nlistener {self.port} 127.0.0.1\n{settings}\n")
+        self._log = folder / f"mosquitto-{self.port}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen([_mosquitto(), "-c", self._config], stdout=log, stderr=log)
+        wait_until(lambda: _listens(self.port))
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.terminate()
+            self._process.wait(10)
+            self._process = None
+
+
+def _mosquitto() -> str:
+    found = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if not found or not shutil.which("mosquitto_sub"):
+        pytest.skip("mosquitto and mosquitto_sub are not installed (Debian: mosquitto, mosquitto-clients)")
+    return found
+
+
+@pytest.fixture
+def start_mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
+    """Start brokers with these further settings; they are stopped after the test."""
+    started = []
+
+    def start(settings: str = "allow_anonymous true") -> Mosquitto:
+        broker = Mosquitto(tmp_path, settings)
+        started.append(broker)
+        broker.start()
+        return broker
+
+    yield start
+    for broker in started:
+        broker.stop()
+
+
+@pytest.fixture
+def mosquitto(start_mosquitto: Callable[..., Mosquitto]) -> Mosquitto:
+    """A broker that lets everybody in."""
+    return start_mosquitto()
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One message as mosquitto_sub saw it."""
+
+    topic: str
+    payload: str
+    retain: bool
+
+    @property
+    def json(self) -> dict[str, object]:
+        content = json.loads(self.payload)
+        assert isinstance(content, dict)
+        return content
+
+
+class Listener:
+    """A plain mosquitto_sub on all of presence/#."""
+
+    def __init__(self, port: int, folder: Path, *arguments: str) -> None:
+        self._path = folder / f"heard-{port}.txt"
+        self._file = self._path.open("w")
+        self._process = subprocess.Popen(
+            ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(port), "-V", "5", "-q", "1", "-t", "presence/#",
+             "-F", r"%r\t%t\t%p", *arguments],
+            stdout=self._file,
+        )  # fmt: skip
+
+    def heard(self) -> list[Heard]:
+        rows = [line.split("\t", 2) for line in self._path.read_text().splitlines() if line.count("\t") >= 2]
+        return [Heard(topic, payload, retain == "1") for retain, topic, payload in rows]
+
+    def events(self) -> list[dict[str, object]]:
+        return [message.json for message in self.heard() if "/event/" in message.topic]
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+        self._file.close()
+
+
+@pytest.fixture
+def listen(tmp_path: Path) -> Iterator[Callable[..., Listener]]:
+    """Start a mosquitto_sub on a port; it is ended after the test."""
+    started = []
+
+    def start(port: int, *arguments: str) -> Listener:
+        listener = Listener(port, tmp_path, *arguments)
+        started.append(listener)
+        return listener
+
+    yield start
+    for listener in started:
+        listener.close()
