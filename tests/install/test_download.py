@@ -4,10 +4,10 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from serving import CONTENT, nobody_listens, serving
 
 from agent.errors import ModelError
 from agent.install.download import TRIES, AttemptError, download
+from tests.install.serving import CONTENT, nobody_listens, serving
 
 if TYPE_CHECKING:
     from pathlib import Path

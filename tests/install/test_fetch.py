@@ -10,7 +10,11 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from serving import (
+
+from agent.errors import ConfigError, ModelError
+from agent.install.download import TRIES
+from agent.install.fetch import fetch
+from tests.install.serving import (
     CONTENT,
     OTHER,
     debian,
@@ -23,10 +27,6 @@ from serving import (
     serving,
     url,
 )
-
-from agent.errors import ConfigError, ModelError
-from agent.install.download import TRIES
-from agent.install.fetch import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from serving import CONTENT, OTHER, manifest_of, sample, weights
 
 from agent.errors import ModelError
 from agent.install.models import Weights, listing, load_manifest, models_directory, verify
+from tests.install.serving import CONTENT, OTHER, manifest_of, sample, weights
 
 CHECKOUT = Path(__file__).parents[2] / "models"
 

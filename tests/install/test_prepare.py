@@ -7,12 +7,12 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-from serving import manifest_of, weights
 
 from agent.errors import ModelError
 from agent.install.fetch import fetch
 from agent.install.models import Weights, load_manifest, models_directory, verify
 from agent.install.prepare import derive, prepare, prepared_model
+from tests.install.serving import manifest_of, weights
 
 if TYPE_CHECKING:
     from pathlib import Path
