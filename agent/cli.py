@@ -9,6 +9,7 @@ import re
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
@@ -34,6 +35,7 @@ app = App(
     `--debug` behind any command shows a traceback when something goes wrong.
     """,
     help_format="markdown",
+    version=lambda: metadata.version("presence-agent"),
     version_flags=["--version"],
     help_flags=["--help", "-h"],
 )

@@ -146,10 +146,10 @@ path = '$folder/events.db'
 CONF
 
 # Both are given the time to subscribe: what was published before is not theirs to see.
-watch() { "$agent" watch --broker "mqtt://127.0.0.1:$port" --protocol "$protocol" "$@"; }
-watch 2>"$folder/watch.log" &
+watch=("$agent" watch --broker "mqtt://127.0.0.1:$port" --protocol "$protocol")
+"${watch[@]}" 2>"$folder/watch.log" &
 started+=($!)
-watch --json >"$folder/events.jsonl" 2>"$folder/watch-json.log" &
+"${watch[@]}" --json >"$folder/events.jsonl" 2>"$folder/watch-json.log" &
 started+=($!)
 subscribed() { grep -q connected "$folder/watch.log" && grep -q connected "$folder/watch-json.log"; }
 if ! wait_until 15 subscribed; then

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import pytest
 
 from agent.install.models import load_manifest, models_directory
@@ -185,7 +186,7 @@ class Listener:
     """A plain mosquitto_sub on all of presence/#."""
 
     def __init__(self, port: int, folder: Path, *arguments: str) -> None:
-        self._path = folder / f"heard-{port}.txt"
+        self._path = folder / f"heard-{port}-{time.monotonic_ns()}.txt"
         self._file = self._path.open("w")
         self._process = subprocess.Popen(
             ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(port), "-V", "5", "-q", "1", "-t", "presence/#",
@@ -219,3 +220,41 @@ def listen(tmp_path: Path) -> Iterator[Callable[..., Listener]]:
     yield start
     for listener in started:
         listener.close()
+
+
+GATE = """
+[[line]]
+id = "gate"
+start = [0.651, 0.0]
+end = [0.651, 1.0]
+inside = [0.9, 0.5]
+
+[[zone]]
+id = "yard"
+polygon = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
+min_dwell_s = 0.5
+"""
+
+
+def write_config(folder: Path, source: Path | str, *, port: int | None = None, more: str = "") -> Path:
+    """A configuration for footage of vtest, its log and its broker in the test's own places."""
+    mqtt = f'[mqtt]\nhost = "127.0.0.1"\nport = {port}\ntls = false\n' if port else ""
+    path = folder / "agent.toml"
+    path.write_text(
+        f'[device]\nsite = "test"\nname = "yard"\nplace = "Sân"\n[camera]\nsource = "{source}"\n{GATE}'
+        f'{mqtt}{more}\n[log]\npath = "{folder / "log" / "events.db"}"\n'
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def clip(vtest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first 6 s of vtest: people come and cross the gate."""
+    path = tmp_path_factory.mktemp("clip") / "clip.avi"
+    capture = cv2.VideoCapture(str(vtest))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (768, 576))
+    for _ in range(60):
+        writer.write(capture.read()[1])
+    writer.release()
+    capture.release()
+    return path

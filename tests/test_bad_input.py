@@ -1,0 +1,360 @@
+"""Every bad input: one sentence that says what to do, the contract's exit code, nothing lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from agent.cli import main
+from tests.conftest import GATE, command, free_port, write_config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.conftest import Ran
+
+    Typed = Callable[..., tuple[int, str, str]]
+
+pytestmark = pytest.mark.usefixtures("weights")
+
+DEVICE = '[device]\nsite = "test"\nname = "yard"\n'
+CAMERA = '[camera]\nsource = "clip.avi"\n'
+GOOD = DEVICE + CAMERA
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Typed:
+    """Run the command in this process; capture its file descriptors, as libraries write there too."""
+
+    def ran(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["presence-agent", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capfd.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, out, err
+
+    return ran
+
+
+def assert_one_sentence(err: str, *words: str) -> None:
+    lines = err.strip().splitlines()
+    assert len(lines) == 1, err
+    assert "Traceback" not in err
+    for word in words:
+        assert word in lines[0], f"{word!r} is not in {lines[0]!r}"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        # a key that nobody knows, close to one that somebody does
+        pytest.param(DEVICE + CAMERA + "fsp = 5\n", ["[camera]", "fsp", "fps"], id="wrong-key"),
+        pytest.param(
+            GOOD + '[[zone]]\nid = "a"\npolygon = [[0.1, 0.1], [0.5, 0.5]]\n',
+            ["[[zone]]", "polygon", "3"],
+            id="two-points",
+        ),
+        # a bow tie
+        pytest.param(
+            GOOD + '[[zone]]\nid = "a"\npolygon = [[0.0, 0.0], [1.0, 1.0], [1.0, 0.0], [0.0, 1.0]]\n',
+            ["[[zone]]", "polygon", "cross"],
+            id="crossing-itself",
+        ),
+        pytest.param(
+            GOOD + '[[line]]\nid = "a"\nstart = [0.1, 0.0]\nend = [0.1, 1.5]\ninside = [0.5, 0.5]\n',
+            ["[[line]]", "end", "1.5", "0 to 1"],
+            id="outside-the-picture",
+        ),
+        pytest.param(
+            GOOD + '[[counter]]\nid = "a"\nstaff = "nowhere"\n',
+            ["[[counter]]", "staff", "nowhere"],
+            id="unknown-zone",
+        ),
+        # ids are unique over all kinds of rules
+        pytest.param(
+            GOOD + GATE + '[[zone]]\nid = "gate"\npolygon = [[0, 0], [1, 0], [1, 1]]\n',
+            ["gate", "id"],
+            id="one-id-twice",
+        ),
+        pytest.param(
+            GOOD.replace("yard", "ya/rd"), ["[device]", "name", "ya/rd", "topic"], id="topic-level-slash"
+        ),
+        pytest.param(
+            GOOD.replace("yard", "ya+rd"), ["[device]", "name", "ya+rd", "topic"], id="topic-level-plus"
+        ),
+        pytest.param(
+            GOOD.replace("test", "te#st"), ["[device]", "site", "te#st", "topic"], id="topic-level-hash"
+        ),
+        pytest.param("[device\n", ["line 1"], id="no-toml"),
+    ],
+)
+@pytest.mark.parametrize("name", ["check", "run", "replay"])
+def test_configuration_bad(typed: Typed, tmp_path: Path, name: str, content: str, words: list[str]) -> None:
+    config = tmp_path / "agent.toml"
+    config.write_text(content)
+    source = [tmp_path / "clip.avi"] if name == "replay" else []
+    code, out, err = typed(name, *source, "--config", config)
+    assert code == 2
+    assert not out
+    assert_one_sentence(err, *words)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["detect"], ["picture"], id="no-picture"),
+        pytest.param(["detect", "a.jpg", "--min-score", "1.5"], ["--min-score", "1.5"], id="score"),
+        pytest.param(["detect", "a.jpg", "--min-score", "much"], ["--min-score", "much"], id="no-number"),
+        pytest.param(["see"], ["see"], id="no-such-command"),
+        pytest.param(["check", "--exmaple", "gate"], ["--exmaple"], id="no-such-option"),
+        pytest.param(["check", "--example", "roof"], ["roof", "gate", "corridor"], id="no-such-place"),
+        pytest.param(["check", "--config", "/nowhere/agent.toml"], ["/nowhere/agent.toml"], id="no-file"),
+        pytest.param(["check", "--config", "/"], ["/"], id="a-folder"),
+        pytest.param(["watch", "--broker", "http://x"], ["mqtt://"], id="no-broker-address"),
+        pytest.param(
+            ["watch", "--broker", "mqtt://u:secret@x"], ["--password-file"], id="password-in-address"
+        ),
+        pytest.param(["models", "fetch", "yolox_huge"], ["yolox_huge", "yolox_nano"], id="no-such-model"),
+    ],
+)
+def test_arguments_bad(typed: Typed, arguments: list[str], words: list[str]) -> None:
+    code, _, err = typed(*arguments)
+    assert code == 2
+    assert_one_sentence(err, *words)
+    assert "secret" not in err
+
+
+def _png(image: np.ndarray) -> bytes:
+    return cv2.imencode(".png", image)[1].tobytes()
+
+
+GREY = np.full((40, 60), 128, np.uint8)
+NOISE = np.random.default_rng(7).integers(0, 255, (300, 300, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("content", "size"),
+    [
+        pytest.param(_png(GREY), (60, 40), id="grey"),
+        pytest.param(_png(GREY.astype(np.uint16) * 256), (60, 40), id="16-bit"),
+        pytest.param(_png(np.full((40, 60, 4), 128, np.uint16)), (60, 40), id="16-bit-alpha"),
+        pytest.param(_png(np.full((40, 60, 4), 128, np.uint8)), (60, 40), id="alpha"),
+        pytest.param(_png(GREY[:1, :1]), (1, 1), id="1x1"),
+        pytest.param(_png(np.zeros((60, 20_000), np.uint8)), (20_000, 60), id="20000-px-wide"),
+        pytest.param(_png(np.zeros((3_000, 20_000), np.uint8)), (20_000, 3_000), id="60-megapixel"),
+    ],
+)
+def test_picture_unusual(
+    typed: Typed,
+    tmp_path: Path,
+    content: bytes,
+    size: tuple[int, int],
+) -> None:
+    picture = tmp_path / "picture.png"
+    picture.write_bytes(content)
+    code, out, err = typed("detect", picture)
+    assert (code, err) == (0, "")
+    row = json.loads(out)
+    assert (row["width"], row["height"]) == size
+    assert row["persons"] == row["faces"] == []
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param(b"", ["0 bytes"], id="zero-bytes"),
+        pytest.param(b"hello", ["not a picture"], id="no-picture"),
+        pytest.param(_png(NOISE)[:20_000], ["not a picture"], id="cut-off-png"),
+        pytest.param(cv2.imencode(".jpg", NOISE)[1].tobytes()[:9_000], ["not a picture"], id="cut-off-jpeg"),
+        pytest.param(None, ["no such file"], id="missing"),
+    ],
+)
+def test_picture_bad(
+    typed: Typed, astronaut: Path, tmp_path: Path, content: bytes | None, words: list[str]
+) -> None:
+    bad = tmp_path / "bad.png"
+    if content is not None:
+        bad.write_bytes(content)
+    code, out, err = typed("detect", bad, astronaut)
+    # The good one is done all the same.
+    assert code == 2
+    assert [json.loads(line)["image"] for line in out.splitlines()] == [str(astronaut)]
+    assert_one_sentence(err.lower(), str(bad).lower(), *words)
+
+
+def test_picture_too_large(presence_agent: Callable[..., Ran], tmp_path: Path) -> None:
+    # Decoded it would fill a 1 GB board.
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(_png(np.zeros((10_100, 10_100), np.uint8)))
+    ran = presence_agent("detect", bad)
+    assert ran.code == 2
+    assert_one_sentence(ran.err, "bad.png", "100 million")
+
+
+@pytest.mark.parametrize("name", ["replay", "run"])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param(b"", ["0 bytes"], id="empty"),
+        pytest.param(np.random.default_rng(7).bytes(5_000), ["not a recording"], id="unreadable"),
+        # the index of an mp4 stands at its end
+        pytest.param("cut-off-mp4", ["not a recording"], id="cut-off-before-its-index"),
+        pytest.param(None, ["no such file"], id="missing"),
+        pytest.param("folder", ["no pictures"], id="folder-without-pictures"),
+    ],
+)
+def test_recording_unreadable(
+    typed: Typed, tmp_path: Path, name: str, content: bytes | str | None, words: list[str]
+) -> None:
+    video = tmp_path / "video.mp4"
+    if content == "folder":
+        video.mkdir()
+    elif content == "cut-off-mp4":
+        writer = cv2.VideoWriter(str(video), cv2.VideoWriter.fourcc(*"vp09"), 10, (320, 240))
+        for _ in range(30):
+            writer.write(NOISE[:240, :300].repeat(2, axis=1)[:, :320].copy())
+        writer.release()
+        video.write_bytes(video.read_bytes()[:-2_000])
+    elif isinstance(content, bytes):
+        video.write_bytes(content)
+    config = write_config(tmp_path, video)
+    code, out, err = typed(name, *([video] if name == "replay" else []), "--config", config)
+    assert code == 2
+    assert not out
+    assert_one_sentence(err, str(video), *words)
+
+
+@pytest.mark.parametrize("name", ["replay", "run"])
+def test_recording_cut_off(typed: Typed, vtest: Path, tmp_path: Path, name: str) -> None:
+    video = tmp_path / "cut.avi"
+    with vtest.open("rb") as file:
+        video.write_bytes(file.read(400_000))
+    config = write_config(tmp_path, video)
+    code, out, err = typed(name, *([video] if name == "replay" else []), "--config", config)
+    assert code == 1
+    (line,) = [line for line in err.splitlines() if not line.startswith(("INFO", "WARNING"))]
+    assert "breaks off after" in line
+    assert "of 795 frames" in line
+    if name == "replay":
+        types = [json.loads(row)["type"] for row in out.splitlines()]
+        assert types.count("zone.entered") == types.count("zone.left") >= 1
+    else:
+        assert (tmp_path / "log" / "events.db").exists()
+
+
+def test_folder_with_bad_pictures(typed: Typed, clip: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    capture = cv2.VideoCapture(str(clip))
+    for index in range(20):
+        cv2.imwrite(str(folder / f"frame{index}.jpg"), capture.read()[1])
+    capture.release()
+    (folder / "frame3.jpg").write_bytes(b"")
+    code, out, err = typed("replay", folder, "--config", write_config(tmp_path, folder))
+    assert code == 1
+    assert "zone.entered" in out
+    assert_one_sentence(err, "1 of 20 pictures", "frame3.jpg", "0 bytes")
+
+
+def test_output_unwritable(typed: Typed, clip: Path, tmp_path: Path) -> None:
+    config = write_config(tmp_path, clip)
+    for option in ("--events", "--mot", "--draw"):
+        code, _, err = typed("replay", clip, "--config", config, option, tmp_path / "nowhere" / "out.mp4")
+        assert code == 1
+        assert_one_sentence(err, "nowhere")
+
+
+def test_replay_publish_wrong(typed: Typed, clip: Path, tmp_path: Path) -> None:
+    without = write_config(tmp_path, clip)
+    code, _, err = typed("replay", clip, "--config", without, "--publish", "--as", "other")
+    assert code == 2
+    assert_one_sentence(err, "[mqtt]")
+    config = write_config(tmp_path, clip, port=free_port())
+    for arguments, word in (
+        (["--publish"], "--as"),
+        (["--publish", "--as", "yard"], "yard"),
+        (["--publish", "--as", "a/b"], "a/b"),
+        (["--start", "yesterday"], "yesterday"),
+    ):
+        code, _, err = typed("replay", clip, "--config", config, *arguments)
+        assert code == 2
+        assert_one_sentence(err, word)
+
+
+def test_weights_missing(
+    presence_agent: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, clip: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PRESENCE_AGENT_MODELS", str(tmp_path))
+    ran = presence_agent("replay", clip, "--config", write_config(tmp_path, clip))
+    assert ran.code == 2
+    assert_one_sentence(ran.err, "presence-agent models fetch")
+
+
+def test_log_no_database(typed: Typed, clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "events.db").write_text("this is my shopping list, not an event log" * 100)
+    code, _, err = typed("run", "--config", write_config(tmp_path, clip))
+    assert code == 1
+    assert_one_sentence(err, "events.db", "move it away")
+
+
+def _as_root_in_a_namespace(script: str) -> subprocess.CompletedProcess[str]:
+    """Run a shell script where mounts are nobody else's."""
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        pytest.skip("needs root and unshare, to mount a small disk")
+    return subprocess.run(
+        ["unshare", "-m", "bash", "-c", script], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("mount", "words"),
+    [
+        pytest.param(
+            "mount -t tmpfs -o size=64k none {log} && head -c 64k /dev/zero > {log}/x", ["full"], id="full"
+        ),
+        pytest.param("mount -t tmpfs none {log} && mount -o remount,ro {log}", ["read-only"], id="read-only"),
+    ],
+)
+def test_log_unwritable_at_start(clip: Path, tmp_path: Path, mount: str, words: list[str]) -> None:
+    (tmp_path / "log").mkdir()
+    config = write_config(tmp_path, clip)
+    run = " ".join(command("run", "--config", config))
+    ran = _as_root_in_a_namespace(f"{mount.format(log=tmp_path / 'log')} && exec {run}")
+    assert ran.returncode == 1
+    assert_one_sentence(ran.stderr.lower(), "event log", *words)
+
+
+def test_log_full_in_service(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "log").mkdir()
+    config = write_config(tmp_path, clip)
+    log = tmp_path / "log"
+    # The disk has room for the log, and is filled up as soon as the agent has begun.
+    script = f"""
+        mount -t tmpfs -o size=512k none {log}
+        {" ".join(command("run", "--config", config))} & agent=$!
+        until [ -s {log}/events.db-wal ]; do sleep 0.02; done
+        sleep 0.2
+        cat /dev/zero > {log}/ballast
+        wait $agent; code=$?
+        rm {log}/ballast
+        cp -r {log} {tmp_path}/kept
+        exit $code
+    """
+    ran = _as_root_in_a_namespace(script)
+    assert ran.returncode == 0, ran.stderr
+    assert "Traceback" not in ran.stderr
+    told = [line for line in ran.stderr.splitlines() if line.startswith("ERROR")]
+    assert len(told) == 1
+    assert "the disk is full" in told[0]
+    assert "memory" in told[0]

@@ -1,0 +1,176 @@
+"""A recording is the same pipeline on the recording's own time, to the byte."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import cv2
+import jsonschema
+import pytest
+
+from agent.device.recording import read_picture
+from tests.conftest import wait_until, write_config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.conftest import Listener, Mosquitto, Ran
+
+pytestmark = pytest.mark.usefixtures("weights")
+
+
+@pytest.fixture(scope="module")
+def schemas() -> dict[str, jsonschema.Draft202012Validator]:
+    """Validators made from what `presence-agent schema` publishes."""
+    from agent.delivery.payload import schemas as published  # noqa: PLC0415
+
+    checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
+    return {
+        name: jsonschema.Draft202012Validator(content, format_checker=checker)
+        for name, content in published().items()
+    }
+
+
+def test_replay_twice(presence_agent: Callable[..., Ran], clip: Path, tmp_path: Path) -> None:
+    config = write_config(tmp_path, clip)
+    outs = []
+    for n in (1, 2):
+        files = [tmp_path / f"{n}.{ending}" for ending in ("jsonl", "mot")]
+        ran = presence_agent("replay", clip, "--config", config, "--events", files[0], "--mot", files[1])
+        assert (ran.code, ran.out, ran.err) == (0, "", "")
+        outs.append([file.read_bytes() for file in files])
+    assert outs[0] == outs[1]
+    assert outs[0][0].count(b"line.crossed") >= 1
+    assert outs[0][1]
+
+
+def test_replay_events(
+    presence_agent: Callable[..., Ran],
+    clip: Path,
+    tmp_path: Path,
+    schemas: dict[str, jsonschema.Draft202012Validator],
+) -> None:
+    config = write_config(tmp_path, clip)
+    start = "2026-02-03T10:00:00+07:00"
+    ran = presence_agent("replay", clip, "--config", config, "--events", "-", "--start", start)
+    assert (ran.code, ran.err) == (0, "")
+    events = [json.loads(line) for line in ran.out.splitlines()]
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert {event["log"] for event in events} == {"00000000"}
+    assert {event["clock"] for event in events} == {"synced"}
+    assert all("2026-02-03T03:00:00.000Z" <= event["ts"] <= "2026-02-03T03:00:06.000Z" for event in events)
+    assert [event["ts"] for event in events] == sorted(event["ts"] for event in events)
+    for event, line in zip(events, ran.out.splitlines(), strict=True):
+        schemas[f"event.{event['type']}"].validate(event)
+        assert len(line.encode()) <= 512
+    # Ids count t1, t2, … in the order of birth, and whoever came in left when the recording ended.
+    entered = [event["track"] for event in events if event["type"] == "zone.entered"]
+    left = [event["track"] for event in events if event["type"] == "zone.left"]
+    assert sorted(entered) == sorted(left)
+    assert {"t1", "t2"} <= set(entered)
+    # The configured log is not touched.
+    assert not (tmp_path / "log").exists()
+
+
+def test_replay_mot(presence_agent: Callable[..., Ran], clip: Path, tmp_path: Path) -> None:
+    mot = tmp_path / "tracks.txt"
+    presence_agent("replay", clip, "--config", write_config(tmp_path, clip), "--mot", mot)
+    rows = [line.split(",") for line in mot.read_text().splitlines()]
+    frames = [int(row[0]) for row in rows]
+    assert frames == sorted(frames)
+    assert max(frames) == 60
+    assert all(len(row) == 10 and row[7:] == ["-1", "-1", "-1"] for row in rows)
+    assert all(0 < float(row[4]) < 768 and 0 < float(row[5]) < 576 for row in rows)
+
+
+def test_replay_masked(presence_agent: Callable[..., Ran], clip: Path, tmp_path: Path) -> None:
+    everything = "[[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]"
+    config = write_config(tmp_path, clip)
+    config.write_text(config.read_text().replace("[camera]", f"[camera]\nmasks = [{everything}]"))
+    ran = presence_agent("replay", clip, "--config", config)
+    assert (ran.code, ran.out) == (0, "")
+
+
+def test_replay_drawn(presence_agent: Callable[..., Ran], clip: Path, tmp_path: Path) -> None:
+    drawn = tmp_path / "drawn.mp4"
+    ran = presence_agent("replay", clip, "--config", write_config(tmp_path, clip), "--draw", drawn)
+    assert ran.code == 0
+    capture = cv2.VideoCapture(str(drawn))
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 60
+    assert int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little") in {b"vp09", b"VP90"}
+    capture.release()
+
+
+def test_replay_published(
+    presence_agent: Callable[..., Ran],
+    mosquitto: Mosquitto,
+    listen: Callable[..., Listener],
+    clip: Path,
+    tmp_path: Path,
+) -> None:
+    listener = listen(mosquitto.port)
+    config = write_config(tmp_path, clip, port=mosquitto.port)
+    ran = presence_agent("replay", clip, "--config", config, "--publish", "--as", "rehearsal")
+    assert ran.code == 0, ran.err
+    written = [json.loads(line) for line in ran.out.splitlines()]
+    wait_until(lambda: len(listener.events()) == len(written))
+    log_ids = {event["log"] for event in written}
+    assert len(log_ids) == 1
+    assert "00000000" not in log_ids
+    assert all(message.topic.startswith("presence/v1/test/rehearsal/") for message in listener.heard())
+    # What happened long ago must raise no alarm.
+    assert all(event.pop("late") is True for event in listener.events())
+
+
+def test_detect_drawn(presence_agent: Callable[..., Ran], astronaut: Path, tmp_path: Path) -> None:
+    ran = presence_agent("detect", astronaut, "--draw", tmp_path / "drawn")
+    assert ran.code == 0
+    row = json.loads(ran.out)
+    assert (row["image"], row["width"], row["height"]) == (str(astronaut), 512, 512)
+    assert len(row["persons"]) == len(row["faces"]) == 1
+    x1, y1, x2, y2, score = row["faces"][0]
+    # The face, by eye, from the hair line to the chin.
+    assert (x1, y1, x2, y2) == pytest.approx((180, 65, 270, 175), abs=15)
+    assert score > 0.8
+    drawn = cv2.imread(str(tmp_path / "drawn" / "astronaut.annotated.png"))
+    assert drawn is not None
+    assert drawn.shape == (512, 512, 3)
+
+
+def test_detect_upside_down(presence_agent: Callable[..., Ran], astronaut: Path, tmp_path: Path) -> None:
+    turned = tmp_path / "turned.png"
+    cv2.imwrite(str(turned), read_picture(astronaut)[::-1, ::-1])
+    config = write_config(tmp_path, astronaut)
+    config.write_text(config.read_text().replace("[camera]", "[camera]\nrotation = 180"))
+    upright = json.loads(presence_agent("detect", astronaut).out)["faces"][0]
+    found = json.loads(presence_agent("detect", turned, "--config", config).out)["faces"][0]
+    # In px of the picture as it is in the file.
+    assert found[:4] == pytest.approx([512 - upright[i] for i in (2, 3, 0, 1)], abs=0.02)
+
+
+def test_schema_written(presence_agent: Callable[..., Ran], tmp_path: Path) -> None:
+    ran = presence_agent("schema", "--out", tmp_path / "schemas")
+    assert (ran.code, ran.out) == (0, "")
+    printed = json.loads(presence_agent("schema").out)
+    files = {path.name.removesuffix(".schema.json"): path for path in (tmp_path / "schemas").iterdir()}
+    assert {name: json.loads(path.read_text()) for name, path in files.items()} == printed
+    assert {"status", "info", "state.line", "state.zone", "event.line.crossed"} <= set(printed)
+
+
+def test_check_good(presence_agent: Callable[..., Ran], clip: Path, tmp_path: Path) -> None:
+    config = write_config(tmp_path, clip, more='[[hours]]\ndays = ["mon"]\nperiods = [["07:00", "11:00"]]\n')
+    ran = presence_agent("check", "--config", config)
+    assert (ran.code, ran.err) == (0, "")
+    assert "not in force" in ran.out
+    assert ran.out.splitlines()[-1].endswith("is good: test/yard, 1 lines, 1 zones, 0 counters.")
+
+
+def test_help_teaches(presence_agent: Callable[..., Ran]) -> None:
+    for name in ("run", "replay", "detect", "check", "models", "watch", "schema"):
+        ran = presence_agent(name, "--help")
+        assert ran.code == 0
+        assert len(ran.out.splitlines()) >= 4
+    assert presence_agent("--version").out.strip() == version("presence-agent")

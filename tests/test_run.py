@@ -1,0 +1,227 @@
+"""The service with a real broker: what a plain subscriber sees, also over kill -9."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.delivery.payload import schemas
+from tests.conftest import ROOT, command, free_port, wait_until, write_config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.conftest import Listener, Mosquitto, Ran
+
+jsonschema = pytest.importorskip("jsonschema")
+pytestmark = pytest.mark.usefixtures("weights")
+
+
+class Agent:
+    """A running `presence-agent run`."""
+
+    def __init__(self, config: Path, err: Path) -> None:
+        self._err = err
+        with err.open("a") as file:
+            self.process = subprocess.Popen(command("run", "--config", config), stderr=file, cwd=ROOT)
+
+    def said(self) -> str:
+        return self._err.read_text()
+
+    def end(self, number: signal.Signals, within_s: float = 15.0) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(within_s)
+
+
+@pytest.fixture
+def start_agent(tmp_path: Path) -> Iterator[Callable[[Path], Agent]]:
+    """Start agents; whoever still runs after the test is killed."""
+    started = []
+
+    def start(config: Path) -> Agent:
+        agent = Agent(config, tmp_path / "agent.err")
+        started.append(agent)
+        return agent
+
+    yield start
+    for agent in started:
+        if agent.process.poll() is None:
+            agent.process.kill()
+            agent.process.wait(10)
+
+
+def logged(folder: Path) -> dict[int, dict[str, object]]:
+    """What is in the log, by number; the agent does not run."""
+    database = sqlite3.connect(folder / "log" / "events.db")
+    rows = database.execute("SELECT seq, body FROM event ORDER BY seq").fetchall()
+    database.close()
+    return {seq: json.loads(body) for seq, body in rows}
+
+
+def test_run_recording(
+    start_agent: Callable[[Path], Agent],
+    mosquitto: Mosquitto,
+    listen: Callable[..., Listener],
+    clip: Path,
+    tmp_path: Path,
+) -> None:
+    listener = listen(mosquitto.port)
+    agent = start_agent(write_config(tmp_path, clip, port=mosquitto.port))
+    assert agent.process.wait(60) == 0, agent.said()
+    wait_until(lambda: '"stopped"' in listener.heard()[-1].payload)
+    heard = listener.heard()
+    topics = [message.topic.removeprefix("presence/v1/test/yard/") for message in heard]
+    # On a connection: info, every state, status, then events.
+    assert topics[0] == "info"
+    assert topics[1:4] == ["state/gate", "state/yard", "status"]
+    assert heard[1].json["why"] == heard[2].json["why"] == "starting"
+    assert heard[3].json["state"] == "online"
+    events = listener.events()
+    types = [event["type"] for event in events]
+    assert types[0] == "agent.started"
+    assert types[-1] == "agent.stopped"
+    assert types.count("zone.entered") == types.count("zone.left") >= 2
+    assert "line.crossed" in types
+    # What is heard is valid against what is published, small, and what is in the log.
+    known = schemas()
+    for topic, message in zip(topics, heard, strict=True):
+        kind = topic.split("/")[0]
+        content = message.json
+        name = {"event": f"event.{content.get('type')}", "state": f"state.{content.get('kind')}"}.get(
+            kind, kind
+        )
+        checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
+        jsonschema.Draft202012Validator(known[name], format_checker=checker).validate(content)
+        if kind == "event":
+            assert len(message.payload.encode()) <= 512
+            assert topic == f"event/{content['rule']}/{str(content['type']).replace('.', '/')}"
+    assert logged(tmp_path) == {event["seq"]: event for event in events}
+    last = heard[-1].json
+    assert (last["state"], last["why"], last["last_seq"]) == ("offline", "stopped", len(events))
+    # The newest states agree with the events up to them.
+    states = [message.json for message in heard if message.topic.endswith("state/yard")]
+    for state in states[1:]:
+        before = [
+            event for event in events if int(str(event["seq"])) <= int(str(state["seq"])) and "count" in event
+        ]
+        assert state["count"] == (before[-1]["count"] if before else 0)
+
+
+def test_run_killed(
+    start_agent: Callable[[Path], Agent],
+    mosquitto: Mosquitto,
+    listen: Callable[..., Listener],
+    vtest: Path,
+    tmp_path: Path,
+) -> None:
+    config = write_config(tmp_path, vtest, port=mosquitto.port)
+    listener = listen(mosquitto.port)
+    # Killed while connected, at several moments.
+    for more in (3, 5, 4):
+        before = len(listener.events())
+        agent = start_agent(config)
+        wait_until(lambda before=before, more=more: len(listener.events()) >= before + more, 30)  # type: ignore[misc]
+        agent.end(signal.SIGKILL)
+    # Killed while nobody listens: what was logged meanwhile goes out later.
+    mosquitto.stop()
+    size = len(logged(tmp_path))
+    agent = start_agent(config)
+    wait_until(lambda: len(logged(tmp_path)) >= size + 4, 30)
+    agent.end(signal.SIGKILL)
+    mosquitto.start()
+    later = listen(mosquitto.port)
+    agent = start_agent(config)
+    wait_until(
+        lambda: any(event["type"] == "zone.entered" and "late" not in event for event in later.events()), 30
+    )
+    assert agent.end(signal.SIGTERM) == 0
+    everything = logged(tmp_path)
+    assert list(everything) == list(range(1, len(everything) + 1))
+    wait_until(lambda: len(everything) in {event["seq"] for event in later.events()})
+    heard = {event["seq"]: event for event in listener.events() + later.events()}
+    assert set(heard) == set(everything)
+    assert len({event["log"] for event in heard.values()}) == 1
+    causes = [event["cause"] for event in everything.values() if event["type"] == "agent.started"]
+    assert causes == ["new_log", "restarted", "restarted", "restarted", "restarted"]
+
+
+def test_run_stopped(
+    start_agent: Callable[[Path], Agent],
+    mosquitto: Mosquitto,
+    listen: Callable[..., Listener],
+    vtest: Path,
+    tmp_path: Path,
+) -> None:
+    listener = listen(mosquitto.port)
+    agent = start_agent(write_config(tmp_path, vtest, port=mosquitto.port))
+    wait_until(lambda: any(event["type"] == "zone.entered" for event in listener.events()), 30)
+    begin_s = time.monotonic()
+    assert agent.end(signal.SIGTERM) == 0
+    assert time.monotonic() - begin_s < 5
+    wait_until(lambda: '"stopped"' in listener.heard()[-1].payload)
+    left = [event for event in listener.events() if event["type"] == "zone.left"]
+    assert {event["why"] for event in left} == {"stopped"}
+    assert [event["cause"] for event in listener.events() if event["type"] == "agent.stopped"] == ["signal"]
+
+
+def test_run_second(
+    start_agent: Callable[[Path], Agent], presence_agent: Callable[..., Ran], vtest: Path, tmp_path: Path
+) -> None:
+    config = write_config(tmp_path, vtest)
+    agent = start_agent(config)
+    wait_until(lambda: "watches" in agent.said(), 30)
+    second = presence_agent("run", "--config", config)
+    assert second.code == 2
+    assert len(second.err.splitlines()) == 1
+    assert "another agent" in second.err
+    assert agent.end(signal.SIGINT) == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "mqtt", "words"),
+    [
+        pytest.param(None, "", ["nothing listens"], id="unreachable"),
+        pytest.param(
+            "allow_anonymous false\npassword_file {folder}/passwords",
+            'username = "test/yard"\npassword_file = "{folder}/password"\n',
+            ["refuses the login", "password_file"],
+            id="login-refused",
+        ),
+    ],
+)
+def test_run_without_broker(
+    start_agent: Callable[[Path], Agent],
+    start_mosquitto: Callable[..., Mosquitto],
+    clip: Path,
+    tmp_path: Path,
+    settings: str | None,
+    mqtt: str,
+    words: list[str],
+) -> None:
+    (tmp_path / "password").write_text("not the one that the broker knows\n")
+    (tmp_path / "passwords").write_text("test/yard:the right one\n")
+    (tmp_path / "passwords").chmod(0o600)
+    if settings:
+        subprocess.run(["mosquitto_passwd", "-U", tmp_path / "passwords"], check=True, env=os.environ)
+    port = start_mosquitto(settings.format(folder=tmp_path)).port if settings else free_port()
+    agent = start_agent(write_config(tmp_path, clip, port=port, more=mqtt.format(folder=tmp_path)))
+    # It goes on to the end of the recording, tries more than once, and says it once.
+    assert agent.process.wait(60) == 0
+    told = [
+        line
+        for line in agent.said().splitlines()
+        if line.startswith("WARNING") and "broker" in line + "listens"
+    ]
+    told = [line for line in told if any(word in line for word in words)]
+    assert len(told) == 1, agent.said()
+    assert all(word in told[0] for word in words)
+    assert "not the one" not in agent.said()
+    assert [event["type"] for event in logged(tmp_path).values()][-1] == "agent.stopped"
