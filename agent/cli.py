@@ -111,7 +111,7 @@ def detect(
     from agent.replay import detect as detections
 
     code = 0
-    with _progress("pictures") as progress:
+    with _progress("pictures", printing=True) as progress:
         loaded = load(config) if config else None
         for done, line in enumerate(detections(images, loaded, min_score, draw), 1):
             if isinstance(line, AgentError):
@@ -163,7 +163,7 @@ def replay(
         draw=draw,
         publish_as=_replay_name(as_, publish=publish),
     )
-    with _progress("frames") as progress:
+    with _progress("frames", printing=events == "-") as progress:
         play(loaded, video, wishes, progress)
     return 0
 
@@ -245,7 +245,7 @@ def models_fetch(
     manifest = load_manifest(directory)
     if samples:
         names = tuple(entry.name for entry in manifest.entries)
-    with _progress("bytes") as progress:
+    with _progress("bytes", printing=False) as progress:
         fetch(manifest, directory, names, from_dir=from_, say=print, progress=progress)
     return 0
 
@@ -326,15 +326,19 @@ def _replay_name(name: str | None, *, publish: bool) -> str | None:
 
 
 @contextmanager
-def _progress(unit: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on a terminal; nothing in a pipe."""
-    if not sys.stderr.isatty():
+def _progress(unit: str, *, printing: bool) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on a terminal; nothing in a pipe, or where the lines printed are the progress."""
+    if not sys.stderr.isatty() or (printing and sys.stdout.isatty()):
         yield lambda _done, _total: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    columns = (BarColumn(), MofNCompleteColumn(), f"{unit}", TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+    columns = (BarColumn(), MofNCompleteColumn(), unit, TimeRemainingColumn())
+    # What is printed must reach a pipe, and what is logged must not tear the bar.
+    shown = Progress(
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
+    )
+    with shown as bars:
         task = bars.add_task("", total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total or None)

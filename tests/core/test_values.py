@@ -1,0 +1,33 @@
+"""Frames, instants, looks and tracks: what is computed from them."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+
+import numpy as np
+import pytest
+
+from agent.core.frame import Frame
+from agent.core.look import Look
+from tests.builders import make_at, make_frame, make_track
+
+
+def test_frame_size_px() -> None:
+    frame = Frame(3, make_at(0), np.zeros((48, 64, 3), np.uint8))
+    # Width and height, though a picture's first axis is the height.
+    assert frame.size_px == (64, 48)
+
+
+def test_track_anchor() -> None:
+    track = make_track((100.0, 200.0), 1.0, height_px=50)
+    assert track.xyxy == (90, 150, 110, 200)
+    assert (track.anchor, track.height_px) == ((100, 200), 50)
+
+
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [(make_at(0), "utc"), (make_frame(), "index"), (make_track((0, 0), 0), "xyxy"), (Look(()), "regions")],
+)
+def test_values_are_frozen(value: object, field: str) -> None:
+    with pytest.raises(FrozenInstanceError):
+        setattr(value, field, None)

@@ -1,0 +1,109 @@
+"""Events, senders and logs for the tests of delivery."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from agent.core.event import (
+    AgentStarted,
+    AgentStopped,
+    Event,
+    LineCrossed,
+    ZoneEntered,
+    ZoneLeft,
+    ZoneOccupied,
+    ZoneVacated,
+)
+from agent.delivery.payload import InfoWire, LineGeometryWire, ModelWire, Sender, ZoneGeometryWire
+from tests.builders import make_at
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agent.core.frame import Instant
+    from agent.delivery.event_log import EventLog
+
+SENDER = Sender("que-phong", "one-stop", "0123abcd")
+ROOT = f"presence/v1/{SENDER.site}/{SENDER.device}"
+
+LONGEST_ID = "abcdefgh-" * 3 + "01234"
+LONGEST_TRACK = "t0123456789abcdef-123456"
+# Whatever counts or measures: the largest number of its kind that JSON readers keep exactly.
+LARGEST_INT = 2**53 - 1
+LARGEST_S = float(2**43) - 0.001
+LARGEST_SEQ = 2**63 - 1
+
+WHYS = ("seen", "lost", "blind", "closed", "stopped", "restarted")
+
+
+def make_entered(number: int = 77, at: Instant | None = None, rule: str = "waiting") -> ZoneEntered:
+    """An event that can be told from others by its count."""
+    moment = at or make_at(number)
+    return ZoneEntered(rule=rule, at=moment, since=moment, count=number, track=f"t{number}")
+
+
+def make_started(at: Instant | None = None) -> AgentStarted:
+    """The agent's first word."""
+    return AgentStarted(rule="agent", at=at or make_at(0), cause="started")
+
+
+def make_stopped(at: Instant | None = None) -> AgentStopped:
+    """The agent's last word."""
+    return AgentStopped(rule="agent", at=at or make_at(0), cause="signal")
+
+
+def longest_events() -> list[Event]:
+    """One of each type, nothing in it could be longer."""
+    common: dict[str, Any] = {"rule": LONGEST_ID, "at": make_at(999_999_999.123, synced=False)}
+    since = make_at(1.5)
+    visit: dict[str, Any] = {"since": since, "count": LARGEST_INT, "track": LONGEST_TRACK}
+    return [
+        LineCrossed(**common, direction="out", track=LONGEST_TRACK, confidence=0.123456789),
+        ZoneEntered(**common, **visit),
+        ZoneLeft(**common, **visit, dwell_s=LARGEST_S, why="restarted"),
+        ZoneOccupied(**common, since=since),
+        ZoneVacated(**common, since=since, occupied_s=LARGEST_S, why="restarted"),
+        AgentStarted(**common, cause="restarted"),
+        AgentStopped(**common, cause="recording_broken"),
+    ]
+
+
+def own_fields(event: Event) -> list[str]:
+    """What this type has beside the deciding moment."""
+    return [field.name for field in fields(event) if field.name != "at"]
+
+
+def make_info(log_id: str = "0123abcd", session: str = "89abcdef") -> InfoWire:
+    """What an agent with a line and a zone says of itself."""
+    return InfoWire(
+        log=log_id,
+        session=session,
+        ts="2026-01-05T00:00:00.000Z",
+        site=SENDER.site,
+        device=SENDER.device,
+        place="Bộ phận một cửa",
+        timezone="Asia/Ho_Chi_Minh",
+        versions={"agent": "7.7", "python": "3.77", "onnxruntime": "1.77", "opencv": "5.77"},
+        models=(ModelWire(name="person", sha256="ab" * 32),),
+        rules=(
+            LineGeometryWire(rule="gate", start=(0.65, 0.0), end=(0.65, 1.0), inside=(0.9, 0.5)),
+            ZoneGeometryWire(rule="waiting", polygon=((0, 0), (1, 0), (1, 1)), min_dwell_s=0.5),
+        ),
+        config_digest="0123456789abcdef",
+    )
+
+
+def info_text(log_id: str, session: str) -> str:
+    """As the publisher wants it."""
+    return make_info(log_id, session).model_dump_json()
+
+
+def counts(log: EventLog) -> list[int]:
+    """The seqs of all that is kept; the log must hold nothing but them in order."""
+    return [entry.seq for entry in log.read(0, 1_000_000)]
+
+
+def file_states(folder: Path) -> dict[str, bytes]:
+    """What is in the files of a folder."""
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}

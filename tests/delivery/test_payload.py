@@ -1,0 +1,595 @@
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from pydantic import BaseModel
+
+from agent.core import event as core_event
+from agent.core.event import (
+    AgentStarted,
+    AgentStopped,
+    Event,
+    LineCrossed,
+    LineState,
+    State,
+    ZoneEntered,
+    ZoneLeft,
+    ZoneOccupied,
+    ZoneState,
+    ZoneVacated,
+)
+from agent.core.frame import Instant
+from agent.delivery import payload
+from agent.delivery.payload import (
+    MOST_EVENT_BYTES,
+    Sender,
+    StateNow,
+    StatusWire,
+    event_json,
+    made_late,
+    schemas,
+    state_json,
+    utc_text,
+)
+from tests.builders import make_at
+from tests.delivery.samples import (
+    LARGEST_INT,
+    LARGEST_S,
+    LARGEST_SEQ,
+    LONGEST_ID,
+    SENDER,
+    WHYS,
+    longest_events,
+    make_entered,
+    make_info,
+    own_fields,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Privacy: everything that may ever be published is written down here, in the order of the wire. A
+# field that is new makes these tests fail, so that somebody looks at what it could tell of a person.
+EVENT_HEAD = ["v", "log", "seq", "id", "type", "ts", "clock", "boot", "mono_s", "site", "device", "rule"]
+ALLOWED = {
+    "event.line.crossed": [*EVENT_HEAD, "late", "direction", "track", "confidence"],
+    "event.zone.entered": [*EVENT_HEAD, "late", "since", "count", "track"],
+    "event.zone.left": [*EVENT_HEAD, "late", "since", "count", "track", "dwell_s", "why"],
+    "event.zone.occupied": [*EVENT_HEAD, "late", "since"],
+    "event.zone.vacated": [*EVENT_HEAD, "late", "since", "occupied_s", "why"],
+    "event.agent.started": [*EVENT_HEAD, "late", "cause"],
+    "event.agent.stopped": [*EVENT_HEAD, "late", "cause"],
+    "status": ["v", "state", "why", "log", "session", "first_seq", "last_seq", "ts"],
+    "info": ["v", "contract", "log", "session", "ts", "site", "device", "place", "timezone", "versions",
+             "models", "rules", "config_digest"],
+    "state.line": ["v", "kind", "rule", "valid", "why", "since", "ts", "seq", "log", "session", "in_count",
+                   "out_count"],
+    "state.zone": ["v", "kind", "rule", "valid", "why", "since", "ts", "seq", "log", "session", "count"],
+}  # fmt: skip
+ALLOWED_INSIDE_INFO = {
+    "ModelWire": ["name", "sha256"],
+    "LineGeometryWire": ["kind", "rule", "start", "end", "inside"],
+    "ZoneGeometryWire": ["kind", "rule", "polygon", "min_dwell_s"],
+}
+ALLOWED_VERSIONS = ["agent", "python", "onnxruntime", "opencv"]
+# Absent where they do not apply; every other field is always there.
+OPTIONAL = {
+    **{name: {"boot", "mono_s", "late"} for name in ALLOWED if name.startswith("event.")},
+    "status": {"first_seq", "last_seq", "ts"},
+}
+# The only forms of text in an event: hexadecimal digits, numbers, ids out of the configuration, UTC.
+ALLOWED_PATTERNS = {
+    r"^[0-9a-f]{8}$",
+    r"^[0-9a-f]{8}/[0-9]+$",
+    r"^[a-z0-9-]{1,32}$",
+    r"^t[0-9a-f]*-?[0-9]+$",
+    r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
+}
+EVENT_NAMES = sorted(name for name in ALLOWED if name.startswith("event."))
+
+# What must not fit into any field of an event: names, pictures, feature vectors.
+STOWAWAYS = [
+    "Nguyễn Thị Lan",
+    "Nguyen Thi Lan",
+    "data:image/png;base64,iVBORw0KGgo=",
+    "face.jpg",
+    b"\xff\xd8\xff\xe0",
+    [0.12, 0.34, 0.56],
+    (1, 2),
+    {"name": "Lan"},
+    np.zeros(128, np.float32),
+    np.zeros((4, 4, 3), np.uint8),
+    None,
+    float("nan"),
+    float("inf"),
+]
+
+
+def validator(name: str) -> Draft202012Validator:
+    return Draft202012Validator(schemas()[name], format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+def event_wire(event: Event, seq: int = 77) -> dict[str, Any]:
+    wire: dict[str, Any] = json.loads(event_json(event, SENDER, "5f3a9c21", seq))
+    return wire
+
+
+# --- what may be published ---------------------------------------------------------------------------
+
+
+def test_schemas_name_only_allowed_fields() -> None:
+    assert {name: list(schema["properties"]) for name, schema in schemas().items()} == ALLOWED
+
+
+def test_wire_models_name_only_allowed_fields() -> None:
+    # Past the schemas: no model of this module may have a field that is not written down above.
+    expected = {tuple(names) for names in [*ALLOWED.values(), *ALLOWED_INSIDE_INFO.values()]}
+    expected |= {("v",), (*EVENT_HEAD, "late"), tuple(ALLOWED["state.zone"][:-1])}
+    models = [
+        model
+        for _, model in inspect.getmembers(payload, inspect.isclass)
+        if issubclass(model, BaseModel) and model.__module__ == payload.__name__
+    ]
+    assert {tuple(model.model_fields) for model in models} == expected
+    assert all(model.model_config.get("extra") == "forbid" for model in models)
+    assert not any(model.model_computed_fields for model in models)
+
+
+def test_info_schema_inside_names_only_allowed_fields() -> None:
+    schema = schemas()["info"]
+    inside = {name: list(part["properties"]) for name, part in schema["$defs"].items()}
+    assert inside == ALLOWED_INSIDE_INFO
+
+
+def test_info_version_unknown_raises() -> None:
+    assert sorted(make_info().versions) == sorted(ALLOWED_VERSIONS)
+    content = make_info().model_dump()
+    for versions in ({**content["versions"], "owner": "1"}, {"agent": ["1"]}):
+        with pytest.raises(ValueError, match="versions"):
+            payload.InfoWire(**{**content, "versions": versions})
+
+
+def test_schemas_know_every_event_type() -> None:
+    types = {
+        kind.TYPE
+        for _, kind in inspect.getmembers(core_event, inspect.isclass)
+        if issubclass(kind, Event) and kind is not Event
+    }
+    assert {f"event.{name}" for name in types} == set(EVENT_NAMES)
+    assert {event.TYPE for event in longest_events()} == types
+
+
+@pytest.mark.parametrize("name", EVENT_NAMES)
+def test_event_fields_are_scalar_and_bounded(name: str) -> None:
+    for field, of_field in schemas()[name]["properties"].items():
+        assert of_field["type"] in {"string", "integer", "number", "boolean"}, field
+        if of_field["type"] == "string":
+            closed = "const" in of_field or "enum" in of_field
+            assert closed or of_field["pattern"] in ALLOWED_PATTERNS, field
+            if of_field.get("pattern", "").startswith("^t"):
+                assert of_field["maxLength"] == 24
+
+
+@pytest.mark.parametrize("name", ["status", "state.line", "state.zone"])
+def test_state_fields_are_scalar_and_bounded(name: str) -> None:
+    for field, of_field in schemas()[name]["properties"].items():
+        for kind in of_field.get("anyOf", [of_field]):
+            assert kind["type"] in {"string", "integer", "boolean", "null"}, field
+            if kind["type"] == "string":
+                assert "const" in kind or "enum" in kind or kind["pattern"] in ALLOWED_PATTERNS, field
+
+
+def strings_of(schema: Any) -> Iterator[dict[str, Any]]:
+    """Every part of a schema that describes text."""
+    if isinstance(schema, dict):
+        if schema.get("type") == "string":
+            yield schema
+        for part in schema.values():
+            yield from strings_of(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from strings_of(part)
+
+
+def test_info_texts_are_short() -> None:
+    # Text without an end could hold a picture.
+    for text in strings_of(schemas()["info"]):
+        short = "const" in text or "enum" in text or text.get("maxLength", 999) <= 64
+        assert short or text["pattern"] in {*ALLOWED_PATTERNS, "^[0-9a-f]{64}$", "^[0-9a-f]{16}$"}, text
+
+
+@pytest.mark.parametrize(
+    ("event", "field"),
+    [(event, field) for event in longest_events() for field in own_fields(event)],
+    ids=lambda value: value.TYPE if isinstance(value, Event) else value,
+)
+def test_event_field_with_stowaway_raises(event: Event, field: str) -> None:
+    for stowaway in STOWAWAYS:
+        with pytest.raises(ValueError, match=field):
+            event_json(replace(event, **{field: stowaway}), SENDER, "5f3a9c21", 77)
+
+
+@pytest.mark.parametrize("field", ["site", "device", "boot"])
+def test_sender_with_stowaway_raises(field: str) -> None:
+    # `boot` goes into the events of an unsynced clock.
+    event = replace(make_entered(), at=make_at(1, synced=False))
+    for stowaway in STOWAWAYS:
+        if stowaway is None and field == "boot":
+            continue
+        sender = replace(SENDER, **{field: stowaway})
+        with pytest.raises(ValueError, match=field):
+            event_json(event, sender, "5f3a9c21", 77)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrossedByName(LineCrossed):
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftWithFace(ZoneLeft):
+    embedding: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedSigned(AgentStarted):
+    picture: bytes
+
+
+@pytest.mark.parametrize(
+    ("event", "field"),
+    [
+        (CrossedByName(rule="gate", at=make_at(0), direction="in", track="t1", confidence=0.5, name="Lan"),
+         "name"),
+        (LeftWithFace(rule="desk", at=make_at(1), since=make_at(0), count=0, track="t1", dwell_s=1,
+                      why="seen", embedding=(0.1,)), "embedding"),
+        (StartedSigned(rule="agent", at=make_at(0), cause="started", picture=b"\x89PNG"), "picture"),
+    ],
+    ids=["name", "embedding", "picture"],
+)  # fmt: skip
+def test_event_with_unknown_field_raises(event: Event, field: str) -> None:
+    with pytest.raises(ValueError, match=field):
+        event_json(event, SENDER, "5f3a9c21", 77)
+
+
+@pytest.mark.parametrize(
+    ("event", "field"),
+    [
+        (replace(make_entered(), count=-1), "count"),
+        (LineCrossed(rule="gate", at=make_at(0), direction="in", track="t1", confidence=1.01), "confidence"),
+        (ZoneVacated(rule="z", at=make_at(1), since=make_at(0), occupied_s=-0.001, why="seen"), "occupied_s"),
+        (ZoneVacated(rule="z", at=make_at(1), since=make_at(0), occupied_s=float("inf"), why="seen"),
+         "occupied_s"),
+        (replace(make_entered(), track="t" * 25), "track"),
+        (replace(make_entered(), track="t" + "1" * 24), "track"),
+        (replace(make_entered(), rule="a" * 33), "rule"),
+        (replace(make_entered(), rule=""), "rule"),
+    ],
+)  # fmt: skip
+def test_event_out_of_range_raises(event: Event, field: str) -> None:
+    with pytest.raises(ValueError, match=field):
+        event_json(event, SENDER, "5f3a9c21", 77)
+
+
+# --- the form of events ------------------------------------------------------------------------------
+
+HEAD = '{"v":1,"log":"5f3a9c21","seq":18231,"id":"5f3a9c21/18231"'
+PLACE = '"site":"que-phong","device":"one-stop"'
+AT = Instant(412.5, datetime(2026, 11, 22, 0, 31, 5, 120_999, UTC))
+SINCE = Instant(400.0, datetime(2026, 11, 22, 0, 30, 52, 620_000, UTC))
+UNSYNCED = replace(AT, synced=False)
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        # The example of the contract, letter by letter.
+        (LineCrossed(rule="gate", at=AT, direction="in", track="t412", confidence=0.87),
+         HEAD + ',"type":"line.crossed","ts":"2026-11-22T00:31:05.120Z","clock":"synced",' + PLACE +
+         ',"rule":"gate","direction":"in","track":"t412","confidence":0.87}'),
+        # Numbers have three decimals at most; an unsynced clock is told with what can mend it.
+        (LineCrossed(rule="gate", at=UNSYNCED, direction="out", track="t7-3", confidence=0.87654),
+         HEAD + ',"type":"line.crossed","ts":"2026-11-22T00:31:05.120Z","clock":"unsynced",'
+         '"boot":"0123abcd","mono_s":412.5,' + PLACE +
+         ',"rule":"gate","direction":"out","track":"t7-3","confidence":0.877}'),
+        (ZoneEntered(rule="waiting", at=AT, since=SINCE, count=2, track="t412"),
+         HEAD + ',"type":"zone.entered","ts":"2026-11-22T00:31:05.120Z","clock":"synced",' + PLACE +
+         ',"rule":"waiting","since":"2026-11-22T00:30:52.620Z","count":2,"track":"t412"}'),
+        (ZoneLeft(rule="waiting", at=AT, since=SINCE, count=0, track="t412", dwell_s=12.34567, why="seen"),
+         HEAD + ',"type":"zone.left","ts":"2026-11-22T00:31:05.120Z","clock":"synced",' + PLACE +
+         ',"rule":"waiting","since":"2026-11-22T00:30:52.620Z","count":0,"track":"t412","dwell_s":12.346,'
+         '"why":"seen"}'),
+        (ZoneOccupied(rule="waiting", at=AT, since=SINCE),
+         HEAD + ',"type":"zone.occupied","ts":"2026-11-22T00:31:05.120Z","clock":"synced",' + PLACE +
+         ',"rule":"waiting","since":"2026-11-22T00:30:52.620Z"}'),
+        (ZoneVacated(rule="waiting", at=AT, since=SINCE, occupied_s=12.5, why="lost"),
+         HEAD + ',"type":"zone.vacated","ts":"2026-11-22T00:31:05.120Z","clock":"synced",' + PLACE +
+         ',"rule":"waiting","since":"2026-11-22T00:30:52.620Z","occupied_s":12.5,"why":"lost"}'),
+        (AgentStarted(rule="agent", at=AT, cause="new_log"),
+         HEAD + ',"type":"agent.started","ts":"2026-11-22T00:31:05.120Z","clock":"synced",' + PLACE +
+         ',"rule":"agent","cause":"new_log"}'),
+        (AgentStopped(rule="agent", at=AT, cause="signal"),
+         HEAD + ',"type":"agent.stopped","ts":"2026-11-22T00:31:05.120Z","clock":"synced",' + PLACE +
+         ',"rule":"agent","cause":"signal"}'),
+    ],
+    ids=lambda value: value.TYPE if isinstance(value, Event) else "",
+)  # fmt: skip
+def test_event_text(event: Event, expected: str) -> None:
+    assert event_json(event, SENDER, "5f3a9c21", 18231) == expected
+
+
+@pytest.mark.parametrize("event", longest_events(), ids=lambda event: event.TYPE)
+def test_event_longest_fits(event: Event) -> None:
+    sender = Sender(LONGEST_ID, LONGEST_ID, "f" * 8)
+    assert len(LONGEST_ID) == 32
+    body = made_late(event_json(event, sender, "f" * 8, LARGEST_SEQ))
+    assert set(json.loads(body)) == set(ALLOWED[f"event.{event.TYPE}"])
+    assert len(body.encode()) <= MOST_EVENT_BYTES
+    validator(f"event.{event.TYPE}").validate(json.loads(body))
+
+
+identifiers = st.from_regex(r"[a-z0-9-]{1,32}", fullmatch=True)
+tracks = st.from_regex(r"t[0-9a-f]{0,12}-?[0-9]{1,10}", fullmatch=True)
+instants = st.builds(
+    Instant,
+    st.floats(0, LARGEST_S),
+    st.datetimes(datetime(1970, 1, 1), datetime(2999, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001
+    st.booleans(),
+)
+durations = st.floats(0, LARGEST_S)
+persons = st.integers(0, LARGEST_INT)
+shared = {"rule": identifiers, "at": instants}
+visits = {"since": instants, "count": persons, "track": tracks}
+events: st.SearchStrategy[Event] = st.one_of(
+    st.builds(
+        LineCrossed,
+        **shared,
+        direction=st.sampled_from(["in", "out"]),
+        track=tracks,
+        confidence=st.floats(0, 1),
+    ),
+    st.builds(ZoneEntered, **shared, **visits),
+    st.builds(ZoneLeft, **shared, **visits, dwell_s=durations, why=st.sampled_from(WHYS)),
+    st.builds(ZoneOccupied, **shared, since=instants),
+    st.builds(ZoneVacated, **shared, since=instants, occupied_s=durations, why=st.sampled_from(WHYS)),
+    st.builds(AgentStarted, **shared, cause=st.sampled_from(["new_log", "started", "restarted"])),
+    st.builds(
+        AgentStopped,
+        **shared,
+        cause=st.sampled_from(["signal", "recording_ended", "recording_broken"]),
+    ),
+)
+VALIDATORS = {name: validator(name) for name in ALLOWED}
+
+
+@given(event=events, seq=st.integers(1, LARGEST_SEQ))
+def test_event_any_is_as_its_schema_says(event: Event, seq: int) -> None:
+    name = f"event.{event.TYPE}"
+    for body in (made := event_json(event, SENDER, "5f3a9c21", seq), made_late(made)):
+        content = json.loads(body)
+        VALIDATORS[name].validate(content)
+        assert None not in content.values()
+        assert ("boot" in content, "mono_s" in content) == (not event.at.synced, not event.at.synced)
+        in_order = [field for field in ALLOWED[name] if field in content and field != "late"]
+        assert list(content) == in_order + (["late"] if body is not made else [])
+        assert len(body.encode()) <= MOST_EVENT_BYTES
+        assert content["id"] == f"5f3a9c21/{seq}"
+
+
+def test_made_late_adds_one_field() -> None:
+    body = event_json(make_entered(), SENDER, "5f3a9c21", 77)
+    assert json.loads(made_late(body)) == {**json.loads(body), "late": True}
+
+
+offsets = st.timedeltas(timedelta(hours=-23), timedelta(hours=23)).map(
+    lambda offset: timezone(timedelta(minutes=offset // timedelta(minutes=1)))
+)
+zones = st.sampled_from(["Asia/Ho_Chi_Minh", "Asia/Kathmandu", "America/St_Johns", "Africa/Monrovia"])
+
+
+@given(
+    moment=st.datetimes(
+        datetime(1970, 1, 3),  # noqa: DTZ001
+        datetime(2999, 12, 29),  # noqa: DTZ001
+        timezones=st.one_of(st.just(UTC), offsets, zones.map(ZoneInfo)),
+    )
+)
+def test_utc_text_any_zone(moment: datetime) -> None:
+    text = utc_text(moment)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", text, re.ASCII)
+    back = datetime.fromisoformat(text)
+    assert back == moment.astimezone(UTC) - timedelta(microseconds=moment.microsecond % 1000)
+
+
+@pytest.mark.parametrize(
+    ("moment", "expected"),
+    [
+        (datetime(2026, 1, 5, tzinfo=UTC), "2026-01-05T00:00:00.000Z"),
+        (datetime(2026, 1, 5, 7, tzinfo=ZoneInfo("Asia/Ho_Chi_Minh")), "2026-01-05T00:00:00.000Z"),
+        (datetime(2026, 1, 5, 3, 30, 0, 999, timezone(timedelta(hours=3, minutes=30))),
+         "2026-01-05T00:00:00.000Z"),
+        # Cut, not rounded: a ts never lies ahead of its moment.
+        (datetime(2025, 12, 31, 23, 59, 59, 999_999, UTC), "2025-12-31T23:59:59.999Z"),
+    ],
+)  # fmt: skip
+def test_utc_text_known(moment: datetime, expected: str) -> None:
+    assert utc_text(moment) == expected
+
+
+# --- states ------------------------------------------------------------------------------------------
+
+
+def make_state(value: State | None, kind: str = "zone") -> StateNow:
+    why = "starting" if value is None else None
+    return StateNow("line" if kind == "line" else "zone", "staff", SINCE, AT, 18231, value, why)
+
+
+@pytest.mark.parametrize(
+    ("state", "own"),
+    [
+        (make_state(ZoneState(rule="staff", since=SINCE, count=2)), {"kind": "zone", "count": 2}),
+        (make_state(None), {"kind": "zone", "valid": False, "why": "starting", "count": None}),
+        (make_state(LineState(rule="staff", since=SINCE, in_count=0, out_count=7), "line"),
+         {"kind": "line", "in_count": 0, "out_count": 7}),
+        (make_state(None, "line"),
+         {"kind": "line", "valid": False, "why": "starting", "in_count": None, "out_count": None}),
+    ],
+    ids=["zone", "zone invalid", "line", "line invalid"],
+)  # fmt: skip
+def test_state_text(state: StateNow, own: dict[str, object]) -> None:
+    content = json.loads(state_json(state, "5f3a9c21", "c01dbeef"))
+    assert content == {
+        "v": 1,
+        "rule": "staff",
+        "valid": True,
+        "why": None,
+        "since": "2026-11-22T00:30:52.620Z",
+        "ts": "2026-11-22T00:31:05.120Z",
+        "seq": 18231,
+        "log": "5f3a9c21",
+        "session": "c01dbeef",
+        **own,
+    }
+    validator(f"state.{state.kind}").validate(content)
+
+
+@pytest.mark.parametrize("stowaway", STOWAWAYS[:-3], ids=repr)
+def test_state_with_stowaway_raises(stowaway: Any) -> None:
+    for state in (
+        make_state(ZoneState(rule="staff", since=SINCE, count=stowaway)),
+        make_state(LineState(rule="staff", since=SINCE, in_count=stowaway, out_count=0), "line"),
+        replace(make_state(None), rule=stowaway),
+        replace(make_state(None), why=stowaway),
+        replace(make_state(None), seq=stowaway),
+    ):
+        with pytest.raises(ValueError, match="validation error"):
+            state_json(state, "5f3a9c21", "c01dbeef")
+
+
+# --- schemas -----------------------------------------------------------------------------------------
+
+STATUS = {
+    "v": 1,
+    "state": "online",
+    "why": None,
+    "log": "5f3a9c21",
+    "session": "c01dbeef",
+    "first_seq": 1,
+    "last_seq": 18231,
+    "ts": "2026-11-22T00:31:05.120Z",
+}
+WILL = {"v": 1, "state": "offline", "why": "lost", "log": "5f3a9c21", "session": "c01dbeef"}
+
+
+def samples() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Something of everything published, with all its fields."""
+    for event in longest_events():
+        yield f"event.{event.TYPE}", {**event_wire(event), "late": True}
+    yield "status", STATUS
+    yield "info", json.loads(make_info().model_dump_json())
+    for kind in ("line", "zone"):
+        yield f"state.{kind}", json.loads(state_json(make_state(None, kind), "5f3a9c21", "c01dbeef"))
+
+
+SAMPLES = list(samples())
+SAMPLE_IDS = [name for name, _ in SAMPLES]
+
+
+def test_samples_are_complete() -> None:
+    assert {name: set(content) for name, content in SAMPLES} == {
+        name: set(names) for name, names in ALLOWED.items()
+    }
+
+
+@pytest.mark.parametrize("name", sorted(ALLOWED))
+def test_schema_is_valid(name: str) -> None:
+    schema = schemas()[name]
+    Draft202012Validator.check_schema(schema)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema["$id"] == f"urn:presence:v1:{name}"
+
+
+def test_schemas_have_names_of_their_own() -> None:
+    identifiers = [schema["$id"] for schema in schemas().values()]
+    assert len(set(identifiers)) == len(identifiers)
+
+
+@pytest.mark.parametrize(("name", "content"), SAMPLES, ids=SAMPLE_IDS)
+def test_schema_allows_unknown_fields(name: str, content: dict[str, Any]) -> None:
+    validator(name).validate(content)
+    validator(name).validate({**content, "later": {"deep": [1, "x"]}})
+
+
+def test_schema_info_allows_unknown_fields_inside() -> None:
+    content = json.loads(make_info().model_dump_json())
+    content["versions"]["paho"] = "2.2"
+    content["models"][0]["licence"] = "MIT"
+    for rule in content["rules"]:
+        rule["colour"] = "red"
+    validator("info").validate(content)
+
+
+@pytest.mark.parametrize(("name", "content"), SAMPLES, ids=SAMPLE_IDS)
+def test_schema_requires_what_is_not_optional(name: str, content: dict[str, Any]) -> None:
+    for field in content:
+        rest = {key: value for key, value in content.items() if key != field}
+        assert validator(name).is_valid(rest) == (field in OPTIONAL.get(name, set())), field
+
+
+@pytest.mark.parametrize(("name", "content"), SAMPLES, ids=SAMPLE_IDS)
+def test_schema_optional_fields_are_never_null(name: str, content: dict[str, Any]) -> None:
+    for field in OPTIONAL.get(name, set()):
+        with pytest.raises(ValidationError):
+            validator(name).validate({**content, field: None})
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("event.line.crossed", {"ts": "2026-13-45T00:00:00.000Z"}),  # the format knows the calendar
+        ("event.line.crossed", {"ts": "2026-11-22 00:31:05"}),
+        ("event.line.crossed", {"type": "zone.left"}),
+        ("event.line.crossed", {"track": "Nguyen"}),
+        ("event.line.crossed", {"confidence": 2}),
+        ("event.line.crossed", {"late": False}),
+        ("event.line.crossed", {"rule": ["gate"]}),
+        ("event.line.crossed", {"v": 2}),
+        ("event.zone.left", {"count": -1}),
+        ("event.zone.left", {"count": None}),
+        ("event.zone.left", {"why": "went"}),
+        ("status", {"state": "away"}),
+        ("status", {"log": "5F3A9C21"}),
+        ("state.zone", {"count": -1}),
+        ("state.zone", {"kind": "line"}),
+    ],
+)
+def test_schema_rejects(name: str, change: dict[str, Any]) -> None:
+    content = dict(SAMPLES)[name]
+    with pytest.raises(ValidationError):
+        validator(name).validate({**content, **change})
+
+
+@pytest.mark.parametrize(
+    ("content", "good"),
+    [
+        (WILL, True),
+        ({**STATUS, "state": "offline", "why": "stopped"}, True),
+        ({key: value for key, value in STATUS.items() if key != "why"}, False),
+    ],
+)
+def test_schema_status(content: dict[str, Any], good: bool) -> None:
+    assert validator("status").is_valid(content) == good
+    if good:
+        StatusWire(**content)
