@@ -193,8 +193,7 @@ class Publisher:
             self._say(logging.ERROR, str(error))
         finally:
             connection.close()
-            with suppress(LogError):
-                outbox.keep()
+            self._keep(outbox)
         return True
 
     def _may_leave(self, outbox: Outbox) -> bool:
@@ -249,7 +248,13 @@ class Publisher:
             self._say(logging.WARNING, self._refusal("its status does not come back"))
         if time.monotonic() >= talk.keep_at_s:
             talk.keep_at_s = time.monotonic() + _KEEP_EVERY_S
-            talk.outbox.keep()
+            self._keep(talk.outbox)
+
+    @staticmethod
+    def _keep(outbox: Outbox) -> None:
+        # Where it can't be written, events are sent again after the next start, and told by their id.
+        with suppress(LogError):
+            outbox.keep()
 
     def _judge_event(self, talk: _Talk, report: Taken) -> None:
         if report.refusal is None:

@@ -20,8 +20,8 @@ def test_frame_size_px() -> None:
 
 def test_track_anchor() -> None:
     track = make_track((100.0, 200.0), 1.0, height_px=50)
-    assert track.xyxy == (90, 150, 110, 200)
-    assert (track.anchor, track.height_px) == ((100, 200), 50)
+    assert track.xyxy == (90.0, 150.0, 110.0, 200.0)
+    assert (track.anchor, track.height_px) == ((100.0, 200.0), 50.0)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.vision.decode import iou, suppressed, yolox_persons, yunet_faces
+from agent.vision.letterbox import letterbox
+from agent.vision.onnx_detector import YUNET
+from tests.vision.conftest import model
+from tests.vision.opencv import assert_one_to_one, overlap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from tests.vision.opencv import OpenCvFaces, OpenCvPersons
+
+    Run = Callable[[NDArray[np.uint8]], list[NDArray[np.float32]]]
+
+whole_boxes = st.tuples(st.integers(0, 12), st.integers(0, 12), st.integers(0, 9), st.integers(0, 9)).map(
+    lambda v: (v[0], v[1], v[0] + v[2], v[1] + v[3])
+)
+
+
+def runner(content: bytes, outputs: list[str]) -> Run:
+    session = ort.InferenceSession(content, providers=["CPUExecutionProvider"])
+    (taken,) = session.get_inputs()
+    return lambda pixels: list(session.run(outputs, {taken.name: pixels}))
+
+
+@pytest.fixture(scope="module")
+def yolox(weights: Path) -> Run:
+    return runner(model(weights, "yolox_nano", 416), ["output"])
+
+
+@pytest.fixture(scope="module")
+def yunet(weights: Path) -> Run:
+    return runner(model(weights, "yunet", 640), YUNET.outputs)
+
+
+@pytest.mark.parametrize("min_score", [0.35, 0.14, 0.05, 0.01])
+def test_yolox_persons_are_those_of_opencv(
+    pictures: dict[str, NDArray[np.uint8]], yolox: Run, opencv_persons: OpenCvPersons, min_score: float
+) -> None:
+    found = 0
+    for image in pictures.values():
+        pixels = letterbox(image, 416, 416, 114).pixels
+        xyxy, score = yolox_persons(yolox(pixels), 416, 416, min_score)
+        kept = suppressed((xyxy, score), 0.45)
+        assert_one_to_one(xyxy[kept], score[kept], opencv_persons.found(pixels, min_score))
+        found += len(kept)
+    # A comparison of nothing with nothing would prove nothing.
+    assert found > 50
+
+
+@pytest.mark.parametrize("min_score", [0.6, 0.35])
+def test_yunet_faces_are_those_of_opencv(
+    pictures: dict[str, NDArray[np.uint8]], yunet: Run, opencv_faces: OpenCvFaces, min_score: float
+) -> None:
+    found = 0
+    for image in pictures.values():
+        pixels = letterbox(image, 640, 640, 0).pixels
+        xyxy, score = yunet_faces(yunet(pixels), 640, 640, min_score)
+        kept = suppressed((xyxy, score), 0.3)
+        assert_one_to_one(xyxy[kept], score[kept], opencv_faces.found(pixels, min_score, 0.3))
+        found += len(kept)
+    assert found > 10
+
+
+@pytest.mark.parametrize("min_score", [0.6, 0.14, 0.05, 0.02])
+def test_yunet_faces_of_low_scores_are_those_of_opencv(
+    pictures: dict[str, NDArray[np.uint8]], yunet: Run, opencv_faces: OpenCvFaces, min_score: float
+) -> None:
+    for image in pictures.values():
+        pixels = letterbox(image, 640, 640, 0).pixels
+        xyxy, score = yunet_faces(yunet(pixels), 640, 640, min_score)
+        assert_one_to_one(xyxy, score, opencv_faces.found(pixels, min_score, 1.0))
+        kept = suppressed((xyxy, score), 0.3)
+        assert_one_to_one(xyxy[kept], score[kept], opencv_faces.found_exactly(pixels, min_score, 0.3))
+
+
+@pytest.mark.parametrize(
+    ("height_px", "width_px"),
+    # Square, oblong both ways, and one cell of the coarsest grid.
+    [(64, 64), (32, 96), (128, 32), (32, 32)],
+)
+def test_decoded_boxes_lie_on_their_cells(height_px: int, width_px: int) -> None:
+    cells = [
+        (column, row, stride)
+        for stride in (8, 16, 32)
+        for row in range(height_px // stride)
+        for column in range(width_px // stride)
+    ]
+    n = len(cells)
+    rows = np.zeros((1, n, 85), np.float32)
+    # The centre a quarter into the cell, twice and four times its stride wide and tall.
+    rows[0, :, :4] = 0.25, 0.25, np.log(2), np.log(4)
+    rows[0, :, 4], rows[0, :, 5] = 1, np.linspace(1, 0.5, n)
+    ones = np.ones((1, n, 1), np.float32)
+    sizes = [height_px // s * (width_px // s) for s in (8, 16, 32)]
+    cuts = np.cumsum(sizes)[:2]
+    levels = [part for whole in (ones, ones, rows[:, :, :4]) for part in np.split(whole, cuts, axis=1)]
+    for xyxy, _ in (
+        yolox_persons([rows], height_px, width_px, 0.3),
+        yunet_faces(levels, height_px, width_px, 0.3),
+    ):
+        expected = [((c - 0.75) * s, (r - 1.75) * s, (c + 1.25) * s, (r + 2.25) * s) for c, r, s in cells]
+        np.testing.assert_allclose(xyxy, np.array(expected), rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("objectness", "person", "kept"),
+    [
+        # The score is the product; at the threshold it counts.
+        (1.0, 0.5, True),
+        (0.5, 1.0, True),
+        (0.75, 0.75, True),
+        (0.6, 0.6, False),
+        (0.4, 1.0, False),
+        (1.0, 0.4, False),
+    ],
+)
+def test_yolox_persons_at_the_threshold(objectness: float, person: float, *, kept: bool) -> None:
+    rows = np.zeros((1, 21, 85), np.float32)
+    rows[0, 3, 4:6] = objectness, person
+    # Other classes are not persons, however sure.
+    rows[0, :, 4] = np.maximum(rows[0, :, 4], 0.3)
+    rows[0, :, 6:] = 1
+    _, score = yolox_persons([rows], 32, 32, 0.5)
+    assert score.tolist() == pytest.approx([objectness * person] if kept else [])
+
+
+@pytest.mark.parametrize(
+    ("cls", "obj", "expected"),
+    [
+        # The geometric mean of both, each cut off to 0–1 first.
+        (1.0, 1.0, [1.0]),
+        (0.64, 1.0, [0.8]),
+        (4.0, 0.25, [0.5]),
+        (1.5, 1.5, [1.0]),
+        (-1.0, -1.0, []),
+        (-0.5, 1.0, []),
+        (0.4, 0.4, []),
+    ],
+)
+def test_yunet_faces_score(cls: float, obj: float, expected: list[float]) -> None:
+    levels = [np.zeros((1, n, c), np.float32) for c in (1, 1, 4) for n in (16, 4, 1)]
+    levels[0][0, 5, 0], levels[3][0, 5, 0] = cls, obj
+    _, score = yunet_faces(levels, 32, 32, 0.5)
+    assert score.tolist() == pytest.approx(expected)
+
+
+def exact_overlap(one: tuple[int, ...], other: tuple[int, ...]) -> Fraction:
+    width = max(0, min(one[2], other[2]) - max(one[0], other[0]))
+    height = max(0, min(one[3], other[3]) - max(one[1], other[1]))
+    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
+    both = width * height
+    return Fraction(both, areas - both) if both else Fraction(0)
+
+
+def boxes_of(boxes: list[tuple[int, ...]]) -> NDArray[np.float32]:
+    return np.array(boxes, np.float32).reshape(-1, 4)
+
+
+@given(
+    st.lists(st.tuples(whole_boxes, st.sampled_from([0.2, 0.5, 0.9])), max_size=14),
+    st.sampled_from([30, 45, 50, 70]),
+)
+@settings(deadline=None, max_examples=200)
+def test_suppressed_agrees_with_brute_force(
+    scored: list[tuple[tuple[int, ...], float]], percent: int
+) -> None:
+    # Few scores, so that many are equal: among those the first goes first.
+    order = sorted(range(len(scored)), key=lambda i: -scored[i][1])
+    expected: list[int] = []
+    for i in order:
+        if all(exact_overlap(scored[i][0], scored[k][0]) <= Fraction(percent, 100) for k in expected):
+            expected.append(i)
+    boxes, scores = boxes_of([box for box, _ in scored]), np.array([s for _, s in scored], np.float32)
+    assert suppressed((boxes, scores), percent / 100).tolist() == expected
+
+
+def test_suppressed_equal_scores_keep_their_order() -> None:
+    # Far more than a sort that is stable only for short lists would bear.
+    boxes = boxes_of([(20 * i, 0, 20 * i + 10, 10) for i in range(500)])
+    assert suppressed((boxes, np.full(500, 0.5, np.float32)), 0.45).tolist() == list(range(500))
+
+
+@pytest.mark.parametrize(
+    ("boxes", "scores", "kept"),
+    [
+        ([], [], []),
+        ([(0, 0, 10, 10)], [0.1], [0]),
+        # The same box twice, the better one second.
+        ([(0, 0, 10, 10), (0, 0, 10, 10)], [0.5, 0.6], [1]),
+        # The middle one is suppressed, and does not suppress the third.
+        ([(0, 0, 10, 10), (4, 0, 14, 10), (8, 0, 18, 10)], [0.9, 0.8, 0.7], [0, 2]),
+        # Best first, whatever the order of the input.
+        ([(0, 0, 5, 5), (20, 0, 25, 5), (40, 0, 45, 5)], [0.2, 0.9, 0.5], [1, 2, 0]),
+        # A small one inside a large one overlaps it only a little.
+        ([(0, 0, 100, 100), (10, 10, 20, 20)], [0.9, 0.8], [0, 1]),
+    ],
+)
+def test_suppressed(boxes: list[tuple[int, ...]], scores: list[float], kept: list[int]) -> None:
+    given_scores = np.array(scores, np.float32)
+    assert suppressed((boxes_of(boxes), given_scores), 0.4).tolist() == kept
+
+
+@given(st.lists(whole_boxes, max_size=6), st.lists(whole_boxes, max_size=6))
+@settings(deadline=None)
+def test_iou_of_each_pair(one: list[tuple[int, ...]], other: list[tuple[int, ...]]) -> None:
+    ratio = iou(boxes_of(one), boxes_of(other))
+    expected = np.array([[float(exact_overlap(a, b)) for b in other] for a in one])
+    assert ratio.shape == (len(one), len(other))
+    np.testing.assert_allclose(ratio, expected.reshape(ratio.shape), atol=1e-6)
+    np.testing.assert_array_equal(ratio.T, iou(boxes_of(other), boxes_of(one)))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ((0, 0, 10, 10), (0, 0, 10, 10), 1),
+        ((0, 0, 10, 10), (0, 5, 10, 15), 1 / 3),
+        # Touching edges have nothing in common; nor have boxes apart in both ways.
+        ((0, 0, 10, 10), (10, 0, 20, 10), 0),
+        ((0, 0, 10, 10), (20, 20, 30, 30), 0),
+        # Boxes without an area.
+        ((5, 5, 5, 5), (5, 5, 5, 5), 0),
+        ((0, 0, 10, 10), (5, 5, 5, 5), 0),
+    ],
+)
+def test_iou(one: tuple[int, ...], other: tuple[int, ...], expected: float) -> None:
+    assert float(iou(boxes_of([one]), boxes_of([other]))[0, 0]) == pytest.approx(expected)
+    assert overlap(one, other) == pytest.approx(expected)
