@@ -7,13 +7,14 @@ import logging
 import os
 import re
 import sys
+import traceback
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from agent.errors import AgentError, ConfigError
 
@@ -126,6 +127,7 @@ def detect(
 @app.command
 def replay(
     video: Path,
+    /,
     *,
     config: ConfigOption,
     events: Annotated[
@@ -267,32 +269,47 @@ def main() -> NoReturn:
     """Run a command and end with the contract's exit code."""
     tokens = sys.argv[1:]
     debug = "--debug" in tokens
-    tokens = [word for word in tokens if word != "--debug"]
+    code = 1
     try:
         code = app(
-            tokens,
+            [word for word in tokens if word != "--debug"],
             exit_on_error=False,
             print_error=False,
             help_on_error=False,
             result_action="return_int_as_exit_code_else_zero",
         )
-    except AgentError as error:
-        if debug:
-            raise
-        _complain(error)
-        code = error.exit_code
-    except CycloptsError as error:
-        if debug:
-            raise
-        _complain(f"{' '.join(str(error).split())} See `presence-agent --help`.")
-        code = ConfigError.exit_code
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:
         # Whoever read our output has gone; Python must not complain about it at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
+    except Exception as error:  # noqa: BLE001 - the last place where it can become a sentence
+        if debug:
+            traceback.print_exc()
+        _complain(_sentence(error))
+        code = _exit_code(error)
     sys.exit(code)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, AgentError):
+        return str(error)
+    if isinstance(error, UnusedCliTokensError):
+        words = " ".join(error.unused_tokens or ())
+        return f"{words}: there is no such command or option here. See `presence-agent --help`."
+    if isinstance(error, CycloptsError):
+        return f"{' '.join(str(error).split())} See `presence-agent --help`."
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"This is a fault of presence-agent ({type(error).__name__}: {error}; {Path(where.filename).name}, "
+        f"line {where.lineno}); please report it with what `--debug` shows."
+    )
+
+
+def _exit_code(error: Exception) -> int:
+    if isinstance(error, AgentError):
+        return error.exit_code
+    return ConfigError.exit_code if isinstance(error, CycloptsError) else 1
 
 
 def _complain(error: AgentError | str) -> None:

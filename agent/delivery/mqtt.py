@@ -213,7 +213,7 @@ class Connection:
 
 def _protocol(broker: Broker) -> str:
     if broker.protocol == MQTT_5:
-        return "MQTT 5; if it speaks only 3.1.1, set protocol = 311 under [mqtt]"
+        return "MQTT 5; if it speaks only 3.1.1, set protocol = 311 under [mqtt] (watch: --protocol 311)"
     return "MQTT 3.1.1; check that host and port are the broker's and that tls is right"
 
 
@@ -249,9 +249,9 @@ def _unreached(broker: Broker, error: OSError | ValueError) -> str:
     if isinstance(error, socket.gaierror):
         return f"the broker's name {broker.host} is not known; check [mqtt] host and the network"
     if isinstance(error, ConnectionRefusedError):
-        return f"nothing listens at {broker}; check [mqtt] host and port, and that the broker runs"
+        return f"nothing listens at {broker}; check its host and port, and that it runs"
     if isinstance(error, TimeoutError):
-        return f"the broker {broker} does not answer; check the network, [mqtt] host and port"
+        return f"the broker {broker} does not answer; check the network, its host and port"
     return f"the broker {broker} can't be reached ({_reason(error)})"
 
 

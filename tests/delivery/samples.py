@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.core.event import (
@@ -19,11 +21,10 @@ from agent.delivery.payload import InfoWire, LineGeometryWire, ModelWire, Sender
 from tests.builders import make_at
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from agent.core.frame import Instant
     from agent.delivery.event_log import EventLog
 
+CHECKOUT = Path(__file__).parents[2]
 SENDER = Sender("que-phong", "one-stop", "0123abcd")
 ROOT = f"presence/v1/{SENDER.site}/{SENDER.device}"
 
@@ -99,11 +100,13 @@ def info_text(log_id: str, session: str) -> str:
     return make_info(log_id, session).model_dump_json()
 
 
-def counts(log: EventLog) -> list[int]:
-    """The seqs of all that is kept; the log must hold nothing but them in order."""
+def seqs(log: EventLog) -> list[int]:
+    """The numbers of all that is kept."""
     return [entry.seq for entry in log.read(0, 1_000_000)]
 
 
-def file_states(folder: Path) -> dict[str, bytes]:
-    """What is in the files of a folder."""
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+def is_sentence(text: str) -> bool:
+    """Whether it is one line that a person can read: no class names, no traceback, no quoted tuples."""
+    return re.fullmatch(r"[A-Za-z\[/][^\n]{20,300}", text) is not None and not re.search(
+        r"sqlite3|Error\b|Traceback|object at 0x|\[Errno", text
+    )

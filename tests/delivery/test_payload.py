@@ -98,6 +98,7 @@ ALLOWED_PATTERNS = {
     r"^t[0-9a-f]*-?[0-9]+$",
     r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
 }
+SCHEMAS = schemas()
 EVENT_NAMES = sorted(name for name in ALLOWED if name.startswith("event."))
 
 # What must not fit into any field of an event: names, pictures, feature vectors.
@@ -120,7 +121,7 @@ STOWAWAYS: list[Any] = [
 
 @cache
 def validator(name: str) -> Draft202012Validator:
-    return Draft202012Validator(schemas()[name], format_checker=Draft202012Validator.FORMAT_CHECKER)
+    return Draft202012Validator(SCHEMAS[name], format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
 def event_wire(event: Event, seq: int = 77) -> dict[str, Any]:
@@ -132,7 +133,7 @@ def event_wire(event: Event, seq: int = 77) -> dict[str, Any]:
 
 
 def test_schemas_name_only_allowed_fields() -> None:
-    assert {name: list(schema["properties"]) for name, schema in schemas().items()} == ALLOWED
+    assert {name: list(schema["properties"]) for name, schema in SCHEMAS.items()} == ALLOWED
 
 
 def test_wire_models_name_only_allowed_fields() -> None:
@@ -150,7 +151,7 @@ def test_wire_models_name_only_allowed_fields() -> None:
 
 
 def test_info_schema_inside_names_only_allowed_fields() -> None:
-    schema = schemas()["info"]
+    schema = SCHEMAS["info"]
     inside = {name: list(part["properties"]) for name, part in schema["$defs"].items()}
     assert inside == ALLOWED_INSIDE_INFO
 
@@ -175,7 +176,7 @@ def test_schemas_know_every_event_type() -> None:
 
 @pytest.mark.parametrize("name", EVENT_NAMES)
 def test_event_fields_are_scalar_and_bounded(name: str) -> None:
-    for field, of_field in schemas()[name]["properties"].items():
+    for field, of_field in SCHEMAS[name]["properties"].items():
         assert of_field["type"] in {"string", "integer", "number", "boolean"}, field
         if of_field["type"] == "string":
             closed = "const" in of_field or "enum" in of_field
@@ -186,7 +187,7 @@ def test_event_fields_are_scalar_and_bounded(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["status", "state.line", "state.zone"])
 def test_state_fields_are_scalar_and_bounded(name: str) -> None:
-    for field, of_field in schemas()[name]["properties"].items():
+    for field, of_field in SCHEMAS[name]["properties"].items():
         for kind in of_field.get("anyOf", [of_field]):
             assert kind["type"] in {"string", "integer", "boolean", "null"}, field
             if kind["type"] == "string":
@@ -207,7 +208,7 @@ def strings_of(schema: object) -> Iterator[dict[str, Any]]:
 
 def test_info_texts_are_short() -> None:
     # Text without an end could hold a picture.
-    for text in strings_of(schemas()["info"]):
+    for text in strings_of(SCHEMAS["info"]):
         short = "const" in text or "enum" in text or text.get("maxLength", 999) <= 64
         assert short or text["pattern"] in {*ALLOWED_PATTERNS, "^[0-9a-f]{64}$", "^[0-9a-f]{16}$"}, text
 
@@ -532,14 +533,14 @@ def test_samples_are_complete() -> None:
 
 @pytest.mark.parametrize("name", sorted(ALLOWED))
 def test_schema_is_valid(name: str) -> None:
-    schema = schemas()[name]
+    schema = SCHEMAS[name]
     Draft202012Validator.check_schema(schema)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert schema["$id"] == f"urn:presence:v1:{name}"
 
 
 def test_schemas_have_names_of_their_own() -> None:
-    identifiers = [schema["$id"] for schema in schemas().values()]
+    identifiers = [schema["$id"] for schema in SCHEMAS.values()]
     assert len(set(identifiers)) == len(identifiers)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import exp
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -27,7 +27,7 @@ class OpenCvPersons:
         self._network = cv2.dnn.readNetFromONNX(str(directory / "yolox_nano.onnx"))
 
     def found(self, pixels: NDArray[np.uint8], min_score: float) -> Scored:
-        """Persons in a letterboxed u8[1, 3, 416, 416], suppressed at an IoU of 0.45."""
+        """Persons in a letterboxed u8[1, 3, 416, 416], before suppression."""
         self._network.setInput(pixels.astype(np.float32))
         rows = self._network.forward()[0].tolist()
         cells = [
@@ -43,33 +43,31 @@ class OpenCvPersons:
                 half_w, half_h = exp(w) * stride / 2, exp(h) * stride / 2
                 boxes.append([cx - half_w, cy - half_h, cx + half_w, cy + half_h])
                 scores.append(objectness * person)
-        return _suppressed(boxes, scores, 0.45)
+        return boxes, scores
 
 
 class OpenCvFaces:
     """YuNet as OpenCV itself feeds, decodes and suppresses it."""
 
     def __init__(self, directory: Path) -> None:
-        self._path = str(directory / "face_detection_yunet_2023mar.onnx")
+        path = str(directory / "face_detection_yunet_2023mar.onnx")
+        self._detector = cv2.FaceDetectorYN.create(path, "", (FACE_SIDE, FACE_SIDE), top_k=9000)
 
     def found(self, pixels: NDArray[np.uint8], min_score: float, max_iou: float) -> Scored:
-        """Faces in a letterboxed u8[1, 3, 640, 640], suppressed by FaceDetectorYN, on whole px."""
-        size = FACE_SIDE, FACE_SIDE
-        detector = cv2.FaceDetectorYN.create(self._path, "", size, min_score, max_iou, top_k=9000)
-        _, rows = detector.detect(np.ascontiguousarray(pixels[0].transpose(1, 2, 0)))
+        """Faces in a letterboxed u8[1, 3, 640, 640], suppressed on whole px; not at a max_iou of 1."""
+        self._detector.setScoreThreshold(min_score)
+        self._detector.setNMSThreshold(max_iou)
         # Without a face there is no array at all, though OpenCV's types promise one.
-        found = np.empty((0, 15)) if rows is None else np.asarray(rows)
-        boxes = [[x, y, x + w, y + h] for x, y, w, h in found[:, :4].tolist()]
-        return boxes, found[:, 14].tolist()
-
-    def found_exactly(self, pixels: NDArray[np.uint8], min_score: float, max_iou: float) -> Scored:
-        """The same, suppressed with fractions of a px: at low scores whole px decide otherwise."""
-        return _suppressed(*self.found(pixels, min_score, 1.0), max_iou)
+        rows: Any = self._detector.detect(np.ascontiguousarray(pixels[0].transpose(1, 2, 0)))[1]
+        found = [] if rows is None else rows.tolist()
+        return [[x, y, x + w, y + h] for x, y, w, h, *_ in found], [row[14] for row in found]
 
 
-def _suppressed(boxes: list[list[float]], scores: list[float], max_iou: float) -> Scored:
+def suppressed_by_opencv(scored: Scored, max_iou: float) -> Scored:
+    """The boxes that OpenCV keeps, on fractions of a px."""
+    boxes, scores = scored
     if not boxes:
-        return [], []
+        return scored
     sized = [[x1, y1, x2 - x1, y2 - y1] for x1, y1, x2, y2 in boxes]
     kept = cv2.dnn.NMSBoxes(sized, scores, 0.0, max_iou)
     return [boxes[i] for i in kept], [scores[i] for i in kept]

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from agent.vision.decode import iou, suppressed, yolox_persons, yunet_faces
 from agent.vision.letterbox import letterbox
-from agent.vision.onnx_detector import YUNET
+from agent.vision.onnx_detector import YOLOX, YUNET
 from tests.vision.conftest import model
-from tests.vision.opencv import assert_one_to_one, overlap
+from tests.vision.opencv import assert_one_to_one, overlap, suppressed_by_opencv
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,39 +23,46 @@ if TYPE_CHECKING:
 
     from tests.vision.opencv import OpenCvFaces, OpenCvPersons
 
-    Run = Callable[[NDArray[np.uint8]], list[NDArray[np.float32]]]
+    Picture = NDArray[np.uint8]
+    Outputs = tuple[Picture, list[NDArray[np.float32]]]
+    """A network's input, and what it makes of it."""
 
 whole_boxes = st.tuples(st.integers(0, 12), st.integers(0, 12), st.integers(0, 9), st.integers(0, 9)).map(
     lambda v: (v[0], v[1], v[0] + v[2], v[1] + v[3])
 )
 
 
-def runner(content: bytes, outputs: list[str]) -> Run:
+def runner(content: bytes, outputs: list[str]) -> Callable[[Picture], list[NDArray[np.float32]]]:
     session = ort.InferenceSession(content, providers=["CPUExecutionProvider"])
     (taken,) = session.get_inputs()
     return lambda pixels: list(session.run(outputs, {taken.name: pixels}))
 
 
 @pytest.fixture(scope="module")
-def yolox(weights: Path) -> Run:
-    return runner(model(weights, "yolox_nano", 416), ["output"])
+def person_outputs(weights: Path, pictures: dict[str, Picture]) -> list[Outputs]:
+    run = runner(model(weights, "yolox_nano", 416), YOLOX.outputs)
+    inputs = [letterbox(image, 416, 416, 114).pixels for image in pictures.values()]
+    return [(pixels, run(pixels)) for pixels in inputs]
 
 
 @pytest.fixture(scope="module")
-def yunet(weights: Path) -> Run:
-    return runner(model(weights, "yunet", 640), YUNET.outputs)
+def face_outputs(weights: Path, pictures: dict[str, Picture]) -> list[Outputs]:
+    run = runner(model(weights, "yunet", 640), YUNET.outputs)
+    inputs = [letterbox(image, 640, 640, 0).pixels for image in pictures.values()]
+    return [(pixels, run(pixels)) for pixels in inputs]
 
 
 @pytest.mark.parametrize("min_score", [0.35, 0.14, 0.05, 0.01])
 def test_yolox_persons_are_those_of_opencv(
-    pictures: dict[str, NDArray[np.uint8]], yolox: Run, opencv_persons: OpenCvPersons, min_score: float
+    person_outputs: list[Outputs], opencv_persons: OpenCvPersons, min_score: float
 ) -> None:
     found = 0
-    for image in pictures.values():
-        pixels = letterbox(image, 416, 416, 114).pixels
-        xyxy, score = yolox_persons(yolox(pixels), 416, 416, min_score)
+    for pixels, outputs in person_outputs:
+        xyxy, score = yolox_persons(outputs, 416, 416, min_score)
+        expected = opencv_persons.found(pixels, min_score)
+        assert_one_to_one(xyxy, score, expected)
         kept = suppressed((xyxy, score), 0.45)
-        assert_one_to_one(xyxy[kept], score[kept], opencv_persons.found(pixels, min_score))
+        assert_one_to_one(xyxy[kept], score[kept], suppressed_by_opencv(expected, 0.45))
         found += len(kept)
     # A comparison of nothing with nothing would prove nothing.
     assert found > 50
@@ -63,28 +70,29 @@ def test_yolox_persons_are_those_of_opencv(
 
 @pytest.mark.parametrize("min_score", [0.6, 0.35])
 def test_yunet_faces_are_those_of_opencv(
-    pictures: dict[str, NDArray[np.uint8]], yunet: Run, opencv_faces: OpenCvFaces, min_score: float
+    face_outputs: list[Outputs], opencv_faces: OpenCvFaces, min_score: float
 ) -> None:
     found = 0
-    for image in pictures.values():
-        pixels = letterbox(image, 640, 640, 0).pixels
-        xyxy, score = yunet_faces(yunet(pixels), 640, 640, min_score)
+    for pixels, outputs in face_outputs:
+        xyxy, score = yunet_faces(outputs, 640, 640, min_score)
         kept = suppressed((xyxy, score), 0.3)
         assert_one_to_one(xyxy[kept], score[kept], opencv_faces.found(pixels, min_score, 0.3))
         found += len(kept)
     assert found > 10
 
 
-@pytest.mark.parametrize("min_score", [0.6, 0.14, 0.05, 0.02])
+@pytest.mark.parametrize("min_score", [0.14, 0.02])
 def test_yunet_faces_of_low_scores_are_those_of_opencv(
-    pictures: dict[str, NDArray[np.uint8]], yunet: Run, opencv_faces: OpenCvFaces, min_score: float
+    face_outputs: list[Outputs], opencv_faces: OpenCvFaces, min_score: float
 ) -> None:
-    for image in pictures.values():
-        pixels = letterbox(image, 640, 640, 0).pixels
-        xyxy, score = yunet_faces(yunet(pixels), 640, 640, min_score)
-        assert_one_to_one(xyxy, score, opencv_faces.found(pixels, min_score, 1.0))
+    # FaceDetectorYN suppresses on whole px, which among many tiny boxes decides otherwise; its
+    # boxes before that, and what OpenCV keeps of them on fractions of a px, are ours one by one.
+    for pixels, outputs in face_outputs:
+        xyxy, score = yunet_faces(outputs, 640, 640, min_score)
+        expected = opencv_faces.found(pixels, min_score, 1.0)
+        assert_one_to_one(xyxy, score, expected)
         kept = suppressed((xyxy, score), 0.3)
-        assert_one_to_one(xyxy[kept], score[kept], opencv_faces.found_exactly(pixels, min_score, 0.3))
+        assert_one_to_one(xyxy[kept], score[kept], suppressed_by_opencv(expected, 0.3))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+from contextlib import ExitStack
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from agent.delivery.event_log import EventLog
+from agent.delivery.outbox import Outbox
+from tests.delivery.samples import SENDER, make_entered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.delivery.event_log import Entry
+
+WINDOW = 5
+
+
+def prefix_of(numbers: set[int]) -> int:
+    """The last of 1, 2, 3, … that is in there without a gap."""
+    return next(number for number in count(1) if number not in numbers) - 1
+
+
+class Delivery(RuleBasedStateMachine):
+    """A log, its outbox and a broker that answers as it likes, against sets of numbers.
+
+    `live` and `backlog` are what is still to be sent on this connection, `under_way` what was sent and
+    not answered, by the number of its message.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = ExitStack()
+        self.log = self.stack.enter_context(EventLog(SENDER, None))
+        self.outbox = Outbox(self.log)
+        self.mids = count(1)
+        self.taken: set[int] = set()
+        self.ever_sent: set[int] = set()
+        self.live: set[int] = set()
+        self.backlog: set[int] = set()
+        self.under_way: dict[int, int] = {}
+
+    def sent(self, limit: int) -> list[Entry]:
+        """Send as the publisher does, and judge what was chosen."""
+        entries = self.outbox.next(limit)
+        numbers = [entry.seq for entry in entries]
+        assert len(numbers) <= limit
+        # Live events first, none left out, then the oldest of the others; nothing a second time.
+        first = sorted(self.live)[:limit]
+        assert numbers[: len(first)] == first
+        rest = numbers[len(first) :]
+        assert rest == sorted(set(rest))
+        assert set(rest) <= self.backlog
+        for seq in numbers:
+            mid = next(self.mids)
+            self.outbox.sending(mid, seq)
+            self.under_way[mid] = seq
+        self.live -= set(numbers)
+        self.backlog -= set(numbers)
+        self.ever_sent |= set(numbers)
+        return entries
+
+    @rule(events=st.integers(1, 4))
+    def append(self, events: int) -> None:
+        before = self.log.last_seq
+        self.log.append([make_entered()] * events)
+        self.live |= set(range(before + 1, self.log.last_seq + 1))
+
+    @rule(limit=st.integers(0, WINDOW))
+    def send(self, limit: int) -> None:
+        self.sent(limit)
+
+    @precondition(lambda self: self.under_way)
+    @rule(data=st.data())
+    def acknowledge(self, data: st.DataObject) -> None:
+        mid = data.draw(st.sampled_from(sorted(self.under_way)))
+        assert mid in self.outbox
+        self.outbox.taken(mid)
+        self.taken.add(self.under_way.pop(mid))
+
+    @precondition(lambda self: self.under_way)
+    @rule(data=st.data())
+    def refuse(self, data: st.DataObject) -> None:
+        mid = data.draw(st.sampled_from(sorted(self.under_way)))
+        seq = self.under_way.pop(mid)
+        assert self.outbox.refused(mid) == seq
+        self.backlog.add(seq)
+
+    @rule()
+    def reconnect(self) -> None:
+        self.outbox.begin()
+        self.under_way.clear()
+        self.live.clear()
+        self.backlog = set(range(1, self.log.last_seq + 1)) - self.taken
+
+    @rule()
+    def keep(self) -> None:
+        self.outbox.keep()
+        assert self.log.delivered == prefix_of(self.taken)
+
+    @rule()
+    def restart(self) -> None:
+        # What was taken and not written down is sent again: receivers tell doubles by their id.
+        self.outbox = Outbox(self.log)
+        self.taken = set(range(1, self.log.delivered + 1))
+        self.reconnect()
+
+    @invariant()
+    def never_says_more_than_was_taken(self) -> None:
+        assert self.log.delivered <= prefix_of(self.taken)
+        assert self.outbox.pending == (prefix_of(self.taken) < self.log.last_seq)
+
+    @invariant()
+    def knows_what_is_under_way(self) -> None:
+        assert len(self.outbox) == len(self.under_way)
+        assert all(mid in self.outbox for mid in self.under_way)
+
+    @invariant()
+    def sent_seq_is_what_a_state_may_wait_for(self) -> None:
+        expected = min(self.live) - 1 if self.live else self.log.last_seq
+        assert self.outbox.sent_seq == expected
+
+    def teardown(self) -> None:
+        """In the end everything arrives, on this connection and within bounds."""
+        for _ in range(2 * self.log.last_seq + 2):
+            self.sent(WINDOW)
+            for mid in [*self.under_way]:
+                self.outbox.taken(mid)
+                self.taken.add(self.under_way.pop(mid))
+        assert not self.outbox.pending
+        assert self.ever_sent == set(range(1, self.log.last_seq + 1))
+        self.outbox.keep()
+        assert self.log.delivered == self.log.last_seq
+        self.stack.close()
+
+
+Delivery.TestCase.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)
+TestDelivery = Delivery.TestCase
+
+
+@pytest.fixture
+def log() -> Iterator[EventLog]:
+    with EventLog(SENDER, None) as opened:
+        yield opened
+
+
+def appended(log: EventLog, events: int) -> None:
+    log.append([make_entered()] * events)
+
+
+def numbers_of(outbox: Outbox, limit: int) -> list[int]:
+    """Send, message n carries event n."""
+    chosen = [entry.seq for entry in outbox.next(limit)]
+    for seq in chosen:
+        outbox.sending(seq, seq)
+    return chosen
+
+
+def test_next_backlog_oldest_first(log: EventLog) -> None:
+    appended(log, 5)
+    outbox = Outbox(log)
+    assert [numbers_of(outbox, 2) for _ in range(4)] == [[1, 2], [3, 4], [5], []]
+
+
+def test_next_live_before_backlog(log: EventLog) -> None:
+    appended(log, 4)
+    outbox = Outbox(log)
+    assert numbers_of(outbox, 1) == [1]
+    appended(log, 2)
+    assert numbers_of(outbox, 3) == [5, 6, 2]
+    assert numbers_of(outbox, 9) == [3, 4]
+
+
+def test_next_without_room_skips_nothing(log: EventLog) -> None:
+    outbox = Outbox(log)
+    appended(log, 3)
+    assert numbers_of(outbox, 0) == []
+    assert outbox.sent_seq == 0
+    assert numbers_of(outbox, 9) == [1, 2, 3]
+
+
+def test_next_after_delivered_events(log: EventLog) -> None:
+    appended(log, 5)
+    log.delivered = 3
+    assert numbers_of(Outbox(log), 9) == [4, 5]
+
+
+def test_begin_sends_unanswered_again(log: EventLog) -> None:
+    appended(log, 4)
+    outbox = Outbox(log)
+    assert numbers_of(outbox, 4) == [1, 2, 3, 4]
+    outbox.taken(1)
+    outbox.taken(3)
+    outbox.begin()
+    assert numbers_of(outbox, 9) == [2, 4]
+
+
+def test_refused_sends_only_that_again(log: EventLog) -> None:
+    appended(log, 4)
+    outbox = Outbox(log)
+    assert numbers_of(outbox, 9) == [1, 2, 3, 4]
+    outbox.refused(2)
+    assert numbers_of(outbox, 9) == [2]
+    assert len(outbox) == 4
+
+
+def test_taken_out_of_order_waits_for_older(log: EventLog) -> None:
+    appended(log, 3)
+    outbox = Outbox(log)
+    numbers_of(outbox, 9)
+    for mid, expected in [(3, 0), (1, 1), (2, 3)]:
+        outbox.taken(mid)
+        outbox.keep()
+        assert (log.delivered, outbox.pending) == (expected, expected < 3)
