@@ -95,7 +95,7 @@ class Detector(Table):
     """Least score of a person, 0–1."""
     faces: Switch = True
     """Whether a face counts as a person where no body is seen."""
-    face_confidence: _Score = 0.6
+    face_confidence: _Score = 0.7
     """Least score of a face, 0–1."""
 
 

@@ -20,6 +20,7 @@ from agent.delivery.payload import (
     ModelWire,
     Sender,
     StateNow,
+    VersionsWire,
     ZoneGeometryWire,
     utc_text,
 )
@@ -180,12 +181,12 @@ def info(config: Config, name: str, log_id: str, session: str) -> str:
         device=name,
         place=config.device.place,
         timezone=config.device.timezone,
-        versions={
-            "agent": version("presence-agent"),
-            "python": platform.python_version(),
-            "onnxruntime": version("onnxruntime"),
-            "opencv": version("opencv-python-headless"),
-        },
+        versions=VersionsWire(
+            agent=version("presence-agent"),
+            python=platform.python_version(),
+            onnxruntime=version("onnxruntime"),
+            opencv=version("opencv-python-headless"),
+        ),
         models=tuple(ModelWire(name=entry.name, sha256=entry.sha256) for entry in manifest.weights),
         rules=(
             *(

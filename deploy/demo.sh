@@ -34,7 +34,7 @@ done
 make_environment .venv-run @ build-@
 python=$ROOT/.venv-run/bin/python
 agent=$ROOT/.venv-run/bin/presence-agent
-models=${PRESENCE_AGENT_MODELS:-$ROOT/models}
+models=$(realpath "${PRESENCE_AGENT_MODELS:-$ROOT/models}")
 
 say "Weights and recording:"
 "$agent" models fetch yolox_nano yunet vtest
@@ -61,14 +61,22 @@ end_all() {
 }
 trap end_all EXIT
 interrupted=false
-trap 'interrupted=true' INT TERM
+trap 'interrupted=true' INT TERM HUP
+
+# begin COMMAND...: in the background, and out of the reach of Ctrl-C, which would otherwise end all at once and so
+# lose the agent's last words; they are ended here, in order.
+begin() {
+    setsid "$@" &
+    started+=($!)
+}
 
 # wait_until SECONDS COMMAND...
 wait_until() {
     local end=$((SECONDS + $1))
     shift
     until "$@"; do
-        if ((SECONDS >= end)) || $interrupted; then return 1; fi
+        if $interrupted; then exit 130; fi
+        if ((SECONDS >= end)); then return 1; fi
         sleep 0.1
     done
 }
@@ -88,7 +96,7 @@ listener $port 127.0.0.1
 allow_anonymous true
 persistence false
 CONF
-    mosquitto -c "$folder/broker.conf" >"$folder/broker.log" 2>&1 &
+    begin mosquitto -c "$folder/broker.conf" >"$folder/broker.log" 2>&1
 else
     protocol=311 # all that amqtt speaks
     cat >"$folder/broker.yaml" <<CONF
@@ -100,9 +108,8 @@ plugins:
   amqtt.plugins.authentication.AnonymousAuthPlugin:
     allow_anonymous: true
 CONF
-    "$ROOT/.venv-broker/bin/amqtt" -c "$folder/broker.yaml" >"$folder/broker.log" 2>&1 &
+    begin "$ROOT/.venv-broker/bin/amqtt" -c "$folder/broker.yaml" >"$folder/broker.log" 2>&1
 fi
-started+=($!)
 wait_until 15 listening || stop "The broker did not start; $folder/broker.log says why."
 say "Broker: $broker on 127.0.0.1:$port, only for this demonstration."
 
@@ -147,10 +154,8 @@ CONF
 
 # Both are given the time to subscribe: what was published before is not theirs to see.
 watch=("$agent" watch --broker "mqtt://127.0.0.1:$port" --protocol "$protocol")
-"${watch[@]}" 2>"$folder/watch.log" &
-started+=($!)
-"${watch[@]}" --json >"$folder/events.jsonl" 2>"$folder/watch-json.log" &
-started+=($!)
+begin "${watch[@]}" 2>"$folder/watch.log"
+begin "${watch[@]}" --json >"$folder/events.jsonl" 2>"$folder/watch-json.log"
 subscribed() { grep -q connected "$folder/watch.log" && grep -q connected "$folder/watch-json.log"; }
 if ! wait_until 15 subscribed; then
     cat "$folder/watch.log" >&2
@@ -164,9 +169,8 @@ plays=0
 status=0
 heard_the_end() { (($(grep -c '"agent.stopped"' "$folder/events.jsonl") >= plays)); }
 while :; do
-    "$agent" run --config "$folder/agent.toml" >>"$folder/agent.log" 2>&1 &
-    running=$!
-    started+=("$running")
+    begin "$agent" run --config "$folder/agent.toml" >>"$folder/agent.log" 2>&1
+    running=${started[-1]}
     # `wait` also returns when we are told to end.
     wait "$running" || status=$?
     if $interrupted; then
@@ -180,7 +184,7 @@ while :; do
 done
 was_interrupted=$interrupted
 interrupted=false # from here a second Ctrl-C ends us at once
-trap - INT TERM
+trap - INT TERM HUP
 wait_until 3 heard_the_end || true
 end_all
 
@@ -221,5 +225,8 @@ rm -f "$folder/frame.png" # the one that is kept has the persons blurred
 say "A frame with what the agent saw in it, persons blurred: $(echo "$folder"/drawn/*)"
 say "Configuration, events and logs of this demonstration: $folder"
 
-if ((status)); then stop "No events were received; $folder/agent.log says what the agent did."; fi
-if $was_interrupted && ! $keep; then exit 130; fi
+if $was_interrupted; then
+    $keep || exit 130
+elif ((status)); then
+    stop "No events were received; $folder/agent.log says what the agent did."
+fi

@@ -42,8 +42,16 @@ make_environment .venv-tests dev-@
 # The tests start the commands by their names.
 PATH=$ROOT/.venv-tests/bin:$PATH
 
+# Tests without the programs that they start are skipped; each says which one it misses.
 if ! install_mosquitto; then
-    say "mosquitto and mosquitto-clients are not here and may not be installed: the tests that need them are skipped."
+    say "mosquitto and mosquitto-clients are not here and may not be installed: many tests will be skipped."
+fi
+missing=()
+for program in openssl strace; do
+    command -v "$program" >/dev/null || missing+=("$program")
+done
+if ((${#missing[@]})) && ! { may_install_packages && apt_install "${missing[@]}"; }; then
+    say "${missing[*]} may not be installed: some tests will be skipped."
 fi
 
 step "weights and footage" presence-agent models fetch --samples

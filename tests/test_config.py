@@ -169,7 +169,7 @@ def test_load_least_has_defaults(tmp_path: Path) -> None:
     loaded = config.load(write(tmp_path, LEAST))
     assert loaded.device.timezone == "Asia/Ho_Chi_Minh"
     assert (loaded.camera.size, loaded.camera.fps, loaded.camera.rotation) == ((1280, 720), 10.0, 0)
-    assert (loaded.detector.confidence, loaded.detector.face_confidence) == (0.35, 0.6)
+    assert (loaded.detector.confidence, loaded.detector.face_confidence) == (0.35, 0.7)
     assert (loaded.line, loaded.zone, loaded.counter, loaded.hours, loaded.mqtt) == ((), (), (), (), None)
     assert (loaded.log.keep_days, loaded.log.keep_mb) == (30, 200)
     assert config.notices(loaded) == []

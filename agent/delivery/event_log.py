@@ -37,6 +37,9 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT RO
 PRAGMA user_version = 1;
 """
 _VERSION = 1
+# Tells our files from other people's databases: "pres" in ASCII.
+_APPLICATION_ID = 0x70726573
+_DAMAGED = "is damaged; move it away and a new one is begun"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,26 +164,32 @@ class EventLog:
         self._db = sqlite3.connect(
             self._path or ":memory:", isolation_level=None, check_same_thread=False, timeout=5
         )
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
+        # Nothing is changed in a file before it is known to be ours.
+        (application,) = self._db.execute("PRAGMA application_id").fetchone()
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if version == 0 and tables:
+        if application != _APPLICATION_ID and (application or version or tables):
             raise LogError(f"{self._path} is a database of something else; set another [log] path.")
-        if version == 0:
-            with self._transaction():
-                for statement in _SCHEMA.split(";"):
-                    self._db.execute(statement)
-                self._set("log_id", self._new_id)
-        elif version != _VERSION:
+        if application and version != _VERSION:
             raise LogError(
                 f"the event log {self._path} was written by a newer agent "
                 f"(form {version}, this one knows {_VERSION}); "
                 "install that version again, or move the file away."
             )
-        meta = dict(self._db.execute("SELECT key, value FROM meta"))
-        self.log_id = meta["log_id"]
-        self._delivered = int(meta.get("delivered", "0"))
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        if not application:
+            with self._transaction():
+                for statement in _SCHEMA.split(";"):
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+                self._set("log_id", self._new_id)
+        try:
+            meta = dict(self._db.execute("SELECT key, value FROM meta"))
+            self.log_id = meta["log_id"]
+            self._delivered = int(meta.get("delivered", "0"))
+        except (KeyError, ValueError, sqlite3.OperationalError) as error:
+            raise LogError(f"the event log {self._path} {_DAMAGED}.") from error
         last = self._db.execute("SELECT seq, type FROM event ORDER BY seq DESC LIMIT 1").fetchone()
         if last:
             self.last_seq = int(last[0])
@@ -227,7 +236,7 @@ def _said(error: sqlite3.Error) -> str:
         "SQLITE_READONLY": "the file or its disk is read-only; check the card and the rights",
         "SQLITE_CANTOPEN": "it can't be opened or made; check that the folder is there and writable",
         "SQLITE_NOTADB": "the file is not an event log; move it away and a new one is begun",
-        "SQLITE_CORRUPT": "the file is damaged; move it away and a new one is begun",
+        "SQLITE_CORRUPT": f"the file {_DAMAGED}",
         "SQLITE_IOERR": "the disk gives errors; check the card",
     }
     name = getattr(error, "sqlite_errorname", "")

@@ -44,13 +44,16 @@ class Outbox:
     def next(self, limit: int) -> list[Entry]:
         """What to send next: what happens now before what happened while nobody listened."""
         entries: list[Entry] = []
+        if limit <= 0:
+            return entries
         if self._live_at < self._log.last_seq:
             entries = self._log.read(self._live_at, limit)
             self._live_at = entries[-1].seq if entries else self._log.last_seq
         if len(entries) < limit and self._backlog_at < self._backlog_end:
             older = self._log.read(self._backlog_at, limit - len(entries), self._backlog_end)
             self._backlog_at = older[-1].seq if older else self._backlog_end
-            entries += [entry for entry in older if entry.seq not in self._done]
+            sent = self._done.union(self._sending.values())
+            entries += [entry for entry in older if entry.seq not in sent]
         return entries
 
     def sending(self, mid: int, seq: int) -> None:

@@ -34,6 +34,7 @@ Timestamp = Annotated[
 TrackId = Annotated[
     str, Field(pattern=r"^t[0-9a-f]*-?[0-9]+$", max_length=24, description="one visit; names nobody")
 ]
+Name = Annotated[str, Field(max_length=64)]
 Seq = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 Seconds = Annotated[float, Field(ge=0)]
@@ -41,10 +42,14 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Corner = tuple[Fraction, Fraction]
 
 
-class Wire(BaseModel):
-    """What all payloads share: no field but the named ones, and the version of the contract."""
+class _Closed(BaseModel):
+    """No field but the named ones, and nothing in them that only looks like what they take."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Wire(_Closed):
+    """What all payloads share: the version of the contract."""
 
     v: Literal[1] = 1
 
@@ -137,19 +142,24 @@ class StatusWire(Wire):
     ts: Timestamp | None = None
 
 
-class ModelWire(BaseModel):
+class VersionsWire(_Closed):
+    """What runs on the device."""
+
+    agent: Name
+    python: Name
+    onnxruntime: Name
+    opencv: Name
+
+
+class ModelWire(_Closed):
     """Which weights are in use."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: Annotated[str, Field(max_length=64)]
+    name: Name
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class LineGeometryWire(BaseModel):
+class LineGeometryWire(_Closed):
     """A line, in fractions of the picture."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["line"] = "line"
     rule: Identifier
@@ -158,10 +168,8 @@ class LineGeometryWire(BaseModel):
     inside: Corner
 
 
-class ZoneGeometryWire(BaseModel):
+class ZoneGeometryWire(_Closed):
     """A zone, in fractions of the picture."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["zone"] = "zone"
     rule: Identifier
@@ -181,9 +189,9 @@ class InfoWire(Wire):
     ts: Timestamp
     site: Identifier
     device: Identifier
-    place: Annotated[str, Field(max_length=64)]
-    timezone: str
-    versions: dict[Literal["agent", "python", "onnxruntime", "opencv"], str]
+    place: Name
+    timezone: Name
+    versions: VersionsWire
     models: tuple[ModelWire, ...]
     rules: tuple[RuleGeometryWire, ...]
     config_digest: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]

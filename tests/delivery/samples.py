@@ -17,7 +17,14 @@ from agent.core.event import (
     ZoneOccupied,
     ZoneVacated,
 )
-from agent.delivery.payload import InfoWire, LineGeometryWire, ModelWire, Sender, ZoneGeometryWire
+from agent.delivery.payload import (
+    InfoWire,
+    LineGeometryWire,
+    ModelWire,
+    Sender,
+    VersionsWire,
+    ZoneGeometryWire,
+)
 from tests.builders import make_at
 
 if TYPE_CHECKING:
@@ -85,7 +92,7 @@ def make_info(log_id: str = "0123abcd", session: str = "89abcdef") -> InfoWire:
         device=SENDER.device,
         place="Bộ phận một cửa",
         timezone="Asia/Ho_Chi_Minh",
-        versions={"agent": "7.7", "python": "3.77", "onnxruntime": "1.77", "opencv": "5.77"},
+        versions=VersionsWire(agent="7.7", python="3.77", onnxruntime="1.77", opencv="5.77"),
         models=(ModelWire(name="person", sha256="ab" * 32),),
         rules=(
             LineGeometryWire(rule="gate", start=(0.65, 0.0), end=(0.65, 1.0), inside=(0.9, 0.5)),

@@ -139,7 +139,7 @@ class Delivery(RuleBasedStateMachine):
         self.stack.close()
 
 
-Delivery.TestCase.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)
+Delivery.TestCase.settings = settings(max_examples=120, stateful_step_count=25, deadline=None)
 TestDelivery = Delivery.TestCase
 
 

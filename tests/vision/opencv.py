@@ -63,6 +63,12 @@ class OpenCvFaces:
         return [[x, y, x + w, y + h] for x, y, w, h, *_ in found], [row[14] for row in found]
 
 
+def of_score(scored: Scored, min_score: float) -> Scored:
+    """Those of at least this score."""
+    sure = [(box, score) for box, score in zip(*scored, strict=True) if score >= min_score]
+    return [box for box, _ in sure], [score for _, score in sure]
+
+
 def suppressed_by_opencv(scored: Scored, max_iou: float) -> Scored:
     """The boxes that OpenCV keeps, on fractions of a px."""
     boxes, scores = scored

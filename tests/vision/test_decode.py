@@ -13,7 +13,7 @@ from agent.vision.decode import iou, suppressed, yolox_persons, yunet_faces
 from agent.vision.letterbox import letterbox
 from agent.vision.onnx_detector import YOLOX, YUNET
 from tests.vision.conftest import model
-from tests.vision.opencv import assert_one_to_one, overlap, suppressed_by_opencv
+from tests.vision.opencv import assert_one_to_one, of_score, overlap, suppressed_by_opencv
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tests.vision.opencv import OpenCvFaces, OpenCvPersons
+    from tests.vision.opencv import OpenCvFaces, OpenCvPersons, Scored
 
     Picture = NDArray[np.uint8]
     Outputs = tuple[Picture, list[NDArray[np.float32]]]
@@ -46,6 +46,11 @@ def person_outputs(weights: Path, pictures: dict[str, Picture]) -> list[Outputs]
 
 
 @pytest.fixture(scope="module")
+def expected_persons(person_outputs: list[Outputs], opencv_persons: OpenCvPersons) -> list[Scored]:
+    return [opencv_persons.found(pixels, 0.01) for pixels, _ in person_outputs]
+
+
+@pytest.fixture(scope="module")
 def face_outputs(weights: Path, pictures: dict[str, Picture]) -> list[Outputs]:
     run = runner(model(weights, "yunet", 640), YUNET.outputs)
     inputs = [letterbox(image, 640, 640, 0).pixels for image in pictures.values()]
@@ -54,12 +59,12 @@ def face_outputs(weights: Path, pictures: dict[str, Picture]) -> list[Outputs]:
 
 @pytest.mark.parametrize("min_score", [0.35, 0.14, 0.05, 0.01])
 def test_yolox_persons_are_those_of_opencv(
-    person_outputs: list[Outputs], opencv_persons: OpenCvPersons, min_score: float
+    person_outputs: list[Outputs], expected_persons: list[Scored], min_score: float
 ) -> None:
     found = 0
-    for pixels, outputs in person_outputs:
+    for (_, outputs), scored in zip(person_outputs, expected_persons, strict=True):
         xyxy, score = yolox_persons(outputs, 416, 416, min_score)
-        expected = opencv_persons.found(pixels, min_score)
+        expected = of_score(scored, min_score)
         assert_one_to_one(xyxy, score, expected)
         kept = suppressed((xyxy, score), 0.45)
         assert_one_to_one(xyxy[kept], score[kept], suppressed_by_opencv(expected, 0.45))

@@ -1,0 +1,98 @@
+"""Certificates, and servers that are no brokers, for the tests of connections."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import threading
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def answering(answer: bytes | None, *, stays: bool = True) -> Iterator[int]:
+    """Accept connections; answer the first bytes that come with these, then stay silent or hang up.
+
+    None: hang up without waiting for a byte.
+
+    Yields:
+        The port on loopback.
+    """
+    done = threading.Event()
+    open_ones: list[socket.socket] = []
+
+    def serve(listening: socket.socket) -> None:
+        while not done.is_set():
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            open_ones.append(connection)
+            with suppress(OSError):
+                connection.settimeout(20)
+                if answer is not None and connection.recv(4096):
+                    connection.sendall(answer)
+                if answer is None or not stays:
+                    connection.shutdown(socket.SHUT_RDWR)
+                    connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, args=[listening])
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            done.set()
+            for connection in open_ones:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+                connection.close()
+            # shutdown() wakes accept(), close() does not.
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A folder with certificates: NAME.pem and NAME.key, signed by ca.pem."""
+
+    folder: Path
+
+    def pem(self, name: str) -> Path:
+        return self.folder / f"{name}.pem"
+
+    def key(self, name: str) -> Path:
+        return self.folder / f"{name}.key"
+
+    def listener(self, name: str, more: str = "allow_anonymous true") -> str:
+        """Settings of a mosquitto that shows this certificate."""
+        return f"certfile {self.pem(name)}\nkeyfile {self.key(name)}\n{more}"
+
+    def new_authority(self, name: str) -> None:
+        self._run("req", "-x509", *self._new(name), "-days", "2", "-out", self.pem(name),
+                  "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
+
+    def new_certificate(self, name: str, alternative: str, days: int = 2) -> None:
+        """One that the authority `ca` signs; `days` -1: it has expired."""
+        request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
+        extensions.write_text(
+            f"subjectAltName={alternative}\nbasicConstraints=CA:FALSE\n"
+            "keyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth,clientAuth\n"
+            "authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n"
+        )
+        self._run("req", *self._new(name), "-out", request)
+        self._run("x509", "-req", "-in", request, "-CA", self.pem("ca"), "-CAkey", self.key("ca"),
+                  "-CAcreateserial", "-days", str(days), "-extfile", extensions, "-out",
+                  self.pem(name))  # fmt: skip
+
+    def _new(self, name: str) -> list[str | Path]:
+        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        return [*curve, "-keyout", self.key(name), "-subj", f"/CN={name}"]
+
+    def _run(self, *arguments: str | Path) -> None:
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True, timeout=30)

@@ -1,0 +1,411 @@
+from __future__ import annotations
+
+import json
+import re
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from paho.mqtt.publish import single
+
+from agent.delivery.mqtt import Broker
+from agent.errors import ConfigError, DeliveryError
+from agent.watching import broker_from_url, watched
+from tests.conftest import Mosquitto, free_port, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = "presence/v1/que-phong/one-stop"
+INFO = {"place": "Bộ phận một cửa", "timezone": "Asia/Ho_Chi_Minh"}
+HEAD = {"v": 1, "ts": "2026-11-22T00:31:05.120Z", "rule": "gate"}
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", "en_GB.UTF-8")
+
+
+# --- addresses ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("mqtt://broker.example", Broker("broker.example", 1883, tls=False)),
+        ("mqtt://broker.example/", Broker("broker.example", 1883, tls=False)),
+        ("mqtts://broker.example", Broker("broker.example", 8883)),
+        ("mqtt://broker.example:77", Broker("broker.example", 77, tls=False)),
+        ("mqtts://broker.example:65535", Broker("broker.example", 65535)),
+        ("MQTTS://Broker.Example:8883", Broker("broker.example", 8883)),
+        ("mqtt://127.0.0.1:1884", Broker("127.0.0.1", 1884, tls=False)),
+        ("mqtt://[::1]:1884", Broker("::1", 1884, tls=False)),
+        ("mqtts://central@broker.example", Broker("broker.example", 8883, username="central")),
+        # The names of agents have a slash in them, which an address writes as %2F.
+        (
+            "mqtts://que-phong%2Fone-stop@broker.example",
+            Broker("broker.example", 8883, username="que-phong/one-stop"),
+        ),
+    ],
+)
+def test_broker_from_url(url: str, expected: Broker) -> None:
+    assert broker_from_url(url, 5, None, None) == expected
+
+
+def test_broker_from_url_with_files() -> None:
+    broker = broker_from_url("mqtts://central@broker.example", 311, Path("password"), Path("ca.pem"))
+    assert broker == Broker(
+        "broker.example",
+        8883,
+        311,
+        username="central",
+        password_file=Path("password"),
+        ca_file=Path("ca.pem"),
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "broker.example",
+        "broker.example:1883",
+        "localhost:1883",
+        "127.0.0.1:1883",
+        "://broker.example",
+        "mqtt:broker.example",
+        "mqtt://",
+        "mqtt://:1883",
+        "mqtt://user@",
+        "tcp://broker.example",
+        "http://broker.example",
+        "ws://broker.example",
+        "mqtt://broker.example:port",
+        "mqtt://broker.example:99999",
+        "mqtt://broker.example:-1",
+        "mqtt://broker.example:0",
+        "mqtt://[::1",
+        "mqtt://[broker]:1883",
+        # What follows the port would be lost without a word.
+        "mqtt://que-phong/one-stop@broker.example",
+        "mqtt://broker.example/presence",
+        "mqtt://broker.example?tls=true",
+        "mqtt://broker.example#part",
+    ],
+)
+def test_broker_from_url_wrong(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"mqtt://HOST:PORT") as told:
+        broker_from_url(url, 5, None, None)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mqtts://central:s3cret@broker.example",
+        "mqtt://:s3cret@broker.example",
+        "mqtts://central:s3cret@broker.example:99999",
+        "mqtts://central:s3cret@",
+        "tcp://central:s3cret@broker.example",
+        "central:s3cret@broker.example",
+        "mqtts://central:s3cret@[::1",
+        "mqtts://central:s3cret/@broker.example",
+    ],
+)
+def test_broker_from_url_password_is_not_told(url: str) -> None:
+    with pytest.raises(ConfigError) as told:
+        broker_from_url(url, 5, None, None)
+    assert "s3cret" not in str(told.value)
+
+
+@pytest.mark.parametrize("url", ["mqtts://central:s3cret@broker.example", "mqtt://central:@broker.example"])
+def test_broker_from_url_password_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="--password-file"):
+        broker_from_url(url, 5, None, None)
+
+
+# --- what is shown -----------------------------------------------------------------------------------
+
+
+class Watcher:
+    """`watched` in a thread of its own; `lines` fills."""
+
+    def __init__(self, broker: Broker, site: str | None, *, as_json: bool) -> None:
+        self.lines: list[str] = []
+        self.failure: BaseException | None = None
+        self.stop = threading.Event()
+        self._arguments = broker, site, self.stop
+        self._as_json = as_json
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        try:
+            for line in watched(*self._arguments, as_json=self._as_json):
+                self.lines.append(line)
+        except BaseException as error:  # noqa: BLE001
+            self.failure = error
+
+    def wait(self, words: str) -> None:
+        """Until a line has these words in it."""
+        wait_until(lambda: self.failure is not None or any(words in line for line in self.lines))
+        assert self.failure is None, repr(self.failure)
+
+    def end(self) -> None:
+        self.stop.set()
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+
+def publish(broker: Mosquitto, topic: str, payload: bytes | dict[str, Any], *, retain: bool = False) -> None:
+    content = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    single(f"{ROOT}/{topic}", content, 1, retain, "127.0.0.1", broker.port)
+
+
+@contextmanager
+def watching(broker: Mosquitto, site: str | None = None, *, as_json: bool = False) -> Iterator[Watcher]:
+    """A watcher that has begun to hear."""
+    watcher = Watcher(Broker("127.0.0.1", broker.port, tls=False), site, as_json=as_json)
+    try:
+
+        def there() -> bool:
+            publish(broker, "event/probe/zone/occupied", {"type": "probe"})
+            return bool(watcher.lines) or watcher.failure is not None
+
+        wait_until(there)
+        yield watcher
+    finally:
+        watcher.end()
+    assert watcher.failure is None, repr(watcher.failure)
+
+
+EVENTS: list[tuple[dict[str, Any], str, str]] = [
+    ({"type": "line.crossed", "direction": "in"}, "somebody came in over gate", "có người đi vào qua gate"),
+    ({"type": "line.crossed", "direction": "out"}, "somebody went out over gate", "có người đi ra qua gate"),
+    ({"type": "zone.entered", "count": 2}, "somebody entered gate, now 2", "có người vào gate, hiện có 2"),
+    ({"type": "zone.left", "count": 1, "dwell_s": 12.6}, "somebody left gate after 13 s, now 1",
+     "có người rời gate sau 13 giây, hiện còn 1"),
+    ({"type": "zone.occupied"}, "gate is occupied", "gate có người"),
+    ({"type": "zone.vacated", "occupied_s": 7.2}, "gate is empty after 7 s", "gate trống sau 7 giây"),
+    ({"type": "agent.started", "cause": "new_log"}, "the agent started (new_log)", "thiết bị khởi động"),
+    ({"type": "agent.stopped", "cause": "signal"}, "the agent stopped (signal)", "thiết bị dừng"),
+    ({"type": "zone.occupied", "late": True}, "gate is occupied (late)", "gate có người (muộn)"),
+    # Later versions say more than this one knows.
+    ({"type": "camera.blind", "cause": "dark"}, "camera.blind", "camera.blind"),
+    ({"type": "line.crossed", "direction": "up"}, "line.crossed up", "line.crossed up"),
+    ({"type": "zone.left", "count": 1}, "zone.left", "zone.left"),
+]  # fmt: skip
+
+
+def topic_of(event: dict[str, Any]) -> str:
+    return f"event/gate/{event['type'].replace('.', '/')}"
+
+
+@pytest.mark.parametrize(("language", "column"), [("en_GB.UTF-8", 1), ("vi_VN.UTF-8", 2)])
+def test_watched_events(
+    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch, language: str, column: int
+) -> None:
+    monkeypatch.setenv("LANG", language)
+    publish(mosquitto, "info", INFO, retain=True)
+    with watching(mosquitto) as watcher:
+        watcher.lines.clear()
+        for event, *_ in EVENTS:
+            publish(mosquitto, topic_of(event), {**HEAD, **event})
+        wait_until(lambda: len(watcher.lines) >= len(EVENTS))
+    lines = [line for line in watcher.lines if "probe" not in line]
+    for line, row in zip(lines, EVENTS, strict=True):
+        # The time of the place where it happened, and what that place is called.
+        assert line.startswith(f"07:31:05  que-phong/one-stop Bộ phận một cửa  {row[column]}")
+        assert line.endswith(f"  [{topic_of(row[0])}]")
+
+
+LANGUAGES = [
+    ({"LANG": "vi_VN.UTF-8"}, True),
+    ({"LANG": "vi_VN"}, True),
+    ({"LANG": "C"}, False),
+    ({"LANG": ""}, False),
+    ({"LC_ALL": "vi_VN.UTF-8", "LANG": "en_US.UTF-8"}, True),
+    ({"LC_ALL": "C", "LANG": "vi_VN.UTF-8"}, False),
+    ({"LC_MESSAGES": "vi_VN.UTF-8", "LANG": "en_US.UTF-8"}, True),
+    ({"LC_ALL": "", "LANG": "vi_VN.UTF-8"}, True),
+]
+
+
+def test_watched_language(mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
+    with watching(mosquitto) as watcher:
+        for number, (variables, vietnamese) in enumerate(LANGUAGES):
+            with monkeypatch.context() as environment:
+                for name, value in variables.items():
+                    environment.setenv(name, value)
+                publish(
+                    mosquitto, "event/gate/zone/occupied", {"type": "zone.occupied", "rule": f"z{number}"}
+                )
+                watcher.wait(f"z{number} có người" if vietnamese else f"z{number} is occupied")
+
+
+def test_watched_status(mosquitto: Mosquitto) -> None:
+    publish(mosquitto, "info", INFO, retain=True)
+    publish(mosquitto, "status", {"v": 1, "state": "online", "why": None, "ts": HEAD["ts"]}, retain=True)
+    with watching(mosquitto) as watcher:
+        watcher.wait("07:31:05  que-phong/one-stop Bộ phận một cửa  the agent is online  [status]")
+        # A will has no time of its own.
+        publish(mosquitto, "status", {"v": 1, "state": "offline", "why": "lost"})
+        watcher.wait("the agent is offline (lost)")
+        line = next(line for line in watcher.lines if "offline" in line)
+        assert re.match(r"\d\d:\d\d:\d\d  que-phong/one-stop Bộ phận một cửa  ", line)
+        # What is cleared says nothing.
+        publish(mosquitto, "status", b"", retain=True)
+        publish(mosquitto, "event/gate/zone/occupied", {**HEAD, "type": "zone.occupied"})
+        watcher.wait("gate is occupied")
+    assert sum("[status]" in line for line in watcher.lines) == 2
+
+
+def test_watched_without_info(mosquitto: Mosquitto) -> None:
+    with watching(mosquitto) as watcher:
+        publish(mosquitto, "event/gate/zone/occupied", {**HEAD, "type": "zone.occupied"})
+        watcher.wait("  que-phong/one-stop  gate is occupied  [event/gate/zone/occupied]")
+
+
+def test_watched_one_site(mosquitto: Mosquitto) -> None:
+    with watching(mosquitto, "que-phong") as watcher:
+        for site in ("elsewhere", "que-phong"):
+            topic = f"presence/v1/{site}/one-stop/event/gate/zone/occupied"
+            single(topic, b'{"type": "zone.occupied"}', 1, hostname="127.0.0.1", port=mosquitto.port)
+        watcher.wait("zone/occupied]")
+    assert not any("elsewhere" in line for line in watcher.lines)
+
+
+def test_watched_json_is_events_only(mosquitto: Mosquitto) -> None:
+    body = json.dumps({**HEAD, "type": "zone.occupied"})
+    with watching(mosquitto, as_json=True) as watcher:
+        publish(mosquitto, "info", INFO)
+        publish(mosquitto, "status", {"v": 1, "state": "online"})
+        publish(mosquitto, "event/gate/zone/occupied", body.encode())
+        watcher.wait(body)
+    assert {line for line in watcher.lines if "probe" not in line} == {body}
+
+
+DEEP = b"[" * 100_000
+JUNK: list[bytes | dict[str, Any]] = [
+    b"",
+    b"not JSON",
+    b"{",
+    b"\xff\xfe\x00",
+    b"\x00",
+    b"null",
+    b"7",
+    b'"text"',
+    b"[1, 2]",
+    b"[]",
+    b"{}",
+    b"NaN",
+    DEEP,
+    DEEP + b"]" * 100_000,
+    b'{"type":' + DEEP + b"]" * 100_000 + b"}",
+    b"9" * 10_000,
+    b'{"count": ' + b"9" * 10_000 + b"}",
+    {"type": None},
+    {"type": 7},
+    {"type": ["zone.left"]},
+    {"type": {"a": 1}},
+    {"type": "zone.left", "rule": ["gate"], "count": {}, "dwell_s": "long"},
+    {"type": "zone.left", "rule": "gate", "count": 1, "dwell_s": None},
+    {"type": "zone.left", "rule": "gate", "count": 1, "dwell_s": [1]},
+    {"type": "zone.left", "rule": "gate", "count": 10**400, "dwell_s": 10**400},
+    {"type": "zone.left", "rule": "gate", "count": 1, "dwell_s": -(10**400)},
+    {"type": "zone.vacated", "rule": "gate", "occupied_s": 1e308},
+    {"type": "zone.vacated", "rule": "gate", "occupied_s": float("inf")},
+    {"type": "zone.vacated", "rule": "gate", "occupied_s": float("nan")},
+    {"type": "zone.vacated", "rule": "{0.__class__}", "occupied_s": 1},
+    {"type": "zone.occupied", "rule": "\ud800"},
+    {"type": "zone.occupied", "rule": "a\nb\x1b[2J\x07\x9b31m\u202e"},
+    {"type": "x\r\n12:00:00  somebody else"},
+    {"type": "line.crossed", "direction": ["in"]},
+    {"type": "zone.occupied", "self": 1, "": 2, "0": 3},
+    {"type": "zone.occupied", "ts": 7},
+    {"type": "zone.occupied", "ts": None},
+    {"type": "zone.occupied", "ts": ["2026"]},
+    {"type": "zone.occupied", "ts": "0001-01-01T00:00:00.000Z"},
+    {"type": "zone.occupied", "ts": "9999-12-31T23:59:59.999Z"},
+    {"type": "zone.occupied", "ts": "0001-01-01T00:00:00.000+14:00"},
+    {"type": "zone.occupied", "ts": "9999-12-31T23:59:59.999-14:00"},
+    {"type": "zone.occupied", "ts": "2026-01-05T00:00:00"},
+    {"type": "zone.occupied", "ts": "x" * 10_000},
+    {"type": "zone.occupied", "late": "yes"},
+    {"state": "online", "type": "zone.left"},
+]
+JUNK_INFO: list[bytes | dict[str, Any]] = [
+    b"[]",
+    DEEP,
+    {"place": ["a"], "timezone": 7},
+    {"place": "a\n\x1b[2J", "timezone": "../../etc/passwd"},
+    {"place": None, "timezone": "Asia"},
+    {"place": "x", "timezone": "\x00"},
+    {"place": "x", "timezone": "\ud800"},
+    {"place": "x", "timezone": "/etc/passwd"},
+    {"place": "x", "timezone": "x" * 10_000},
+    {"place": "x", "timezone": "Etc/GMT-14"},
+    {"place": "x", "timezone": "America/Los_Angeles"},
+]
+
+
+def test_watched_junk(mosquitto: Mosquitto) -> None:
+    """Anybody may publish anything: nothing of it ends the watching, or plays with the terminal."""
+    with watching(mosquitto) as watcher:
+        for junk in JUNK:
+            publish(mosquitto, "event/gate/zone/left", junk)
+            assert watcher.failure is None, (junk, watcher.failure)
+        for junk in (b"[]", DEEP, {"state": ["online"]}, {"state": "offline", "why": {}}):
+            publish(mosquitto, "status", junk)
+        publish(mosquitto, "event/gate/zone/occupied", {**HEAD, "type": "zone.occupied", "rule": "last"})
+        watcher.wait("last is occupied")
+    # One line each, without what moves a cursor or turns text around.
+    assert [line for line in watcher.lines if not line.isprintable()] == []
+
+
+def test_watched_junk_info(mosquitto: Mosquitto) -> None:
+    with watching(mosquitto) as watcher:
+        for number, info in enumerate(JUNK_INFO):
+            publish(mosquitto, "info", info)
+            for event in ({}, *(event for event in JUNK if isinstance(event, dict) and "ts" in event)):
+                publish(mosquitto, "event/gate/zone/occupied", {**HEAD, "type": "zone.occupied", **event})
+            publish(mosquitto, "event/gate/zone/occupied", {"type": "zone.occupied", "rule": f"z{number}"})
+            watcher.wait(f"z{number} is occupied")
+    assert [line for line in watcher.lines if not line.isprintable()] == []
+
+
+def test_watched_junk_as_json(mosquitto: Mosquitto) -> None:
+    # Each line of it can be read by a program.
+    with watching(mosquitto, as_json=True) as watcher:
+        for junk in [*JUNK, b'{\n"type": "zone.occupied"\n}']:
+            publish(mosquitto, "event/gate/zone/left", junk)
+        publish(mosquitto, "event/gate/zone/occupied", {**HEAD, "type": "zone.occupied", "rule": "last"})
+        watcher.wait('"last"')
+    for line in watcher.lines:
+        assert "\n" not in line
+        assert isinstance(json.loads(line), dict)
+
+
+# --- brokers -----------------------------------------------------------------------------------------
+
+
+def test_watched_without_broker() -> None:
+    stop = threading.Event()
+    with pytest.raises(DeliveryError, match="nothing listens"):
+        next(watched(Broker("127.0.0.1", free_port(), tls=False), None, stop, as_json=False))
+
+
+def test_watched_goes_on_after_broker_restarted(mosquitto: Mosquitto) -> None:
+    with watching(mosquitto) as watcher:
+        mosquitto.stop()
+        mosquitto.start()
+
+        def heard() -> bool:
+            publish(mosquitto, "event/gate/zone/occupied", {**HEAD, "type": "zone.occupied"})
+            return any("gate is occupied" in line for line in watcher.lines)
+
+        wait_until(heard)
