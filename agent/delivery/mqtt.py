@@ -9,12 +9,14 @@ from __future__ import annotations
 import select
 import socket
 import ssl
+import struct
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.exception import MQTTException
 
 from agent.errors import DeliveryError
 
@@ -29,6 +31,8 @@ MQTT_5 = 5
 # How many messages wait for the broker's word at once: its default limit too.
 WINDOW = 20
 _ANSWER_S = 5.0
+# What paho lets through when a packet is malformed.
+_UNREADABLE = (ValueError, LookupError, struct.error, MQTTException)
 _NO_SUBSCRIBERS = "No matching subscribers"
 
 
@@ -145,7 +149,7 @@ class Connection:
         """
         sock: Any = self._client.socket()
         if sock is None:
-            raise DeliveryError(self._lost or f"the connection to the broker {self._broker} is lost")
+            raise DeliveryError(self._why_lost())
         writing = [sock] if self._client.want_write() else []
         reading = [sock] if wake_fd is None else [sock, wake_fd]
         # TLS may hold decrypted bytes that select() does not see.
@@ -153,7 +157,12 @@ class Connection:
         readable, writable, _ = select.select(reading, writing, [], 0 if held else timeout_s)
         codes = []
         if held or sock in readable:
-            codes.append(self._client.loop_read())
+            try:
+                codes.append(self._client.loop_read())
+            except _UNREADABLE as error:
+                raise DeliveryError(
+                    f"the broker {self._broker} sends what is not MQTT; check its host and port"
+                ) from error
         if writable:
             codes.append(self._client.loop_write())
         codes.append(self._client.loop_misc())
@@ -165,11 +174,13 @@ class Connection:
     def close(self) -> None:
         """Disconnect in order, so that the will is not sent."""
         self._client.disconnect()
-        sock: Any = self._client.socket()
-        if sock is not None:
+        if self._client.socket() is not None:
             self._client.loop_write()
-        # An early end leaves no socket to the garbage collector.
-        sock = self._client.socket()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Hang up without a word, so that the broker sends the will."""
+        sock: Any = self._client.socket()
         if sock is not None:
             sock.close()
 
@@ -177,7 +188,8 @@ class Connection:
         if self._answer:
             return self._answer
         if not self._connected:
-            return f"the broker {self._broker} hangs up instead of answering {_protocol(self._broker)}"
+            hint = _hint(self._broker)
+            return f"the broker {self._broker} hangs up instead of answering {_protocol(self._broker)}{hint}"
         return self._lost or f"the connection to the broker {self._broker} is lost"
 
     def _on_connect(
@@ -211,10 +223,28 @@ class Connection:
         self._reports.append(Message(message.topic, text, message.retain))
 
 
+class _TlsSocket(ssl.SSLSocket):
+    """Closes itself when the other side is not who it should be; paho leaves that to the collector."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 def _protocol(broker: Broker) -> str:
     if broker.protocol == MQTT_5:
         return "MQTT 5; if it speaks only 3.1.1, set protocol = 311 under [mqtt] (watch: --protocol 311)"
     return "MQTT 3.1.1; check that host and port are the broker's and that tls is right"
+
+
+def _hint(broker: Broker) -> str:
+    """What else makes a broker hang up at once."""
+    if not broker.tls:
+        return "; if that port is for TLS, set tls = true"
+    return "" if broker.certificate_file else "; it may want certificate_file and key_file"
 
 
 def _secret(path: Path) -> str:
@@ -228,6 +258,7 @@ def _tls(broker: Broker) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=broker.ca_file)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.sslsocket_class = _TlsSocket
         if broker.certificate_file and broker.key_file:
             context.load_cert_chain(broker.certificate_file, broker.key_file)
     except (OSError, ssl.SSLError) as error:
@@ -244,9 +275,9 @@ def _unreached(broker: Broker, error: OSError | ValueError) -> str:
             f"the broker {broker} shows a certificate that is not trusted ({error.verify_message}); "
             "check [mqtt] host and ca_file"
         )
-    if isinstance(error, ssl.SSLError):
+    if isinstance(error, ssl.SSLError) or (broker.tls and isinstance(error, ConnectionResetError)):
         return f"the broker {broker} does not agree on TLS ({_reason(error)}); check port and certificates"
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, socket.gaierror | UnicodeError):
         return f"the broker's name {broker.host} is not known; check [mqtt] host and the network"
     if isinstance(error, ConnectionRefusedError):
         return f"nothing listens at {broker}; check its host and port, and that it runs"

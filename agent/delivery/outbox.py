@@ -37,6 +37,11 @@ class Outbox:
         return self._live_at
 
     @property
+    def delivered(self) -> int:
+        """Everything up to this number was taken by a broker."""
+        return self._delivered
+
+    @property
     def pending(self) -> bool:
         """Whether there is an event that no broker has taken."""
         return self._delivered < self._log.last_seq

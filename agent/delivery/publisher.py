@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from threading import Event, Lock, Thread
+from threading import Condition, Event, Lock, Thread
 from typing import TYPE_CHECKING, Literal
 
 from agent.delivery.mqtt import MQTT_5, Connection, Message
@@ -105,7 +105,8 @@ class Publisher:
         self._log = log
         self._states: dict[str, StateNow] = {}
         self._stopping = Event()
-        self._idle = Event()
+        self._taken = Condition()
+        self._taken_in = ("", 0)
         self._stop_by_s = 0.0
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._said: str | None = None
@@ -120,7 +121,6 @@ class Publisher:
         """There are new events in the log, and these states are new."""
         with self._lock:
             self._states |= {state.rule: state for state in states}
-        self._idle.clear()
         os.eventfd_write(self._wake_fd, 1)
 
     def use_log(self, log: EventLog) -> None:
@@ -130,10 +130,16 @@ class Publisher:
         self.tell()
 
     def wait_delivered(self, timeout_s: float) -> bool:
-        """Whether all that is in the log was taken by the broker within this time."""
-        self._idle.clear()
-        os.eventfd_write(self._wake_fd, 1)
-        return self._idle.wait(timeout_s)
+        """Whether all that is in the log now was taken by the broker within this time."""
+        with self._lock:
+            log = self._new_log or self._log
+        log_id, seq = log.log_id, log.last_seq
+
+        def taken() -> bool:
+            return self._taken_in[0] == log_id and self._taken_in[1] >= seq
+
+        with self._taken:
+            return self._taken.wait_for(taken, timeout_s)
 
     def stop(self, within_s: float) -> None:
         """Send what can be sent in this time, say that the agent stops, disconnect."""
@@ -148,9 +154,13 @@ class Publisher:
         try:
             pause_s = _FIRST_PAUSE_S
             outbox = Outbox(self._log)
+            self._tell_taken(outbox)
             while not self._stopping.is_set():
                 outbox = self._changed_log(outbox)
-                if self._serve(outbox):
+                begin_s = time.monotonic()
+                self._serve(outbox)
+                # A broker that lets us in and hangs up at once is not to be stormed.
+                if time.monotonic() - begin_s > _LONGEST_PAUSE_S:
                     pause_s = _FIRST_PAUSE_S
                 # Many agents that lost one broker must not come back in one moment.
                 self._stopping.wait(pause_s * random.uniform(0.5, 1.0))  # noqa: S311
@@ -164,13 +174,15 @@ class Publisher:
     def _changed_log(self, outbox: Outbox) -> Outbox:
         with self._lock:
             log, self._new_log = self._new_log, None
-        if log is None:
-            return outbox
-        self._log = log
-        return Outbox(log)
+            if log is None:
+                return outbox
+            self._log = log
+        outbox = Outbox(log)
+        self._tell_taken(outbox)
+        return outbox
 
-    def _serve(self, outbox: Outbox) -> bool:
-        """One connection from its begin to its end; whether there was one."""
+    def _serve(self, outbox: Outbox) -> None:
+        """One connection from its begin to its end."""
         session = secrets.token_hex(4)
         will = StatusWire(state="offline", why="lost", log=self._log.log_id, session=session)
         connection = Connection(self._broker, self._client_id, self._status(will))
@@ -178,7 +190,7 @@ class Publisher:
             connection.open()
         except DeliveryError as error:
             self._say(logging.WARNING, f"{error}; events stay in the log, trying again")
-            return False
+            return
         self._say(logging.INFO, f"connected to the broker {self._broker}")
         talk = _Talk(connection, outbox, session, proven=self._broker.protocol == MQTT_5)
         try:
@@ -187,14 +199,15 @@ class Publisher:
                 self._send(talk)
                 self._hear(talk)
             self._part(talk)
+            connection.close()
         except DeliveryError as error:
             self._say(logging.WARNING, f"{error}; events stay in the log, trying again")
         except LogError as error:
             self._say(logging.ERROR, str(error))
         finally:
-            connection.close()
+            # Without a word of ours the broker says, by the will, that we are lost.
+            connection.abandon()
             self._keep(outbox)
-        return True
 
     def _may_leave(self, outbox: Outbox) -> bool:
         return self._stopping.is_set() and (not outbox.pending or time.monotonic() >= self._stop_by_s)
@@ -223,8 +236,6 @@ class Publisher:
             # The event goes first, then the state that has it in.
             if state is not sent and now_s - sent_s >= _STATE_EVERY_S and talk.outbox.sent_seq >= state.seq:
                 self._send_state(talk, state)
-        if not talk.outbox.pending:
-            self._idle.set()
 
     def _send_state(self, talk: _Talk, state: StateNow) -> None:
         body = state_json(state, self._log.log_id, talk.session)
@@ -259,10 +270,16 @@ class Publisher:
     def _judge_event(self, talk: _Talk, report: Taken) -> None:
         if report.refusal is None:
             talk.outbox.taken(report.mid)
+            self._tell_taken(talk.outbox)
             return
         talk.outbox.refused(report.mid)
         talk.hold_until_s = time.monotonic() + _REFUSED_PAUSE_S
         self._say(logging.WARNING, self._refusal(report.refusal))
+
+    def _tell_taken(self, outbox: Outbox) -> None:
+        with self._taken:
+            self._taken_in = self._log.log_id, outbox.delivered
+            self._taken.notify_all()
 
     def _refusal(self, reason: str) -> str:
         return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import threading
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def answering(answer: bytes | None, *, stays: bool = True) -> Iterator[int]:
+def answering(answer: bytes | None, *, stays: bool = True, came: list[float] | None = None) -> Iterator[int]:
     """Accept connections; answer the first bytes that come with these, then stay silent or hang up.
 
-    None: hang up without waiting for a byte.
+    None: hang up without waiting for a byte. `came`: when each connection was made.
 
     Yields:
         The port on loopback.
@@ -33,6 +34,8 @@ def answering(answer: bytes | None, *, stays: bool = True) -> Iterator[int]:
             except OSError:
                 return
             open_ones.append(connection)
+            if came is not None:
+                came.append(time.monotonic())
             with suppress(OSError):
                 connection.settimeout(20)
                 if answer is not None and connection.recv(4096):

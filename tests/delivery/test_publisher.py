@@ -1,21 +1,26 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from paho.mqtt.publish import single
 
 from agent.delivery import publisher as publisher_module
 from agent.delivery.event_log import EventLog
+from agent.delivery.outbox import Outbox
 from agent.delivery.payload import schemas
+from agent.delivery.publisher import Publisher
 from agent.device import clock
 from tests.conftest import Heard, Listener, Mosquitto, free_port, wait_until
 from tests.delivery.answering import answering
@@ -339,6 +344,42 @@ def test_server_no_broker_is_survived(log: EventLog, caplog: pytest.LogCaptureFi
     assert all(is_sentence(record.message) for record in caplog.records)
 
 
+@pytest.mark.usefixtures("quick")
+def test_broker_that_hangs_up_is_not_stormed(log: EventLog) -> None:
+    # As NATS does when it may not take a topic: each time, right after a good login.
+    came: list[float] = []
+    with answering(bytes.fromhex("2003000000"), stays=False, came=came) as port, publishing(to(port), log):
+        wait_until(lambda: len(came) >= 5)
+    pauses = [later - earlier for earlier, later in pairwise(came)]
+    assert pauses[3] > 3 * pauses[0]
+
+
+def test_log_unreadable_is_not_online(
+    mosquitto: Mosquitto, listener: Listener, log: EventLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    with publishing(to(mosquitto.port), log) as publisher:
+        wait_until(lambda: is_online(listener))
+        log._db.execute("DROP TABLE event")
+        log.last_seq += 1
+        publisher.tell()
+        wait_until(lambda: told(caplog, "can't be used") != [])
+        wait_until(lambda: not is_online(listener))
+    assert statuses(listener)[-1]["why"] == "lost"
+    assert heard_of(listener, "status")[-1].retain
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_failure_is_told(mosquitto: Mosquitto, log: EventLog) -> None:
+    def info(_log: str, _session: str) -> str:
+        raise ZeroDivisionError
+
+    publisher = Publisher(to(mosquitto.port), "s", "d", log, info, client_id="presence-test")
+    publisher.start()
+    wait_until(lambda: publisher.failure is not None)
+    assert isinstance(publisher.failure, ZeroDivisionError)
+    publisher.stop(0)
+
+
 # --- delivered ---------------------------------------------------------------------------------------
 
 
@@ -351,6 +392,36 @@ def test_wait_delivered(mosquitto: Mosquitto, listener: Listener, log: EventLog)
             assert publisher.wait_delivered(10)
             wait_heard(listener, number + 1)
     assert log.delivered == 20
+
+
+class SlowOutbox(Outbox):
+    """On a busy machine much happens between a look at the log and what is done about it."""
+
+    last: ClassVar[list[Outbox]] = []
+
+    def __init__(self, log: EventLog) -> None:
+        super().__init__(log)
+        self.last[:] = [self]
+
+    @property
+    def pending(self) -> bool:
+        seen = super().pending
+        threading.Event().wait(0.05)
+        return seen
+
+
+def test_wait_delivered_on_busy_machine(
+    mosquitto: Mosquitto, listener: Listener, log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher_module, "Outbox", SlowOutbox)
+    chance = random.Random(77)  # noqa: S311
+    with publishing(to(mosquitto.port), log) as publisher:
+        wait_until(lambda: is_online(listener))
+        for number in range(1, 16):
+            threading.Event().wait(chance.uniform(0, 0.1))
+            appended(log, number)
+            assert publisher.wait_delivered(10)
+            assert SlowOutbox.last[0]._delivered == number
 
 
 def test_wait_delivered_without_broker(log: EventLog) -> None:
