@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from agent.core.detections import PERSON
+from agent.core.detections import FACE, PERSON
 from agent.errors import AgentError
 
 if TYPE_CHECKING:
@@ -31,31 +31,51 @@ _LINE = (0, 120, 255)
 _PERSON = (80, 200, 0)
 _FACE = (200, 0, 200)
 _TEXT = (255, 255, 255)
+# Columns and rows that are left of what is blurred, and how much around it is blurred with it:
+# between two looks people move.
+_PERSON_BLOCKS = 6, 12
+_FACE_BLOCKS = 2, 2
+_RIM_RATIO = 0.1
 
 
 def drawn_detections(
-    image: Image, detections: Detections, lines: Sequence[Line], zones: Sequence[Zone]
+    image: Image,
+    detections: Detections,
+    lines: Sequence[Line],
+    zones: Sequence[Zone],
+    *,
+    unsure: Detections | None = None,
 ) -> Image:
-    """A copy with the boxes of one look, their scores, lines and zones (in px)."""
+    """A copy with the boxes of one look, their scores, lines and zones (in px).
+
+    Who is too unsure to be told is blurred as well.
+    """
     canvas = image.copy()
-    boxes = [tuple(float(v) for v in xyxy) for xyxy in detections.xyxy]
-    _blur(canvas, boxes)
+    for seen in (detections, unsure):
+        _blur(canvas, seen)
     _draw_rules(canvas, lines, zones)
-    for (x1, y1, x2, y2), score, class_id in zip(
-        boxes, detections.confidence, detections.class_id, strict=True
+    for xyxy, score, class_id in zip(
+        detections.xyxy.tolist(), detections.confidence, detections.class_id, strict=True
     ):
         color, name = (_PERSON, "person") if class_id == PERSON else (_FACE, "face")
-        _rectangle(canvas, (x1, y1, x2, y2), color)
-        _text(canvas, f"{name} {score:.2f}", (x1, y1 - 3), color)
+        _rectangle(canvas, xyxy, color)
+        _text(canvas, f"{name} {score:.2f}", (xyxy[0], xyxy[1] - 3), color)
     return canvas
 
 
 def drawn_step(
-    image: Image, tracks: Sequence[Track], said: Sequence[str], lines: Sequence[Line], zones: Sequence[Zone]
+    image: Image,
+    tracks: Sequence[Track],
+    said: Sequence[str],
+    lines: Sequence[Line],
+    zones: Sequence[Zone],
+    *,
+    unsure: Detections | None = None,
 ) -> Image:
-    """A copy with the tracks of a frame and the newest events."""
+    """A copy with the tracks of a frame and the newest events; who is no track yet is blurred as well."""
     canvas = image.copy()
-    _blur(canvas, [track.xyxy for track in tracks])
+    _blur(canvas, unsure)
+    _blur_boxes(canvas, [track.xyxy for track in tracks], _PERSON_BLOCKS)
     _draw_rules(canvas, lines, zones)
     for track in tracks:
         _rectangle(canvas, track.xyxy, _PERSON)
@@ -107,17 +127,25 @@ def write_picture(path: Path, image: Image) -> None:
         raise AgentError(f"{path}: can't be written ({error.strerror}).") from error
 
 
-def _blur(canvas: Image, boxes: Sequence[Sequence[float]]) -> None:
-    """Coarse blocks: what was there can't be told, and can't be computed back."""
+def _blur(canvas: Image, detections: Detections | None) -> None:
+    if detections is None:
+        return
+    for class_id, blocks in ((PERSON, _PERSON_BLOCKS), (FACE, _FACE_BLOCKS)):
+        _blur_boxes(canvas, detections.of_class(class_id).xyxy.tolist(), blocks)
+
+
+def _blur_boxes(canvas: Image, boxes: Sequence[Sequence[float]], blocks: tuple[int, int]) -> None:
+    """A few blocks for each box and its rim: what was there can't be told, and can't be computed back."""
     height, width = canvas.shape[:2]
-    for box in boxes:
-        x1, y1 = max(0, int(box[0])), max(0, int(box[1]))
-        x2, y2 = min(width, int(np.ceil(box[2]))), min(height, int(np.ceil(box[3])))
+    for left, top, right, bottom in boxes:
+        rim_x, rim_y = _RIM_RATIO * (right - left), _RIM_RATIO * (bottom - top)
+        x1, y1 = max(0, int(left - rim_x)), max(0, int(top - rim_y))
+        x2, y2 = min(width, int(np.ceil(right + rim_x))), min(height, int(np.ceil(bottom + rim_y)))
         if x2 - x1 < 1 or y2 - y1 < 1:
             continue
         part = canvas[y1:y2, x1:x2]
-        blocks = max(1, (x2 - x1) // 8), max(1, (y2 - y1) // 8)
-        coarse = cv2.resize(part, (min(6, blocks[0]), min(12, blocks[1])), interpolation=cv2.INTER_AREA)
+        size = min(blocks[0], max(1, (x2 - x1) // 8)), min(blocks[1], max(1, (y2 - y1) // 8))
+        coarse = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
         canvas[y1:y2, x1:x2] = cv2.resize(coarse, (x2 - x1, y2 - y1), interpolation=cv2.INTER_LINEAR)
 
 
@@ -125,7 +153,7 @@ def _draw_rules(canvas: Image, lines: Sequence[Line], zones: Sequence[Zone]) -> 
     for zone in zones:
         corners = np.rint(zone.polygon).astype(np.int32)
         cv2.polylines(canvas, [corners], isClosed=True, color=_ZONE, thickness=2)
-        _text(canvas, zone.zone_id, (corners[:, 0].min() + 4, corners[:, 1].min() + 16), _ZONE)
+        _text(canvas, zone.zone_id, (float(corners[:, 0].min()) + 4, float(corners[:, 1].min()) + 16), _ZONE)
     for line in lines:
         start, end = np.rint([line.start, line.end]).astype(int)
         cv2.line(canvas, tuple(start.tolist()), tuple(end.tolist()), _LINE, 2)

@@ -56,9 +56,10 @@ class Rule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one frame brought."""
+    """What one frame brought; `detections` None: nobody looked."""
 
     frame: Frame
+    detections: Detections | None
     tracks: Sequence[Track]
     events: tuple[Event, ...]
 
@@ -77,4 +78,4 @@ def presence_steps(
         detections = detector.detect(frame, look) if look else None
         tracks = tracker.update(detections, frame.at)
         events = tuple(event for rule in rules for event in rule.update(tracks, frame.at))
-        yield Step(frame, tracks, events)
+        yield Step(frame, detections, tracks, events)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 import numpy as np
 
 from agent.config import Detector
-from agent.core.detections import FACE, PERSON
+from agent.core.detections import FACE, PERSON, Detections
 from agent.core.frame import Frame
 from agent.core.look import Look
 from agent.delivery.event_log import EventLog
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.config import Config
-    from agent.core.detections import Detections
     from agent.core.event import Event
     from agent.device.recording import Recording
     from agent.pipeline import Step
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
 REPLAY_LOG = "00000000"
 _DELIVER_S = 60.0
 _SHOWN_EVENTS = 6
+_BLURRED_SCORE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,9 @@ def detect(
     person_score, face_score = usual.confidence, usual.face_confidence
     if min_score is not None:
         person_score = face_score = min_score
-    finder = detector(usual, person_score, face_score)
+    # In a drawing also those are blurred who are too unsure to be told.
+    blurred_score = _BLURRED_SCORE if draw else 1.0
+    finder = detector(usual, min(person_score, blurred_score), min(face_score, blurred_score))
     hang = view(config) if config else View()
     for path in images:
         try:
@@ -156,18 +158,19 @@ def detect(
         frame = Frame(0, clock.now(), hang.of(image))
         found = finder.detect(frame, Look(((0, 0, width, height),)))
         ms = (time.perf_counter() - begin_s) * 1000
+        sure = np.where(found.class_id == PERSON, person_score, face_score)
+        certain = found.where(found.confidence >= sure)
         if draw:
             lines, zones = geometry(config, (width, height)) if config else ((), ())
-            write_picture(
-                draw / f"{path.stem}.annotated.png", drawn_detections(frame.image, found, lines, zones)
-            )
+            drawn = drawn_detections(frame.image, certain, lines, zones, unsure=found)
+            write_picture(draw / f"{path.stem}.annotated.png", drawn)
         yield json.dumps(
             {
                 "image": str(path),
                 "width": width,
                 "height": height,
-                "persons": _rows(found.of_class(PERSON), hang, (width, height)),
-                "faces": _rows(found.of_class(FACE), hang, (width, height)),
+                "persons": _rows(certain.of_class(PERSON), hang, (width, height)),
+                "faces": _rows(certain.of_class(FACE), hang, (width, height)),
                 "ms": round(ms, 1),
             },
             ensure_ascii=False,
@@ -223,11 +226,14 @@ def _drawing(
         return
     lines, zones = geometry(config, recording.size_px)
     said: deque[str] = deque(maxlen=_SHOWN_EVENTS)
+    seen = Detections.empty()
     with video_writer(path, recording.size_px, recording.fps) as write:
 
         def draw(step: Step) -> None:
+            nonlocal seen
+            seen = seen if step.detections is None else step.detections
             said.extend(told(event) for event in step.events)
-            write(drawn_step(step.frame.image, step.tracks, said, lines, zones))
+            write(drawn_step(step.frame.image, step.tracks, said, lines, zones, unsure=seen))
 
         yield draw
 

@@ -41,10 +41,13 @@ if TYPE_CHECKING:
     from agent.config import Config, Detector
     from agent.core.event import State
     from agent.core.frame import Instant
+    from agent.core.geometry import Point
     from agent.pipeline import Rule
 
 # Boxes less sure than this part of the configured confidence can't even prolong a track.
 _UNSURE_RATIO = 0.4
+# Nearer to the picture's edge than this means the edge itself; people draw no better.
+_EDGE = 0.015
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +110,17 @@ def geometry(config: Config, size_px: tuple[int, int]) -> tuple[tuple[Line, ...]
     lines = tuple(
         Line(line.id, *scaled((line.start, line.end, line.inside), size_px)) for line in config.line
     )
-    zones = tuple(Zone(zone.id, scaled(zone.polygon, size_px), zone.min_dwell_s) for zone in config.zone)
+    zones = tuple(
+        Zone(zone.id, scaled(tuple(map(_reaching, zone.polygon)), size_px), zone.min_dwell_s)
+        for zone in config.zone
+    )
     return lines, zones
+
+
+def _reaching(corner: Point) -> Point:
+    """A corner at the picture's edge reaches beyond it, as does somebody whom the edge cuts off."""
+    x, y = (-_EDGE if v < _EDGE else 1 + _EDGE if v > 1 - _EDGE else v for v in corner)
+    return x, y
 
 
 def random_track_ids() -> Callable[[], str]:

@@ -6,7 +6,7 @@ import json
 import os
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from agent.delivery.mqtt import Broker
@@ -48,21 +48,27 @@ def broker_from_url(url: str, protocol: int, password_file: Path | None, ca_file
     Raises:
         ConfigError: it is no such address, or has a password in it.
     """
+    # What was given is not repeated: there may be a password in it.
+    wrong = ConfigError(
+        "--broker: give mqtt://HOST:PORT, or mqtts://HOST:PORT for TLS; a / in a user is %2F."
+    )
     try:
         parts = urlsplit(url)
         port, host = parts.port, parts.hostname
     except ValueError:
-        port, host = None, None
-    if not host or parts.scheme not in _PORTS:
-        raise ConfigError(f"--broker {url}: give mqtt://HOST:PORT, or mqtts://HOST:PORT for TLS.")
+        raise wrong from None
+    if not host or port == 0 or parts.scheme not in _PORTS:
+        raise wrong
     if parts.password is not None:
         raise ConfigError("--broker: a password in the address is seen by everybody; give --password-file.")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise wrong
     return Broker(
         host=host,
         port=port or _PORTS[parts.scheme],
         protocol=protocol,
         tls=parts.scheme == "mqtts",
-        username=parts.username,
+        username=None if parts.username is None else unquote(parts.username),
         password_file=password_file,
         ca_file=ca_file,
     )
@@ -80,24 +86,30 @@ def watched(broker: Broker, site: str | None, stop: Event, *, as_json: bool) -> 
         payload = _parsed(message)
         levels = message.topic.split("/")
         agent, kind = "/".join(levels[2:4]), levels[4]
-        if kind == "event" and as_json:
-            yield message.payload
-        elif kind == "info":
+        if kind == "info":
             places[agent] = str(payload.get("place", "")), str(payload.get("timezone", ""))
+        elif payload and kind == "event" and as_json:
+            # On one line, whoever published it.
+            yield message.payload if "\n" not in message.payload else json.dumps(payload)
         elif payload and not as_json:
             place, timezone = places.get(agent, ("", ""))
             name = f"{agent} {place}".rstrip()
             when = _local(payload.get("ts"), timezone)
-            yield f"{when}  {name}  {_sentence(payload)}  [{message.topic.split('/', 4)[4]}]"
+            yield _harmless(f"{when}  {name}  {_sentence(payload)}  [{message.topic.split('/', 4)[4]}]")
 
 
 def _parsed(message: Message) -> dict[str, Any]:
     """What was published; anybody may publish anything, so nothing is taken for granted."""
     try:
         payload = json.loads(message.payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return payload if isinstance(payload, dict) else {}
+
+
+def _harmless(line: str) -> str:
+    """Without what moves a cursor, ends a line or turns text around."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
 
 
 def _sentence(payload: dict[str, Any]) -> str:
@@ -110,7 +122,7 @@ def _sentence(payload: dict[str, Any]) -> str:
     both = _SENTENCES.get(kind)
     try:
         sentence = both[vietnamese].format(**payload) if both else kind
-    except (KeyError, ValueError, TypeError):
+    except (LookupError, ValueError, TypeError, ArithmeticError):
         sentence = kind
     late = f" {_SENTENCES['late'][vietnamese]}" if payload.get("late") else ""
     return sentence + late
@@ -121,5 +133,5 @@ def _local(ts: object, timezone: str) -> str:
     try:
         moment = datetime.fromisoformat(str(ts))
         return f"{moment.astimezone(ZoneInfo(timezone) if timezone else None):%H:%M:%S}"
-    except (ValueError, OSError, KeyError):
+    except (ValueError, OSError, LookupError, OverflowError):
         return f"{datetime.now().astimezone():%H:%M:%S}"

@@ -71,7 +71,6 @@ def test_blur_of_a_person_leaves_no_face(weights: Path, astronaut: Path) -> None
     assert not finds_her_face(weights, drawn_step(image, [track(WOMAN)], [], (), ()))
 
 
-@pytest.mark.xfail(reason="6 by 12 blocks on a face alone are still a face")
 def test_blur_of_a_face_leaves_no_face(weights: Path, astronaut: Path) -> None:
     lone = make_detections(HER_FACE, class_id=FACE)
     assert not finds_her_face(weights, drawn_detections(read_picture(astronaut), lone, (), ()))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from paho.mqtt.publish import single
 
+from agent.delivery import subscriber
 from agent.delivery.mqtt import Broker
 from agent.errors import ConfigError, DeliveryError
 from agent.watching import broker_from_url, watched
@@ -399,7 +400,10 @@ def test_watched_without_broker() -> None:
         next(watched(Broker("127.0.0.1", free_port(), tls=False), None, stop, as_json=False))
 
 
-def test_watched_goes_on_after_broker_restarted(mosquitto: Mosquitto) -> None:
+def test_watched_goes_on_after_broker_restarted(
+    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriber, "_PAUSE_S", 0.1)
     with watching(mosquitto) as watcher:
         mosquitto.stop()
         mosquitto.start()

@@ -55,7 +55,8 @@ class Outbox:
             entries = self._log.read(self._live_at, limit)
             self._live_at = entries[-1].seq if entries else self._log.last_seq
         if len(entries) < limit and self._backlog_at < self._backlog_end:
-            older = self._log.read(self._backlog_at, limit - len(entries), self._backlog_end)
+            after = max(self._backlog_at, self._delivered)
+            older = self._log.read(after, limit - len(entries), self._backlog_end)
             self._backlog_at = older[-1].seq if older else self._backlog_end
             sent = self._done.union(self._sending.values())
             entries += [entry for entry in older if entry.seq not in sent]

@@ -62,17 +62,21 @@ def open_recording(path: Path, pictures_fps: float) -> Iterator[Recording]:
     Raises:
         SourceError: there is nothing that can be read.
     """
-    if path.is_dir():
-        yield _Pictures(path, pictures_fps)
-        return
-    if not path.exists():
-        raise SourceError(f"{path}: there is no such file or folder; check the path.")
     try:
-        with path.open("rb") as file:
-            if not file.read(1):
-                raise SourceError(f"{path}: is empty (0 bytes); copy it again.")
-    except PermissionError as error:
+        empty = False
+        pictures = list(path.iterdir()) if path.is_dir() else None
+        if pictures is None:
+            with path.open("rb") as file:
+                empty = not file.read(1)
+    except FileNotFoundError as error:
+        raise SourceError(f"{path}: there is no such file or folder; check the path.") from error
+    except OSError as error:
         raise SourceError(f"{path}: can't be read ({error.strerror}); check its permissions.") from error
+    if empty:
+        raise SourceError(f"{path}: is empty (0 bytes); copy it again.")
+    if pictures is not None:
+        yield _Pictures(path, pictures, pictures_fps)
+        return
     video = _Video(path)
     try:
         yield video
@@ -127,10 +131,8 @@ class _Video:
 
 
 class _Pictures:
-    def __init__(self, folder: Path, fps: float) -> None:
-        self._paths = sorted(
-            (path for path in folder.iterdir() if path.suffix.lower() in PICTURES), key=_natural
-        )
+    def __init__(self, folder: Path, files: list[Path], fps: float) -> None:
+        self._paths = sorted((path for path in files if path.suffix.lower() in PICTURES), key=_natural)
         self._folder = folder
         self.fps = fps
         self.frame_count = len(self._paths)
@@ -194,9 +196,10 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     return image.astype(np.uint8, copy=False)
 
 
-def _natural(path: Path) -> list[tuple[int, str]]:
-    """The order people expect: frame2 before frame10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
+def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
+    """The order people expect: frame2 before frame10; names alike in that keep one order everywhere."""
+    parts = [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path.name)]
+    return parts, path.name
 
 
 @contextmanager

@@ -8,8 +8,10 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from fnmatch import fnmatch
 from itertools import product
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -20,7 +22,6 @@ from agent.install.packages import file_pattern, taken_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from agent.install.models import Entry, Source
 
@@ -176,9 +177,9 @@ def _run(
 
 def _size_of(work: Path) -> int:
     total = 0
-    for path in work.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except FileNotFoundError:
-            continue
+    # os.walk passes over what is deleted while it walks, which Path.rglob does not.
+    for folder, _, names in os.walk(work):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += (Path(folder) / name).stat().st_size
     return total

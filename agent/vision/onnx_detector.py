@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,15 +64,22 @@ class _Kind:
     decode: Decode
     outputs: list[str]
     pad: int
-    max_iou: float
+    suppress: Callable[[Boxes], NDArray[np.int64]]
 
 
-YOLOX = _Kind(yolox_persons, ["output"], pad=114, max_iou=_PERSON_IOU)
+def _suppressed_faces(boxes: Boxes) -> NDArray[np.int64]:
+    """As OpenCV's FaceDetectorYN does it: on whole px."""
+    xyxy, score = boxes
+    corner, size = np.trunc(xyxy[:, :2]), np.trunc(xyxy[:, 2:] - xyxy[:, :2])
+    return suppressed((np.concatenate([corner, corner + size], axis=1), score), _FACE_IOU)
+
+
+YOLOX = _Kind(yolox_persons, ["output"], pad=114, suppress=partial(suppressed, max_iou=_PERSON_IOU))
 YUNET = _Kind(
     yunet_faces,
     [f"{name}_{stride}" for name in ("cls", "obj", "bbox") for stride in (8, 16, 32)],
     pad=0,
-    max_iou=_FACE_IOU,
+    suppress=_suppressed_faces,
 )
 
 
@@ -89,7 +97,7 @@ class Network:
         fitted = letterbox(image, self.height_px, self.width_px, self._kind.pad)
         raw = self._session.run(self._kind.outputs, {self._input: fitted.pixels})
         xyxy, score = self._kind.decode(raw, self.height_px, self.width_px, min_score)
-        kept = suppressed((xyxy, score), self._kind.max_iou)
+        kept = self._kind.suppress((xyxy, score))
         height, width = image.shape[:2]
         limits = np.array([width, height, width, height], np.float32)
         return np.clip(xyxy[kept] / np.float32(fitted.scale), 0, limits), score[kept]

@@ -8,6 +8,7 @@ an alpha-beta filter on the bottom centre; the box's size is smoothed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import exp
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -33,13 +34,17 @@ _LOST_AFTER_S = 2.0
 _POSITION_GAIN = 0.6
 _SPEED_GAIN = 0.25
 _SIZE_GAIN = 0.3
-# Without a sighting a person's speed is believed for about this long.
-_COAST_S = 0.7
+# Without a sighting a person's speed is believed less and less: they coast for this long at the most.
+_COAST_S = 0.9
+# However long nobody looked, one look that does not find somebody misses them for no more than this.
+_MISS_S = 1.0
 
 _SURE_IOU = 0.2
 _UNSURE_IOU = 0.35
-# Boxes that no longer overlap may still be one person who moved by this part of their height.
+# Boxes that no longer overlap may still be one person who moved by this part of their height, and
+# by more the longer they were not seen.
 _LEAP_RATIO = 0.5
+_LEAP_RATIO_PER_S = 0.3
 _SAME_SIZE_RATIO = 0.6
 
 # A body for a face that has none in sight: shoulders and chest below it, in widths of the face.
@@ -62,6 +67,8 @@ class _Person:
     last_seen_s: float
     at_s: float
     box: NDArray[np.float32]
+    seen_x: float
+    seen_y: float
     unseen_s: float = 0.0
     vx: float = 0.0
     vy: float = 0.0
@@ -74,14 +81,15 @@ class _Person:
         left, top, right, bottom = (float(v) for v in xyxy)
         x = (left + right) / 2
         times = at_s, at_s, at_s
-        return cls(x, bottom, right - left, bottom - top, confidence, (x, bottom), *times, xyxy.copy())
+        return cls(
+            x, bottom, right - left, bottom - top, confidence, (x, bottom), *times, xyxy.copy(), x, bottom
+        )
 
     def predict(self, at_s: float) -> None:
-        dt = at_s - self.at_s
         self.at_s = at_s
-        trust = max(0.0, 1 - (at_s - self.last_seen_s) / _COAST_S)
-        self.x += self.vx * dt * trust
-        self.y += self.vy * dt * trust
+        coast_s = _COAST_S * (1 - exp((self.last_seen_s - at_s) / _COAST_S))
+        self.x = self.seen_x + self.vx * coast_s
+        self.y = self.seen_y + self.vy * coast_s
         self._place()
 
     def see(self, xyxy: NDArray[np.float32], confidence: float) -> None:
@@ -100,7 +108,7 @@ class _Person:
         self.width += _SIZE_GAIN * (right - left - self.width)
         self.height += _SIZE_GAIN * (bottom - top - self.height)
         self.confidence = confidence
-        self.last_seen_s = self.at_s
+        self.seen_x, self.seen_y, self.last_seen_s = self.x, self.y, self.at_s
         self.unseen_s = 0.0
         self.looks += 1
         self._place()
@@ -152,7 +160,7 @@ class PersonTracker:
         since_look_s = 0.0 if self._looked_s is None else now_s - self._looked_s
         for person in self._persons:
             if person.last_seen_s != now_s:
-                person.unseen_s += since_look_s
+                person.unseen_s += min(since_look_s, _MISS_S)
         for index in unused:
             self._persons.append(_Person.begun(strong.xyxy[index], float(strong.confidence[index]), now_s))
         self._persons = [person for person in self._persons if self._lives(person)]
@@ -200,7 +208,8 @@ def _leaps(persons: list[_Person], bodies: Detections) -> NDArray[np.float32]:
     for person in persons:
         distance = np.hypot(x - person.x, y - person.y) / max(person.height, 1.0)
         alike = np.minimum(heights, person.height) / np.maximum(np.maximum(heights, person.height), 1.0)
-        rows.append(np.where(alike >= _SAME_SIZE_RATIO, np.clip(1 - distance / _LEAP_RATIO, 0, 1), 0))
+        leap = _LEAP_RATIO + _LEAP_RATIO_PER_S * (person.at_s - person.last_seen_s)
+        rows.append(np.where(alike >= _SAME_SIZE_RATIO, np.clip(1 - distance / leap, 0, 1), 0))
     return np.array(rows, np.float32)
 
 

@@ -182,7 +182,7 @@ def test_crosses_itself(polygon: Polygon, *, crosses: bool) -> None:
 
 
 @given(grid_polygons)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=200)
 @example(((0.0, 0.0), (0.0, 0.0), (1.0, 1.0)))
 @example(((0.0, 0.0), (2.0, 2.0), (0.0, 0.0), (2.0, 0.0)))
 def test_crosses_itself_agrees_with_brute_force(polygon: Polygon) -> None:
@@ -224,7 +224,7 @@ def test_segments_meet(one: tuple[Point, Point], other: tuple[Point, Point], *, 
 
 
 @given(grid_points, grid_points, grid_points, grid_points)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=200)
 def test_segments_meet_agrees_with_brute_force(a: Point, b: Point, c: Point, d: Point) -> None:
     assert segments_meet(a, b, c, d) is bool(common_points(a, b, c, d))
 

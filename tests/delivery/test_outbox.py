@@ -209,6 +209,19 @@ def test_refused_sends_only_that_again(log: EventLog) -> None:
     assert len(outbox) == 4
 
 
+def test_refused_sends_nothing_taken_since_again(log: EventLog) -> None:
+    appended(log, 2)
+    outbox = Outbox(log)
+    assert numbers_of(outbox, 9) == [1, 2]
+    appended(log, 4)
+    outbox.refused(1)
+    assert numbers_of(outbox, 5) == [3, 4, 5, 6, 1]
+    for mid in (2, 3, 4, 5, 6, 1):
+        outbox.taken(mid)
+    assert not outbox.pending
+    assert numbers_of(outbox, 9) == []
+
+
 def test_taken_out_of_order_waits_for_older(log: EventLog) -> None:
     appended(log, 3)
     outbox = Outbox(log)
