@@ -80,8 +80,8 @@ class Authority:
         self._run("req", "-x509", *self._new(name), "-days", "2", "-out", self.pem(name),
                   "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
 
-    def new_certificate(self, name: str, alternative: str, days: int = 2) -> None:
-        """One that the authority `ca` signs; `days` -1: it has expired."""
+    def new_certificate(self, name: str, alternative: str, *, year: int = 0) -> None:
+        """One that the authority `ca` signs, for two days from now or for the first of this year."""
         request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
         extensions.write_text(
             f"subjectAltName={alternative}\nbasicConstraints=CA:FALSE\n"
@@ -89,9 +89,18 @@ class Authority:
             "authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n"
         )
         self._run("req", *self._new(name), "-out", request)
-        self._run("x509", "-req", "-in", request, "-CA", self.pem("ca"), "-CAkey", self.key("ca"),
-                  "-CAcreateserial", "-days", str(days), "-extfile", extensions, "-out",
-                  self.pem(name))  # fmt: skip
+        # Of the commands that sign, only `ca` lets every version of OpenSSL choose dates in the past.
+        (self.folder / "index.txt").write_text("")
+        config = self.folder / "ca.conf"
+        config.write_text(
+            f"[ca]\ndefault_ca=this\n[this]\ndatabase={self.folder}/index.txt\nnew_certs_dir={self.folder}\n"
+            "rand_serial=yes\ndefault_md=sha256\npolicy=any\n[any]\ncommonName=supplied\n"
+        )
+        dates = ["-days", "2"]
+        if year:
+            dates = ["-startdate", f"{year}0101000000Z", "-enddate", f"{year}0102000000Z"]
+        self._run("ca", "-batch", "-notext", "-config", config, "-cert", self.pem("ca"),
+                  "-keyfile", self.key("ca"), *dates, "-extfile", extensions, "-in", request, "-out", self.pem(name))  # fmt: skip
 
     def _new(self, name: str) -> list[str | Path]:
         curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]

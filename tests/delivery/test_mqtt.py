@@ -103,7 +103,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     made.new_authority("other-ca")
     made.new_certificate("broker", "IP:127.0.0.1,DNS:localhost")
     made.new_certificate("elsewhere", "DNS:broker.example")
-    made.new_certificate("expired", "IP:127.0.0.1", days=-1)
+    made.new_certificate("expired", "IP:127.0.0.1", year=2020)
     made.new_certificate("device", "DNS:one-stop")
     return made
 
