@@ -219,8 +219,10 @@ class EventLog:
             ) from error
 
     def _close(self) -> None:
-        if hasattr(self, "_db"):
-            self._db.close()
+        # Never under another thread's hands: SQLite would crash. Who comes later gets a LogError.
+        with self._lock:
+            if hasattr(self, "_db"):
+                self._db.close()
         if self._file_lock is not None:
             self._file_lock.close()
 
