@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -35,18 +36,15 @@ _FACE_WORTH_PX = 6.0
 _MOST_CROPS = 6
 
 
-def _session(model: bytes, threads: int) -> ort.InferenceSession:
-    """A network ready to run.
-
-    Args:
-        model: an ONNX file's content.
-        threads: 0 for as many as there are cores.
+def _session(model: bytes) -> ort.InferenceSession:
+    """A network ready to run, from an ONNX file's content, on all cores.
 
     Raises:
         ModelError: onnxruntime does not take it.
     """
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
+    # Named, since onnxruntime would bind threads of its own choice to cores, which a sandbox forbids.
+    options.intra_op_num_threads = len(os.sched_getaffinity(0))
     options.inter_op_num_threads = 1
     # Spinning threads would burn a quarter of a core between two looks.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -86,9 +84,9 @@ YUNET = _Kind(
 class Network:
     """One network of a fixed input, from a picture's region to boxes in px of the picture."""
 
-    def __init__(self, kind: _Kind, model: bytes, threads: int = 0) -> None:
+    def __init__(self, kind: _Kind, model: bytes) -> None:
         self._kind = kind
-        self._session = _session(model, threads)
+        self._session = _session(model)
         self._input = self._session.get_inputs()[0].name
         _, _, self.height_px, self.width_px = self._session.get_inputs()[0].shape
 

@@ -1,0 +1,56 @@
+"""Nothing leaves the device but what the wire form names; tests/delivery/test_payload.py holds that form."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import ROOT, command, write_config
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.usefixtures("weights")
+
+
+@pytest.mark.parametrize("setting", [None, "0"])
+def test_libraries_report_to_nobody(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str | None
+) -> None:
+    # onnxruntime would tell its maker, and keep a number of this device for that in the home directory.
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("XDG_CACHE_HOME", "CI", "ORT_DISABLE_TELEMETRY"):
+        monkeypatch.delenv(name, raising=False)
+    if setting:
+        monkeypatch.setenv("ORT_DISABLE_TELEMETRY", setting)
+    calls = tmp_path / "calls.txt"
+    tracing = ["strace", "-f", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o", calls]
+    traced = (
+        shutil.which("strace")
+        and not subprocess.run(["strace", "true"], capture_output=True, check=False).returncode
+    )
+    run = command("run", "--config", write_config(tmp_path, clip))
+    done = subprocess.run(
+        [*(tracing if traced else []), *run], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr
+    assert not list(home.iterdir())
+    assert all(line.startswith(("INFO", "WARNING")) for line in done.stderr.splitlines()), done.stderr
+    if not traced:
+        pytest.skip("strace is not here, or may not trace: only files and words were looked at")
+    # There is no [mqtt] in this configuration, so there is nobody to talk to.
+    assert not re.findall(r".*AF_INET.*", calls.read_text())
+
+
+def test_running_agent_writes_no_picture(clip: Path, tmp_path: Path) -> None:
+    subprocess.run(
+        command("run", "--config", write_config(tmp_path, clip)), check=True, capture_output=True, cwd=ROOT
+    )
+    written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert written == {"agent.toml", "log/events.db", "log/events.db.lock"}
