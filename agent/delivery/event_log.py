@@ -213,6 +213,8 @@ class EventLog:
     def _translated(self) -> Iterator[None]:
         try:
             yield
+        except UnicodeDecodeError as error:
+            raise LogError(f"the event log {self._path} {_DAMAGED}.") from error
         except sqlite3.Error as error:
             raise LogError(
                 f"the event log {self._path or 'in memory'} can't be used: {_said(error)}."
