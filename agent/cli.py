@@ -25,6 +25,7 @@ CONFIG = Path("/etc/presence-agent/agent.toml")
 # Monday, 07:00 in Vietnam: a replay begins in working hours.
 REPLAY_START = "2026-01-05T00:00:00Z"
 _DAMAGED = 2
+_FIRST_YEAR, _LAST_YEAR = 1970, 2200
 
 app = App(
     name="presence-agent",
@@ -75,15 +76,19 @@ def check(
     `presence-agent check --example gate > agent.toml` is a good start.
     """
     from agent.config import load, notices
+    from agent.config_review import absences
     from agent.install.examples import example as example_of
 
     if example is not None:
         print(example_of(example), end="")
         return 0
     loaded = load(config)
-    for notice in notices(loaded):
+    for notice in (*notices(loaded), *absences(loaded)):
         print(notice)
-    rules = f"{len(loaded.line)} lines, {len(loaded.zone)} zones, {len(loaded.counter)} counters"
+    rules = ", ".join(
+        f"{len(tables)} {name}{'' if len(tables) == 1 else 's'}"
+        for name, tables in (("line", loaded.line), ("zone", loaded.zone), ("counter", loaded.counter))
+    )
     print(f"{config} is good: {loaded.device.site}/{loaded.device.name}, {rules}.")
     return 0
 
@@ -297,6 +302,9 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, UnusedCliTokensError):
         words = " ".join(error.unused_tokens or ())
         return f"{words}: there is no such command or option here. See `presence-agent --help`."
+    if isinstance(error, OSError):
+        where = error.filename or "what was asked for"
+        return f"{where}: can't be read or written ({error.strerror or error}); check the path and the disk."
     if isinstance(error, CycloptsError):
         return f"{' '.join(str(error).split())} See `presence-agent --help`."
     where = traceback.extract_tb(error.__traceback__)[-1]
@@ -317,7 +325,11 @@ def _complain(error: AgentError | str) -> None:
 
 
 def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    if logging.getLogger().handlers:
+        return
+    # A descriptor of its own: what libraries write to standard error is silenced now and then.
+    lines = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=lines)
 
 
 def _moment(text: str) -> datetime:
@@ -325,7 +337,7 @@ def _moment(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is None:
+    if moment is None or moment.tzinfo is None or not _FIRST_YEAR < moment.year < _LAST_YEAR:
         raise ConfigError(f"--start {text}: give a time as in 2026-01-05T00:00:00Z, with its zone.")
     return moment.astimezone(UTC)
 

@@ -87,6 +87,11 @@ class Camera(Table):
     password_file: FilePath | None = None
     """Holds the password for an rtsp address."""
 
+    @property
+    def is_live(self) -> bool:
+        """Whether the source is a camera and no recording."""
+        return self.source == "picamera2" or self.source.startswith("/dev/") or "://" in self.source
+
 
 class Detector(Table):
     """[detector]: how sure it must be."""

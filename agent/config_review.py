@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent.config_problems import headed, shown
@@ -144,8 +145,6 @@ def _spells(raw: Mapping[str, Any]) -> Iterator[_Spell]:
 
 def _not_in_force(config: Config) -> Iterator[str]:
     given, kept = config.model_fields_set, config.log.model_fields_set
-    source = config.camera.source
-    live = source == "picamera2" or source.startswith("/dev/") or "://" in source
     discovery = config.mqtt is not None and config.mqtt.discovery
     asked = (
         (bool(config.hours), "[[hours]]", "all hours are working hours, and nothing is told as after hours"),
@@ -154,7 +153,11 @@ def _not_in_force(config: Config) -> Iterator[str]:
         ("attention" in given, "[attention]", "it has no settings"),
         ("tamper" in given, "[tamper]", "it has no settings, and a covered or dark camera is not told"),
         (config.camera.night, "[camera] night = true", "darkness is not told as a fault"),
-        (live, f"[camera] source = {shown(source)}", "`run` takes a recording or a folder of pictures"),
+        (
+            config.camera.is_live,
+            f"[camera] source = {shown(config.camera.source)}",
+            "`run` takes a recording or a folder of pictures",
+        ),
         ("keep_days" in kept, "[log] keep_days", "no event is deleted, the log grows with each"),
         ("keep_mb" in kept, "[log] keep_mb", "no event is deleted, the log grows with each"),
         (discovery, "[mqtt] discovery = true", "Home Assistant is not told of this agent"),
@@ -183,3 +186,17 @@ def _risks(config: Config) -> Iterator[str]:
             "[mqtt] username is given without password_file or certificate_file: the broker can't tell this "
             "agent from any other that uses the name."
         )
+
+
+def absences(config: Config) -> Iterator[str]:
+    """What the file names and this machine does not have, and what it says nothing of."""
+    camera, mqtt = config.camera, config.mqtt
+    if not config.line and not config.zone:
+        yield "There is no [[line]] and no [[zone]]: nothing will be told but that the agent runs."
+    if not camera.is_live and not Path(camera.source).exists():
+        yield f"[camera] source = {shown(camera.source)}: there is no such file or folder yet."
+    for key in ("password_file", "ca_file", "certificate_file", "key_file"):
+        path = getattr(mqtt, key, None)
+        # systemd puts credentials there when the service starts.
+        if path and not path.is_relative_to("/run/credentials") and not path.exists():
+            yield f"[mqtt] {key} = {shown(str(path))}: there is no such file yet."

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from agent.core.detections import FACE, PERSON
-from agent.errors import AgentError
+from agent.errors import AgentError, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -98,6 +98,8 @@ def video_writer(path: Path, size_px: tuple[int, int], fps: float) -> Iterator[C
     Raises:
         AgentError: the file can't be written.
     """
+    if path.suffix != ".mp4":
+        raise ConfigError(f"{path}: no video can be written there; give a writable path that ends in .mp4.")
     if not path.parent.is_dir():
         raise AgentError(f"{path}: there is no such folder; make it first.")
     writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"vp09"), fps, size_px)

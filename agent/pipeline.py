@@ -56,10 +56,9 @@ class Rule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one frame brought; `detections` None: nobody looked."""
+    """What one frame brought."""
 
     frame: Frame
-    detections: Detections | None
     tracks: Sequence[Track]
     events: tuple[Event, ...]
 
@@ -78,4 +77,4 @@ def presence_steps(
         detections = detector.detect(frame, look) if look else None
         tracks = tracker.update(detections, frame.at)
         events = tuple(event for rule in rules for event in rule.update(tracks, frame.at))
-        yield Step(frame, detections, tracks, events)
+        yield Step(frame, tracks, events)

@@ -6,18 +6,17 @@ import json
 import secrets
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
 from agent.config import Detector
 from agent.core.detections import FACE, PERSON, Detections
-from agent.core.frame import Frame
-from agent.core.look import Look
+from agent.core.frame import Frame, Instant
+from agent.core.look import whole
 from agent.delivery.event_log import EventLog
 from agent.delivery.publisher import Publisher
 from agent.device import clock
@@ -28,10 +27,11 @@ from agent.errors import AgentError, BrokenOffError, ConfigError, DeliveryError,
 from agent.pipeline import presence_steps
 from agent.stages import (
     ChangedStates,
+    blur_finder,
     broker,
     detector,
     geometry,
-    info,
+    info_maker,
     plain_track_ids,
     sender,
     stages,
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 REPLAY_LOG = "00000000"
 _DELIVER_S = 60.0
 _SHOWN_EVENTS = 6
-_BLURRED_SCORE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ def replay(config: Config, video: Path, wishes: ReplayWishes, progress: Callable
         out = _Out(log, stack.enter_context(_text_file(wishes.events)))
         draw = stack.enter_context(_drawing(wishes.draw, recording, config))
         mot = stack.enter_context(_text_file(wishes.mot)) if wishes.mot else None
-        publisher = stack.enter_context(_publishing(config, wishes.publish_as, log))
+        publisher = stack.enter_context(_publishing(config, wishes.publish_as, log, wishes.start))
         changed, broken, at = ChangedStates(), None, None
         frames = recorded_frames(recording, view(config), wishes.start)
         if wishes.real_time:
@@ -119,6 +118,8 @@ def replay(config: Config, video: Path, wishes: ReplayWishes, progress: Callable
             broken = error
         if at:
             out.write([event for rule in stage.rules for event in rule.close(at, "stopped")])
+            if publisher:
+                publisher.tell(changed.of(stage.rules, at, log.last_seq))
     if broken:
         raise broken
     return log.last_seq
@@ -143,9 +144,9 @@ def detect(
     person_score, face_score = usual.confidence, usual.face_confidence
     if min_score is not None:
         person_score = face_score = min_score
-    # In a drawing also those are blurred who are too unsure to be told.
-    blurred_score = _BLURRED_SCORE if draw else 1.0
-    finder = detector(usual, min(person_score, blurred_score), min(face_score, blurred_score))
+    finder = detector(usual, person_score, face_score)
+    blurred = blur_finder() if draw else None
+    written: Counter[str] = Counter()
     hang = view(config) if config else View()
     for path in images:
         try:
@@ -156,21 +157,22 @@ def detect(
         height, width = image.shape[:2]
         begin_s = time.perf_counter()
         frame = Frame(0, clock.now(), hang.of(image))
-        found = finder.detect(frame, Look(((0, 0, width, height),)))
+        found = finder.detect(frame, whole(frame))
         ms = (time.perf_counter() - begin_s) * 1000
-        sure = np.where(found.class_id == PERSON, person_score, face_score)
-        certain = found.where(found.confidence >= sure)
-        if draw:
+        if draw and blurred:
             lines, zones = geometry(config, (width, height)) if config else ((), ())
-            drawn = drawn_detections(frame.image, certain, lines, zones, unsure=found)
-            write_picture(draw / f"{path.stem}.annotated.png", drawn)
+            unsure = blurred.detect(frame, whole(frame))
+            written[path.stem] += 1
+            again = f"-{written[path.stem]}" if written[path.stem] > 1 else ""
+            copy = drawn_detections(frame.image, found, lines, zones, unsure=unsure)
+            write_picture(draw / f"{path.stem}{again}.annotated.png", copy)
         yield json.dumps(
             {
                 "image": str(path),
                 "width": width,
                 "height": height,
-                "persons": _rows(certain.of_class(PERSON), hang, (width, height)),
-                "faces": _rows(certain.of_class(FACE), hang, (width, height)),
+                "persons": _rows(found.of_class(PERSON), hang, (width, height)),
+                "faces": _rows(found.of_class(FACE), hang, (width, height)),
                 "ms": round(ms, 1),
             },
             ensure_ascii=False,
@@ -226,12 +228,12 @@ def _drawing(
         return
     lines, zones = geometry(config, recording.size_px)
     said: deque[str] = deque(maxlen=_SHOWN_EVENTS)
-    seen = Detections.empty()
+    finder = blur_finder()
     with video_writer(path, recording.size_px, recording.fps) as write:
 
         def draw(step: Step) -> None:
-            nonlocal seen
-            seen = seen if step.detections is None else step.detections
+            # People move between the pipeline's looks, so that every frame has one of its own here.
+            seen = finder.detect(step.frame, whole(step.frame))
             said.extend(told(event) for event in step.events)
             write(drawn_step(step.frame.image, step.tracks, said, lines, zones, unsure=seen))
 
@@ -239,7 +241,9 @@ def _drawing(
 
 
 @contextmanager
-def _publishing(config: Config, name: str | None, log: EventLog) -> Iterator[Publisher | None]:
+def _publishing(
+    config: Config, name: str | None, log: EventLog, start: datetime
+) -> Iterator[Publisher | None]:
     """Publish the log under another name; at the end everything must have been taken."""
     if name is None:
         yield None
@@ -252,8 +256,8 @@ def _publishing(config: Config, name: str | None, log: EventLog) -> Iterator[Pub
             f'--as "{name}" is the configured name; a replay must not speak for the real agent.'
         )
     client_id = f"presence-{config.device.site}-{name}-replay-{log.log_id}"
-    publisher = Publisher(to, config.device.site, name, log, partial(info, config, name), client_id=client_id)
-    publisher.tell(starting_states(config, clock.now(), 0))
+    publisher = Publisher(to, config.device.site, name, log, info_maker(config, name), client_id=client_id)
+    publisher.tell(starting_states(config, Instant(0.0, start), 0))
     publisher.start()
     yield publisher
     publisher.tell()

@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -22,7 +21,7 @@ from agent.pipeline import presence_steps
 from agent.stages import (
     ChangedStates,
     broker,
-    info,
+    info_maker,
     random_track_ids,
     sender,
     stages,
@@ -42,6 +41,11 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _DELIVER_AT_STOP_S = 3.0
+_CAUSES = {
+    "signal": "told to by a signal",
+    "recording_ended": "the recording is over",
+    "recording_broken": "the recording breaks off",
+}
 
 
 def run(config: Config) -> None:
@@ -74,9 +78,10 @@ def run(config: Config) -> None:
         except BrokenOffError as error:
             broken = error
         cause: StopCause = "recording_broken" if broken else "signal" if stop.is_set() else "recording_ended"
-        delivery.keep([event for rule in stage.rules for event in rule.close(at, "stopped")])
+        seq = delivery.keep([event for rule in stage.rules for event in rule.close(at, "stopped")])
+        delivery.tell(changed.of(stage.rules, at, seq), news=True)
         delivery.keep([AgentStopped(rule="agent", at=clock.now(), cause=cause)])
-        _log.info("stops: %s", cause.replace("_", " "))
+        _log.info("stops: %s", _CAUSES[cause])
     if broken:
         raise broken
 
@@ -129,7 +134,7 @@ def _delivery(config: Config) -> Iterator[_Delivery]:
                 who.site,
                 who.device,
                 log,
-                partial(info, config, who.device),
+                info_maker(config, who.device),
                 client_id=f"presence-{who.site}-{who.device}",
             )
             publisher.tell(starting_states(config, begin, log.last_seq))
@@ -159,7 +164,7 @@ def stop_signals() -> Iterator[Event]:
 
 def _recording(config: Config) -> Path:
     source = config.camera.source
-    if source == "picamera2" or source.startswith(("/dev/", "rtsp://")):
+    if config.camera.is_live:
         raise ConfigError(
             f'[camera] source "{source}" is not in force yet in this version; '
             "give the path of a recording or of a folder of pictures."

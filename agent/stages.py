@@ -11,7 +11,10 @@ from itertools import count
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from agent.config import digest
+import cv2
+import onnxruntime as ort
+
+from agent.config import Detector, digest
 from agent.core.geometry import Line, Zone, scaled
 from agent.delivery.mqtt import Broker
 from agent.delivery.payload import (
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from datetime import date
 
-    from agent.config import Config, Detector
+    from agent.config import Config
     from agent.core.event import State
     from agent.core.frame import Instant
     from agent.core.geometry import Point
@@ -46,8 +49,13 @@ if TYPE_CHECKING:
 
 # Boxes less sure than this part of the configured confidence can't even prolong a track.
 _UNSURE_RATIO = 0.4
+_BLURRED_SCORE = 0.1
 # Nearer to the picture's edge than this means the edge itself; people draw no better.
 _EDGE = 0.015
+_BEYOND_RATIO = 0.2
+# Nobody can be told in a zone before a track is born; so long a zone is not known to be empty.
+_BIRTH_S = 1.0
+_LONGEST_START_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +83,15 @@ def stages(config: Config, size_px: tuple[int, int], new_track_id: Callable[[], 
         PersonTracker(confidence, new_track_id),
         (
             *(LineRule(line, partial(_local_day, zone_info)) for line in lines),
-            *(ZoneRule(zone) for zone in zones),
+            *(ZoneRule(zone, settle_s=min(_BIRTH_S + zone.min_dwell_s, _LONGEST_START_S)) for zone in zones),
         ),
     )
+
+
+def blur_finder() -> PersonFaceDetector:
+    """Finds whoever may be a person or a face, to be blurred in drawings whatever is set."""
+    unsure = Detector(confidence=_BLURRED_SCORE, faces=True)
+    return detector(unsure, _BLURRED_SCORE, _BLURRED_SCORE)
 
 
 def detector(settings: Detector, person_score: float, face_score: float) -> PersonFaceDetector:
@@ -108,13 +122,25 @@ def view(config: Config) -> View:
 def geometry(config: Config, size_px: tuple[int, int]) -> tuple[tuple[Line, ...], tuple[Zone, ...]]:
     """Lines and zones in px of frames of this size."""
     lines = tuple(
-        Line(line.id, *scaled((line.start, line.end, line.inside), size_px)) for line in config.line
+        Line(line.id, *scaled((*_prolonged(line.start, line.end), line.inside), size_px))
+        for line in config.line
     )
     zones = tuple(
         Zone(zone.id, scaled(tuple(map(_reaching, zone.polygon)), size_px), zone.min_dwell_s)
         for zone in config.zone
     )
     return lines, zones
+
+
+def _prolonged(start: Point, end: Point) -> tuple[Point, Point]:
+    """A line that ends at the picture's edge goes on beyond it: there people are cut off, not stopped."""
+
+    def beyond(tip: Point, tail: Point) -> Point:
+        if all(_EDGE <= v <= 1 - _EDGE for v in tip):
+            return tip
+        return tip[0] + (tip[0] - tail[0]) * _BEYOND_RATIO, tip[1] + (tip[1] - tail[1]) * _BEYOND_RATIO
+
+    return beyond(start, end), beyond(end, start)
 
 
 def _reaching(corner: Point) -> Point:
@@ -182,37 +208,41 @@ class ChangedStates:
         return new
 
 
-def info(config: Config, name: str, log_id: str, session: str) -> str:
-    """The info payload: what this agent is made of and set to."""
+def info_maker(config: Config, name: str) -> Callable[[str, str], str]:
+    """Make the info payload from a log's id and a session; all else in it is looked up once, here."""
     manifest = load_manifest(models_directory())
-    wire = InfoWire(
-        log=log_id,
-        session=session,
-        ts=utc_text(clock.now().utc),
-        site=config.device.site,
-        device=name,
-        place=config.device.place,
-        timezone=config.device.timezone,
-        versions=VersionsWire(
-            agent=version("presence-agent"),
-            python=platform.python_version(),
-            onnxruntime=version("onnxruntime"),
-            opencv=version("opencv-python-headless"),
-        ),
-        models=tuple(ModelWire(name=entry.name, sha256=entry.sha256) for entry in manifest.weights),
-        rules=(
-            *(
-                LineGeometryWire(rule=line.id, start=line.start, end=line.end, inside=line.inside)
-                for line in config.line
-            ),
-            *(
-                ZoneGeometryWire(rule=zone.id, polygon=zone.polygon, min_dwell_s=zone.min_dwell_s)
-                for zone in config.zone
-            ),
-        ),
-        config_digest=digest(config),
+    versions = VersionsWire(
+        agent=version("presence-agent"),
+        python=platform.python_version(),
+        onnxruntime=ort.__version__,
+        opencv=cv2.__version__,
     )
-    return wire.model_dump_json()
+    lines = tuple(
+        LineGeometryWire(rule=line.id, start=line.start, end=line.end, inside=line.inside)
+        for line in config.line
+    )
+    zones = tuple(
+        ZoneGeometryWire(rule=zone.id, polygon=zone.polygon, min_dwell_s=zone.min_dwell_s)
+        for zone in config.zone
+    )
+
+    def info(log_id: str, session: str) -> str:
+        wire = InfoWire(
+            log=log_id,
+            session=session,
+            ts=utc_text(clock.now().utc),
+            site=config.device.site,
+            device=name,
+            place=config.device.place,
+            timezone=config.device.timezone,
+            versions=versions,
+            models=tuple(ModelWire(name=entry.name, sha256=entry.sha256) for entry in manifest.weights),
+            rules=(*lines, *zones),
+            config_digest=digest(config),
+        )
+        return wire.model_dump_json()
+
+    return info
 
 
 def _local_day(zone_info: ZoneInfo, at: Instant) -> date:

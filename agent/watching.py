@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -80,6 +81,8 @@ def watched(broker: Broker, site: str | None, stop: Event, *, as_json: bool) -> 
     Raises:
         DeliveryError: the broker can't be reached, or refuses.
     """
+    if site is not None and not re.fullmatch(r"[a-z0-9-]{1,32}", site):
+        raise ConfigError(f"--site {site}: a site's name has only a-z, 0-9 and '-', at most 32 of them.")
     root = f"{CONTRACT}/{site or '+'}/+"
     places: dict[str, tuple[str, str]] = {}
     for message in received(broker, [f"{root}/info", f"{root}/status", f"{root}/event/#"], stop):
@@ -89,8 +92,8 @@ def watched(broker: Broker, site: str | None, stop: Event, *, as_json: bool) -> 
         if kind == "info":
             places[agent] = str(payload.get("place", "")), str(payload.get("timezone", ""))
         elif payload and kind == "event" and as_json:
-            # On one line, whoever published it.
-            yield message.payload if "\n" not in message.payload else json.dumps(payload)
+            # On one line and harmless to a terminal, whoever published it.
+            yield message.payload if message.payload.isprintable() else json.dumps(payload)
         elif payload and not as_json:
             place, timezone = places.get(agent, ("", ""))
             name = f"{agent} {place}".rstrip()

@@ -59,7 +59,7 @@ end_all() {
     done
     started=()
 }
-trap end_all EXIT
+trap 'end_all; rm -f "$folder/frame.png"' EXIT
 interrupted=false
 trap 'interrupted=true' INT TERM HUP
 

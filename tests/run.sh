@@ -2,7 +2,6 @@
 # Everything that must hold before a change goes in; brings what it needs. The last line is pytest's.
 #
 #   bash tests/run.sh            checks and tests
-#   bash tests/run.sh --slow     also the tests marked slow: acceptance over whole recordings
 #   bash tests/run.sh --bench    also the benchmarks of tests/bench
 set -euo pipefail
 # shellcheck source=deploy/environment.sh
@@ -10,13 +9,11 @@ source "$(dirname "${BASH_SOURCE[0]}")/../deploy/environment.sh"
 cd "$ROOT"
 
 bench=false
-selection=()
 for argument in "$@"; do
     case $argument in
         --bench) bench=true ;;
-        --slow) selection=(-m "") ;; # takes the place of the selection in pyproject.toml
         *)
-            echo "usage: bash tests/run.sh [--slow] [--bench]" >&2
+            echo "usage: bash tests/run.sh [--bench]" >&2
             exit 2
             ;;
     esac
@@ -68,6 +65,6 @@ if ((${#failed[@]})); then
 fi
 say "--- pytest"
 status=0
-python -m pytest -q "${selection[@]}" || status=$?
+python -m pytest -q || status=$?
 if ((${#failed[@]})); then exit 1; fi
 exit "$status"

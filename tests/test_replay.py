@@ -171,7 +171,7 @@ def test_check_good(presence_agent: Callable[..., Ran], clip: Path, tmp_path: Pa
     ran = presence_agent("check", "--config", config)
     assert (ran.code, ran.err) == (0, "")
     assert "not in force" in ran.out
-    assert ran.out.splitlines()[-1].endswith("is good: test/yard, 1 lines, 1 zones, 0 counters.")
+    assert ran.out.splitlines()[-1].endswith("is good: test/yard, 1 line, 1 zone, 0 counters.")
 
 
 def test_help_teaches(presence_agent: Callable[..., Ran]) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 Box = tuple[int, int, int, int]
+
+if TYPE_CHECKING:
+    from agent.core.frame import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,3 +16,9 @@ class Look:
     """Regions of a frame worth a look: left, top, right, bottom in px, right and bottom excluded."""
 
     regions: tuple[Box, ...]
+
+
+def whole(frame: Frame) -> Look:
+    """All of a frame."""
+    width, height = frame.size_px
+    return Look(((0, 0, width, height),))

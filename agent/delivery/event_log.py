@@ -103,7 +103,7 @@ class EventLog:
         try:
             with self._translated():
                 self._open()
-        except LogError:
+        except BaseException:
             self._close()
             raise
         return self

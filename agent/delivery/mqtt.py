@@ -31,9 +31,9 @@ MQTT_5 = 5
 # How many messages wait for the broker's word at once: its default limit too.
 WINDOW = 20
 _ANSWER_S = 5.0
+_LONGEST_SECRET = 1024
 # What paho lets through when a packet is malformed.
 _UNREADABLE = (ValueError, LookupError, struct.error, MQTTException)
-_NO_SUBSCRIBERS = "No matching subscribers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,7 @@ class Connection:
         self._client.on_disconnect = self._on_disconnect
         self._client.on_publish = self._on_publish
         self._client.on_message = self._on_message
+        self._client.on_subscribe = self._on_subscribe
 
     def open(self) -> None:
         """Connect and log in.
@@ -120,7 +121,7 @@ class Connection:
                 self._client.connect(broker.host, broker.port, KEEPALIVE_S, clean_start=True)
             else:
                 self._client.connect(broker.host, broker.port, KEEPALIVE_S)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, struct.error) as error:
             raise DeliveryError(_unreached(broker, error)) from error
         give_up_s = time.monotonic() + _ANSWER_S
         try:
@@ -166,7 +167,7 @@ class Connection:
         if writable:
             codes.append(self._client.loop_write())
         codes.append(self._client.loop_misc())
-        if any(code != MQTTErrorCode.MQTT_ERR_SUCCESS for code in codes):
+        if self._answer or any(code != MQTTErrorCode.MQTT_ERR_SUCCESS for code in codes):
             raise DeliveryError(self._why_lost())
         reports, self._reports = self._reports, []
         return reports
@@ -210,12 +211,19 @@ class Connection:
         self, _client: object, _data: object, _flags: object, reason: ReasonCode, _properties: object
     ) -> None:
         if reason.is_failure and self._connected:
-            self._lost = f"the connection to the broker {self._broker} is lost ({reason})"
+            because = "" if str(reason) == "Unspecified error" else f" ({reason})"
+            self._lost = f"the connection to the broker {self._broker} is lost{because}"
 
     def _on_publish(
         self, _client: object, _data: object, mid: int, reason: ReasonCode, _properties: object
     ) -> None:
         self._reports.append(Taken(mid, str(reason) if reason.is_failure else None))
+
+    def _on_subscribe(
+        self, _client: object, _data: object, _mid: int, reasons: list[ReasonCode], _properties: object
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            self._answer = f"the broker {self._broker} does not let this client read; check its rights (ACL)"
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
         # What is no text is no message of ours; it is shown as it can be.
@@ -249,9 +257,12 @@ def _hint(broker: Broker) -> str:
 
 def _secret(path: Path) -> str:
     try:
-        return path.read_text().rstrip("\r\n")
+        secret = path.read_text().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise DeliveryError(f"[mqtt] password_file {path} can't be read ({_reason(error)})") from error
+        raise DeliveryError(f"the password_file {path} can't be read ({_reason(error)})") from error
+    if not secret or len(secret) > _LONGEST_SECRET or "\n" in secret:
+        raise DeliveryError(f"the password_file {path} has no password in it; write it there, on one line")
+    return secret
 
 
 def _tls(broker: Broker) -> ssl.SSLContext:
@@ -260,7 +271,8 @@ def _tls(broker: Broker) -> ssl.SSLContext:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.sslsocket_class = _TlsSocket
         if broker.certificate_file and broker.key_file:
-            context.load_cert_chain(broker.certificate_file, broker.key_file)
+            # A key with a passphrase must not make a service ask for it.
+            context.load_cert_chain(broker.certificate_file, broker.key_file, password=str)
     except (OSError, ssl.SSLError) as error:
         raise DeliveryError(
             f"a certificate or key file of [mqtt] can't be used ({_reason(error)}); "
@@ -269,16 +281,16 @@ def _tls(broker: Broker) -> ssl.SSLContext:
     return context
 
 
-def _unreached(broker: Broker, error: OSError | ValueError) -> str:
+def _unreached(broker: Broker, error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
             f"the broker {broker} shows a certificate that is not trusted ({error.verify_message}); "
-            "check [mqtt] host and ca_file"
+            "check host and ca_file"
         )
     if isinstance(error, ssl.SSLError) or (broker.tls and isinstance(error, ConnectionResetError)):
         return f"the broker {broker} does not agree on TLS ({_reason(error)}); check port and certificates"
     if isinstance(error, socket.gaierror | UnicodeError):
-        return f"the broker's name {broker.host} is not known; check [mqtt] host and the network"
+        return f"the broker's name {broker.host} is not known; check the network and the host's name"
     if isinstance(error, ConnectionRefusedError):
         return f"nothing listens at {broker}; check its host and port, and that it runs"
     if isinstance(error, TimeoutError):
@@ -293,7 +305,7 @@ def _refused(broker: Broker, reason: ReasonCode) -> str:
     if name in {"Bad user name or password", "Not authorized", "Bad authentication method"}:
         return (
             f"the broker {broker} refuses the login ({name}); "
-            "check [mqtt] username, password_file and the broker's accounts"
+            "check username, password_file and the broker's accounts"
         )
     return f"the broker {broker} refuses the connection ({name})"
 

@@ -8,7 +8,7 @@ import random
 import secrets
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Condition, Event, Lock, Thread
 from typing import TYPE_CHECKING, Literal
@@ -44,6 +44,7 @@ class _Talk:
 
     Attributes:
         others: messages under way that are no events.
+        refused: messages with events that the broker did not take; they are tried again later.
         proven: whether the broker is known to pass on what we publish. MQTT 3.1.1 acknowledges
             what it refuses, so there our own status must come back first.
     """
@@ -54,14 +55,16 @@ class _Talk:
     proven: bool
     others: set[int] = field(default_factory=set)
     states: dict[str, tuple[StateNow, float]] = field(default_factory=dict)
-    hold_until_s: float = 0.0
+    refused: list[int] = field(default_factory=list)
+    retry_at_s: float = 0.0
     keep_at_s: float = 0.0
     prove_by_s: float = field(default_factory=lambda: time.monotonic() + _RIGHTS_S)
 
     @property
     def free(self) -> int:
         """How many more messages may be under way."""
-        return max(0, self.connection.window - len(self.others) - len(self.outbox))
+        under_way = len(self.others) + len(self.outbox) - len(self.refused)
+        return max(0, self.connection.window - under_way)
 
     def other(self, message: Message) -> int:
         """Send what is no event."""
@@ -127,6 +130,8 @@ class Publisher:
         """Go on with another log, on a connection of its own."""
         with self._lock:
             self._new_log = log
+            # What was in the old log is in no state of the new one.
+            self._states = {rule: replace(state, seq=0) for rule, state in self._states.items()}
         self.tell()
 
     def wait_delivered(self, timeout_s: float) -> bool:
@@ -139,7 +144,10 @@ class Publisher:
             return self._taken_in[0] == log_id and self._taken_in[1] >= seq
 
         with self._taken:
-            return self._taken.wait_for(taken, timeout_s)
+            self._taken.wait_for(lambda: taken() or self.failure is not None, timeout_s)
+        if self.failure:
+            raise self.failure
+        return taken()
 
     def stop(self, within_s: float) -> None:
         """Send what can be sent in this time, say that the agent stops, disconnect."""
@@ -154,22 +162,22 @@ class Publisher:
         try:
             pause_s = _FIRST_PAUSE_S
             outbox = Outbox(self._log)
-            self._tell_taken(outbox)
-            while not self._stopping.is_set():
+            while self._new_log is not None or not self._stopping.is_set():
                 outbox = self._changed_log(outbox)
                 begin_s = time.monotonic()
                 self._serve(outbox)
                 # A broker that lets us in and hangs up at once is not to be stormed.
                 if time.monotonic() - begin_s > _LONGEST_PAUSE_S:
                     pause_s = _FIRST_PAUSE_S
+                if self._new_log is not None:
+                    continue
                 # Many agents that lost one broker must not come back in one moment.
                 self._stopping.wait(pause_s * random.uniform(0.5, 1.0))  # noqa: S311
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-        except BaseException as error:
-            # A bug here ends the agent, see `failure`; it must not end in a silent thread.
-            self.failure = error
-            _log.exception("the publisher failed")
-            raise
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it must not end in a silent thread
+            with self._taken:
+                self.failure = error
+                self._taken.notify_all()
 
     def _changed_log(self, outbox: Outbox) -> Outbox:
         with self._lock:
@@ -177,9 +185,7 @@ class Publisher:
             if log is None:
                 return outbox
             self._log = log
-        outbox = Outbox(log)
-        self._tell_taken(outbox)
-        return outbox
+        return Outbox(log)
 
     def _serve(self, outbox: Outbox) -> None:
         """One connection from its begin to its end."""
@@ -198,8 +204,9 @@ class Publisher:
             while self._new_log is None and not self._may_leave(outbox):
                 self._send(talk)
                 self._hear(talk)
-            self._part(talk)
-            connection.close()
+            if self._new_log is None:
+                self._part(talk)
+                connection.close()
         except DeliveryError as error:
             self._say(logging.WARNING, f"{error}; events stay in the log, trying again")
         except LogError as error:
@@ -215,18 +222,24 @@ class Publisher:
     def _greet(self, talk: _Talk) -> None:
         """Info, every state, then the status: whoever sees the status has the rest."""
         talk.outbox.begin()
-        talk.other(Message(f"{self._root}/info", self._info(self._log.log_id, talk.session), retain=True))
+        self._say_other(
+            talk, Message(f"{self._root}/info", self._info(self._log.log_id, talk.session), retain=True)
+        )
         with self._lock:
             states = list(self._states.values())
         for state in states:
             self._send_state(talk, state)
         if not talk.proven:
             talk.connection.subscribe(f"{self._root}/status")
-        talk.other(self._present(talk.session, "online", None))
+        self._say_other(talk, self._present(talk.session, "online", None))
 
     def _send(self, talk: _Talk) -> None:
         now_s = time.monotonic()
-        if talk.proven and now_s >= talk.hold_until_s:
+        if talk.refused and now_s >= talk.retry_at_s:
+            for mid in talk.refused:
+                talk.outbox.refused(mid)
+            talk.refused.clear()
+        if talk.proven:
             for entry in talk.outbox.next(talk.free):
                 talk.outbox.sending(talk.connection.publish(self._event(entry)), entry.seq)
         with self._lock:
@@ -234,12 +247,19 @@ class Publisher:
         for state in states:
             sent, sent_s = talk.states.get(state.rule, (None, -_STATE_EVERY_S))
             # The event goes first, then the state that has it in.
-            if state is not sent and now_s - sent_s >= _STATE_EVERY_S and talk.outbox.sent_seq >= state.seq:
+            told = talk.outbox.sent_seq >= state.seq or not talk.proven
+            if state is not sent and now_s - sent_s >= _STATE_EVERY_S and told and talk.free:
                 self._send_state(talk, state)
+
+    def _say_other(self, talk: _Talk, message: Message) -> int:
+        """Send what is no event, as soon as the broker has room for it."""
+        while not talk.free:
+            self._hear(talk)
+        return talk.other(message)
 
     def _send_state(self, talk: _Talk, state: StateNow) -> None:
         body = state_json(state, self._log.log_id, talk.session)
-        talk.other(Message(f"{self._root}/state/{state.rule}", body, retain=True))
+        self._say_other(talk, Message(f"{self._root}/state/{state.rule}", body, retain=True))
         talk.states[state.rule] = state, time.monotonic()
 
     def _hear(self, talk: _Talk) -> None:
@@ -255,8 +275,12 @@ class Publisher:
                 talk.others.discard(report.mid)
                 if report.refusal:
                     self._say(logging.WARNING, self._refusal(report.refusal))
+                if not talk.others:
+                    self._tell_taken(talk.outbox)
         if not talk.proven and time.monotonic() >= talk.prove_by_s:
-            self._say(logging.WARNING, self._refusal("its status does not come back"))
+            self._say(
+                logging.WARNING, self._refusal("its status does not come back: it must be let read that too")
+            )
         if time.monotonic() >= talk.keep_at_s:
             talk.keep_at_s = time.monotonic() + _KEEP_EVERY_S
             self._keep(talk.outbox)
@@ -272,8 +296,9 @@ class Publisher:
             talk.outbox.taken(report.mid)
             self._tell_taken(talk.outbox)
             return
-        talk.outbox.refused(report.mid)
-        talk.hold_until_s = time.monotonic() + _REFUSED_PAUSE_S
+        if not talk.refused:
+            talk.retry_at_s = time.monotonic() + _REFUSED_PAUSE_S
+        talk.refused.append(report.mid)
         self._say(logging.WARNING, self._refusal(report.refusal))
 
     def _tell_taken(self, outbox: Outbox) -> None:
@@ -289,7 +314,12 @@ class Publisher:
 
     def _part(self, talk: _Talk) -> None:
         """Leave in order: nobody must wait for the will to learn it."""
-        mid = talk.other(self._present(talk.session, "offline", "stopped"))
+        with self._lock:
+            states = list(self._states.values())
+        for state in states:
+            if state is not talk.states.get(state.rule, (None, 0.0))[0]:
+                self._send_state(talk, state)
+        mid = self._say_other(talk, self._present(talk.session, "offline", "stopped"))
         by_s = time.monotonic() + _LAST_WORD_S
         while mid in talk.others and time.monotonic() < by_s:
             self._hear(talk)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import time
 from typing import TYPE_CHECKING
 
 from agent.delivery.mqtt import Connection, Message
@@ -48,6 +47,6 @@ def received(broker: Broker, topics: Sequence[str], stop: Event) -> Iterator[Mes
                         yield report
         except DeliveryError as error:
             _log.warning("%s; trying again", error)
-            time.sleep(_PAUSE_S)
+            stop.wait(_PAUSE_S)
         finally:
             connection.close()

@@ -71,7 +71,9 @@ def open_recording(path: Path, pictures_fps: float) -> Iterator[Recording]:
     except FileNotFoundError as error:
         raise SourceError(f"{path}: there is no such file or folder; check the path.") from error
     except OSError as error:
-        raise SourceError(f"{path}: can't be read ({error.strerror}); check its permissions.") from error
+        raise SourceError(
+            f"{path}: can't be read ({error.strerror or error}); check its permissions."
+        ) from error
     if empty:
         raise SourceError(f"{path}: is empty (0 bytes); copy it again.")
     if pictures is not None:
@@ -180,7 +182,7 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     try:
         content = np.fromfile(path, np.uint8)
     except OSError as error:
-        raise SourceError(f"{path}: can't be read ({error.strerror}).") from error
+        raise SourceError(f"{path}: can't be read ({error.strerror or error}); check the path.") from error
     if not len(content):
         raise SourceError(f"{path}: is empty (0 bytes); copy it again.")
     try:

@@ -33,9 +33,11 @@ class _Visit:
 class ZoneRule:
     """Says who entered and left, and when the zone was occupied and vacated."""
 
-    def __init__(self, zone: Zone) -> None:
-        """Take a zone in px of the frame."""
+    def __init__(self, zone: Zone, settle_s: float = 0.0) -> None:
+        """Take a zone in px of the frame, and how long it takes to know that nobody is in it."""
         self._zone = zone
+        self._settle_s = settle_s
+        self._begin_s: float | None = None
         self._visits: dict[str, _Visit] = {}
         self._occupied_since: Instant | None = None
         self._occupied_until_s = 0.0
@@ -43,12 +45,14 @@ class ZoneRule:
 
     @property
     def state(self) -> ZoneState | None:
-        """How many are in the zone; None before the first frame."""
+        """How many are in the zone; None before that can be known."""
         return self._state
 
     def update(self, tracks: Sequence[Track], at: Instant) -> Iterator[Event]:
         """Yield what changed up to this frame."""
-        if self._state is None:
+        if self._begin_s is None:
+            self._begin_s = at.monotonic_s
+        if self._state is None and at.monotonic_s - self._begin_s >= self._settle_s:
             self._state = ZoneState(rule=self._zone.zone_id, since=at, count=0)
         for track in tracks:
             if track.last_seen_s == at.monotonic_s:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.core.look import Look
+from agent.core.look import whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agent.core.frame import Frame
+    from agent.core.look import Look
     from agent.core.track import Track
 
 
@@ -29,5 +30,4 @@ class EveryFrame:
         if now < self._due_s - 0.1 * self._interval_s:
             return None
         self._due_s = max(self._due_s + self._interval_s, now)
-        width, height = frame.size_px
-        return Look(((0, 0, width, height),))
+        return whole(frame)

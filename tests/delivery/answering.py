@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import select
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 
@@ -60,6 +62,50 @@ def answering(answer: bytes | None, *, stays: bool = True, came: list[float] | N
             thread.join(10)
 
 
+def _carry(client: socket.socket, server: socket.socket, left: int | None) -> None:
+    """From one to the other until one of them hangs up, or no more bytes to the server are left."""
+    while left is None or left > 0:
+        for sock in select.select([client, server], [], [])[0]:
+            data = sock.recv(4096 if left is None else min(4096, left))
+            if not data:
+                return
+            (server if sock is client else client).sendall(data)
+            if left is not None and sock is client:
+                left -= len(data)
+
+
+@contextmanager
+def cutting(port: int, sizes: Iterable[int]) -> Iterator[int]:
+    """Pass on to another port, but cut the first connections off after so many bytes towards it.
+
+    Yields:
+        The port on loopback to connect to, one at a time.
+    """
+    left_to_cut = iter(sizes)
+
+    def serve(listening: socket.socket) -> None:
+        while True:
+            try:
+                client, _ = listening.accept()
+            except OSError:
+                return
+            with client, socket.create_connection(("127.0.0.1", port)) as server:
+                # What is cut is reset, with nothing said.
+                for sock in (client, server):
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                with suppress(OSError):
+                    _carry(client, server, next(left_to_cut, None))
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, args=[listening])
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
+
+
 @dataclass(frozen=True)
 class Authority:
     """A folder with certificates: NAME.pem and NAME.key, signed by ca.pem."""
@@ -99,8 +145,9 @@ class Authority:
         dates = ["-days", "2"]
         if year:
             dates = ["-startdate", f"{year}0101000000Z", "-enddate", f"{year}0102000000Z"]
-        self._run("ca", "-batch", "-notext", "-config", config, "-cert", self.pem("ca"),
-                  "-keyfile", self.key("ca"), *dates, "-extfile", extensions, "-in", request, "-out", self.pem(name))  # fmt: skip
+        signer: list[str | Path] = ["-config", config, "-cert", self.pem("ca"), "-keyfile", self.key("ca")]
+        self._run("ca", "-batch", "-notext", *signer, *dates, "-extfile", extensions,
+                  "-in", request, "-out", self.pem(name))  # fmt: skip
 
     def _new(self, name: str) -> list[str | Path]:
         curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]

@@ -19,7 +19,7 @@ from agent.device import clock
 from tests.delivery.samples import SENDER, info_text, make_entered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from agent.core.event import Event
 
@@ -50,9 +50,15 @@ def make_line(rule: str, in_count: int, seq: int = 0) -> StateNow:
 
 
 @contextmanager
-def publishing(broker: Broker, log: EventLog, *states: StateNow, stop_s: float = 2) -> Iterator[Publisher]:
+def publishing(
+    broker: Broker,
+    log: EventLog,
+    *states: StateNow,
+    stop_s: float = 2,
+    info: Callable[[str, str], str] = info_text,
+) -> Iterator[Publisher]:
     """A publisher of this log, stopped in order at the end."""
-    publisher = Publisher(broker, SENDER.site, SENDER.device, log, info_text, client_id="presence-test")
+    publisher = Publisher(broker, SENDER.site, SENDER.device, log, info, client_id="presence-test")
     publisher.tell(states)
     publisher.start()
     try:

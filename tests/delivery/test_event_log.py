@@ -48,7 +48,7 @@ def log(path: Path) -> Iterator[EventLog]:
 
 def filled(path: Path, events: int = 3) -> str:
     """Make a log with events in it; return its id."""
-    with EventLog(SENDER, path) as log:
+    with EventLog(SENDER, path, log_id="5f3a9c21") as log:
         log.append([make_entered(number) for number in range(events)])
         return log.log_id
 
@@ -335,6 +335,12 @@ def _zeroed(path: Path) -> None:
         file.write(bytes(path.stat().st_size - 4096))
 
 
+def _garbled_schema(path: Path) -> None:
+    # SQLite then tells of bytes that are no text, and Python of those.
+    filled(path)
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE event", b"CREATE T\xffBLE event"))
+
+
 def _without_id(path: Path) -> None:
     filled(path)
     _database(path, "DELETE FROM meta WHERE key = 'log_id'")
@@ -366,6 +372,7 @@ def _parent_is_file(path: Path) -> None:
         (_parent_is_file, "can't be written"),
         (_truncated, "damaged"),
         (_zeroed, "damaged"),
+        (_garbled_schema, "damaged"),
         (_without_meta, "damaged|not an event log|something else"),
         (_without_id, "damaged|not an event log"),
         (_delivered_no_number, "damaged|not an event log"),

@@ -10,7 +10,7 @@ import threading
 import time
 from contextlib import contextmanager
 from datetime import timedelta
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -23,9 +23,9 @@ from agent.delivery.payload import schemas
 from agent.delivery.publisher import Publisher
 from agent.device import clock
 from tests.conftest import Heard, Listener, Mosquitto, free_port, wait_until
-from tests.delivery.answering import answering
+from tests.delivery.answering import answering, cutting
 from tests.delivery.publishing import make_line, make_now, make_zone, publishing, to
-from tests.delivery.samples import CHECKOUT, ROOT, SENDER, is_sentence, make_entered
+from tests.delivery.samples import CHECKOUT, ROOT, SENDER, info_text, is_sentence, make_entered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -275,28 +275,27 @@ def test_broker_stopped_and_started(
 
 
 @pytest.mark.usefixtures("quick")
-def test_broker_killed_while_sending(
-    start_mosquitto: Callable[..., Mosquitto], listen: Callable[..., Listener], log: EventLog
+@pytest.mark.parametrize("protocol", [5, 311])
+def test_connection_cut_while_sending(
+    mosquitto: Mosquitto, listener: Listener, log: EventLog, protocol: int
 ) -> None:
-    broker = start_mosquitto()
-    before, after = hears(listen, broker.port), None
+    # In the greeting, in the middle of an event, after some: nothing is lost, little comes twice.
     appended(log, *range(200))
-    with publishing(to(broker.port), log) as publisher:
-        wait_until(lambda: len(before.events()) > 20)
-        assert broker._process
-        broker._process.kill()
-        broker._process.wait(10)
-        heard_before = set(seqs_of(before))
-        taken = log.delivered
-        before.close()
-        broker.start()
-        after = hears(listen, broker.port)
+    with (
+        cutting(mosquitto.port, [5, 700, 8_003, 30_001]) as port,
+        publishing(to(port, protocol), log, make_zone("waiting", 7)) as publisher,
+    ):
+        wait_until(lambda: len(set(seqs_of(listener))) > 50)
+        appended(log, 7777)
+        publisher.tell()
         assert publisher.wait_delivered(20)
-        wait_until(lambda: 200 in seqs_of(after) or 200 in heard_before)
-    assert log.delivered == 200
-    # What was not delivered when the broker died went out again.
-    assert set(seqs_of(after)) >= set(range(max(heard_before) + 1, 201))
-    assert taken <= max(heard_before)
+        wait_until(lambda: len(set(seqs_of(listener))) == 201)
+        assert is_online(listener)
+    assert log.delivered == 201
+    # At most what was under way when a connection was cut.
+    assert len(seqs_of(listener)) <= 201 + 2 * 20
+    lost = [status for status in statuses(listener) if status["why"] == "lost"]
+    assert 1 <= len(lost) <= 3
 
 
 def test_killed_publisher_is_lost(mosquitto: Mosquitto, listener: Listener, tmp_path: Path) -> None:
@@ -352,7 +351,7 @@ def test_broker_that_hangs_up_is_not_stormed(log: EventLog) -> None:
     with answering(bytes.fromhex("2003000000"), stays=False, came=came) as port, publishing(to(port), log):
         wait_until(lambda: len(came) >= 5)
     pauses = [later - earlier for earlier, later in pairwise(came)]
-    assert pauses[3] > 3 * pauses[0]
+    assert pauses[3] > 2 * pauses[0]
 
 
 def test_log_unreadable_is_not_online(
@@ -421,6 +420,7 @@ def test_wait_delivered_on_busy_machine(
         for number in range(1, 9):
             threading.Event().wait(chance.uniform(0, 0.1))
             appended(log, number)
+            publisher.tell()
             assert publisher.wait_delivered(10)
             assert SlowOutbox.last[0]._delivered == number
 
@@ -461,15 +461,18 @@ def test_backlog_with_live_events(mosquitto: Mosquitto, listener: Listener, log:
 
 
 def test_live_events_go_before_backlog(mosquitto: Mosquitto, listener: Listener, log: EventLog) -> None:
-    appended(log, *range(2000))
-    with publishing(to(mosquitto.port), log) as publisher:
-        wait_until(lambda: is_online(listener))
-        live = appended(log, 7777)
-        publisher.tell()
-        assert publisher.wait_delivered(20)
-        wait_until(lambda: len(set(seqs_of(listener))) == 2001)
-    assert seqs_of(listener).index(live) < 1900
-    assert log.delivered == 2001
+    appended(log, *range(50))
+
+    def info(log_id: str, session: str) -> str:
+        # The first that is said on a connection: what happens from now on is live.
+        appended(log, 7777)
+        return info_text(log_id, session)
+
+    with publishing(to(mosquitto.port), log, info=info) as publisher:
+        assert publisher.wait_delivered(10)
+        wait_until(lambda: len(listener.events()) == 51)
+    assert seqs_of(listener) == [51, *range(1, 51)]
+    assert log.delivered == 51
 
 
 # --- states ------------------------------------------------------------------------------------------
@@ -479,15 +482,22 @@ def test_state_at_most_once_a_second(mosquitto: Mosquitto, listener: Listener, l
     with publishing(to(mosquitto.port), log, make_zone("waiting", 0)) as publisher:
         wait_until(lambda: is_online(listener))
         begin_s = time.monotonic()
-        for number in range(1, 100):
-            publisher.tell([make_zone("waiting", number)])
-        wait_until(lambda: heard_of(listener, "state/")[-1].json["count"] == 99)
+        numbers = count(1)
+
+        def told_for_a_while() -> bool:
+            publisher.tell([make_zone("waiting", next(numbers))])
+            return time.monotonic() > begin_s + 1.3
+
+        wait_until(told_for_a_while)
+        last = next(numbers)
+        publisher.tell([make_zone("waiting", last)])
+        wait_until(lambda: heard_of(listener, "state/")[-1].json["count"] == last)
         took_s = time.monotonic() - begin_s
-    counts = [message.json["count"] for message in heard_of(listener, "state/")]
+    counts: list[Any] = [message.json["count"] for message in heard_of(listener, "state/")]
+    assert counts == sorted(counts)
     assert counts[0] == 0
-    assert counts[-1] == 99
-    assert len(counts) <= 2 + took_s
-    assert took_s < 3
+    assert 3 <= len(counts) <= 2 + took_s
+    assert took_s < 3.5
 
 
 def test_state_that_did_not_change_is_not_sent_again(
@@ -507,14 +517,13 @@ def test_state_that_did_not_change_is_not_sent_again(
 
 def test_event_goes_before_its_state(mosquitto: Mosquitto, listener: Listener, log: EventLog) -> None:
     rules = [f"zone-{number}" for number in range(30)]
-    with publishing(to(mosquitto.port), log, *(make_zone(rule, 0) for rule in rules)) as publisher:
+    with publishing(to(mosquitto.port), log) as publisher:
         wait_until(lambda: is_online(listener))
-        # More at once than may be under way, so that most must wait.
-        for number, rule in enumerate(rules, 1):
-            seq = log.append([make_now(number, rule)] * 4)
-            publisher.tell([make_zone(rule, number, seq)])
+        # More at once than may be under way, so that most must wait; nothing was said of these rules yet.
+        log.append([make_now(number, rule) for number, rule in enumerate(rules) for _ in range(4)])
+        publisher.tell(make_zone(rule, number, 4 * number + 4) for number, rule in enumerate(rules))
         assert publisher.wait_delivered(10)
-        wait_until(lambda: len(heard_of(listener, "state/")) == 60)
+        wait_until(lambda: len(heard_of(listener, "state/")) == 30)
         wait_until(lambda: len(listener.events()) == 120)
     seen: set[Any] = set()
     for message in heard_of(listener):
@@ -644,7 +653,7 @@ def test_use_log(mosquitto: Mosquitto, listener: Listener, log: EventLog) -> Non
         assert (log.delivered, other.delivered) == (1, 3)
     assert [(status["state"], status["why"], status["log"]) for status in statuses(listener)] == [
         ("online", None, log.log_id),
-        ("offline", "stopped", log.log_id),
+        ("offline", "lost", log.log_id),
         ("online", None, other.log_id),
         ("offline", "stopped", other.log_id),
     ]
@@ -664,7 +673,7 @@ def test_use_log_undelivered_is_waited_for(mosquitto: Mosquitto, listener: Liste
                 appended(other, number)
                 publisher.use_log(other)
                 assert publisher.wait_delivered(10)
-                wait_until(lambda: listener.events()[-1]["log"] == other.log_id)
+                wait_until(lambda: other.log_id in {event["log"] for event in listener.events()})
                 publisher.use_log(log)
                 assert publisher.wait_delivered(10)
 
@@ -701,7 +710,7 @@ def test_stop_while_broker_hangs_is_bounded(mosquitto: Mosquitto, listener: List
             appended(log, 1)
             publisher.tell()
             begin_s = time.monotonic()
-        assert time.monotonic() - begin_s < 4
+        assert time.monotonic() - begin_s < 5
     finally:
         process.send_signal(signal.SIGCONT)
     assert log.delivered == 0
