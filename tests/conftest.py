@@ -132,8 +132,9 @@ class Mosquitto:
         wait_until(lambda: _listens(self.port))
 
     def stop(self) -> None:
+        """Killed, since it has nothing to keep and would take its time."""
         if self._process:
-            self._process.terminate()
+            self._process.kill()
             self._process.wait(10)
             self._process = None
 
