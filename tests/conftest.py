@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -131,10 +132,9 @@ class Mosquitto:
             self._process = subprocess.Popen([_mosquitto(), "-c", self._config], stdout=log, stderr=log)
         wait_until(lambda: _listens(self.port))
 
-    def stop(self) -> None:
-        """Killed, since it has nothing to keep and would take its time."""
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         if self._process:
-            self._process.kill()
+            self._process.send_signal(number)
             self._process.wait(10)
             self._process = None
 
@@ -159,7 +159,8 @@ def start_mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
 
     yield start
     for broker in started:
-        broker.stop()
+        # It has nothing to keep, and would take its time.
+        broker.stop(signal.SIGKILL)
 
 
 @pytest.fixture
