@@ -63,9 +63,7 @@ def run(config: Config) -> None:
         stage = stages(config, recording.size_px, random_track_ids())
         delivery = stack.enter_context(_delivery(config))
         _log.info(
-            "%s/%s watches %s (%dx%d px): %d lines, %d zones",
-            *(config.device.site, config.device.name, source, *recording.size_px),
-            *(len(config.line), len(config.zone)),
+            "%s/%s watches %s, %dx%d px", config.device.site, config.device.name, source, *recording.size_px
         )
         changed, at = ChangedStates(), clock.now()
         frames = played_frames(recording, view(config), clock.now, stop)

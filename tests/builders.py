@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from math import hypot
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,8 @@ from agent.core.track import Track
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from agent.core.geometry import Point, Polygon
 
 BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -49,3 +52,18 @@ def make_track(
     x, y = feet
     box = (x - height_px / 5, y - height_px, x + height_px / 5, y)
     return Track(track_id, box, origin or feet, 0.77, 0.0, seconds if seen_s is None else seen_s)
+
+
+def distance_to_border(polygon: Polygon, point: Point) -> float:
+    """Distance of a point from the nearest edge of a polygon, 0 or more."""
+    return min(
+        _distance_to_segment(a, b, point) for a, b in zip(polygon, polygon[1:] + polygon[:1], strict=True)
+    )
+
+
+def _distance_to_segment(a: Point, b: Point, point: Point) -> float:
+    dx, dy = b[0] - a[0], b[1] - a[1]
+    length2 = dx * dx + dy * dy
+    along = 0.0 if length2 == 0 else ((point[0] - a[0]) * dx + (point[1] - a[1]) * dy) / length2
+    along = min(1.0, max(0.0, along))
+    return hypot(point[0] - a[0] - along * dx, point[1] - a[1] - along * dy)

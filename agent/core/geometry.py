@@ -67,13 +67,6 @@ def contains(polygon: Polygon, point: Point) -> bool:
     return inside
 
 
-def distance_to_border(polygon: Polygon, point: Point) -> float:
-    """Distance of a point from the nearest edge of a polygon, 0 or more."""
-    return min(
-        _distance_to_segment(a, b, point) for a, b in zip(polygon, polygon[1:] + polygon[:1], strict=True)
-    )
-
-
 def area(polygon: Polygon) -> float:
     """Area of a polygon that does not cross itself (shoelace formula)."""
     pairs = zip(polygon, polygon[1:] + polygon[:1], strict=True)
@@ -101,11 +94,3 @@ def crosses_itself(polygon: Polygon) -> bool:
 def scaled(points: Polygon, size_px: tuple[int, int]) -> Polygon:
     """Fractions of the picture as px of a picture of this width and height."""
     return tuple((x * size_px[0], y * size_px[1]) for x, y in points)
-
-
-def _distance_to_segment(a: Point, b: Point, point: Point) -> float:
-    dx, dy = b[0] - a[0], b[1] - a[1]
-    length2 = dx * dx + dy * dy
-    along = 0.0 if length2 == 0 else ((point[0] - a[0]) * dx + (point[1] - a[1]) * dy) / length2
-    along = min(1.0, max(0.0, along))
-    return hypot(point[0] - a[0] - along * dx, point[1] - a[1] - along * dy)

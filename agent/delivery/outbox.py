@@ -74,12 +74,11 @@ class Outbox:
             self._delivered += 1
             self._done.remove(self._delivered)
 
-    def refused(self, mid: int) -> int:
-        """The broker does not take it: it goes back to the backlog; return its seq."""
+    def refused(self, mid: int) -> None:
+        """The broker does not take it: it goes back to the backlog."""
         seq = self._sending.pop(mid)
         self._backlog_at = min(self._backlog_at, seq - 1)
         self._backlog_end = max(self._backlog_end, seq)
-        return seq
 
     def __len__(self) -> int:
         """How many events are under way."""

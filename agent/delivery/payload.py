@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from agent.core.event import Event, State
 
 CONTRACT: Final = "presence/v1"
-MOST_EVENT_BYTES = 512
 
 Hex8 = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]

