@@ -15,12 +15,12 @@ import numpy as np
 
 from agent.config import Detector
 from agent.core.detections import FACE, PERSON, Detections
-from agent.core.frame import Frame, Instant
+from agent.core.frame import Instant
 from agent.core.look import whole
 from agent.delivery.event_log import EventLog
 from agent.delivery.publisher import Publisher
 from agent.device import clock
-from agent.device.frames import View, recorded_frames
+from agent.device.frames import View, frame_of, recorded_frames
 from agent.device.recording import open_recording, read_picture
 from agent.drawing import drawn_detections, drawn_step, told, video_writer, write_picture
 from agent.errors import AgentError, BrokenOffError, ConfigError, DeliveryError, SourceError
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from agent.config import Config
     from agent.core.event import Event
+    from agent.core.frame import Frame
     from agent.device.recording import Recording
     from agent.pipeline import Step
 
@@ -156,7 +157,7 @@ def detect(
             continue
         height, width = image.shape[:2]
         begin_s = time.perf_counter()
-        frame = Frame(0, clock.now(), hang.of(image))
+        frame = frame_of(0, clock.now(), hang.of(image))
         found = finder.detect(frame, whole(frame))
         ms = (time.perf_counter() - begin_s) * 1000
         if draw and blurred:

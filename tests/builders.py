@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agent.core.detections import PERSON, Detections
-from agent.core.frame import Frame, Instant
+from agent.core.frame import Instant
 from agent.core.track import Track
+from agent.device.frames import frame_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from agent.core.frame import Frame
     from agent.core.geometry import Point, Polygon
 
 BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
@@ -27,7 +29,7 @@ def make_at(seconds: float, *, synced: bool = True) -> Instant:
 
 def make_frame(seconds: float = 0.0, size_px: tuple[int, int] = (64, 48), index: int = 0) -> Frame:
     """A grey frame."""
-    return Frame(index, make_at(seconds), np.full((size_px[1], size_px[0], 3), 77, np.uint8))
+    return frame_of(index, make_at(seconds), np.full((size_px[1], size_px[0], 3), 77, np.uint8))
 
 
 def make_detections(*boxes: Sequence[float], confidence: float = 0.77, class_id: int = PERSON) -> Detections:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+LUMA_WIDTH_PX = 320
+
 
 @dataclass(frozen=True, slots=True)
 class Instant:
@@ -35,11 +37,14 @@ class Frame:
         index: 0 for the first frame of the source, rising by one.
         at: when it was exposed (for a recording: on the recording's own time).
         image: u8[H, W, 3], BGR.
+        luma: u8[h, w], the same view small and grey, at most LUMA_WIDTH_PX wide; single px picked out
+            of the picture, so with all of its noise.
     """
 
     index: int
     at: Instant
     image: NDArray[np.uint8]
+    luma: NDArray[np.uint8]
 
     @property
     def size_px(self) -> tuple[int, int]:

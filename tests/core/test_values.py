@@ -7,13 +7,13 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
-from agent.core.frame import Frame
 from agent.core.look import Look
+from agent.device.frames import frame_of
 from tests.builders import make_at, make_frame, make_track
 
 
 def test_frame_size_px() -> None:
-    frame = Frame(3, make_at(0), np.zeros((48, 64, 3), np.uint8))
+    frame = frame_of(3, make_at(0), np.zeros((48, 64, 3), np.uint8))
     # Width and height, though a picture's first axis is the height.
     assert frame.size_px == (64, 48)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from agent.core.detections import FACE, PERSON
-from agent.core.frame import Frame
 from agent.core.look import Look
+from agent.device.frames import frame_of
 from agent.errors import ModelError
 from agent.vision.letterbox import letterbox
 from agent.vision.onnx_detector import YOLOX, YUNET, Network, PersonFaceDetector
@@ -45,7 +45,7 @@ def detector(
 def look_at(detector: PersonFaceDetector, image: Picture, *regions: Box) -> Detections:
     """What is seen in these regions, or in the whole picture."""
     height, width = image.shape[:2]
-    return detector.detect(Frame(0, make_at(0), image), Look(regions or ((0, 0, width, height),)))
+    return detector.detect(frame_of(0, make_at(0), image), Look(regions or ((0, 0, width, height),)))
 
 
 def boxes_of(detections: Detections, class_id: int, min_score: float = 0.0) -> list[list[float]]:

@@ -1,0 +1,24 @@
+"""Whether the camera can see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from agent.core.frame import Instant
+
+BlindCause = Literal["covered", "dark", "blurred", "moved", "frozen", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What is known of the camera's sight at one frame.
+
+    Attributes:
+        cause: why nothing can be seen; None: it sees.
+        since: the first sign of it; where it sees, since when it does.
+    """
+
+    cause: BlindCause | None
+    since: Instant
