@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from agent.core.event import EndedWhy, Event, State
     from agent.core.frame import Frame, Instant
     from agent.core.look import Look
-    from agent.core.track import Track
+    from agent.core.track import Track, Watched
 
 
 class Attention(Protocol):
     """Decides which part of a frame is worth a look."""
 
-    def plan(self, frame: Frame, tracks: Sequence[Track]) -> Look | None:
+    def plan(self, frame: Frame, watched: Sequence[Watched]) -> Look | None:
         """The regions to look at, or None for not at all."""
 
 
@@ -33,10 +33,10 @@ class Tracker(Protocol):
     """Follows persons from look to look."""
 
     @property
-    def tracks(self) -> Sequence[Track]:
-        """The persons of the last update."""
+    def watched(self) -> Sequence[Watched]:
+        """Everybody followed or suspected after the last update."""
 
-    def update(self, detections: Detections | None, at: Instant) -> Sequence[Track]:
+    def update(self, frame: Frame, look: Look | None, detections: Detections | None) -> Sequence[Track]:
         """The persons now present; `detections` None means that nobody looked."""
 
 
@@ -72,9 +72,9 @@ def presence_steps(
 ) -> Iterator[Step]:
     """Yield a step for each frame, in order; holds at most one frame."""
     for frame in frames:
-        look = attention.plan(frame, tracker.tracks)
+        look = attention.plan(frame, tracker.watched)
         # None: did not look; empty: looked and saw nobody.
         detections = detector.detect(frame, look) if look else None
-        tracks = tracker.update(detections, frame.at)
+        tracks = tracker.update(frame, look, detections)
         events = tuple(event for rule in rules for event in rule.update(tracks, frame.at))
         yield Step(frame, tracks, events)

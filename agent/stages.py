@@ -33,8 +33,9 @@ from agent.install.models import load_manifest, models_directory
 from agent.install.prepare import prepared_model
 from agent.presence.line import LineRule
 from agent.presence.zone import ZoneRule
-from agent.vision.attention import EveryFrame
+from agent.vision.attention import Attention, Pace
 from agent.vision.onnx_detector import YOLOX, YUNET, Network, PersonFaceDetector
+from agent.vision.stillness import Stillness
 from agent.vision.tracker import PersonTracker
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ _LONGEST_START_S = 10.0
 class Stages:
     """Everything between a frame and its events."""
 
-    attention: EveryFrame
+    attention: Attention
     detector: PersonFaceDetector
     tracker: PersonTracker
     rules: tuple[Rule, ...]
@@ -78,9 +79,9 @@ def stages(config: Config, size_px: tuple[int, int], new_track_id: Callable[[], 
     zone_info = ZoneInfo(config.device.timezone)
     lines, zones = geometry(config, size_px)
     return Stages(
-        EveryFrame(config.camera.fps),
+        Attention(Pace(), (416, 416), [zone.polygon for zone in zones]),
         detector(config.detector, _UNSURE_RATIO * confidence, config.detector.face_confidence),
-        PersonTracker(confidence, new_track_id),
+        PersonTracker(confidence, new_track_id, Stillness()),
         (
             *(LineRule(line, partial(_local_day, zone_info)) for line in lines),
             *(ZoneRule(zone, settle_s=min(_BIRTH_S + zone.min_dwell_s, _LONGEST_START_S)) for zone in zones),

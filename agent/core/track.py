@@ -34,3 +34,20 @@ class Track:
     def height_px(self) -> float:
         """Height of the box."""
         return self.xyxy[3] - self.xyxy[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Somewhere a person is, or may be: what the next look should settle.
+
+    Attributes:
+        xyxy: left, top, right, bottom in px of the frame.
+        looked_s: monotonic seconds of the last look at it.
+        settled: a person for sure, and found by that look.
+        within_s: how soon to look again while it moves, so that it is still known for the same.
+    """
+
+    xyxy: tuple[float, float, float, float]
+    looked_s: float
+    settled: bool
+    within_s: float

@@ -1,17 +1,66 @@
-"""When to look, and where."""
+"""When to look, and where: often enough that nobody is forgotten, and no more."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
-from agent.core.look import whole
+import cv2
+import numpy as np
+
+from agent.core.look import Look, whole
+from agent.vision.motion import MotionGate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from agent.core.frame import Frame
-    from agent.core.look import Look
-    from agent.core.track import Track
+    from agent.core.look import Box
+    from agent.core.track import Watched
+    from agent.vision.motion import Motion
+
+# Times of frames are rounded: what is due within this part of the interval is due now.
+_EARLY_RATIO = 0.1
+# While something moves, somebody else may come in elsewhere.
+_WHOLE_WHILE_MOVING_S = 1.0
+# A crop makes somebody about this tall at the network's input, if there are px enough.
+_GOOD_HEIGHT_PX = 64.0
+# A magnification below this is not worth the narrower view; nor are more px than twice the camera's.
+_LEAST_ZOOM = 1.25
+_MOST_UPSCALE = 2.0
+# Around a person, in parts of their height: room to move until the look, and context for the network.
+_MARGIN_RATIO = 0.35
+# Motion where looks find nobody (a tree, a screen, the road) is looked at less and less often.
+_FRUITLESS_GROWTH = 1.5
+_FRUITLESS_WAIT_S = 2.0
+_FRUITLESS_DECAY = 0.25
+
+
+class _Interest(NamedTuple):
+    """A box in px that wants a look, how overdue it is (1: just due), and how tall a person in it is."""
+
+    xyxy: tuple[float, float, float, float]
+    overdue: float
+    height_px: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often to look.
+
+    Attributes:
+        looks_per_s: at the most, while something moves.
+        heartbeat_s: the whole picture, whatever happens.
+        zone_heartbeat_s: whoever is there, and every zone that somebody is in.
+        zoom: most magnification of a crop against the whole picture; 1: no crops.
+    """
+
+    looks_per_s: float = 10.0
+    heartbeat_s: float = 10.0
+    zone_heartbeat_s: float = 2.0
+    zoom: float = 3.0
 
 
 class EveryFrame:
@@ -21,13 +70,174 @@ class EveryFrame:
         self._interval_s = 1 / looks_per_s
         self._due_s: float | None = None
 
-    def plan(self, frame: Frame, tracks: Sequence[Track]) -> Look | None:  # noqa: ARG002
+    def plan(self, frame: Frame, watched: Sequence[Watched]) -> Look | None:  # noqa: ARG002
         """The whole frame when a look is due, None otherwise."""
         now = frame.at.monotonic_s
         if self._due_s is None:
             self._due_s = now
         # Half a frame's grace: times of frames are rounded, and 10 of 30 must stay every third.
-        if now < self._due_s - 0.1 * self._interval_s:
+        if now < self._due_s - _EARLY_RATIO * self._interval_s:
             return None
         self._due_s = max(self._due_s + self._interval_s, now)
         return whole(frame)
+
+    def reset(self) -> None:
+        """The next frame is due."""
+        self._due_s = None
+
+
+class Attention:
+    """Looks where something changed, where somebody is, and now and then everywhere.
+
+    Motion may only start a look. Without any, whoever is there is looked at again every
+    `zone_heartbeat_s`, and the whole picture every `heartbeat_s`.
+    """
+
+    def __init__(
+        self, pace: Pace, input_px: tuple[int, int], polygons: Sequence[Sequence[tuple[float, float]]]
+    ) -> None:
+        """Take the pace, the network's input (width, height), and polygons in px of the frame."""
+        self._pace = pace
+        self._input_px = input_px
+        self._zones = [_bounds(polygon) for polygon in polygons]
+        self._gate = MotionGate()
+        self._interval_s = 1 / pace.looks_per_s
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin again, as at the first frame."""
+        self._gate.reset()
+        self._whole_s: float | None = None
+        self._looked_s = 0.0
+        self._fruitless: NDArray[np.float32] | None = None
+        self._tried: NDArray[np.bool_] | None = None
+
+    def plan(self, frame: Frame, watched: Sequence[Watched]) -> Look | None:
+        """The region that most needs a look, or None when none is due."""
+        now = frame.at.monotonic_s
+        motion = self._gate.update(frame.luma)
+        if self._whole_s is None or self._fruitless is None:
+            self._fruitless = np.zeros(motion.changed.shape, np.float32)
+            return self._looks(frame, whole(frame).regions[0], motion)
+        self._learn(frame, motion, watched, self._fruitless)
+        if now - self._looked_s < self._interval_s * (1 - _EARLY_RATIO):
+            return None
+        if now - self._whole_s >= self._pace.heartbeat_s * (1 - _EARLY_RATIO):
+            return self._looks(frame, whole(frame).regions[0], motion)
+        interests = [*self._people(frame, motion, watched), *self._places(frame, motion, watched)]
+        if not any(interest.overdue >= 1 - _EARLY_RATIO for interest in interests):
+            return None
+        settled = all(person.settled for person in watched) and not motion.changed.any()
+        if not settled and now - self._whole_s >= _WHOLE_WHILE_MOVING_S:
+            return self._looks(frame, whole(frame).regions[0], motion)
+        return self._looks(frame, self._window(frame, interests), motion)
+
+    def _looks(self, frame: Frame, region: Box, motion: Motion) -> Look:
+        width, height = frame.size_px
+        left, top, right, bottom = region
+        self._looked_s = frame.at.monotonic_s
+        if right - left == width and bottom - top == height:
+            self._whole_s = self._looked_s
+            if self._fruitless is not None:
+                self._fruitless = np.maximum(self._fruitless - _FRUITLESS_DECAY, 0)
+        self._gate.looked(left / width, top / height, right / width, bottom / height)
+        self._tried = np.zeros_like(motion.changed)
+        rows, columns = _cells(region, frame, motion)
+        self._tried[rows, columns] = motion.changed[rows, columns]
+        return Look((region,))
+
+    def _learn(
+        self, frame: Frame, motion: Motion, watched: Sequence[Watched], fruitless: NDArray[np.float32]
+    ) -> None:
+        """Whether the last look at what moved there found somebody."""
+        if self._tried is None:
+            return
+        tried, self._tried = self._tried, None
+        fruitless[tried] += 1
+        for person in watched:
+            fruitless[_cells(person.xyxy, frame, motion)] = 0
+
+    def _people(self, frame: Frame, motion: Motion, watched: Sequence[Watched]) -> Iterator[_Interest]:
+        now = frame.at.monotonic_s
+        for person in watched:
+            left, top, right, bottom = person.xyxy
+            height = bottom - top
+            moves = motion.changed[_cells(person.xyxy, frame, motion)].any()
+            interval_s = self._pace.zone_heartbeat_s
+            if moves or not person.settled:
+                interval_s = min(max(self._interval_s, person.within_s), interval_s)
+            margin = _MARGIN_RATIO * height
+            box = left - margin, top - margin, right + margin, bottom + margin
+            overdue = (now - person.looked_s) / interval_s
+            yield _Interest(box, overdue, height)
+            if person.settled and not moves:
+                x, y = (left + right) / 2, bottom
+                for zone in self._zones:
+                    if zone[0] <= x <= zone[2] and zone[1] <= y <= zone[3]:
+                        # Before the person in it: then the look is at the whole zone.
+                        yield _Interest(zone, overdue * 1.01, height)
+
+    def _places(self, frame: Frame, motion: Motion, watched: Sequence[Watched]) -> Iterator[_Interest]:
+        """What moves where nobody is known to be."""
+        if self._fruitless is None or not motion.changed.any():
+            return
+        unexplained = motion.changed.copy()
+        for person in watched:
+            unexplained[_cells(person.xyxy, frame, motion)] = False
+        count, labels, boxes, _ = cv2.connectedComponentsWithStats(
+            unexplained.astype(np.uint8), connectivity=8
+        )
+        width, height = frame.size_px
+        cell_height, cell_width = motion.cell_ratio[0] * height, motion.cell_ratio[1] * width
+        for label in range(1, count):
+            column, row, columns, rows, _ = boxes[label]
+            tries = float(self._fruitless[labels == label].min())
+            wait_s = min(
+                self._interval_s * _FRUITLESS_GROWTH**tries, max(_FRUITLESS_WAIT_S, self._interval_s)
+            )
+            box = (
+                (column - 1) * cell_width,
+                (row - 1) * cell_height,
+                (column + columns + 1) * cell_width,
+                (row + rows + 1) * cell_height,
+            )
+            yield _Interest(box, (frame.at.monotonic_s - self._looked_s) / wait_s, rows * cell_height)
+
+    def _window(self, frame: Frame, interests: list[_Interest]) -> Box:
+        """A crop around the most overdue, with as many others as fit into it."""
+        width, height = frame.size_px
+        scale = min(self._input_px[0] / width, self._input_px[1] / height)
+        first, *others = sorted(interests, key=lambda interest: -interest.overdue)
+        zoom = min(self._pace.zoom, _MOST_UPSCALE / scale, _GOOD_HEIGHT_PX / max(first.height_px * scale, 1))
+        left, top, right, bottom = first.xyxy
+        zoom = min(zoom, width / max(right - left, 1), height / max(bottom - top, 1))
+        if zoom < _LEAST_ZOOM:
+            return 0, 0, width, height
+        window_width, window_height = width / zoom, height / zoom
+        for other in others:
+            union = (
+                min(left, other.xyxy[0]),
+                min(top, other.xyxy[1]),
+                max(right, other.xyxy[2]),
+                max(bottom, other.xyxy[3]),
+            )
+            if union[2] - union[0] <= window_width and union[3] - union[1] <= window_height:
+                left, top, right, bottom = union
+        x = min(max((left + right - window_width) / 2, 0), width - window_width)
+        y = min(max((top + bottom - window_height) / 2, 0), height - window_height)
+        return int(x), int(y), int(x + window_width), int(y + window_height)
+
+
+def _bounds(polygon: Sequence[tuple[float, float]]) -> tuple[float, float, float, float]:
+    xs, ys = zip(*polygon, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def _cells(xyxy: tuple[float, float, float, float], frame: Frame, motion: Motion) -> tuple[slice, slice]:
+    """The cells that a box in px touches."""
+    width, height = frame.size_px
+    row_px, column_px = motion.cell_ratio[0] * height, motion.cell_ratio[1] * width
+    left, top, right, bottom = xyxy
+    rows = slice(max(0, int(top / row_px)), max(0, int(bottom / row_px) + 1))
+    columns = slice(max(0, int(left / column_px)), max(0, int(right / column_px) + 1))
+    return rows, columns

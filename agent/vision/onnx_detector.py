@@ -149,7 +149,13 @@ class PersonFaceDetector:
         parts = []
         for left, top, right, bottom in look.regions:
             xyxy, score = network.boxes(frame.image[top:bottom, left:right], min_score)
-            parts.append((xyxy + np.array([left, top, left, top], np.float32), score))
+            parts.append(
+                _uncut(
+                    (xyxy + np.array([left, top, left, top], np.float32), score),
+                    (left, top, right, bottom),
+                    frame.size_px,
+                )
+            )
         return _merged(parts, max_iou)
 
     def _with_small_faces(
@@ -168,6 +174,25 @@ class PersonFaceDetector:
             if len(parts) > _MOST_CROPS:
                 break
         return _merged(parts, _FACE_IOU)
+
+
+def _uncut(boxes: Boxes, region: tuple[int, int, int, int], size_px: tuple[int, int]) -> Boxes:
+    """Boxes that the border of a region, and not of the picture, doesn't cut."""
+    xyxy, score = boxes
+    left, top, right, bottom = region
+    if (left, top) == (0, 0) and (right, bottom) == size_px:
+        return boxes
+    margin = 0.01 * max(right - left, bottom - top)
+    cut = np.zeros(len(score), np.bool_)
+    if left > 0:
+        cut |= xyxy[:, 0] < left + margin
+    if top > 0:
+        cut |= xyxy[:, 1] < top + margin
+    if right < size_px[0]:
+        cut |= xyxy[:, 2] > right - margin
+    if bottom < size_px[1]:
+        cut |= xyxy[:, 3] > bottom - margin
+    return xyxy[~cut], score[~cut]
 
 
 def _merged(parts: list[Boxes], max_iou: float) -> Boxes:

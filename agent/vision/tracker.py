@@ -2,50 +2,75 @@
 
 Two passes as in ByteTrack (Zhang et al., 2022): sure boxes find their tracks first, then the
 tracks left over may go on with unsure boxes, which never begin one. Position and speed are kept by
-an alpha-beta filter on the bottom centre; the box's size is smoothed.
+a Kalman filter on the bottom centre; the box's size is smoothed. Plain numbers, no arrays:
+with a dozen people an array's overhead is most of the work.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp
-from typing import TYPE_CHECKING, Self
+from math import exp, hypot, sqrt
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from agent.core.detections import FACE, PERSON, Detections
-from agent.core.track import Track
-from agent.vision.decode import iou
+from agent.core.track import Track, Watched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
-    from numpy.typing import NDArray
+    from agent.core.frame import Frame
+    from agent.core.look import Box, Look
 
-    from agent.core.frame import Instant
+    Xyxy = tuple[float, float, float, float]
+    Body = tuple[float, float, float, float, float]
+    """left, top, right, bottom in px, and the score."""
 
-# A birth: seen in this many looks, over at least this time, before anybody hears of it.
-_BIRTH_LOOKS = 3
-_BIRTH_S = 0.25
+# A birth: so much confidence summed over looks, in at least this time, before anybody hears of it.
+_BIRTH_CONFIDENCE = 1.2
+_BIRTH_S = 0.09
 _BIRTH_GAP_S = 0.6
 # A death: this long without a sighting, in looks that did not find.
 _LOST_AFTER_S = 2.0
+# Somebody whose place still looks the same, and breathes, is believed to be there without a sighting.
+_HELD_S = 60.0
+# Who walked out of the picture is not behind anything.
+_GONE_AFTER_S = 0.5
+_EDGE_RATIO = 0.01
 
-_POSITION_GAIN = 0.6
-_SPEED_GAIN = 0.25
+# A Kalman filter with constant speed, in heights of the person: how much their speed changes in a
+# second, how badly a box tells where they are, and how fast somebody may be who was only seen once.
+_CHANGE_PER_S2 = 4.0
+_BOX_ERROR = 0.1
+_FIRST_SPEED_PER_S = 2.0
 _SIZE_GAIN = 0.3
+# Whose head is where it should be and whose feet are not stands behind something.
+_HIDDEN_RATIO = 0.8
+_HIDDEN_GAIN = 0.02
 # Without a sighting a person's speed is believed less and less: they coast for this long at the most.
 _COAST_S = 0.9
+# An unsure box prolongs a track, but not for ever: it is so much of a miss.
+_UNSURE_MISS_RATIO = 0.5
 # However long nobody looked, one look that does not find somebody misses them for no more than this.
 _MISS_S = 1.0
+# A look that shows less of somebody than this can't miss them.
+_LOOKED_RATIO = 0.9
 
 _SURE_IOU = 0.2
-_UNSURE_IOU = 0.35
-# Boxes that no longer overlap may still be one person who moved by this part of their height, and
-# by more the longer they were not seen.
-_LEAP_RATIO = 0.5
-_LEAP_RATIO_PER_S = 0.3
-_SAME_SIZE_RATIO = 0.6
+_UNSURE_IOU = 0.45
+# Boxes that no longer overlap may still be one person: within so many deviations of the filter's, and
+# within these parts of the height.
+_LEAP_DEVIATIONS = 3.0
+_LEAST_LEAP_RATIO = 0.4
+_MOST_LEAP_RATIO = 1.5
+_SAME_SIZE_RATIO = 0.4
+# Looks are so frequent that somebody moves by no more than this part of their height between two.
+_STEP_RATIO = 0.3
+_RAREST_S = 1.0
+_SAME_SIZE_RATIO = 0.4
+# A track that was born goes before one that is only suspected.
+_BORN_BONUS = 0.1
 
 # A body for a face that has none in sight: shoulders and chest below it, in widths of the face.
 _BODY_WIDTH = 2.6
@@ -53,9 +78,30 @@ _BODY_ABOVE = 0.4
 _BODY_BELOW = 3.4
 
 
+class Liveness(Protocol):
+    """Tells things from persons who keep still."""
+
+    def lifeless(self, frame: Frame, tracks: Iterable[Track]) -> set[str]:
+        """Ids of tracks that turned out to be things."""
+
+    def things(self, frame: Frame, boxes: Sequence[Xyxy]) -> list[bool]:
+        """Which boxes are things already known."""
+
+    def lives(self, frame: Frame, box: Xyxy) -> bool:
+        """Whether something that breathes was there, and the place still looks the same."""
+
+    def reset(self) -> None:
+        """Forget all."""
+
+
 @dataclass(slots=True)
 class _Person:
-    """A track while it is worked on: bottom centre and size in px, speed in px/s."""
+    """A track while it is worked on: bottom centre and size in px, speed in px/s.
+
+    `error`, `both` and `drift` are the filter's covariance at the last sighting, alike in x and y:
+    of position (heights²), of position with speed (heights²/s), of speed (heights²/s²); `error_now`
+    is that of the predicted position, and `reach` how far from it somebody may turn up, in px.
+    """
 
     x: float
     y: float
@@ -65,171 +111,298 @@ class _Person:
     origin: tuple[float, float]
     first_seen_s: float
     last_seen_s: float
+    looked_s: float
     at_s: float
-    box: NDArray[np.float32]
     seen_x: float
     seen_y: float
     unseen_s: float = 0.0
     vx: float = 0.0
     vy: float = 0.0
+    error: float = _BOX_ERROR**2
+    both: float = 0.0
+    drift: float = _FIRST_SPEED_PER_S**2
+    error_now: float = 0.0
+    reach: float = 0.0
     looks: int = 1
+    evidence: float = 0.0
     track_id: str | None = None
-
-    @classmethod
-    def begun(cls, xyxy: NDArray[np.float32], confidence: float, at_s: float) -> Self:
-        """Somebody seen for the first time."""
-        left, top, right, bottom = (float(v) for v in xyxy)
-        x = (left + right) / 2
-        times = at_s, at_s, at_s
-        return cls(
-            x, bottom, right - left, bottom - top, confidence, (x, bottom), *times, xyxy.copy(), x, bottom
-        )
+    left: float = 0.0
+    top: float = 0.0
+    right: float = 0.0
 
     def predict(self, at_s: float) -> None:
         self.at_s = at_s
-        coast_s = _COAST_S * (1 - exp((self.last_seen_s - at_s) / _COAST_S))
+        dt = at_s - self.last_seen_s
+        coast_s = _COAST_S * (1 - exp(-dt / _COAST_S))
         self.x = self.seen_x + self.vx * coast_s
         self.y = self.seen_y + self.vy * coast_s
+        change = (_CHANGE_PER_S2 * dt) ** 2
+        self.error_now = self.error + dt * (2 * self.both + dt * (self.drift + change / 4))
+        reach = _LEAP_DEVIATIONS * sqrt(self.error_now + _BOX_ERROR**2)
+        self.reach = self.height * min(max(reach, _LEAST_LEAP_RATIO), _MOST_LEAP_RATIO)
         self._place()
 
-    def see(self, xyxy: NDArray[np.float32], confidence: float) -> None:
-        left, top, right, bottom = (float(v) for v in xyxy)
-        # A short gap says little about speed, a long one much.
-        dt = max(self.at_s - self.last_seen_s, 1e-3)
+    def see(self, body: Body, *, sure: bool) -> None:
+        left, top, right, bottom, confidence = body
+        dt = self.at_s - self.last_seen_s
+        change = (_CHANGE_PER_S2 * dt) ** 2
+        position = self.error_now
+        both = self.both + dt * (self.drift + change / 2)
+        drift = self.drift + change
+        gain, speed_gain = position / (position + _BOX_ERROR**2), both / (position + _BOX_ERROR**2)
+        self.error, self.both, self.drift = (
+            (1 - gain) * position,
+            (1 - gain) * both,
+            drift - speed_gain * both,
+        )
+        hidden = bottom - top < _HIDDEN_RATIO * self.height and abs(top - self.top) < abs(bottom - self.y)
+        if hidden:
+            bottom = top + self.height
         dx, dy = (left + right) / 2 - self.x, bottom - self.y
-        self.x += _POSITION_GAIN * dx
-        self.y += _POSITION_GAIN * dy
-        if self.looks == 1:
-            # The second sighting is the first that tells a speed.
-            self.vx, self.vy = dx / dt, dy / dt
+        self.x += gain * dx
+        self.y += gain * dy
+        self.vx += speed_gain * dx
+        self.vy += speed_gain * dy
+        if hidden:
+            self.height += _HIDDEN_GAIN * (body[3] - top - self.height)
         else:
-            self.vx += _SPEED_GAIN * dx / dt
-            self.vy += _SPEED_GAIN * dy / dt
+            self.height += _SIZE_GAIN * (bottom - top - self.height)
         self.width += _SIZE_GAIN * (right - left - self.width)
-        self.height += _SIZE_GAIN * (bottom - top - self.height)
         self.confidence = confidence
         self.seen_x, self.seen_y, self.last_seen_s = self.x, self.y, self.at_s
-        self.unseen_s = 0.0
+        if sure:
+            self.unseen_s = 0.0
         self.looks += 1
+        self.evidence += confidence
         self._place()
 
     def _place(self) -> None:
-        self.box[:] = self.x - self.width / 2, self.y - self.height, self.x + self.width / 2, self.y
+        self.left, self.right = self.x - self.width / 2, self.x + self.width / 2
+        self.top = self.y - self.height
+
+    @property
+    def xyxy(self) -> Xyxy:
+        return self.left, self.top, self.right, self.y
+
+    @property
+    def within_s(self) -> float:
+        """How soon to look again."""
+        if self.track_id is None:
+            return 0.0
+        speed = hypot(self.vx, self.vy)
+        return min(_STEP_RATIO * self.height / speed, _RAREST_S) if speed else _RAREST_S
+
+    def likeness(self, body: Body, min_iou: float, *, leap: bool) -> float:
+        """How well a box fits, IoU or, where it moved too far to overlap, less; 0: not at all."""
+        left, top, right, bottom, _ = body
+        width, height = right - left, bottom - top
+        dx, dy = abs((left + right) / 2 - self.x), abs(bottom - self.y)
+        # By far the most pairs end here.
+        if dx > self.reach and dx + dx >= width + self.width:
+            return 0.0
+        # Overlap of two intervals, from their lengths and the distance of their middles (or of their ends).
+        across = min(width, self.width, (width + self.width) / 2 - dx)
+        down = min(bottom, self.y) - max(top, self.top)
+        if across > 0 and down > 0:
+            both = across * down
+            iou = both / (self.width * self.height + width * height - both)
+            if iou >= min_iou:
+                return iou
+        distance = hypot(dx, dy)
+        if not leap or distance >= self.reach:
+            return 0.0
+        smaller, taller = (self.height, height) if height > self.height else (height, self.height)
+        return min_iou * (1 - distance / self.reach) if smaller >= _SAME_SIZE_RATIO * taller else 0.0
 
     def track(self, track_id: str) -> Track:
-        left, top, right, bottom = (float(v) for v in self.box)
-        return Track(
-            track_id,
-            (left, top, right, bottom),
-            self.origin,
-            self.confidence,
-            self.first_seen_s,
-            self.last_seen_s,
-        )
+        return Track(track_id, self.xyxy, self.origin, self.confidence, self.first_seen_s, self.last_seen_s)
 
 
 class PersonTracker:
     """Gives persons an id for as long as they are followed."""
 
-    def __init__(self, sure_score: float, new_id: Callable[[], str]) -> None:
-        """Take the score from which a box may begin a track (0–1), and the maker of ids."""
+    def __init__(
+        self, sure_score: float, new_id: Callable[[], str], liveness: Liveness | None = None
+    ) -> None:
+        """Take the score from which a box may begin a track (0–1), a maker of ids, and who knows things."""
         self._sure_score = sure_score
         self._new_id = new_id
+        self._liveness = liveness
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everybody: who is there afterwards is a new visitor."""
         self._persons: list[_Person] = []
         self._looked_s: float | None = None
         self.tracks: tuple[Track, ...] = ()
+        if self._liveness:
+            self._liveness.reset()
 
-    def update(self, detections: Detections | None, at: Instant) -> tuple[Track, ...]:
-        """The persons now present; None: nobody looked, so nobody can be missed."""
-        now_s = at.monotonic_s
+    @property
+    def watched(self) -> tuple[Watched, ...]:
+        """Everybody followed or suspected."""
+        return tuple(
+            Watched(
+                person.xyxy,
+                person.looked_s,
+                settled=person.track_id is not None and not person.unseen_s,
+                within_s=person.within_s,
+            )
+            for person in self._persons
+        )
+
+    def update(
+        self, frame: Frame, look: Look | None = None, detections: Detections | None = None
+    ) -> tuple[Track, ...]:
+        """The persons now present; without a look nobody can be missed, nor where it did not go."""
+        now_s = frame.at.monotonic_s
         for person in self._persons:
             person.predict(now_s)
-        if detections is not None:
-            self._look(_bodies(detections), now_s)
-            self._looked_s = now_s
-        self.tracks = tuple(
+        if look is not None and detections is not None:
+            self._look(frame, look, _bodies(detections))
+        tracks = tuple(
             person.track(person.track_id) for person in self._persons if person.track_id is not None
         )
-        return self.tracks
+        if self._liveness and tracks and (things := self._liveness.lifeless(frame, tracks)):
+            self._persons = [person for person in self._persons if person.track_id not in things]
+            tracks = tuple(track for track in tracks if track.track_id not in things)
+        self.tracks = tracks
+        return tracks
 
-    def _look(self, bodies: Detections, now_s: float) -> None:
-        sure = bodies.confidence >= self._sure_score
-        strong, weak = bodies.where(sure), bodies.where(~sure)
-        unseen, unused = self._match(self._persons, strong, _SURE_IOU, leap=True)
-        unseen, _ = self._match([p for p in unseen if p.looks > 1], weak, _UNSURE_IOU, leap=False)
-        since_look_s = 0.0 if self._looked_s is None else now_s - self._looked_s
+    def _look(self, frame: Frame, look: Look, bodies: list[Body]) -> None:
+        now_s = frame.at.monotonic_s
+        if self._liveness and bodies:
+            things = self._liveness.things(frame, [body[:4] for body in bodies])
+            bodies = [body for body, thing in zip(bodies, things, strict=True) if not thing]
+        strong = [body for body in bodies if body[4] >= self._sure_score]
+        unused = self._match(self._persons, strong, _SURE_IOU, leap=True)
+        unseen = [person for person in self._persons if person.last_seen_s != now_s and person.looks > 1]
+        if unseen and len(strong) < len(bodies):
+            weak = [body for body in bodies if body[4] < self._sure_score]
+            self._match(unseen, weak, _UNSURE_IOU, leap=False)
+        found = {id(person) for person in self._persons if person.last_seen_s == now_s}
+        surely = found - {id(person) for person in unseen}
         for person in self._persons:
-            if person.last_seen_s != now_s:
-                person.unseen_s += min(since_look_s, _MISS_S)
-        for index in unused:
-            self._persons.append(_Person.begun(strong.xyxy[index], float(strong.confidence[index]), now_s))
-        self._persons = [person for person in self._persons if self._lives(person)]
+            if id(person) in found or _is_in(person.xyxy, look.regions, frame.size_px):
+                if id(person) not in surely and not self._is_held(person, frame):
+                    missed = 1.0 if id(person) not in found else _UNSURE_MISS_RATIO
+                    person.unseen_s += missed * min(now_s - person.looked_s, _MISS_S)
+                person.looked_s = now_s
+        self._persons = [person for person in self._persons if _lives(person, frame.size_px)]
+        for left, top, right, bottom, confidence in unused:
+            x = (left + right) / 2
+            size = right - left, bottom - top
+            self._persons.append(
+                _Person(x, bottom, *size, confidence, (x, bottom), now_s, now_s, now_s, now_s, x, bottom)
+            )
+            self._persons[-1].evidence = confidence
+            self._persons[-1].predict(now_s)
         for person in self._persons:
-            age_s = person.last_seen_s - person.first_seen_s
-            if person.track_id is None and person.looks >= _BIRTH_LOOKS and age_s >= _BIRTH_S:
+            if (
+                person.track_id is None
+                and person.evidence >= _BIRTH_CONFIDENCE
+                and person.last_seen_s - person.first_seen_s >= _BIRTH_S
+            ):
                 person.track_id = self._new_id()
 
-    @staticmethod
-    def _lives(person: _Person) -> bool:
-        return person.unseen_s <= (_BIRTH_GAP_S if person.track_id is None else _LOST_AFTER_S)
-
-    def _match(
-        self, persons: list[_Person], bodies: Detections, min_iou: float, *, leap: bool
-    ) -> tuple[list[_Person], list[int]]:
-        """Give each box to at most one person, best pair first; return who and what is left."""
-        if not persons or not len(bodies):
-            return persons, list(range(len(bodies)))
-        likeness = iou(np.stack([person.box for person in persons]), bodies.xyxy)
-        likeness = np.where(likeness >= min_iou, likeness, 0)
-        if leap:
-            likeness = np.maximum(likeness, _leaps(persons, bodies) * np.float32(min_iou))
-        # A track that was born goes before one that is only suspected.
-        likeness += np.array([[0.1 if person.track_id else 0.0] for person in persons], np.float32) * (
-            likeness > 0
+    def _is_held(self, person: _Person, frame: Frame) -> bool:
+        """Whether a person whom a look did not find for sure still sits there, and breathes."""
+        return (
+            self._liveness is not None
+            and person.track_id is not None
+            and frame.at.monotonic_s - person.last_seen_s <= _HELD_S
+            and self._liveness.lives(frame, person.xyxy)
         )
-        free_persons, free_boxes = set(range(len(persons))), set(range(len(bodies)))
-        for flat in np.argsort(-likeness, axis=None, kind="stable"):
-            row, column = divmod(int(flat), len(bodies))
-            if likeness[row, column] <= 0:
-                break
-            if row in free_persons and column in free_boxes:
-                free_persons.remove(row)
-                free_boxes.remove(column)
-                persons[row].see(bodies.xyxy[column], float(bodies.confidence[column]))
-        return [persons[row] for row in sorted(free_persons)], sorted(free_boxes)
+
+    @staticmethod
+    def _match(persons: list[_Person], bodies: list[Body], min_iou: float, *, leap: bool) -> list[Body]:
+        """Give each box to at most one person, best pair first; return the boxes that are left."""
+        if not persons or not bodies:
+            return bodies
+        pairs = []
+        for row, person in enumerate(persons):
+            bonus = _BORN_BONUS if person.track_id else 0.0
+            for column, body in enumerate(bodies):
+                likeness = person.likeness(body, min_iou, leap=leap)
+                if likeness > 0:
+                    pairs.append((-likeness - bonus, row, column))
+        pairs.sort()
+        rows, columns = set(), set()
+        for _, row, column in pairs:
+            if row not in rows and column not in columns:
+                rows.add(row)
+                columns.add(column)
+                persons[row].see(bodies[column], sure=leap)
+        return [body for column, body in enumerate(bodies) if column not in columns]
 
 
-def _leaps(persons: list[_Person], bodies: Detections) -> NDArray[np.float32]:
-    """How well each box fits a person who moved too far to overlap: 1 at no distance, 0 too far."""
-    xyxy = bodies.xyxy
-    x, y = (xyxy[:, 0] + xyxy[:, 2]) / 2, xyxy[:, 3]
-    heights = xyxy[:, 3] - xyxy[:, 1]
-    rows = []
-    for person in persons:
-        distance = np.hypot(x - person.x, y - person.y) / max(person.height, 1.0)
-        alike = np.minimum(heights, person.height) / np.maximum(np.maximum(heights, person.height), 1.0)
-        leap = _LEAP_RATIO + _LEAP_RATIO_PER_S * (person.at_s - person.last_seen_s)
-        rows.append(np.where(alike >= _SAME_SIZE_RATIO, np.clip(1 - distance / leap, 0, 1), 0))
-    return np.array(rows, np.float32)
+def _lives(person: _Person, size_px: tuple[int, int]) -> bool:
+    if person.track_id is None:
+        return person.unseen_s <= _BIRTH_GAP_S
+    return person.unseen_s <= (_GONE_AFTER_S if _walked_out(person, size_px) else _LOST_AFTER_S)
 
 
-def _bodies(detections: Detections) -> Detections:
-    """Persons, and for each face that is in none of them the shoulders that must be below it."""
-    persons, faces = detections.of_class(PERSON), detections.of_class(FACE)
-    if not len(faces):
-        return persons
-    center = (faces.xyxy[:, :2] + faces.xyxy[:, 2:]) / 2
-    inside = (center[:, None] >= persons.xyxy[None, :, :2]) & (center[:, None] <= persons.xyxy[None, :, 2:])
-    lone = faces.where(~np.any(np.all(inside, axis=2), axis=1))
-    x, top = (lone.xyxy[:, 0] + lone.xyxy[:, 2]) / 2, lone.xyxy[:, 1]
-    width = lone.xyxy[:, 2] - lone.xyxy[:, 0]
-    boxes = np.stack(
-        [
-            x - width * _BODY_WIDTH / 2,
-            top - width * _BODY_ABOVE,
-            x + width * _BODY_WIDTH / 2,
-            top + width * _BODY_BELOW,
-        ],
-        axis=1,
+def _walked_out(person: _Person, size_px: tuple[int, int]) -> bool:
+    """Whether a missed person was at the picture's edge and on the way out of it."""
+    width, height = size_px
+    edge = _EDGE_RATIO * width
+    return (
+        (person.left <= edge and person.vx < 0)
+        or (person.right >= width - edge and person.vx > 0)
+        or (person.y >= height - edge and person.vy > 0)
+        or (person.top <= edge and person.vy < 0)
     )
-    return Detections.joined([persons, Detections(boxes.astype(np.float32), lone.confidence, lone.class_id)])
+
+
+def _is_in(xyxy: Xyxy, regions: Iterable[Box], size_px: tuple[int, int]) -> bool:
+    """Whether a look showed nearly all of what the picture has of a box."""
+    left, top, right, bottom = (
+        max(xyxy[0], 0),
+        max(xyxy[1], 0),
+        min(xyxy[2], size_px[0]),
+        min(xyxy[3], size_px[1]),
+    )
+    whole = max(right - left, 0) * max(bottom - top, 0)
+    for x1, y1, x2, y2 in regions:
+        shown = max(min(right, x2) - max(left, x1), 0) * max(min(bottom, y2) - max(top, y1), 0)
+        if shown >= _LOOKED_RATIO * whole:
+            return True
+    return False
+
+
+def _bodies(detections: Detections) -> list[Body]:
+    """Persons, made sure by their faces; for each face that is in none of them the shoulders below it."""
+    if not np.any(detections.class_id == FACE):
+        return _listed(detections)
+    persons, faces = detections.of_class(PERSON), detections.of_class(FACE)
+    bodies = _listed(persons)
+    lone: list[Body] = []
+    for left, top, right, bottom, score in _listed(faces):
+        x, y, width = (left + right) / 2, (top + bottom) / 2, right - left
+        owners = [
+            index for index, body in enumerate(bodies) if body[0] <= x <= body[2] and body[1] <= y <= body[3]
+        ]
+        if owners:
+            # The upper half of a body is where its face is; the surest of those has it.
+            index = max(owners, key=lambda owner: bodies[owner][4])
+            body = bodies[index]
+            if y <= (body[1] + body[3]) / 2:
+                bodies[index] = (*body[:4], max(body[4], score))
+            continue
+        lone.append(
+            (
+                x - width * _BODY_WIDTH / 2,
+                top - width * _BODY_ABOVE,
+                x + width * _BODY_WIDTH / 2,
+                top + width * _BODY_BELOW,
+                score,
+            )
+        )
+    return bodies + lone
+
+
+def _listed(detections: Detections) -> list[Body]:
+    return [
+        (*box, score)
+        for box, score in zip(detections.xyxy.tolist(), detections.confidence.tolist(), strict=True)
+    ]

@@ -1,0 +1,255 @@
+"""Whether what stands still lives: somebody who sits breathes, a board does not.
+
+The px at a fixed place are fitted, by least squares, as a shifted and stretched version of their own
+mean (Lucas and Kanade, 1981, with light and gain as two further unknowns). A breathing person moves
+them by some tenths of a px, many times what noise and drifting light can make of a thing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from agent.core.frame import Frame
+    from agent.core.look import Box
+    from agent.core.track import Track
+
+    Xyxy = tuple[float, float, float, float]
+
+_SAMPLE_S = 0.4
+# A round: the mean of some samples first, then so many more against it, about 15 s in all.
+_LEARN = 5
+_OBSERVE = 33
+# Enough of a round to say that somebody breathes.
+_SOME = 12
+# What passes in front for less than this part of a round, at each end of the scale, does not count.
+_TAIL_RATIO = 0.15
+# A thing moves by less than this, and is seen well enough to be sure of it.
+_STILL_PX = 0.2
+_LEAST_PRECISION_PX = 0.06
+# Head and chest are enough, and keep the cost of somebody close to the camera bounded.
+_MOST_PX = 128
+_LEAST_PX = 8
+# The box of something that does not move still jitters by this overlap.
+_SAME_IOU = 0.4
+# Somebody else may be followed at a place for a while, as when one person passes another.
+_FORGET_S = 10.0
+# A known thing is there as long as it looks as it did; after so many samples that differ, no longer.
+_ALIKE = 0.8
+_GONE_SAMPLES = 8
+_MOST_THINGS = 32
+
+
+@dataclass(slots=True)
+class _Fit:
+    """A reference patch, ready to have others fitted to it.
+
+    Attributes:
+        patch: f32[h, w], smoothed.
+        design: f32[h·w, 6], what a px of shift (x, y), of stretch at the border (x, y), of light and
+            of gain changes in each px.
+        inverse: f64[6, 6], of the normal equations.
+    """
+
+    patch: NDArray[np.float32]
+    design: NDArray[np.float32]
+    inverse: NDArray[np.float64]
+
+    def motion(self, patch: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
+        """Shift and stretch of a patch in px, f64[4], and how sure they are (standard error, px)."""
+        change = (patch - self.patch).ravel()
+        found = self.inverse @ (self.design.T @ change)
+        rest = change - self.design @ found.astype(np.float32)
+        # Smoothing makes neighbours alike: about twice the error of independent px.
+        error = 2 * float(np.sqrt(np.mean(rest * rest) * self.inverse.diagonal()[:4].max()))
+        return -found[:4], error
+
+    def likeness(self, patch: NDArray[np.float32]) -> float:
+        """Correlation with another patch, -1 to 1: blind to light and gain."""
+        a, b = self.patch - self.patch.mean(), patch - patch.mean()
+        return float((a * b).sum() / max(float(np.sqrt((a * a).sum() * (b * b).sum())), 1e-6))
+
+
+def _fitted(patch: NDArray[np.float32]) -> _Fit:
+    height, width = patch.shape
+    dx = cv2.Sobel(patch, cv2.CV_32F, 1, 0, scale=1 / 8)
+    dy = cv2.Sobel(patch, cv2.CV_32F, 0, 1, scale=1 / 8)
+    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
+    columns = dx, dy, dx * x, dy * y, np.ones_like(patch), patch
+    design = np.stack(columns, axis=-1).reshape(-1, len(columns)).astype(np.float32)
+    normal = (design.T @ design).astype(np.float64)
+    # A little ridge: a patch without any edges has no shift that could be told.
+    normal[np.arange(4), np.arange(4)] += 20.0
+    normal[4, 4] += 1e-3
+    return _Fit(patch, design, np.linalg.inv(normal).astype(np.float64, copy=False))
+
+
+@dataclass(slots=True)
+class _Place:
+    """The samples of one place since the last verdict, and what that was: it lives, or not known."""
+
+    place: Box
+    box: Xyxy
+    claimed_s: float
+    lives: bool = False
+    total: NDArray[np.float32] | None = None
+    count: int = 0
+    fit: _Fit | None = None
+    motions: list[NDArray[np.float64]] = field(default_factory=list)
+    errors: list[float] = field(default_factory=list)
+
+    def add(self, patch: NDArray[np.float32]) -> bool:
+        """Take a sample; True at the end of a round that shows a thing."""
+        if self.fit is None or len(self.motions) == _OBSERVE:
+            self.total = patch if self.total is None else self.total + patch
+            self.count += 1
+            if self.count == _LEARN:
+                self.fit = _fitted(self.total / np.float32(_LEARN))
+                self.total, self.count = None, 0
+                self.motions.clear()
+                self.errors.clear()
+            return False
+        motion, error = self.fit.motion(patch)
+        self.motions.append(motion)
+        self.errors.append(error)
+        if len(self.motions) < _SOME:
+            return False
+        low, high = np.quantile(np.array(self.motions), (_TAIL_RATIO, 1 - _TAIL_RATIO), axis=0)
+        still = bool((high - low).max() < _STILL_PX)
+        self.lives = not still
+        precise = float(np.median(self.errors)) <= _LEAST_PRECISION_PX
+        return still and precise and len(self.motions) == _OBSERVE
+
+
+@dataclass(slots=True)
+class _Thing:
+    """A place where something is that never moves, and how it looks."""
+
+    place: Box
+    box: Xyxy
+    fit: _Fit
+    differs: int = 0
+
+    def is_there(self, frame: Frame) -> bool:
+        """Whether the px are still those of the thing: neither hidden, nor moved, nor breathing."""
+        patch = _patch(frame, self.place)
+        if patch is None or self.fit.likeness(patch) < _ALIKE:
+            return False
+        motion, error = self.fit.motion(patch)
+        return bool(np.abs(motion).max() < _STILL_PX + 2 * error)
+
+
+class Stillness:
+    """Tells things that score as persons from persons who keep still."""
+
+    def __init__(self) -> None:
+        self._places: list[_Place] = []
+        self._things: list[_Thing] = []
+        self._due_s: float | None = None
+
+    def reset(self) -> None:
+        """Forget all: the camera may show something else now."""
+        self._places.clear()
+        self._things.clear()
+        self._due_s = None
+
+    def lifeless(self, frame: Frame, tracks: Iterable[Track]) -> set[str]:
+        """Take a sample of each place when one is due; ids of tracks that turned out to be things."""
+        now = frame.at.monotonic_s
+        if self._due_s is not None and now < self._due_s - 1e-6:
+            return set()
+        self._due_s = now + _SAMPLE_S
+        self._things = [thing for thing in self._things if self._stays(thing, frame)]
+        claimed: dict[int, str] = {}
+        for track in tracks:
+            place = self._at(track.xyxy)
+            if place is None:
+                place = _begun(frame, track.xyxy)
+                self._places.append(place)
+            place.claimed_s = now
+            claimed[id(place)] = track.track_id
+        found, going_on = set(), []
+        for place in self._places:
+            patch = _patch(frame, place.place)
+            if patch is not None and place.add(patch) and place.fit:
+                self._things = [*self._things, _Thing(place.place, place.box, place.fit)][-_MOST_THINGS:]
+                if id(place) in claimed:
+                    found.add(claimed[id(place)])
+            elif now - place.claimed_s <= _FORGET_S:
+                going_on.append(place)
+        self._places = going_on
+        return found
+
+    def lives(self, frame: Frame, box: Xyxy) -> bool:
+        """Whether something that breathes was there, and the place still looks the same."""
+        place = self._at(box)
+        if place is None or place.fit is None or not place.lives:
+            return False
+        patch = _patch(frame, place.place)
+        return patch is not None and place.fit.likeness(patch) >= _ALIKE
+
+    def _at(self, box: Xyxy) -> _Place | None:
+        """The place that this box is a sighting of."""
+        best = max(self._places, key=lambda place: _iou(place.box, box), default=None)
+        return best if best and _iou(best.box, box) >= _SAME_IOU else None
+
+    def things(self, frame: Frame, boxes: Sequence[Xyxy]) -> list[bool]:
+        """Which boxes of a look are things already known, that are as they were."""
+        if not self._things:
+            return [False] * len(boxes)
+        there: dict[int, bool] = {}
+        known = []
+        for box in boxes:
+            is_thing = False
+            for index, thing in enumerate(self._things):
+                if _iou(thing.box, box) >= _SAME_IOU:
+                    if index not in there:
+                        there[index] = thing.is_there(frame)
+                    is_thing = is_thing or there[index]
+            known.append(is_thing)
+        return known
+
+    @staticmethod
+    def _stays(thing: _Thing, frame: Frame) -> bool:
+        thing.differs = 0 if thing.is_there(frame) else thing.differs + 1
+        return thing.differs < _GONE_SAMPLES
+
+
+def _begun(frame: Frame, xyxy: Xyxy) -> _Place:
+    left, top, right, bottom = xyxy
+    middle = (left + right) / 2
+    half = min(right - left, _MOST_PX) / 2
+    width, height = frame.size_px
+    place = (
+        max(0, int(middle - half)),
+        max(0, int(top)),
+        min(width, int(middle + half)),
+        min(height, int(min(bottom, top + _MOST_PX))),
+    )
+    return _Place(place, xyxy, frame.at.monotonic_s)
+
+
+def _patch(frame: Frame, place: Box) -> NDArray[np.float32] | None:
+    """The grey px of a place, smoothed; None where it is too small to say anything."""
+    left, top, right, bottom = place
+    if right - left < _LEAST_PX or bottom - top < _LEAST_PX:
+        return None
+    grey = cv2.cvtColor(frame.image[top:bottom, left:right], cv2.COLOR_BGR2GRAY)
+    return cv2.GaussianBlur(grey.astype(np.float32), (5, 5), 0.8).astype(np.float32, copy=False)
+
+
+def _iou(a: Xyxy, b: Xyxy) -> float:
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    both = width * height
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
