@@ -35,12 +35,32 @@ _SENTENCES = {
     ),
     "zone.occupied": ("{rule} is occupied", "{rule} có người"),
     "zone.vacated": ("{rule} is empty after {occupied_s:.0f} s", "{rule} trống sau {occupied_s:.0f} giây"),
+    "zone.left unseen": (
+        "lost sight of somebody in {rule} after {dwell_s:.0f} s",
+        "không còn nhìn thấy một người ở {rule} sau {dwell_s:.0f} giây",
+    ),
+    "zone.vacated unseen": (
+        "lost sight of {rule}, occupied for {occupied_s:.0f} s",
+        "không còn nhìn thấy {rule}, đã có người trong {occupied_s:.0f} giây",
+    ),
+    "camera.blind covered": ("the camera is covered", "camera bị che"),
+    "camera.blind dark": ("it is too dark for the camera", "camera không thấy gì vì quá tối"),
+    "camera.blind blurred": ("the camera's picture is blurred", "hình ảnh camera bị mờ"),
+    "camera.blind moved": ("the camera was moved", "camera bị xê dịch"),
+    "camera.blind frozen": ("the camera's picture stands still", "hình ảnh camera bị đứng"),
+    "camera.blind lost": ("the camera does not answer", "mất kết nối với camera"),
+    "camera.restored": (
+        "the camera sees again after {blind_s:.0f} s",
+        "camera nhìn thấy trở lại sau {blind_s:.0f} giây",
+    ),
     "agent.started": ("the agent started ({cause})", "thiết bị khởi động ({cause})"),
     "agent.stopped": ("the agent stopped ({cause})", "thiết bị dừng ({cause})"),
     "online": ("the agent is online", "thiết bị đang hoạt động"),
     "offline": ("the agent is offline ({why})", "thiết bị ngoại tuyến ({why})"),
     "late": ("(late)", "(muộn)"),
 }
+# Whoever was there may still be: nobody saw them leave.
+_UNSEEN = ("blind", "stopped", "restarted")
 
 
 def broker_from_url(url: str, protocol: int, password_file: Path | None, ca_file: Path | None) -> Broker:
@@ -122,6 +142,10 @@ def _sentence(payload: dict[str, Any]) -> str:
     kind = str(payload.get("type", payload.get("state", "")))
     if kind == "line.crossed":
         kind = f"{kind} {payload.get('direction')}"
+    elif kind == "camera.blind":
+        kind = f"{kind} {payload.get('cause')}"
+    elif kind in {"zone.left", "zone.vacated"} and payload.get("why") in _UNSEEN:
+        kind = f"{kind} unseen"
     both = _SENTENCES.get(kind)
     try:
         sentence = both[vietnamese].format(**payload) if both else kind

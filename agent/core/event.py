@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
     from agent.core.frame import Instant
+    from agent.core.sight import BlindCause
 
 Direction = Literal["in", "out"]
 StartCause = Literal["new_log", "started", "restarted"]
@@ -75,6 +76,25 @@ class ZoneVacated(Event):
     since: Instant
     occupied_s: float
     why: EndedWhy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraBlind(Event):
+    """The camera can't see, since the first sign of it; `cause` is the one at the beginning."""
+
+    TYPE: ClassVar[str] = "camera.blind"
+    cause: BlindCause
+    since: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraRestored(Event):
+    """That spell is over: same `cause`, same `since`; for `blind_s` up to now nobody was looked for."""
+
+    TYPE: ClassVar[str] = "camera.restored"
+    cause: BlindCause
+    since: Instant
+    blind_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

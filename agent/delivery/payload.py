@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from agent.core.event import Direction, EndedWhy, LineState, StartCause, StopCause
 from agent.core.frame import Instant
+from agent.core.sight import BlindCause  # noqa: TC001 - pydantic reads annotations
 
 if TYPE_CHECKING:
     from agent.core.event import Event, State
@@ -115,6 +116,23 @@ class ZoneVacatedWire(EventWire):
     why: EndedWhy
 
 
+class CameraBlindWire(EventWire):
+    """The camera can't see; one for each spell, with the cause that began it."""
+
+    type: Literal["camera.blind"]
+    cause: BlindCause
+    since: Timestamp
+
+
+class CameraRestoredWire(EventWire):
+    """The camera sees again: that spell, with the same `cause` and `since`, is over."""
+
+    type: Literal["camera.restored"]
+    cause: BlindCause
+    since: Timestamp
+    blind_s: Seconds
+
+
 class AgentStartedWire(EventWire):
     """The agent runs."""
 
@@ -202,9 +220,7 @@ class StateWire(Wire):
     kind: str
     rule: Identifier
     valid: bool
-    why: (
-        Literal["starting", "behind", "clock", "covered", "dark", "blurred", "moved", "frozen", "lost"] | None
-    )
+    why: Literal["starting", "behind", "clock", BlindCause] | None
     since: Timestamp
     ts: Timestamp
     seq: Seq
@@ -233,6 +249,8 @@ _EVENTS: dict[str, type[EventWire]] = {
     "zone.left": ZoneLeftWire,
     "zone.occupied": ZoneOccupiedWire,
     "zone.vacated": ZoneVacatedWire,
+    "camera.blind": CameraBlindWire,
+    "camera.restored": CameraRestoredWire,
     "agent.started": AgentStartedWire,
     "agent.stopped": AgentStoppedWire,
 }
@@ -266,7 +284,7 @@ class StateNow:
     at: Instant
     seq: int
     value: State | None
-    why: Literal["starting"] | None
+    why: Literal["starting", BlindCause] | None
 
 
 def utc_text(moment: datetime) -> str:

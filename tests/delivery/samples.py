@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from agent.core.event import (
     AgentStarted,
     AgentStopped,
+    CameraBlind,
+    CameraRestored,
     Event,
     LineCrossed,
     ZoneEntered,
@@ -43,6 +45,7 @@ LARGEST_S = float(2**43) - 0.001
 LARGEST_SEQ = 2**63 - 1
 
 WHYS = ("seen", "lost", "blind", "closed", "stopped", "restarted")
+BLIND_CAUSES = ("covered", "dark", "blurred", "moved", "frozen", "lost")
 
 
 def make_entered(number: int = 77, at: Instant | None = None, rule: str = "waiting") -> ZoneEntered:
@@ -72,6 +75,8 @@ def longest_events() -> list[Event]:
         ZoneLeft(**common, **visit, dwell_s=LARGEST_S, why="restarted"),
         ZoneOccupied(**common, since=since),
         ZoneVacated(**common, since=since, occupied_s=LARGEST_S, why="restarted"),
+        CameraBlind(**common, cause="covered", since=since),
+        CameraRestored(**common, cause="covered", since=since, blind_s=LARGEST_S),
         AgentStarted(**common, cause="restarted"),
         AgentStopped(**common, cause="recording_broken"),
     ]

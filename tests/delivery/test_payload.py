@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -21,6 +21,8 @@ from agent.core import event as core_event
 from agent.core.event import (
     AgentStarted,
     AgentStopped,
+    CameraBlind,
+    CameraRestored,
     Event,
     LineCrossed,
     LineState,
@@ -45,6 +47,7 @@ from agent.delivery.payload import (
 )
 from tests.builders import make_at
 from tests.delivery.samples import (
+    BLIND_CAUSES,
     LARGEST_INT,
     LARGEST_S,
     LARGEST_SEQ,
@@ -60,6 +63,8 @@ from tests.delivery.samples import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from agent.core.sight import BlindCause
+
 # Privacy: everything that may ever be published is written down here, in the order of the wire. A
 # field that is new makes these tests fail, so that somebody looks at what it could tell of a person.
 EVENT_HEAD = ["v", "log", "seq", "id", "type", "ts", "clock", "boot", "mono_s", "site", "device", "rule"]
@@ -69,6 +74,8 @@ ALLOWED = {
     "event.zone.left": [*EVENT_HEAD, "late", "since", "count", "track", "dwell_s", "why"],
     "event.zone.occupied": [*EVENT_HEAD, "late", "since"],
     "event.zone.vacated": [*EVENT_HEAD, "late", "since", "occupied_s", "why"],
+    "event.camera.blind": [*EVENT_HEAD, "late", "cause", "since"],
+    "event.camera.restored": [*EVENT_HEAD, "late", "cause", "since", "blind_s"],
     "event.agent.started": [*EVENT_HEAD, "late", "cause"],
     "event.agent.stopped": [*EVENT_HEAD, "late", "cause"],
     "status": ["v", "state", "why", "log", "session", "first_seq", "last_seq", "ts"],
@@ -311,6 +318,12 @@ UNSYNCED = replace(AT, synced=False)
         (ZoneVacated(rule="waiting", at=AT, since=SINCE, occupied_s=12.5, why="lost"),
          HEAD + ',"type":"zone.vacated","ts":"2026-11-22T00:31:05.120Z","clock":"synced",' + PLACE +
          ',"rule":"waiting","since":"2026-11-22T00:30:52.620Z","occupied_s":12.5,"why":"lost"}'),
+        (CameraBlind(rule="camera", at=AT, cause="covered", since=SINCE),
+         HEAD + ',"type":"camera.blind","ts":"2026-11-22T00:31:05.120Z","clock":"synced",' + PLACE +
+         ',"rule":"camera","cause":"covered","since":"2026-11-22T00:30:52.620Z"}'),
+        (CameraRestored(rule="camera", at=AT, cause="moved", since=SINCE, blind_s=12.5),
+         HEAD + ',"type":"camera.restored","ts":"2026-11-22T00:31:05.120Z","clock":"synced",' + PLACE +
+         ',"rule":"camera","cause":"moved","since":"2026-11-22T00:30:52.620Z","blind_s":12.5}'),
         (AgentStarted(rule="agent", at=AT, cause="new_log"),
          HEAD + ',"type":"agent.started","ts":"2026-11-22T00:31:05.120Z","clock":"synced",' + PLACE +
          ',"rule":"agent","cause":"new_log"}'),
@@ -358,6 +371,10 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(ZoneLeft, **shared, **visits, dwell_s=durations, why=st.sampled_from(WHYS)),
     st.builds(ZoneOccupied, **shared, since=instants),
     st.builds(ZoneVacated, **shared, since=instants, occupied_s=durations, why=st.sampled_from(WHYS)),
+    st.builds(CameraBlind, **shared, since=instants, cause=st.sampled_from(BLIND_CAUSES)),
+    st.builds(
+        CameraRestored, **shared, since=instants, blind_s=durations, cause=st.sampled_from(BLIND_CAUSES)
+    ),
     st.builds(AgentStarted, **shared, cause=st.sampled_from(["new_log", "started", "restarted"])),
     st.builds(
         AgentStopped,
@@ -424,7 +441,9 @@ def test_utc_text_known(moment: datetime, expected: str) -> None:
 # --- states ------------------------------------------------------------------------------------------
 
 
-def make_state(value: State | None, kind: str = "zone") -> StateNow:
+def make_state(
+    value: State | None, kind: str = "zone", why: Literal["starting", BlindCause] = "starting"
+) -> StateNow:
     return StateNow(
         "line" if kind == "line" else "zone",
         "staff",
@@ -432,7 +451,7 @@ def make_state(value: State | None, kind: str = "zone") -> StateNow:
         AT,
         18231,
         value,
-        "starting" if value is None else None,
+        why if value is None else None,
     )
 
 
@@ -445,8 +464,9 @@ def make_state(value: State | None, kind: str = "zone") -> StateNow:
          {"kind": "line", "in_count": 0, "out_count": 7}),
         (make_state(None, "line"),
          {"kind": "line", "valid": False, "why": "starting", "in_count": None, "out_count": None}),
+        (make_state(None, why="covered"), {"kind": "zone", "valid": False, "why": "covered", "count": None}),
     ],
-    ids=["zone", "zone invalid", "line", "line invalid"],
+    ids=["zone", "zone invalid", "line", "line invalid", "zone blind"],
 )  # fmt: skip
 def test_state_text(state: StateNow, own: dict[str, object]) -> None:
     content = json.loads(state_json(state, "5f3a9c21", "c01dbeef"))
@@ -463,6 +483,14 @@ def test_state_text(state: StateNow, own: dict[str, object]) -> None:
         **own,
     }
     validator(f"state.{state.kind}").validate(content)
+
+
+@pytest.mark.parametrize("cause", BLIND_CAUSES)
+@pytest.mark.parametrize("kind", ["line", "zone"])
+def test_state_blind_is_as_its_schema_says(kind: str, cause: BlindCause) -> None:
+    content = json.loads(state_json(make_state(None, kind, cause), "5f3a9c21", "c01dbeef"))
+    validator(f"state.{kind}").validate(content)
+    assert (content["valid"], content["why"]) == (False, cause)
 
 
 @pytest.mark.parametrize(
@@ -578,6 +606,9 @@ def test_schema_optional_fields_are_never_null(name: str, content: dict[str, Any
         ("event.zone.left", {"count": -1}),
         ("event.zone.left", {"count": None}),
         ("event.zone.left", {"why": "went"}),
+        ("event.camera.blind", {"cause": "sleepy"}),
+        ("event.camera.restored", {"blind_s": -1}),
+        ("state.zone", {"why": "sleepy"}),
         ("status", {"state": "away"}),
         ("status", {"log": "5F3A9C21"}),
         ("state.zone", {"count": -1}),
