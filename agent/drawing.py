@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agent.core.detections import Detections
     from agent.core.event import Event
     from agent.core.geometry import Line, Zone
+    from agent.core.sight import BlindCause
     from agent.core.track import Track
 
     Image = NDArray[np.uint8]
@@ -31,6 +32,8 @@ _LINE = (0, 120, 255)
 _PERSON = (80, 200, 0)
 _FACE = (200, 0, 200)
 _TEXT = (255, 255, 255)
+_BLIND = (0, 0, 200)
+_BAND_PX = 24
 # Columns and rows that are left of what is blurred, and how much around it is blurred with it:
 # between two looks people move.
 _PERSON_BLOCKS = 6, 12
@@ -71,8 +74,12 @@ def drawn_step(
     zones: Sequence[Zone],
     *,
     unsure: Detections | None = None,
+    blind: BlindCause | None = None,
 ) -> Image:
-    """A copy with the tracks of a frame and the newest events; who is no track yet is blurred as well."""
+    """A copy with the tracks of a frame and the newest events, and why the camera can't see.
+
+    Who is no track yet is blurred as well.
+    """
     canvas = image.copy()
     _blur(canvas, unsure)
     _blur_boxes(canvas, [track.xyxy for track in tracks], _PERSON_BLOCKS)
@@ -82,13 +89,18 @@ def drawn_step(
         _text(canvas, track.track_id, (track.xyxy[0], track.xyxy[1] - 3), _PERSON)
     for row, sentence in enumerate(said):
         _text(canvas, sentence, (6, 18 + 18 * row), _TEXT)
+    if blind:
+        # At the lower edge, over whatever there is: the picture is not to be believed.
+        height = canvas.shape[0]
+        canvas[max(0, height - _BAND_PX) :] = _BLIND
+        _text(canvas, f"the camera can't see: {blind}", (6, height - 7), _TEXT)
     return canvas
 
 
 def told(event: Event) -> str:
     """An event in a few plain letters, since OpenCV's fonts know no others."""
-    direction = getattr(event, "direction", "")
-    return f"{event.at.utc:%H:%M:%S} {event.rule} {event.TYPE} {direction}".rstrip()
+    more = next((getattr(event, name) for name in ("direction", "cause", "why") if hasattr(event, name)), "")
+    return f"{event.at.utc:%H:%M:%S} {event.rule} {event.TYPE} {more}".rstrip()
 
 
 @contextmanager

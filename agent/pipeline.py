@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from agent.core.event import EndedWhy, Event, State
     from agent.core.frame import Frame, Instant
     from agent.core.look import Look
+    from agent.core.sight import Sight
     from agent.core.track import Track, Watched
+
+
+class Tamper(Protocol):
+    """Judges whether the camera can see."""
+
+    def update(self, frame: Frame, tracks: Sequence[Track]) -> Sight:
+        """What is known of its sight at this frame; `tracks` are the persons of the one before."""
 
 
 class Attention(Protocol):
@@ -20,6 +28,9 @@ class Attention(Protocol):
 
     def plan(self, frame: Frame, watched: Sequence[Watched]) -> Look | None:
         """The regions to look at, or None for not at all."""
+
+    def reset(self) -> None:
+        """Forget the frames before: the next one is a first one."""
 
 
 class Detector(Protocol):
@@ -33,25 +44,47 @@ class Tracker(Protocol):
     """Follows persons from look to look."""
 
     @property
+    def tracks(self) -> Sequence[Track]:
+        """The persons of the last update."""
+
+    @property
     def watched(self) -> Sequence[Watched]:
         """Everybody followed or suspected after the last update."""
 
     def update(self, frame: Frame, look: Look | None, detections: Detections | None) -> Sequence[Track]:
         """The persons now present; `detections` None means that nobody looked."""
 
+    def reset(self) -> None:
+        """Forget everybody: whoever is seen next is new, and gets an id that nobody had."""
+
+
+class Camera(Protocol):
+    """Turns what is known of the camera's sight into events."""
+
+    def update(self, sight: Sight, at: Instant) -> Iterator[Event]:
+        """What happened up to this frame."""
+
 
 class Rule(Protocol):
     """Turns tracks into events of one line or zone."""
+
+    @property
+    def kind(self) -> Literal["line", "zone"]:
+        """What it is a rule of."""
+
+    @property
+    def rule_id(self) -> str:
+        """The line's or zone's id."""
 
     def update(self, tracks: Sequence[Track], at: Instant) -> Iterator[Event]:
         """What happened up to this frame."""
 
     def close(self, at: Instant, why: EndedWhy) -> Iterator[Event]:
-        """The closing event of all that is open."""
+        """The closing event of all that is open; after "blind" it knows of nobody until it is updated."""
 
     @property
     def state(self) -> State | None:
-        """What holds now; None before anything was seen."""
+        """What holds now; None before that can be known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +92,34 @@ class Step:
     """What one frame brought."""
 
     frame: Frame
+    sight: Sight
     tracks: Sequence[Track]
     events: tuple[Event, ...]
 
 
 def presence_steps(
     frames: Iterable[Frame],
+    tamper: Tamper,
     attention: Attention,
     detector: Detector,
     tracker: Tracker,
+    camera: Camera,
     rules: Sequence[Rule],
 ) -> Iterator[Step]:
     """Yield a step for each frame, in order; holds at most one frame."""
     for frame in frames:
-        look = attention.plan(frame, tracker.watched)
-        # None: did not look; empty: looked and saw nobody.
-        detections = detector.detect(frame, look) if look else None
-        tracks = tracker.update(frame, look, detections)
-        events = tuple(event for rule in rules for event in rule.update(tracks, frame.at))
-        yield Step(frame, tracks, events)
+        sight = tamper.update(frame, tracker.tracks)
+        # That the camera is blind goes before the visits that end by it.
+        events = list(camera.update(sight, frame.at))
+        if sight.cause is None:
+            look = attention.plan(frame, tracker.watched)
+            # None: did not look; empty: looked and saw nobody.
+            detections = detector.detect(frame, look) if look else None
+            tracks = tracker.update(frame, look, detections)
+            events += [event for rule in rules for event in rule.update(tracks, frame.at)]
+        else:
+            # Nobody is followed through blindness: whoever is there afterwards is a new visit.
+            attention.reset()
+            tracker.reset()
+            events += [event for rule in rules for event in rule.close(frame.at, "blind")]
+        yield Step(frame, sight, tracker.tracks, tuple(events))

@@ -24,7 +24,6 @@ from agent.device.frames import View, frame_of, recorded_frames
 from agent.device.recording import open_recording, read_picture
 from agent.drawing import drawn_detections, drawn_step, told, video_writer, write_picture
 from agent.errors import AgentError, BrokenOffError, ConfigError, DeliveryError, SourceError
-from agent.pipeline import presence_steps
 from agent.stages import (
     ChangedStates,
     blur_finder,
@@ -100,16 +99,16 @@ def replay(config: Config, video: Path, wishes: ReplayWishes, progress: Callable
         draw = stack.enter_context(_drawing(wishes.draw, recording, config))
         mot = stack.enter_context(_text_file(wishes.mot)) if wishes.mot else None
         publisher = stack.enter_context(_publishing(config, wishes.publish_as, log, wishes.start))
-        changed, broken, at = ChangedStates(), None, None
+        changed, broken, last = ChangedStates(), None, None
         frames = recorded_frames(recording, view(config), wishes.start)
         if wishes.real_time:
             frames = _paced(frames)
         try:
-            for step in presence_steps(frames, stage.attention, stage.detector, stage.tracker, stage.rules):
-                at = step.frame.at
+            for step in stage.steps(frames):
+                last = step.sight, step.frame.at
                 out.write(step.events)
                 if publisher:
-                    publisher.tell(changed.of(stage.rules, at, log.last_seq))
+                    publisher.tell(changed.of(stage.rules, *last, log.last_seq))
                 if mot:
                     mot.writelines(_mot_lines(step))
                 if draw:
@@ -117,10 +116,10 @@ def replay(config: Config, video: Path, wishes: ReplayWishes, progress: Callable
                 progress(step.frame.index + 1, recording.frame_count)
         except BrokenOffError as error:
             broken = error
-        if at:
-            out.write([event for rule in stage.rules for event in rule.close(at, "stopped")])
+        if last:
+            out.write([event for rule in stage.rules for event in rule.close(last[1], "stopped")])
             if publisher:
-                publisher.tell(changed.of(stage.rules, at, log.last_seq))
+                publisher.tell(changed.of(stage.rules, *last, log.last_seq))
     if broken:
         raise broken
     return log.last_seq
@@ -236,7 +235,8 @@ def _drawing(
             # People move between the pipeline's looks, so that every frame has one of its own here.
             seen = finder.detect(step.frame, whole(step.frame))
             said.extend(told(event) for event in step.events)
-            write(drawn_step(step.frame.image, step.tracks, said, lines, zones, unsure=seen))
+            image, cause = step.frame.image, step.sight.cause
+            write(drawn_step(image, step.tracks, said, lines, zones, unsure=seen, blind=cause))
 
         yield draw
 

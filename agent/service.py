@@ -11,13 +11,13 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from agent.core.event import AgentStarted, AgentStopped
+from agent.core.sight import Sight
 from agent.delivery.event_log import EventLog
 from agent.delivery.publisher import Publisher
 from agent.device import clock
 from agent.device.frames import played_frames
 from agent.device.recording import open_recording
 from agent.errors import BrokenOffError, ConfigError, LogError
-from agent.pipeline import presence_steps
 from agent.stages import (
     ChangedStates,
     broker,
@@ -66,22 +66,35 @@ def run(config: Config) -> None:
             "%s/%s watches %s, %dx%d px", config.device.site, config.device.name, source, *recording.size_px
         )
         changed, at = ChangedStates(), clock.now()
+        sight = Sight(None, at)
         frames = played_frames(recording, view(config), clock.now, stop)
         broken: BrokenOffError | None = None
         try:
-            for step in presence_steps(frames, stage.attention, stage.detector, stage.tracker, stage.rules):
+            for step in stage.steps(frames):
                 at = step.frame.at
                 seq = delivery.keep(step.events)
-                delivery.tell(changed.of(stage.rules, at, seq), news=bool(step.events))
+                _say_sight(sight, step.sight)
+                sight = step.sight
+                delivery.tell(changed.of(stage.rules, sight, at, seq), news=bool(step.events))
         except BrokenOffError as error:
             broken = error
         cause: StopCause = "recording_broken" if broken else "signal" if stop.is_set() else "recording_ended"
         seq = delivery.keep([event for rule in stage.rules for event in rule.close(at, "stopped")])
-        delivery.tell(changed.of(stage.rules, at, seq), news=True)
+        delivery.tell(changed.of(stage.rules, sight, at, seq), news=True)
         delivery.keep([AgentStopped(rule="agent", at=clock.now(), cause=cause)])
         _log.info("stops: %s", _CAUSES[cause])
     if broken:
         raise broken
+
+
+def _say_sight(before: Sight, now: Sight) -> None:
+    """Tell the journal when it changes."""
+    if now.cause == before.cause:
+        return
+    if now.cause:
+        _log.warning("the camera can't see (%s); until it does, nobody is counted", now.cause)
+    else:
+        _log.info("the camera sees again")
 
 
 class _Delivery:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
 import cv2
@@ -16,6 +16,7 @@ import onnxruntime as ort
 
 from agent.config import Detector, digest
 from agent.core.geometry import Line, Zone, scaled
+from agent.core.sight import Sight
 from agent.delivery.mqtt import Broker
 from agent.delivery.payload import (
     InfoWire,
@@ -31,6 +32,8 @@ from agent.device import clock
 from agent.device.frames import View
 from agent.install.models import load_manifest, models_directory
 from agent.install.prepare import prepared_model
+from agent.pipeline import presence_steps
+from agent.presence.camera import CameraRule
 from agent.presence.line import LineRule
 from agent.presence.zone import ZoneRule
 from agent.vision.attention import Attention, Pace
@@ -39,14 +42,16 @@ from agent.vision.stillness import Stillness
 from agent.vision.tracker import PersonTracker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import date
 
     from agent.config import Config
     from agent.core.event import State
-    from agent.core.frame import Instant
+    from agent.core.frame import Frame, Instant
     from agent.core.geometry import Point
-    from agent.pipeline import Rule
+    from agent.core.sight import BlindCause
+    from agent.core.track import Track
+    from agent.pipeline import Rule, Step, Tamper
 
 # Boxes less sure than this part of the configured confidence can't even prolong a track.
 _UNSURE_RATIO = 0.4
@@ -59,14 +64,35 @@ _BIRTH_S = 1.0
 _LONGEST_START_S = 10.0
 
 
+class _AlwaysSees:
+    """A camera that is taken to see."""
+
+    def __init__(self) -> None:
+        self._sight: Sight | None = None
+
+    def update(self, frame: Frame, tracks: Sequence[Track]) -> Sight:  # noqa: ARG002
+        """It sees, since the first frame."""
+        if self._sight is None:
+            self._sight = Sight(None, frame.at)
+        return self._sight
+
+
 @dataclass(frozen=True, slots=True)
 class Stages:
     """Everything between a frame and its events."""
 
+    tamper: Tamper
     attention: Attention
     detector: PersonFaceDetector
     tracker: PersonTracker
+    camera: CameraRule
     rules: tuple[Rule, ...]
+
+    def steps(self, frames: Iterable[Frame]) -> Iterator[Step]:
+        """Send frames all the way."""
+        return presence_steps(
+            frames, self.tamper, self.attention, self.detector, self.tracker, self.camera, self.rules
+        )
 
 
 def stages(config: Config, size_px: tuple[int, int], new_track_id: Callable[[], str]) -> Stages:
@@ -79,9 +105,11 @@ def stages(config: Config, size_px: tuple[int, int], new_track_id: Callable[[], 
     zone_info = ZoneInfo(config.device.timezone)
     lines, zones = geometry(config, size_px)
     return Stages(
+        _AlwaysSees(),
         Attention(Pace(), (416, 416), [zone.polygon for zone in zones]),
         detector(config.detector, _UNSURE_RATIO * confidence, config.detector.face_confidence),
         PersonTracker(confidence, new_track_id, Stillness()),
+        CameraRule(),
         (
             *(LineRule(line, partial(_local_day, zone_info)) for line in lines),
             *(ZoneRule(zone, settle_s=min(_BIRTH_S + zone.min_dwell_s, _LONGEST_START_S)) for zone in zones),
@@ -193,19 +221,24 @@ def starting_states(config: Config, at: Instant, seq: int) -> Iterator[StateNow]
 
 
 class ChangedStates:
-    """Tells which rules say something new."""
+    """Tells which rules say something new; each begins with what `starting_states` says."""
 
     def __init__(self) -> None:
-        self._told: dict[str, State] = {}
+        self._told: dict[str, tuple[State | None, Literal["starting", BlindCause] | None]] = {}
 
-    def of(self, rules: Iterable[Rule], at: Instant, seq: int) -> list[StateNow]:
-        """States that differ from what was told before; `seq` is the last event that is in them."""
+    def of(self, rules: Iterable[Rule], sight: Sight, at: Instant, seq: int) -> list[StateNow]:
+        """States that differ from what was told before; `seq` is the last event that is in them.
+
+        While the camera is blind no state is valid, whatever its rule still counts.
+        """
         new = []
         for rule in rules:
-            state = rule.state
-            if state is not None and self._told.get(state.rule) is not state:
-                self._told[state.rule] = state
-                new.append(StateNow(state.KIND, state.rule, state.since, at, seq, state, None))
+            value = rule.state if sight.cause is None else None
+            why = None if value else sight.cause or "starting"
+            if self._told.get(rule.rule_id, (None, "starting")) != (value, why):
+                self._told[rule.rule_id] = value, why
+                since = value.since if value else sight.since if sight.cause else at
+                new.append(StateNow(rule.kind, rule.rule_id, since, at, seq, value, why))
         return new
 
 

@@ -8,13 +8,22 @@ import numpy as np
 import pytest
 
 from agent.core.detections import FACE, PERSON, Detections
-from agent.core.event import AgentStarted, LineCrossed, ZoneEntered, ZoneLeft, ZoneOccupied, ZoneVacated
+from agent.core.event import (
+    AgentStarted,
+    CameraBlind,
+    LineCrossed,
+    ZoneEntered,
+    ZoneLeft,
+    ZoneOccupied,
+    ZoneVacated,
+)
 from agent.core.geometry import Line, Zone
 from agent.core.track import Track
 from agent.device.recording import open_recording, read_picture
 from agent.drawing import drawn_detections, drawn_step, told, video_writer, write_picture
 from agent.errors import AgentError
 from tests.builders import make_at, make_detections
+from tests.delivery.samples import BLIND_CAUSES
 from tests.vision.opencv import overlap
 
 if TYPE_CHECKING:
@@ -23,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agent.core.event import Event
+    from agent.core.sight import BlindCause
 
     Picture = NDArray[np.uint8]
     Box = tuple[float, float, float, float]
@@ -178,6 +188,19 @@ def test_drawn_step() -> None:
     assert (drawn[5:20, 6:60] > 200).any()
 
 
+@pytest.mark.parametrize("cause", BLIND_CAUSES)
+def test_drawn_blind(cause: BlindCause) -> None:
+    image = np.full((100, 320, 3), 77, np.uint8)
+    sees, blind = drawn_step(image, [], [], (), ()), drawn_step(image, [], [], (), (), blind=cause)
+    np.testing.assert_array_equal(blind[:70], sees[:70])
+    # A red band with words in it.
+    assert (blind[-24:] != 77).any(axis=2).all()
+    assert blind[-1, -1].argmax() == 2
+    assert (blind[-20:, 6:120] > 200).all(axis=2).any()
+    other = drawn_step(image, [], [], (), (), blind="lost" if cause != "lost" else "dark")
+    assert not np.array_equal(blind, other)
+
+
 def test_drawn_nothing() -> None:
     image = np.random.default_rng(7).integers(0, 256, (30, 40, 3), dtype=np.uint8)
     np.testing.assert_array_equal(drawn_step(image, [], [], (), ()), image)
@@ -201,14 +224,18 @@ AT = make_at(61.5)
         (ZoneEntered(rule="staff", at=AT, since=AT, count=1, track="t1"), "00:01:01 staff zone.entered"),
         (
             ZoneLeft(rule="staff", at=AT, since=AT, count=0, track="t1", dwell_s=1.0, why="seen"),
-            "00:01:01 staff zone.left",
+            "00:01:01 staff zone.left seen",
         ),
         (ZoneOccupied(rule="staff", at=AT, since=AT), "00:01:01 staff zone.occupied"),
         (
             ZoneVacated(rule="staff", at=AT, since=AT, occupied_s=1.0, why="lost"),
-            "00:01:01 staff zone.vacated",
+            "00:01:01 staff zone.vacated lost",
         ),
-        (AgentStarted(rule="agent", at=AT, cause="new_log"), "00:01:01 agent agent.started"),
+        (
+            CameraBlind(rule="camera", at=AT, cause="covered", since=AT),
+            "00:01:01 camera camera.blind covered",
+        ),
+        (AgentStarted(rule="agent", at=AT, cause="new_log"), "00:01:01 agent agent.started new_log"),
     ],
 )
 def test_told(event: Event, sentence: str) -> None:

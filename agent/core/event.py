@@ -117,7 +117,6 @@ class AgentStopped(Event):
 class LineState:
     """Crossings of a line since local midnight; `since`: since when it is so."""
 
-    KIND: ClassVar[Literal["line"]] = "line"
     rule: str
     since: Instant
     in_count: int
@@ -128,7 +127,6 @@ class LineState:
 class ZoneState:
     """How many persons are in a zone, and since when that is so."""
 
-    KIND: ClassVar[Literal["zone"]] = "zone"
     rule: str
     since: Instant
     count: int

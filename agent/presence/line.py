@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agent.core.event import LineCrossed, LineState
 from agent.core.geometry import distance_to_line, segments_meet
@@ -44,6 +44,8 @@ class LineRule:
          o------o--|-o  |            not yet: loitering in the band counts for nothing
     """
 
+    kind: Final = "line"
+
     def __init__(self, line: Line, day_of: Callable[[Instant], date]) -> None:
         """Take a line in px of the frame, and how the local day of an instant is told."""
         self._line = line
@@ -53,6 +55,11 @@ class LineRule:
         self._day: date | None = None
         self._counts = {True: 0, False: 0}
         self._state: LineState | None = None
+
+    @property
+    def rule_id(self) -> str:
+        """The line's id."""
+        return self._line.line_id
 
     @property
     def state(self) -> LineState | None:
@@ -69,7 +76,7 @@ class LineRule:
         self._walkers = {key: walker for key, walker in self._walkers.items() if key in alive}
 
     def close(self, at: Instant, why: EndedWhy) -> Iterator[Event]:  # noqa: ARG002
-        """Nothing of a line stays open."""
+        """Nothing of a line stays open, and what was counted stays counted."""
         self._walkers.clear()
         yield from ()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agent.core.event import ZoneEntered, ZoneLeft, ZoneOccupied, ZoneState, ZoneVacated
 from agent.core.geometry import contains
@@ -33,6 +33,8 @@ class _Visit:
 class ZoneRule:
     """Says who entered and left, and when the zone was occupied and vacated."""
 
+    kind: Final = "zone"
+
     def __init__(self, zone: Zone, settle_s: float = 0.0) -> None:
         """Take a zone in px of the frame, and how long it takes to know that nobody is in it."""
         self._zone = zone
@@ -44,8 +46,13 @@ class ZoneRule:
         self._state: ZoneState | None = None
 
     @property
+    def rule_id(self) -> str:
+        """The zone's id."""
+        return self._zone.zone_id
+
+    @property
     def state(self) -> ZoneState | None:
-        """How many are in the zone; None before that can be known."""
+        """How many are in the zone; None before that can be known, also after blindness."""
         return self._state
 
     def update(self, tracks: Sequence[Track], at: Instant) -> Iterator[Event]:
@@ -70,9 +77,11 @@ class ZoneRule:
                 yield from self._enter(track_id, visit, at)
 
     def close(self, at: Instant, why: EndedWhy) -> Iterator[Event]:
-        """Yield the end of every visit that was told."""
+        """Yield the end of every visit that was told; after "blind" nothing is known of the zone."""
         for track_id in list(self._visits):
             yield from self._leave(track_id, at, why)
+        if why == "blind":
+            self._state = self._begin_s = None
 
     def _see(self, track: Track, at: Instant) -> None:
         visit = self._visits.get(track.track_id)

@@ -285,6 +285,19 @@ def test_close_ends_nothing(why: EndedWhy) -> None:
     assert walk(rule, along(400), begin_s=2) == []
 
 
+def test_close_blind_keeps_the_counts() -> None:
+    rule, midnight_s = rule_of(GATE), 17 * 3600.0
+    assert walk(rule, along(400, 600, 400)) == ["in", "out"]
+    before = rule.state
+    assert list(rule.close(make_at(10), "blind")) == []
+    list(rule.update([], make_at(60)))
+    assert rule.state is before
+    # Also those of a day that ended meanwhile are not those of the next.
+    assert list(rule.close(make_at(70), "blind")) == []
+    list(rule.update([], make_at(midnight_s + 5)))
+    assert rule.state == LineState(rule="gate", since=make_at(midnight_s + 5), in_count=0, out_count=0)
+
+
 ways = st.lists(
     st.none()
     | st.tuples(st.integers(380, 620), st.integers(0, 500)).map(lambda p: (float(p[0]), float(p[1]))),

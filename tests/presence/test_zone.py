@@ -282,7 +282,9 @@ def test_close(why: EndedWhy) -> None:
         f"5.0 left b dwell 1.3 count 0 {why}",
         f"5.0 vacated after 1.6 {why}",
     ]
-    assert rule.state == ZoneState(rule="staff", since=make_at(5.0), count=0)
+    # That nobody could be seen does not mean that nobody was there.
+    empty = ZoneState(rule="staff", since=make_at(5.0), count=0)
+    assert rule.state == (None if why == "blind" else empty)
     # Everything is closed now; who is still there afterwards begins anew.
     assert told(rule.close(make_at(6.0), why)) == []
     assert told(seen(rule, {"b": "iiiiiiiiiii"}, begin_s=7.0))[0] == "8.0 entered b since 7.0 count 1"
@@ -322,6 +324,38 @@ def test_state() -> None:
     assert rule.state is before
     list(rule.update([], make_at(7.0)))
     assert rule.state == ZoneState(rule="staff", since=make_at(7.0), count=0)
+
+
+def test_state_after_blindness() -> None:
+    rule = ZoneRule(Zone("staff", CORNER, 1.0), settle_s=2.0)
+
+    def state() -> ZoneState | None:
+        return rule.state
+
+    seen(rule, {"a": "i" * 25})
+    assert state() == ZoneState(rule="staff", since=make_at(1.0), count=1)
+    # However often it is told so.
+    for at_s in (3.0, 3.1, 60.0):
+        events = list(rule.close(make_at(at_s), "blind"))
+        assert [event.TYPE for event in events] == (["zone.left", "zone.vacated"] if at_s == 3.0 else [])
+        assert state() is None
+    # It takes as long to know anew that nobody is there as it did at the start.
+    seen(rule, {"b": "o" * 20}, begin_s=61.0)
+    assert state() is None
+    seen(rule, {"b": "o"}, begin_s=63.0)
+    assert state() == ZoneState(rule="staff", since=make_at(63.0), count=0)
+
+
+def test_state_after_blindness_with_somebody_there() -> None:
+    rule = ZoneRule(Zone("staff", CORNER, 1.0), settle_s=5.0)
+    seen(rule, {"a": "i" * 25})
+    list(rule.close(make_at(3.0), "blind"))
+    # Whoever is there is a new visit, whose begin nobody saw; and it is known at once.
+    assert told(seen(rule, {"b": "i" * 12}, begin_s=20.0)) == [
+        "21.0 entered b since 20.0 count 1",
+        "21.0 occupied since 20.0",
+    ]
+    assert rule.state == ZoneState(rule="staff", since=make_at(21.0), count=1)
 
 
 # Some gaps are longer than the grace and the least stay, some are not.

@@ -31,6 +31,14 @@ def test_every_frame_rate(fps: int, *, rounded: bool) -> None:
     assert max(gaps_s) < max(1 / fps, 1 / 10) + 1 / fps
 
 
+def test_every_frame_after_reset() -> None:
+    attention = EveryFrame(1.0)
+    assert attention.plan(make_frame(0.0), ()) is not None
+    assert attention.plan(make_frame(0.1), ()) is None
+    attention.reset()
+    assert attention.plan(make_frame(0.2), ()) is not None
+
+
 @pytest.mark.parametrize(("fps", "every"), [(10, 1), (20, 2), (30, 3), (60, 6)])
 def test_every_frame_steady(fps: int, every: int) -> None:
     # Rates that are multiples of ten give each second, third, sixth frame, for an hour.

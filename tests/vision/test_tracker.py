@@ -98,6 +98,19 @@ def test_unsure_boxes_prolong_a_track() -> None:
     assert track.confidence == pytest.approx(0.2)
 
 
+def test_reset_forgets_everybody() -> None:
+    tracker = new_tracker()
+    for at_s, seen in seen_for(1, BOX):
+        tracker.update(seen, make_at(at_s))
+    assert [track.track_id for track in tracker.tracks] == ["t1"]
+    tracker.reset()
+    assert tracker.tracks == ()
+    # The same person at the same place at once: a birth with new evidence, under a new id.
+    ids = [[track.track_id for track in tracker.update(seen, make_at(at_s))]
+           for at_s, seen in seen_for(1, BOX, begin_s=1)]  # fmt: skip
+    assert ids == [[]] * 3 + [["t2"]] * 7
+
+
 def test_track_knows_where_and_when_it_began() -> None:
     walker = goes(WALK)
     followed = follow([walker], 5, eyes=Eyes(jitter_ratio=0, unsure=0))

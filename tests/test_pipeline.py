@@ -1,0 +1,247 @@
+"""The whole way, with the real networks, over footage in which somebody covers the camera."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import pytest
+
+from agent.config import load
+from agent.core.sight import Sight
+from agent.delivery.payload import event_json, state_json
+from agent.device.frames import recorded_frames
+from agent.device.recording import open_recording
+from agent.stages import ChangedStates, plain_track_ids, sender, stages, view
+from tests.builders import BEGIN, make_at
+from tests.conftest import write_config
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from agent.core.frame import Frame
+    from agent.core.sight import BlindCause
+    from agent.core.track import Track
+
+pytestmark = pytest.mark.usefixtures("weights")
+
+# People for 6 s, 15 s of black, people again for 6 s; ten frames a second.
+BLACK_S, LIGHT_S, END_S = 6.0, 21.0, 27.0
+FPS = 10
+
+
+class Judge:
+    """Takes black frames for blindness, once they were black for so long; names causes by the time."""
+
+    def __init__(self, causes: Sequence[tuple[float, BlindCause]], sure_s: float) -> None:
+        self._causes = causes
+        self._sure_s = sure_s
+        self._black: bool | None = None
+        self._turned = self._sight = Sight(None, make_at(-1))
+
+    def update(self, frame: Frame, tracks: Sequence[Track]) -> Sight:  # noqa: ARG002
+        black = bool(frame.luma.mean() < 5)
+        if black != self._black:
+            self._black, self._turned = black, Sight(None, frame.at)
+        if frame.at.monotonic_s - self._turned.since.monotonic_s >= self._sure_s - 1e-6:
+            names = [cause for begin_s, cause in self._causes if begin_s <= frame.at.monotonic_s]
+            self._sight = Sight(names[-1] if black else None, self._turned.since)
+        return self._sight
+
+
+@pytest.fixture(scope="module")
+def covered_clip(vtest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("covered") / "covered.avi"
+    capture = cv2.VideoCapture(str(vtest))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (768, 576))
+    for index in range(round(END_S * FPS)):
+        if BLACK_S <= index / FPS < LIGHT_S:
+            writer.write(np.zeros((576, 768, 3), np.uint8))
+        else:
+            writer.write(capture.read()[1])
+    writer.release()
+    capture.release()
+    return path
+
+
+class Seen:
+    """What a subscriber gets to know of a recording: events, and every state as it changes."""
+
+    def __init__(self, folder: Path, clip: Path, judge: Judge) -> None:
+        config = load(write_config(folder, clip))
+        self.events: list[dict[str, Any]] = []
+        self.states: list[dict[str, Any]] = []
+        self.tracks: dict[float, Sequence[Track]] = {}
+        changed = ChangedStates()
+        with open_recording(clip, FPS) as recording:
+            stage = replace(stages(config, recording.size_px, plain_track_ids()), tamper=judge)
+            for step in stage.steps(recorded_frames(recording, view(config), BEGIN)):
+                for event in step.events:
+                    seq = len(self.events) + 1
+                    self.events.append(json.loads(event_json(event, sender(config), "0" * 8, seq)))
+                at = step.frame.at
+                for state in changed.of(stage.rules, step.sight, at, len(self.events)):
+                    self.states.append(json.loads(state_json(state, "0" * 8, "1" * 8)))
+                self.tracks[at.monotonic_s] = step.tracks
+
+    def types(self, *of: str) -> list[dict[str, Any]]:
+        return [event for event in self.events if event["type"] in of]
+
+    def of_rule(self, rule: str) -> list[dict[str, Any]]:
+        return [state for state in self.states if state["rule"] == rule]
+
+
+def seconds(ts: str) -> float:
+    minutes, rest = ts.removesuffix("Z").split(":")[1:]
+    return 60 * int(minutes) + float(rest)
+
+
+@pytest.fixture(scope="module")
+def seen(covered_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    """A judge who is sure within half a second, before a track could end."""
+    return Seen(tmp_path_factory.mktemp("seen"), covered_clip, Judge([(0, "covered")], 0.5))
+
+
+def test_blind_spell_is_told_once(seen: Seen) -> None:
+    told = [
+        {key: event.get(key) for key in ("type", "rule", "ts", "cause", "since", "blind_s")}
+        for event in seen.types("camera.blind", "camera.restored")
+    ]
+    # From the first black frame; until it is sure that the camera sees again.
+    spell = {"rule": "camera", "cause": "covered", "since": "2026-01-05T00:00:06.000Z"}
+    assert told == [
+        {**spell, "type": "camera.blind", "ts": "2026-01-05T00:00:06.500Z", "blind_s": None},
+        {**spell, "type": "camera.restored", "ts": "2026-01-05T00:00:21.500Z", "blind_s": 15.5},
+    ]
+
+
+def test_blind_ends_every_visit(seen: Seen) -> None:
+    (blind,) = seen.types("camera.blind")
+    closed = [event for event in seen.events if event.get("why") == "blind"]
+    # Right after it, at the same moment: first everybody, then the zone.
+    assert closed == seen.events[blind["seq"] : blind["seq"] + len(closed)]
+    assert {event["ts"] for event in closed} == {blind["ts"]}
+    assert [event["type"] for event in closed] == ["zone.left"] * (len(closed) - 1) + ["zone.vacated"]
+    before = seen.events[: blind["seq"]]
+    inside = {event["track"] for event in before if event["type"] == "zone.entered"} - {
+        event["track"] for event in before if event["type"] == "zone.left"
+    }
+    assert len(inside) >= 2
+    assert {event["track"] for event in closed[:-1]} == inside
+    # They stayed up to the last time that they were seen, at the latest in the last good frame.
+    for event in closed:
+        stay_s = event["dwell_s" if event["type"] == "zone.left" else "occupied_s"]
+        assert seconds(event["since"]) + stay_s <= BLACK_S - 1 / FPS + 1e-3
+    # Nothing else is told until the camera sees.
+    after = seen.events[blind["seq"] + len(closed) :]
+    assert after[0]["type"] == "camera.restored"
+
+
+def test_blind_nobody_left_or_came_unseen(seen: Seen) -> None:
+    # In this clip people go on as if nothing were: none of them is to be told lost by the darkness.
+    told = [event for event in seen.events if BLACK_S + 0.5 <= seconds(event["ts"]) < LIGHT_S + 0.5]
+    assert {event["type"] for event in told} == {"camera.blind", "zone.left", "zone.vacated"}
+    assert {event["why"] for event in told[1:]} == {"blind"}
+
+
+def test_after_blindness_visits_are_new(seen: Seen) -> None:
+    (restored,) = seen.types("camera.restored")
+    before, after = seen.events[: restored["seq"] - 1], seen.events[restored["seq"] :]
+    known = {event["track"] for event in before if "track" in event}
+    entered = [event for event in after if event["type"] == "zone.entered"]
+    assert len(entered) >= 2
+    assert not known & {event["track"] for event in after if "track" in event}
+    assert [event["type"] for event in after].count("zone.occupied") == 1
+    # Nobody saw them begin, so they began when they were first seen.
+    assert all(event["since"] >= restored["ts"] for event in entered)
+
+
+def test_blind_tracks_are_nobodys(seen: Seen) -> None:
+    for at_s, tracks in seen.tracks.items():
+        if 6.5 <= at_s < 21.5:
+            assert tracks == ()
+    ids = [{track.track_id for track in seen.tracks[at_s]} for at_s in (6.4, max(seen.tracks))]
+    assert all(ids)
+    assert not ids[0] & ids[1]
+
+
+def test_blind_times_never_fall(seen: Seen) -> None:
+    assert all(before["ts"] <= after["ts"] for before, after in pairwise(seen.events))
+
+
+@pytest.mark.parametrize(("rule", "values"), [("yard", ["count"]), ("gate", ["in_count", "out_count"])])
+def test_blind_states_are_not_valid(seen: Seen, rule: str, values: list[str]) -> None:
+    states = seen.of_rule(rule)
+    # From the moment at which it is told until the camera sees, one state holds, and it has no value.
+    dark = [state for state in states if 6.5 <= seconds(state["ts"]) < 21.5]
+    (blind,) = seen.types("camera.blind")
+    assert len(dark) == 1
+    assert {key: dark[0][key] for key in ("valid", "why", "since", "ts")} == {
+        "valid": False, "why": "covered", "since": blind["since"], "ts": blind["ts"],
+    }  # fmt: skip
+    assert [dark[0][value] for value in values] == [None] * len(values)
+    # The events of that moment are in it.
+    assert dark[0]["seq"] == max(event["seq"] for event in seen.events if event["ts"] == blind["ts"])
+    before = states[states.index(dark[0]) - 1]
+    assert before["valid"]
+    # Whatever is not valid says nothing, all the time.
+    for state in states:
+        assert state["valid"] == (state["why"] is None)
+        assert [state[value] is None for value in values] == [not state["valid"]] * len(values)
+
+
+def test_zone_after_blindness_is_starting(seen: Seen) -> None:
+    (restored,) = seen.types("camera.restored")
+    states = [state for state in seen.of_rule("yard") if state["ts"] >= restored["ts"]]
+    first, second = states[:2]
+    assert (first["valid"], first["why"], first["ts"]) == (False, "starting", restored["ts"])
+    assert (first["count"], first["since"], first["seq"]) == (None, restored["ts"], restored["seq"])
+    # Valid once it is known, and never a 0 while people stand there.
+    assert second["valid"]
+    assert second["count"] >= 1
+    assert all(state["valid"] for state in states[1:])
+
+
+def test_line_after_blindness_goes_on(seen: Seen) -> None:
+    (restored,) = seen.types("camera.restored")
+    states = seen.of_rule("gate")
+    before = next(state for state in reversed(states) if state["valid"] and state["ts"] < restored["ts"])
+    after = next(state for state in states if state["ts"] >= restored["ts"])
+    assert (after["valid"], after["ts"]) == (True, restored["ts"])
+    assert [after[key] for key in ("in_count", "out_count", "since")] == [
+        before[key] for key in ("in_count", "out_count", "since")
+    ]
+
+
+def test_blind_for_another_cause(covered_clip: Path, tmp_path: Path) -> None:
+    # In the evening it gets dark; then somebody covers the camera.
+    seen = Seen(tmp_path, covered_clip, Judge([(0, "dark"), (12, "covered")], 0.5))
+    told = seen.types("camera.blind", "camera.restored")
+    assert [(event["type"], event["cause"]) for event in told] == [
+        ("camera.blind", "dark"),
+        ("camera.restored", "dark"),
+    ]
+    # The states say what it is now.
+    for rule in ("yard", "gate"):
+        dark = [state for state in seen.of_rule(rule) if 6.5 <= seconds(state["ts"]) < 21.5]
+        assert [(state["why"], seconds(state["ts"])) for state in dark] == [("dark", 6.5), ("covered", 12)]
+
+
+def test_blind_from_the_first_frame_to_the_last(tmp_path: Path) -> None:
+    path = tmp_path / "dark.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (768, 576))
+    for _ in range(30):
+        writer.write(np.zeros((576, 768, 3), np.uint8))
+    writer.release()
+    seen = Seen(tmp_path, path, Judge([(0, "dark")], 0))
+    assert [event["type"] for event in seen.events] == ["camera.blind"]
+    # No state was ever valid.
+    assert [(state["rule"], state["why"], state["seq"]) for state in seen.states] == [
+        ("gate", "dark", 1),
+        ("yard", "dark", 1),
+    ]
