@@ -115,8 +115,10 @@ def presence_steps(
             look = attention.plan(frame, tracker.watched)
             # None: did not look; empty: looked and saw nobody.
             detections = detector.detect(frame, look) if look else None
-            tracks = tracker.update(frame, look, detections)
-            events += [event for rule in rules for event in rule.update(tracks, frame.at)]
+            # On a first sign of blindness whoever is seen is there; but that nobody is says nothing.
+            if detections or not sight.suspected:
+                tracks = tracker.update(frame, look, detections)
+                events += [event for rule in rules for event in rule.update(tracks, frame.at)]
         else:
             # Nobody is followed through blindness: whoever is there afterwards is a new visit.
             attention.reset()

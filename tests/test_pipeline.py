@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from agent.core.frame import Frame
     from agent.core.sight import BlindCause
     from agent.core.track import Track
+    from agent.pipeline import Tamper
 
 pytestmark = pytest.mark.usefixtures("weights")
 
@@ -36,11 +37,17 @@ FPS = 10
 
 
 class Judge:
-    """Takes black frames for blindness, once they were black for so long; names causes by the time."""
+    """Takes black frames for blindness, once they were black for so long; names causes by the time.
 
-    def __init__(self, causes: Sequence[tuple[float, BlindCause]], sure_s: float) -> None:
+    Until it is sure it says that it suspects something, or nothing at all.
+    """
+
+    def __init__(
+        self, causes: Sequence[tuple[float, BlindCause]], sure_s: float, *, suspects: bool = False
+    ) -> None:
         self._causes = causes
         self._sure_s = sure_s
+        self._suspects = suspects
         self._black: bool | None = None
         self._turned = self._sight = Sight(None, make_at(-1))
 
@@ -51,28 +58,33 @@ class Judge:
         if frame.at.monotonic_s - self._turned.since.monotonic_s >= self._sure_s - 1e-6:
             names = [cause for begin_s, cause in self._causes if begin_s <= frame.at.monotonic_s]
             self._sight = Sight(names[-1] if black else None, self._turned.since)
+        elif black and self._suspects:
+            self._sight = replace(self._sight, suspected=True)
         return self._sight
+
+
+def write_clip(path: Path, people: Path, *, black_s: float = BLACK_S, light_s: float, end_s: float) -> None:
+    """People until `black_s` and from `light_s` to `end_s`, black in between."""
+    capture = cv2.VideoCapture(str(people))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (768, 576))
+    for index in range(round(end_s * FPS)):
+        is_black = black_s <= index / FPS < light_s
+        writer.write(np.zeros((576, 768, 3), np.uint8) if is_black else capture.read()[1])
+    writer.release()
+    capture.release()
 
 
 @pytest.fixture(scope="module")
 def covered_clip(vtest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("covered") / "covered.avi"
-    capture = cv2.VideoCapture(str(vtest))
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (768, 576))
-    for index in range(round(END_S * FPS)):
-        if BLACK_S <= index / FPS < LIGHT_S:
-            writer.write(np.zeros((576, 768, 3), np.uint8))
-        else:
-            writer.write(capture.read()[1])
-    writer.release()
-    capture.release()
+    write_clip(path, vtest, light_s=LIGHT_S, end_s=END_S)
     return path
 
 
 class Seen:
     """What a subscriber gets to know of a recording: events, and every state as it changes."""
 
-    def __init__(self, folder: Path, clip: Path, judge: Judge) -> None:
+    def __init__(self, folder: Path, clip: Path, judge: Tamper) -> None:
         config = load(write_config(folder, clip))
         self.events: list[dict[str, Any]] = []
         self.states: list[dict[str, Any]] = []
@@ -218,6 +230,60 @@ def test_line_after_blindness_goes_on(seen: Seen) -> None:
     ]
 
 
+def test_blind_is_suspected_first(covered_clip: Path, tmp_path: Path) -> None:
+    # It takes 6 s to be sure, three times as long as a person may stay unseen.
+    seen = Seen(tmp_path, covered_clip, Judge([(0, "covered")], 6.0, suspects=True))
+    told = [event for event in seen.events if BLACK_S <= seconds(event["ts"]) < LIGHT_S]
+    assert told[0]["type"] == "camera.blind"
+    assert seconds(told[0]["ts"]) == BLACK_S + 6
+    # Nobody was told lost before that: they end by it, at their last sighting.
+    assert {event["type"] for event in told[1:]} == {"zone.left", "zone.vacated"}
+    assert {event["why"] for event in told[1:]} == {"blind"}
+    assert all(
+        seconds(event["since"]) + event["dwell_s"] < BLACK_S + 1e-3 for event in told if "dwell_s" in event
+    )
+    assert all(state["valid"] or seconds(state["ts"]) >= BLACK_S + 6 for state in seen.states)
+    assert 0 not in [state["count"] for state in seen.of_rule("yard")]
+
+
+def test_start_that_is_suspected(vtest: Path, tmp_path: Path) -> None:
+    # The agent starts under a cover: never is it known that nobody is there.
+    path = tmp_path / "dark.avi"
+    write_clip(path, vtest, black_s=0, light_s=5, end_s=5)
+    seen = Seen(tmp_path, path, Judge([(0, "covered")], 4.0, suspects=True))
+    assert [(event["type"], event["ts"]) for event in seen.events] == [
+        ("camera.blind", "2026-01-05T00:00:04.000Z")
+    ]
+    assert [(state["rule"], state["why"]) for state in seen.states] == [
+        ("gate", "covered"),
+        ("yard", "covered"),
+    ]
+
+
+class Suspicious:
+    """Suspects something until a moment."""
+
+    def __init__(self, until_s: float) -> None:
+        self._until_s = until_s
+
+    def update(self, frame: Frame, tracks: Sequence[Track]) -> Sight:  # noqa: ARG002
+        return Sight(None, make_at(0), suspected=frame.at.monotonic_s < self._until_s)
+
+
+def test_suspicion_that_was_nothing(seen: Seen, vtest: Path, tmp_path: Path) -> None:
+    path = tmp_path / "short.avi"
+    write_clip(path, vtest, light_s=BLACK_S + 3.5, end_s=BLACK_S + 5)
+    suspected = Seen(tmp_path, path, Suspicious(BLACK_S + 3.5))
+    # Who is seen while it lasts goes on, also over a line.
+    lit = [[event for event in told.events if seconds(event["ts"]) < BLACK_S] for told in (seen, suspected)]
+    assert lit[0] == lit[1]
+    assert "line.crossed" in {event["type"] for event in lit[1]}
+    # Nobody is lost before it is over, and then everything goes on.
+    later = suspected.events[len(lit[1]) :]
+    assert later
+    assert all(seconds(event["ts"]) >= BLACK_S + 3.5 for event in later)
+
+
 def test_blind_for_another_cause(covered_clip: Path, tmp_path: Path) -> None:
     # In the evening it gets dark; then somebody covers the camera.
     seen = Seen(tmp_path, covered_clip, Judge([(0, "dark"), (12, "covered")], 0.5))
@@ -232,12 +298,9 @@ def test_blind_for_another_cause(covered_clip: Path, tmp_path: Path) -> None:
         assert [(state["why"], seconds(state["ts"])) for state in dark] == [("dark", 6.5), ("covered", 12)]
 
 
-def test_blind_from_the_first_frame_to_the_last(tmp_path: Path) -> None:
+def test_blind_from_the_first_frame_to_the_last(vtest: Path, tmp_path: Path) -> None:
     path = tmp_path / "dark.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (768, 576))
-    for _ in range(30):
-        writer.write(np.zeros((576, 768, 3), np.uint8))
-    writer.release()
+    write_clip(path, vtest, black_s=0, light_s=3, end_s=3)
     seen = Seen(tmp_path, path, Judge([(0, "dark")], 0))
     assert [event["type"] for event in seen.events] == ["camera.blind"]
     # No state was ever valid.

@@ -18,7 +18,9 @@ class Sight:
     Attributes:
         cause: why nothing can be seen; None: it sees.
         since: the first sign of it; where it sees, since when it does.
+        suspected: there is a first sign that it does not see, and it is soon known whether that is so.
     """
 
     cause: BlindCause | None
     since: Instant
+    suspected: bool = False
