@@ -7,25 +7,21 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import cv2
-import numpy as np
 import pytest
 
 from agent.config import load
-from agent.core.sight import Sight
 from agent.delivery.payload import event_json, state_json
 from agent.device.frames import recorded_frames
 from agent.device.recording import open_recording
 from agent.stages import ChangedStates, plain_track_ids, sender, stages, view
-from tests.builders import BEGIN, make_at
+from tests.builders import BEGIN
 from tests.conftest import write_config
+from tests.covering import FPS, Judge, Suspicious, write_clip
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from agent.core.frame import Frame
-    from agent.core.sight import BlindCause
     from agent.core.track import Track
     from agent.pipeline import Tamper
 
@@ -33,51 +29,12 @@ pytestmark = pytest.mark.usefixtures("weights")
 
 # People for 6 s, 15 s of black, people again for 6 s; ten frames a second.
 BLACK_S, LIGHT_S, END_S = 6.0, 21.0, 27.0
-FPS = 10
-
-
-class Judge:
-    """Takes black frames for blindness, once they were black for so long; names causes by the time.
-
-    Until it is sure it says that it suspects something, or nothing at all.
-    """
-
-    def __init__(
-        self, causes: Sequence[tuple[float, BlindCause]], sure_s: float, *, suspects: bool = False
-    ) -> None:
-        self._causes = causes
-        self._sure_s = sure_s
-        self._suspects = suspects
-        self._black: bool | None = None
-        self._turned = self._sight = Sight(None, make_at(-1))
-
-    def update(self, frame: Frame, tracks: Sequence[Track]) -> Sight:  # noqa: ARG002
-        black = bool(frame.luma.mean() < 5)
-        if black != self._black:
-            self._black, self._turned = black, Sight(None, frame.at)
-        if frame.at.monotonic_s - self._turned.since.monotonic_s >= self._sure_s - 1e-6:
-            names = [cause for begin_s, cause in self._causes if begin_s <= frame.at.monotonic_s]
-            self._sight = Sight(names[-1] if black else None, self._turned.since)
-        elif black and self._suspects:
-            self._sight = replace(self._sight, suspected=True)
-        return self._sight
-
-
-def write_clip(path: Path, people: Path, *, black_s: float = BLACK_S, light_s: float, end_s: float) -> None:
-    """People until `black_s` and from `light_s` to `end_s`, black in between."""
-    capture = cv2.VideoCapture(str(people))
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (768, 576))
-    for index in range(round(end_s * FPS)):
-        is_black = black_s <= index / FPS < light_s
-        writer.write(np.zeros((576, 768, 3), np.uint8) if is_black else capture.read()[1])
-    writer.release()
-    capture.release()
 
 
 @pytest.fixture(scope="module")
 def covered_clip(vtest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("covered") / "covered.avi"
-    write_clip(path, vtest, light_s=LIGHT_S, end_s=END_S)
+    write_clip(path, vtest, black_s=BLACK_S, light_s=LIGHT_S, end_s=END_S)
     return path
 
 
@@ -260,19 +217,9 @@ def test_start_that_is_suspected(vtest: Path, tmp_path: Path) -> None:
     ]
 
 
-class Suspicious:
-    """Suspects something until a moment."""
-
-    def __init__(self, until_s: float) -> None:
-        self._until_s = until_s
-
-    def update(self, frame: Frame, tracks: Sequence[Track]) -> Sight:  # noqa: ARG002
-        return Sight(None, make_at(0), suspected=frame.at.monotonic_s < self._until_s)
-
-
 def test_suspicion_that_was_nothing(seen: Seen, vtest: Path, tmp_path: Path) -> None:
     path = tmp_path / "short.avi"
-    write_clip(path, vtest, light_s=BLACK_S + 3.5, end_s=BLACK_S + 5)
+    write_clip(path, vtest, black_s=BLACK_S, light_s=BLACK_S + 3.5, end_s=BLACK_S + 5)
     suspected = Seen(tmp_path, path, Suspicious(BLACK_S + 3.5))
     # Who is seen while it lasts goes on, also over a line.
     lit = [[event for event in told.events if seconds(event["ts"]) < BLACK_S] for told in (seen, suspected)]

@@ -8,12 +8,17 @@ import signal
 import sqlite3
 import subprocess
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from agent import service
+from agent.config import load
 from agent.delivery.payload import schemas
+from agent.stages import stages
 from tests.conftest import ROOT, command, free_port, wait_until, write_config
+from tests.covering import Judge, write_clip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -113,6 +118,50 @@ def test_run_recording(
             event for event in events if int(str(event["seq"])) <= int(str(state["seq"])) and "count" in event
         ]
         assert state["count"] == (before[-1]["count"] if before else 0)
+
+
+@pytest.mark.parametrize("ends_blind", [False, True])
+def test_run_blind(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    mosquitto: Mosquitto,
+    listen: Callable[..., Listener],
+    vtest: Path,
+    tmp_path: Path,
+    ends_blind: bool,
+) -> None:
+    # The judge is the test's own; all else is what runs on a device.
+    monkeypatch.setattr(
+        service, "stages", lambda *of: replace(stages(*of), tamper=Judge([(0, "covered")], 0.3))
+    )
+    clip = tmp_path / "covered.avi"
+    write_clip(clip, vtest, black_s=2, light_s=4 if not ends_blind else 5, end_s=5)
+    listener = listen(mosquitto.port)
+    with caplog.at_level("INFO", "agent.service"):
+        service.run(load(write_config(tmp_path, clip, port=mosquitto.port)))
+    wait_until(lambda: '"stopped"' in listener.heard()[-1].payload)
+    events = list(logged(tmp_path).values())
+    types = [event["type"] for event in events]
+    blind = types.index("camera.blind")
+    assert "zone.entered" in types[:blind]
+    restored = ["camera.restored"] if not ends_blind else []
+    assert [kind for kind in types if str(kind).startswith("camera")] == ["camera.blind", *restored]
+    # An agent that stops while it is blind closes nothing a second time, and has not seen again.
+    if ends_blind:
+        assert types[-2:] == ["zone.vacated", "agent.stopped"]
+        assert {event["why"] for event in events[blind + 1 : -1]} == {"blind"}
+    assert types.count("zone.entered") == types.count("zone.left")
+    said = [record.message for record in caplog.records if "camera" in record.message]
+    assert said == [
+        "the camera can't see (covered); until it does, nobody is counted",
+        *(["the camera sees again"] if not ends_blind else []),
+    ]
+    for rule in ("gate", "yard"):
+        states = [message.json for message in listener.heard() if message.topic.endswith(f"state/{rule}")]
+        whys = [state["why"] for state in states]
+        assert whys.count("covered") == 1
+        assert (whys[-1] == "covered") == ends_blind
+        assert all(state["valid"] == (state["why"] is None) for state in states)
 
 
 def test_run_killed(
