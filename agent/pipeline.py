@@ -107,8 +107,9 @@ def presence_steps(
     rules: Sequence[Rule],
 ) -> Iterator[Step]:
     """Yield a step for each frame, in order; holds at most one frame."""
+    tracks: Sequence[Track] = ()
     for frame in frames:
-        sight = tamper.update(frame, tracker.tracks)
+        sight = tamper.update(frame, tracks)
         # That the camera is blind goes before the visits that end by it.
         events = list(camera.update(sight, frame.at))
         if sight.cause is None:
@@ -123,5 +124,6 @@ def presence_steps(
             # Nobody is followed through blindness: whoever is there afterwards is a new visit.
             attention.reset()
             tracker.reset()
+            tracks = ()
             events += [event for rule in rules for event in rule.close(frame.at, "blind")]
-        yield Step(frame, sight, tracker.tracks, tuple(events))
+        yield Step(frame, sight, tracks, tuple(events))
