@@ -44,10 +44,6 @@ class Tracker(Protocol):
     """Follows persons from look to look."""
 
     @property
-    def tracks(self) -> Sequence[Track]:
-        """The persons of the last update."""
-
-    @property
     def watched(self) -> Sequence[Watched]:
         """Everybody followed or suspected after the last update."""
 

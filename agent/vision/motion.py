@@ -62,8 +62,8 @@ class MotionGate:
         rows, columns = max(1, height // 2 // _CELL_PX), max(1, width // 2 // _CELL_PX)
         size = columns * _CELL_PX, rows * _CELL_PX
         # Whole cells only: what is left over at the right and below is less than one.
-        now = cv2.resize(luma[: 2 * size[1], : 2 * size[0]], size, interpolation=cv2.INTER_AREA)
-        self._now = now = now.astype(np.uint8, copy=False)
+        halved = cv2.resize(luma[: 2 * size[1], : 2 * size[0]], size, interpolation=cv2.INTER_AREA)
+        self._now = now = halved.astype(np.uint8, copy=False)
         cell_ratio = 2 * _CELL_PX / height, 2 * _CELL_PX / width
         if self._seen is None or self._seen.shape != now.shape:
             self._remember(now.copy())

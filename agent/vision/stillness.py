@@ -14,13 +14,12 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from agent.core.frame import Frame
     from agent.core.look import Box
-    from agent.core.track import Track
 
     Xyxy = tuple[float, float, float, float]
 
@@ -29,7 +28,8 @@ _SAMPLE_S = 0.4
 _LEARN = 5
 _OBSERVE = 33
 # Enough of a round to say that somebody breathes.
-_SOME = 12
+_SOME = 9
+_JUDGED_EVERY = 4
 # What passes in front for less than this part of a round, at each end of the scale, does not count.
 _TAIL_RATIO = 0.15
 # A thing moves by less than this, and is seen well enough to be sure of it.
@@ -40,6 +40,8 @@ _MOST_PX = 128
 _LEAST_PX = 8
 # The box of something that does not move still jitters by this overlap.
 _SAME_IOU = 0.4
+# A box that keeps still overlaps its last one, of a sample before, by this.
+_KEPT_IOU = 0.7
 # Somebody else may be followed at a place for a while, as when one person passes another.
 _FORGET_S = 10.0
 # A known thing is there as long as it looks as it did; after so many samples that differ, no longer.
@@ -120,13 +122,15 @@ class _Place:
         motion, error = self.fit.motion(patch)
         self.motions.append(motion)
         self.errors.append(error)
-        if len(self.motions) < _SOME:
+        number = len(self.motions)
+        if number < _SOME or (number % _JUDGED_EVERY and number < _OBSERVE):
             return False
-        low, high = np.quantile(np.array(self.motions), (_TAIL_RATIO, 1 - _TAIL_RATIO), axis=0)
-        still = bool((high - low).max() < _STILL_PX)
+        tail = int(_TAIL_RATIO * number)
+        ordered = np.sort(np.array(self.motions), axis=0)
+        still = bool((ordered[-1 - tail] - ordered[tail]).max() < _STILL_PX)
         self.lives = not still
-        precise = float(np.median(self.errors)) <= _LEAST_PRECISION_PX
-        return still and precise and len(self.motions) == _OBSERVE
+        precise = sorted(self.errors)[number // 2] <= _LEAST_PRECISION_PX
+        return still and precise and number == _OBSERVE
 
 
 @dataclass(slots=True)
@@ -153,40 +157,54 @@ class Stillness:
     def __init__(self) -> None:
         self._places: list[_Place] = []
         self._things: list[_Thing] = []
+        self._before: list[Xyxy] = []
         self._due_s: float | None = None
 
     def reset(self) -> None:
         """Forget all: the camera may show something else now."""
         self._places.clear()
         self._things.clear()
+        self._before.clear()
         self._due_s = None
 
-    def lifeless(self, frame: Frame, tracks: Iterable[Track]) -> set[str]:
-        """Take a sample of each place when one is due; ids of tracks that turned out to be things."""
+    def sample(self, frame: Frame, boxes: Sequence[Xyxy]) -> list[bool]:
+        """Look at each place where something keeps still, when that is due.
+
+        Args:
+            frame: with its full picture.
+            boxes: in px, of everything that scores as a person.
+
+        Returns:
+            Which boxes turned out to be things just now.
+        """
         now = frame.at.monotonic_s
+        lifeless = [False] * len(boxes)
         if self._due_s is not None and now < self._due_s - 1e-6:
-            return set()
+            return lifeless
         self._due_s = now + _SAMPLE_S
         self._things = [thing for thing in self._things if self._stays(thing, frame)]
-        claimed: dict[int, str] = {}
-        for track in tracks:
-            place = self._at(track.xyxy)
-            if place is None:
-                place = _begun(frame, track.xyxy)
+        claimed: dict[int, int] = {}
+        for index, box in enumerate(boxes):
+            place = self._at(box)
+            # Who walks has no place yet.
+            if place is None and any(_iou(before, box) >= _KEPT_IOU for before in self._before):
+                place = _begun(frame, box)
                 self._places.append(place)
-            place.claimed_s = now
-            claimed[id(place)] = track.track_id
-        found, going_on = set(), []
+            if place:
+                place.claimed_s = now
+                claimed[id(place)] = index
+        self._before = list(boxes)
+        going_on = []
         for place in self._places:
             patch = _patch(frame, place.place)
             if patch is not None and place.add(patch) and place.fit:
                 self._things = [*self._things, _Thing(place.place, place.box, place.fit)][-_MOST_THINGS:]
                 if id(place) in claimed:
-                    found.add(claimed[id(place)])
+                    lifeless[claimed[id(place)]] = True
             elif now - place.claimed_s <= _FORGET_S:
                 going_on.append(place)
         self._places = going_on
-        return found
+        return lifeless
 
     def lives(self, frame: Frame, box: Xyxy) -> bool:
         """Whether something that breathes was there, and the place still looks the same."""

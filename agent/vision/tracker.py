@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 # A birth: so much confidence summed over looks, in at least this time, before anybody hears of it.
 _BIRTH_CONFIDENCE = 1.2
 _BIRTH_S = 0.09
+# What scores lower than this on average and has not moved by this part of its height may be a thing:
+# then it must breathe, or be in doubt for longer than it takes to be known as a thing.
+_CLEAR_CONFIDENCE = 0.6
+_WAY_RATIO = 0.25
+_DOUBT_S = 20.0
 _BIRTH_GAP_S = 0.6
 # A death: this long without a sighting, in looks that did not find.
 _LOST_AFTER_S = 2.0
@@ -68,6 +73,8 @@ _SAME_SIZE_RATIO = 0.4
 # Looks are so frequent that somebody moves by no more than this part of their height between two.
 _STEP_RATIO = 0.3
 _RAREST_S = 1.0
+# What may be a thing is looked at so often while it is in doubt.
+_DOUBTED_S = 0.4
 _SAME_SIZE_RATIO = 0.4
 # A track that was born goes before one that is only suspected.
 _BORN_BONUS = 0.1
@@ -81,8 +88,8 @@ _BODY_BELOW = 3.4
 class Liveness(Protocol):
     """Tells things from persons who keep still."""
 
-    def lifeless(self, frame: Frame, tracks: Iterable[Track]) -> set[str]:
-        """Ids of tracks that turned out to be things."""
+    def sample(self, frame: Frame, boxes: Sequence[Xyxy]) -> list[bool]:
+        """Look at what keeps still; which boxes turned out to be things just now."""
 
     def things(self, frame: Frame, boxes: Sequence[Xyxy]) -> list[bool]:
         """Which boxes are things already known."""
@@ -188,7 +195,7 @@ class _Person:
     def within_s(self) -> float:
         """How soon to look again."""
         if self.track_id is None:
-            return 0.0
+            return 0.0 if self.evidence < _BIRTH_CONFIDENCE else _DOUBTED_S
         speed = hypot(self.vx, self.vy)
         return min(_STEP_RATIO * self.height / speed, _RAREST_S) if speed else _RAREST_S
 
@@ -260,14 +267,13 @@ class PersonTracker:
             person.predict(now_s)
         if look is not None and detections is not None:
             self._look(frame, look, _bodies(detections))
-        tracks = tuple(
+        if self._liveness:
+            things = self._liveness.sample(frame, [person.xyxy for person in self._persons])
+            self._persons = [person for person, thing in zip(self._persons, things, strict=True) if not thing]
+        self.tracks = tuple(
             person.track(person.track_id) for person in self._persons if person.track_id is not None
         )
-        if self._liveness and tracks and (things := self._liveness.lifeless(frame, tracks)):
-            self._persons = [person for person in self._persons if person.track_id not in things]
-            tracks = tuple(track for track in tracks if track.track_id not in things)
-        self.tracks = tracks
-        return tracks
+        return self.tracks
 
     def _look(self, frame: Frame, look: Look, bodies: list[Body]) -> None:
         now_s = frame.at.monotonic_s
@@ -298,12 +304,21 @@ class PersonTracker:
             self._persons[-1].evidence = confidence
             self._persons[-1].predict(now_s)
         for person in self._persons:
-            if (
-                person.track_id is None
-                and person.evidence >= _BIRTH_CONFIDENCE
-                and person.last_seen_s - person.first_seen_s >= _BIRTH_S
-            ):
+            if person.track_id is None and self._is_born(person, frame):
                 person.track_id = self._new_id()
+
+    def _is_born(self, person: _Person, frame: Frame) -> bool:
+        """Whether it is somebody: seen often enough, and clearly, or in motion, or breathing."""
+        age_s = person.last_seen_s - person.first_seen_s
+        if person.evidence < _BIRTH_CONFIDENCE or age_s < _BIRTH_S:
+            return False
+        way = hypot(person.x - person.origin[0], person.y - person.origin[1])
+        return (
+            person.evidence >= _CLEAR_CONFIDENCE * person.looks
+            or way >= _WAY_RATIO * person.height
+            or age_s >= _DOUBT_S
+            or (self._liveness is not None and self._liveness.lives(frame, person.xyxy))
+        )
 
     def _is_held(self, person: _Person, frame: Frame) -> bool:
         """Whether a person whom a look did not find for sure still sits there, and breathes."""
