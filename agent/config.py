@@ -105,7 +105,28 @@ class Detector(Table):
 
 
 class Attention(Table):
-    """[attention]: when and where to look. No settings in this version."""
+    """[attention]: when and where to look."""
+
+    looks_per_s: Annotated[
+        float, Field(ge=1, le=30), otherwise("give a number from 1 to 30, in looks a second")
+    ] = 10.0
+    """At the most, while something moves; never more than `[camera] fps`."""
+    heartbeat_s: Annotated[
+        float, Field(gt=0, le=60), otherwise("give a number of seconds above 0, at most 60")
+    ] = 10.0
+    """The whole picture is looked at so often, seconds, whatever happens."""
+    zone_heartbeat_s: Annotated[
+        float, Field(gt=0, le=10), otherwise("give a number of seconds above 0, at most 10")
+    ] = 2.0
+    """Whoever is there, and each zone that somebody is in, is looked at so often, seconds."""
+    zoom: Annotated[
+        float,
+        Field(ge=1, le=4),
+        otherwise("give a number from 1 (no crops) to 4, times the whole picture's scale"),
+    ] = 3.0
+    """Most magnification of a crop against the whole picture."""
+    always: Switch = False
+    """Whether to look at the whole picture `looks_per_s` times a second, even where nothing moves."""
 
 
 class Tamper(Table):

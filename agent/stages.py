@@ -36,7 +36,7 @@ from agent.pipeline import presence_steps
 from agent.presence.camera import CameraRule
 from agent.presence.line import LineRule
 from agent.presence.zone import ZoneRule
-from agent.vision.attention import Attention, Pace
+from agent.vision.attention import Attention, EveryFrame, Pace
 from agent.vision.onnx_detector import YOLOX, YUNET, Network, PersonFaceDetector
 from agent.vision.stillness import Stillness
 from agent.vision.tracker import PersonTracker
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from agent.config import Config
     from agent.core.event import State
     from agent.core.frame import Frame, Instant
-    from agent.core.geometry import Point
+    from agent.core.geometry import Point, Polygon
     from agent.core.sight import BlindCause
     from agent.core.track import Track
     from agent.pipeline import Rule, Step, Tamper
@@ -82,7 +82,7 @@ class Stages:
     """Everything between a frame and its events."""
 
     tamper: Tamper
-    attention: Attention
+    attention: Attention | EveryFrame
     detector: PersonFaceDetector
     tracker: PersonTracker
     camera: CameraRule
@@ -106,7 +106,7 @@ def stages(config: Config, size_px: tuple[int, int], new_track_id: Callable[[], 
     lines, zones = geometry(config, size_px)
     return Stages(
         _AlwaysSees(),
-        Attention(Pace(), (416, 416), [zone.polygon for zone in zones]),
+        attention(config, (416, 416), [zone.polygon for zone in zones]),
         detector(config.detector, _UNSURE_RATIO * confidence, config.detector.face_confidence),
         PersonTracker(confidence, new_track_id, Stillness()),
         CameraRule(),
@@ -114,6 +114,19 @@ def stages(config: Config, size_px: tuple[int, int], new_track_id: Callable[[], 
             *(LineRule(line, partial(_local_day, zone_info)) for line in lines),
             *(ZoneRule(zone, settle_s=min(_BIRTH_S + zone.min_dwell_s, _LONGEST_START_S)) for zone in zones),
         ),
+    )
+
+
+def attention(
+    config: Config, input_px: tuple[int, int], polygons: Sequence[Polygon]
+) -> Attention | EveryFrame:
+    """When and where to look, in a picture whose zones are these, in px."""
+    asked = config.attention
+    looks_per_s = min(asked.looks_per_s, config.camera.fps)
+    if asked.always:
+        return EveryFrame(looks_per_s)
+    return Attention(
+        Pace(looks_per_s, asked.heartbeat_s, asked.zone_heartbeat_s, asked.zoom), input_px, polygons
     )
 
 

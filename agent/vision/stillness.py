@@ -41,8 +41,9 @@ _LEAST_PX = 8
 # The box of something that does not move still jitters by this overlap.
 _SAME_IOU = 0.4
 # A box that keeps still overlaps its last one, of a sample before, by this.
-_KEPT_IOU = 0.7
-# Somebody else may be followed at a place for a while, as when one person passes another.
+_KEPT_IOU = 0.8
+# Somebody else may be followed at a place for a while, as when one person passes another; but no longer
+# than anybody was at it before.
 _FORGET_S = 10.0
 # A known thing is there as long as it looks as it did; after so many samples that differ, no longer.
 _ALIKE = 0.8
@@ -59,20 +60,22 @@ class _Fit:
         design: f32[h·w, 6], what a px of shift (x, y), of stretch at the border (x, y), of light and
             of gain changes in each px.
         inverse: f64[6, 6], of the normal equations.
+        variance: the largest of shift and stretch (px²), for noise of one grey level in each px.
     """
 
     patch: NDArray[np.float32]
     design: NDArray[np.float32]
     inverse: NDArray[np.float64]
+    variance: float
 
     def motion(self, patch: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
         """Shift and stretch of a patch in px, f64[4], and how sure they are (standard error, px)."""
         change = (patch - self.patch).ravel()
-        found = self.inverse @ (self.design.T @ change)
-        rest = change - self.design @ found.astype(np.float32)
+        fitted = (self.design.T @ change).astype(np.float64)
+        found = self.inverse @ fitted
+        rest = max(float(change @ change) - float(found @ fitted), 0.0) / len(change)
         # Smoothing makes neighbours alike: about twice the error of independent px.
-        error = 2 * float(np.sqrt(np.mean(rest * rest) * self.inverse.diagonal()[:4].max()))
-        return -found[:4], error
+        return -found[:4], 2 * float(np.sqrt(rest * self.variance))
 
     def likeness(self, patch: NDArray[np.float32]) -> float:
         """Correlation with another patch, -1 to 1: blind to light and gain."""
@@ -91,7 +94,8 @@ def _fitted(patch: NDArray[np.float32]) -> _Fit:
     # A little ridge: a patch without any edges has no shift that could be told.
     normal[np.arange(4), np.arange(4)] += 20.0
     normal[4, 4] += 1e-3
-    return _Fit(patch, design, np.linalg.inv(normal).astype(np.float64, copy=False))
+    inverse = np.linalg.inv(normal).astype(np.float64, copy=False)
+    return _Fit(patch, design, inverse, float(inverse.diagonal()[:4].max()))
 
 
 @dataclass(slots=True)
@@ -100,6 +104,7 @@ class _Place:
 
     place: Box
     box: Xyxy
+    begun_s: float
     claimed_s: float
     lives: bool = False
     total: NDArray[np.float32] | None = None
@@ -201,7 +206,7 @@ class Stillness:
                 self._things = [*self._things, _Thing(place.place, place.box, place.fit)][-_MOST_THINGS:]
                 if id(place) in claimed:
                     lifeless[claimed[id(place)]] = True
-            elif now - place.claimed_s <= _FORGET_S:
+            elif now - place.claimed_s <= min(_FORGET_S, place.claimed_s - place.begun_s):
                 going_on.append(place)
         self._places = going_on
         return lifeless
@@ -252,16 +257,16 @@ def _begun(frame: Frame, xyxy: Xyxy) -> _Place:
         min(width, int(middle + half)),
         min(height, int(min(bottom, top + _MOST_PX))),
     )
-    return _Place(place, xyxy, frame.at.monotonic_s)
+    return _Place(place, xyxy, frame.at.monotonic_s, frame.at.monotonic_s)
 
 
 def _patch(frame: Frame, place: Box) -> NDArray[np.float32] | None:
-    """The grey px of a place, smoothed; None where it is too small to say anything."""
+    """The px of a place (green, the least noisy), smoothed; None where it is too small to say anything."""
     left, top, right, bottom = place
     if right - left < _LEAST_PX or bottom - top < _LEAST_PX:
         return None
-    grey = cv2.cvtColor(frame.image[top:bottom, left:right], cv2.COLOR_BGR2GRAY)
-    return cv2.GaussianBlur(grey.astype(np.float32), (5, 5), 0.8).astype(np.float32, copy=False)
+    green = frame.image[top:bottom, left:right, 1].astype(np.float32)
+    return cv2.GaussianBlur(green, (5, 5), 0.8).astype(np.float32, copy=False)
 
 
 def _iou(a: Xyxy, b: Xyxy) -> float:

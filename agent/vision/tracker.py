@@ -37,47 +37,46 @@ _WAY_RATIO = 0.25
 _DOUBT_S = 20.0
 _BIRTH_GAP_S = 0.6
 # A death: this long without a sighting, in looks that did not find.
-_LOST_AFTER_S = 2.0
+_LOST_AFTER_S = 2.5
 # Somebody whose place still looks the same, and breathes, is believed to be there without a sighting.
 _HELD_S = 60.0
 # Who walked out of the picture is not behind anything.
-_GONE_AFTER_S = 0.5
+_GONE_AFTER_S = 0.3
 _EDGE_RATIO = 0.01
 
 # A Kalman filter with constant speed, in heights of the person: how much their speed changes in a
 # second, how badly a box tells where they are, and how fast somebody may be who was only seen once.
-_CHANGE_PER_S2 = 4.0
-_BOX_ERROR = 0.1
+_CHANGE_PER_S2 = 2.0
+_BOX_ERROR = 0.13
 _FIRST_SPEED_PER_S = 2.0
-_SIZE_GAIN = 0.3
+_SIZE_GAIN = 0.15
 # Whose head is where it should be and whose feet are not stands behind something.
-_HIDDEN_RATIO = 0.8
-_HIDDEN_GAIN = 0.02
+_HIDDEN_RATIO = 0.85
+_HIDDEN_GAIN = 0.05
 # Without a sighting a person's speed is believed less and less: they coast for this long at the most.
 _COAST_S = 0.9
 # An unsure box prolongs a track, but not for ever: it is so much of a miss.
-_UNSURE_MISS_RATIO = 0.5
+_UNSURE_MISS_RATIO = 0.3
 # However long nobody looked, one look that does not find somebody misses them for no more than this.
 _MISS_S = 1.0
 # A look that shows less of somebody than this can't miss them.
 _LOOKED_RATIO = 0.9
 
 _SURE_IOU = 0.2
-_UNSURE_IOU = 0.45
+_UNSURE_IOU = 0.35
 # Boxes that no longer overlap may still be one person: within so many deviations of the filter's, and
 # within these parts of the height.
 _LEAP_DEVIATIONS = 3.0
 _LEAST_LEAP_RATIO = 0.4
-_MOST_LEAP_RATIO = 1.5
-_SAME_SIZE_RATIO = 0.4
+_MOST_LEAP_RATIO = 1.0
+_SAME_SIZE_RATIO = 0.6
 # Looks are so frequent that somebody moves by no more than this part of their height between two.
 _STEP_RATIO = 0.3
 _RAREST_S = 1.0
 # What may be a thing is looked at so often while it is in doubt.
 _DOUBTED_S = 0.4
-_SAME_SIZE_RATIO = 0.4
 # A track that was born goes before one that is only suspected.
-_BORN_BONUS = 0.1
+_BORN_BONUS = 0.5
 
 # A body for a face that has none in sight: shoulders and chest below it, in widths of the face.
 _BODY_WIDTH = 2.6
