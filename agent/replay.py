@@ -144,7 +144,7 @@ def detect(
     person_score, face_score = usual.confidence, usual.face_confidence
     if min_score is not None:
         person_score = face_score = min_score
-    finder = detector(usual, person_score, face_score)
+    finder = detector(usual, person_score, face_score, crop_score=usual.confidence)
     blurred = blur_finder() if draw else None
     written: Counter[str] = Counter()
     hang = view(config) if config else View()

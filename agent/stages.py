@@ -95,8 +95,10 @@ class Stages:
         )
 
 
-def stages(config: Config, size_px: tuple[int, int], new_track_id: Callable[[], str]) -> Stages:
-    """Build the pipeline for frames of this size.
+def stages(
+    config: Config, size_px: tuple[int, int], new_track_id: Callable[[], str], threads: int | None = None
+) -> Stages:
+    """Build the pipeline for frames of this size; its networks run on so many threads, or on all cores.
 
     Raises:
         ModelError: weights are missing or damaged.
@@ -104,10 +106,13 @@ def stages(config: Config, size_px: tuple[int, int], new_track_id: Callable[[], 
     confidence = config.detector.confidence
     zone_info = ZoneInfo(config.device.timezone)
     lines, zones = geometry(config, size_px)
+    finder = detector(
+        config.detector, _UNSURE_RATIO * confidence, config.detector.face_confidence, threads=threads
+    )
     return Stages(
         _AlwaysSees(),
-        attention(config, (416, 416), [zone.polygon for zone in zones]),
-        detector(config.detector, _UNSURE_RATIO * confidence, config.detector.face_confidence),
+        attention(config, finder.networks[0].scale(*size_px), [zone.polygon for zone in zones]),
+        finder,
         PersonTracker(confidence, new_track_id, Stillness()),
         CameraRule(),
         (
@@ -117,27 +122,40 @@ def stages(config: Config, size_px: tuple[int, int], new_track_id: Callable[[], 
     )
 
 
-def attention(
-    config: Config, input_px: tuple[int, int], polygons: Sequence[Polygon]
-) -> Attention | EveryFrame:
-    """When and where to look, in a picture whose zones are these, in px."""
+def attention(config: Config, scale: float, polygons: Sequence[Polygon]) -> Attention | EveryFrame:
+    """When and where to look: at what scale a whole picture is seen, and its zones in px."""
     asked = config.attention
     looks_per_s = min(asked.looks_per_s, config.camera.fps)
     if asked.always:
         return EveryFrame(looks_per_s)
     return Attention(
-        Pace(looks_per_s, asked.heartbeat_s, asked.zone_heartbeat_s, asked.zoom), input_px, polygons
+        Pace(looks_per_s, asked.heartbeat_s, asked.zone_heartbeat_s, asked.zoom), scale, polygons
     )
 
 
 def blur_finder() -> PersonFaceDetector:
     """Finds whoever may be a person or a face, to be blurred in drawings whatever is set."""
     unsure = Detector(confidence=_BLURRED_SCORE, faces=True)
-    return detector(unsure, _BLURRED_SCORE, _BLURRED_SCORE)
+    return detector(unsure, _BLURRED_SCORE, _BLURRED_SCORE, crop_score=_BLURRED_SCORE)
 
 
-def detector(settings: Detector, person_score: float, face_score: float) -> PersonFaceDetector:
-    """Load the networks; the two are the least scores of what is found.
+def detector(
+    settings: Detector,
+    person_score: float,
+    face_score: float,
+    *,
+    crop_score: float | None = None,
+    threads: int | None = None,
+) -> PersonFaceDetector:
+    """Load the networks.
+
+    Args:
+        settings: which networks.
+        person_score: least score of a person, 0–1.
+        face_score: least score of a face, 0–1.
+        crop_score: least score of a person whose upper body is searched for a face of its own; None: none.
+            For presence a face says nothing more of somebody whose body is seen.
+        threads: of a network; None: as many as there are cores.
 
     Raises:
         ModelError: weights are missing or damaged.
@@ -147,12 +165,11 @@ def detector(settings: Detector, person_score: float, face_score: float) -> Pers
     by_name = {entry.name: entry for entry in manifest.weights}
     persons, faces = by_name["yolox_nano"], by_name["yunet"]
     return PersonFaceDetector(
-        Network(YOLOX, prepared_model(directory, persons, 416, 416)),
-        Network(YUNET, prepared_model(directory, faces, 640, 640)) if settings.faces else None,
-        Network(YUNET, prepared_model(directory, faces, 160, 160)) if settings.faces else None,
+        Network(YOLOX, prepared_model(directory, persons), persons.shapes, threads),
+        Network(YUNET, prepared_model(directory, faces), faces.shapes, threads) if settings.faces else None,
         person_score=person_score,
         face_score=face_score,
-        crop_score=settings.confidence,
+        crop_score=crop_score,
     )
 
 

@@ -45,7 +45,9 @@ def fetch(
     say: Say = lambda _: None,
     progress: Progress = lambda _done, _total: None,
 ) -> None:
-    """Put the named files (all weights if none is named) into a directory, and prepare the weights.
+    """Put the named files into a directory, and prepare the weights.
+
+    If none is named, all weights; of the optional ones those that are there.
 
     Args:
         manifest: what can be fetched, and from where.
@@ -60,7 +62,7 @@ def fetch(
         ModelError: a file can't be had (the others are there then), or the disk refuses.
     """
     directory = directory.resolve()
-    wanted = [manifest.named(name) for name in names] or list(manifest.weights)
+    wanted = [manifest.named(name) for name in names] or _usual(manifest, directory)
     failures = []
     with _alone_in(directory):
         for entry in wanted:
@@ -73,6 +75,11 @@ def fetch(
                 prepare(directory, entry, say)
     if failures:
         raise ModelError("\n".join(failures))
+
+
+def _usual(manifest: Manifest, directory: Path) -> list[Entry]:
+    there = [entry for entry in manifest.optional_weights if (directory / entry.file).exists()]
+    return [*manifest.weights, *there]
 
 
 def _provide(entry: Entry, directory: Path, from_dir: Path | None, say: Say, progress: Progress) -> None:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.errors import ConfigError, ModelError
 from agent.install.durable import digest
-from agent.install.prepare import has_prepared
+from agent.install.prepare import prepared_model
 
 MANIFEST = "manifest.toml"
 
@@ -50,14 +50,10 @@ class DebianSource(_Frozen):
 
 
 Source = Annotated[UrlSource | PypiSource | DebianSource, Field(discriminator="kind")]
-Side = Annotated[int, Field(gt=0, multiple_of=32)]
-
-
-class Shape(_Frozen):
-    """Size of a network's input in px."""
-
-    height: Side
-    width: Side
+Family = Literal["yolox", "yunet"]
+Side = Annotated[int, Field(gt=0, multiple_of=32, strict=True)]
+# TOML has lists only, which are no tuples to the strict.
+Shape = Annotated[tuple[Side, Side], Field(strict=False)]
 
 
 class _Entry(_Frozen):
@@ -76,12 +72,20 @@ class _Entry(_Frozen):
 
 
 class Weights(_Entry):
-    """A network; `input` and `decoding` tell how it is fed and read, `shapes` what is prepared."""
+    """A network.
+
+    Attributes:
+        network: how it is prepared, fed and read; `input` and `decoding` tell it in words.
+        shapes: heights and widths of its input in px; a picture is looked at in the one that fits it best.
+        optional: fetched only when it is asked for by name.
+    """
 
     kind: Literal["weights"]
+    network: Family
     input: str
     decoding: str
-    shapes: list[Shape]
+    shapes: Annotated[list[Shape], Field(min_length=1)]
+    optional: bool = False
 
 
 class Sample(_Entry):
@@ -101,6 +105,20 @@ class Manifest(_Frozen):
     @property
     def weights(self) -> tuple[Weights, ...]:
         """What the agent can't do without."""
+        return tuple(entry for entry in self._all_weights if not entry.optional)
+
+    @property
+    def optional_weights(self) -> tuple[Weights, ...]:
+        """What it can use instead."""
+        return tuple(entry for entry in self._all_weights if entry.optional)
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """What is there to try it out."""
+        return tuple(entry for entry in self.entries if isinstance(entry, Sample))
+
+    @property
+    def _all_weights(self) -> tuple[Weights, ...]:
         return tuple(entry for entry in self.entries if isinstance(entry, Weights))
 
     def named(self, name: str) -> Entry:
@@ -121,7 +139,7 @@ class Row:
     """One line of a listing; `state` is by size alone."""
 
     name: str
-    kind: Literal["weights", "sample"]
+    kind: Literal["weights", "optional", "sample"]
     file: str
     size_bytes: int
     licence: str
@@ -131,7 +149,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found out about one file; `needed` is False for samples."""
+    """What was found out about one file; `needed` is False for samples and optional weights."""
 
     name: str
     status: Literal["ok", "missing", "wrong"]
@@ -168,30 +186,34 @@ def listing(manifest: Manifest, directory: Path) -> list[Row]:
         size = path.stat().st_size if path.is_file() else None
         state: Literal["there", "missing", "wrong"]
         state = "missing" if size is None else "there" if size == entry.size_bytes else "wrong"
-        rows.append(
-            Row(entry.name, entry.kind, entry.file, entry.size_bytes, entry.licence, entry.what, state)
-        )
+        kind = "optional" if isinstance(entry, Weights) and entry.optional else entry.kind
+        rows.append(Row(entry.name, kind, entry.file, entry.size_bytes, entry.licence, entry.what, state))
     return rows
 
 
 def verify(manifest: Manifest, directory: Path) -> list[Finding]:
-    """Compare every file, and every model prepared from one, with its sha256."""
+    """Compare every file, and every model prepared from one, with its sha256.
+
+    Optional weights that are there have to be prepared, too.
+    """
     findings = []
     for entry in manifest.entries:
         findings.append(_verified(entry, directory))
-        if isinstance(entry, Weights):
-            findings += [_verified_prepared(entry, shape, directory) for shape in entry.shapes]
+        if isinstance(entry, Weights) and (not entry.optional or findings[-1].status != "missing"):
+            findings.append(_verified_prepared(entry, directory))
     return findings
 
 
 def _verified(entry: Entry, directory: Path) -> Finding:
     path = directory / entry.file
     again = f"get it with `presence-agent models fetch {entry.name}`"
-    needed = isinstance(entry, Weights)
+    optional = isinstance(entry, Weights) and entry.optional
+    needed = isinstance(entry, Weights) and not optional
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        return Finding(entry.name, "missing", needed, f"{path} is not there: {again}")
+        whether = "is not there, and is optional" if optional else "is not there"
+        return Finding(entry.name, "missing", needed, f"{path} {whether}: {again}")
     except OSError as error:
         return Finding(entry.name, "wrong", needed, f"{path} can't be read: {error.strerror}")
     if len(content) != entry.size_bytes:
@@ -202,11 +224,12 @@ def _verified(entry: Entry, directory: Path) -> Finding:
     return Finding(entry.name, "ok", needed, f"{path} is whole, sha256 {entry.sha256}")
 
 
-def _verified_prepared(entry: Weights, shape: Shape, directory: Path) -> Finding:
-    what = f"the model {entry.name} for {shape.height}x{shape.width}"
-    if has_prepared(directory, entry, shape.height, shape.width):
-        return Finding(entry.name, "ok", True, f"{what} is whole")
-    return Finding(entry.name, "missing", True, f"{what} is not prepared: run `presence-agent models fetch`")
+def _verified_prepared(entry: Weights, directory: Path) -> Finding:
+    try:
+        path = prepared_model(directory, entry)
+    except ModelError as error:
+        return Finding(entry.name, "missing", True, str(error))
+    return Finding(entry.name, "ok", True, f"{path} is whole")
 
 
 def _shipped() -> Path:

@@ -93,12 +93,10 @@ class Attention:
     `zone_heartbeat_s`, and the whole picture every `heartbeat_s`.
     """
 
-    def __init__(
-        self, pace: Pace, input_px: tuple[int, int], polygons: Sequence[Sequence[tuple[float, float]]]
-    ) -> None:
-        """Take the pace, the network's input (width, height), and polygons in px of the frame."""
+    def __init__(self, pace: Pace, scale: float, polygons: Sequence[Sequence[tuple[float, float]]]) -> None:
+        """Take the pace, a whole look's scale (network px a px), and the zones' polygons in px."""
         self._pace = pace
-        self._input_px = input_px
+        self._scale = scale
         self._zones = [_bounds(polygon) for polygon in polygons]
         self._gate = MotionGate()
         self._interval_s = 1 / pace.looks_per_s
@@ -206,9 +204,12 @@ class Attention:
     def _window(self, frame: Frame, interests: list[_Interest]) -> Box:
         """A crop around the most overdue, with as many others as fit into it."""
         width, height = frame.size_px
-        scale = min(self._input_px[0] / width, self._input_px[1] / height)
         first, *others = sorted(interests, key=lambda interest: -interest.overdue)
-        zoom = min(self._pace.zoom, _MOST_UPSCALE / scale, _GOOD_HEIGHT_PX / max(first.height_px * scale, 1))
+        zoom = min(
+            self._pace.zoom,
+            _MOST_UPSCALE / self._scale,
+            _GOOD_HEIGHT_PX / max(first.height_px * self._scale, 1),
+        )
         left, top, right, bottom = first.xyxy
         zoom = min(zoom, width / max(right - left, 1), height / max(bottom - top, 1))
         if zoom < _LEAST_ZOOM:

@@ -1,48 +1,69 @@
-"""A picture of any shape as the input of a network, and its boxes back again."""
+"""A picture of any shape as the input of a network."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
+Shape = tuple[int, int]
+"""Height and width of a network's input in px."""
 
-@dataclass(frozen=True, slots=True)
+
+def best_shape(shapes: Sequence[Shape], width_px: int, height_px: int) -> Shape:
+    """The shape in which a picture of this size is largest; of equals the one with the fewest px."""
+    return max(shapes, key=lambda shape: (fitting_scale(shape, width_px, height_px), -shape[0] * shape[1]))
+
+
+def fitting_scale(shape: Shape, width_px: int, height_px: int) -> float:
+    """Input px for each px of a picture of this size that fills the shape one way."""
+    return min(shape[0] / height_px, shape[1] / width_px)
+
+
 class Letterbox:
-    """A picture scaled to fit at the top left of a network's input.
+    """A network's input of one shape, filled with one picture after the other.
+
+    ::
+
+        ┌─────────────┬─────┐
+        │ the picture │ pad │   as large as fits, at the top left
+        └─────────────┴─────┘
 
     Attributes:
-        pixels: u8[1, 3, h, w], BGR planes.
-        scale: input px for each px of the picture.
+        pixels: u8[1, 3, h, w], BGR planes; the next picture overwrites them.
     """
 
-    pixels: NDArray[np.uint8]
-    scale: float
+    def __init__(self, shape: Shape, pad: int) -> None:
+        """Take the input's shape, and the grey value of what a picture does not fill, 0–255."""
+        self.pixels: NDArray[np.uint8] = np.full((1, 3, *shape), pad, np.uint8)
+        self._shape = shape
+        self._pad = pad
+        self._size = shape[1], shape[0]
+        self._planes = list(self.pixels[0])
 
+    def fill(self, image: NDArray[np.uint8]) -> float:
+        """Scale a picture, u8[H, W, 3] BGR, into the input; input px for each px of the picture.
 
-def letterbox(image: NDArray[np.uint8], height_px: int, width_px: int, pad: int) -> Letterbox:
-    """Scale a picture, its proportions kept, into an input of this size; the rest is `pad`.
-
-    INTER_LINEAR_EXACT gives the same bits on amd64 and aarch64.
-
-    Args:
-        image: u8[H, W, 3] BGR.
-        height_px: of the input.
-        width_px: of the input.
-        pad: grey value of what the picture does not fill, 0–255.
-    """
-    height, width = image.shape[:2]
-    scale = min(height_px / height, width_px / width)
-    # A picture may be so narrow that it would vanish.
-    size = max(1, int(width * scale)), max(1, int(height * scale))
-    resized = (
-        image if size == (width, height) else cv2.resize(image, size, interpolation=cv2.INTER_LINEAR_EXACT)
-    )
-    pixels = np.full((1, 3, height_px, width_px), pad, np.uint8)
-    pixels[0, :, : size[1], : size[0]] = resized.transpose(2, 0, 1)
-    return Letterbox(pixels, scale)
+        INTER_LINEAR_EXACT gives the same bits on amd64 and aarch64.
+        """
+        height, width = image.shape[:2]
+        scale = fitting_scale(self._shape, width, height)
+        # A picture may be so narrow that it would vanish.
+        size = max(1, int(width * scale)), max(1, int(height * scale))
+        if size != self._size:
+            self.pixels.fill(self._pad)
+            self._size = size
+            self._planes = [plane[: size[1], : size[0]] for plane in self.pixels[0]]
+        if size != (width, height):
+            resized = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR_EXACT)
+        else:
+            resized = image
+        # In place: a third of the time that a strided copy takes.
+        cv2.split(resized, self._planes)
+        return scale

@@ -118,14 +118,22 @@ def sample(*sources: dict[str, Any], name: str = "thing", content: bytes = CONTE
     }
 
 
-def weights(content: bytes, *shapes: tuple[int, int], name: str = "net") -> dict[str, Any]:
-    network = {
+def weights(
+    *sources: dict[str, Any],
+    content: bytes = CONTENT,
+    name: str = "net",
+    network: str = "yunet",
+    optional: bool = False,
+) -> dict[str, Any]:
+    of_a_network = {
         "kind": "weights",
+        "network": network,
         "input": "BGR",
         "decoding": "none",
-        "shapes": [{"height": height, "width": width} for height, width in shapes],
+        "shapes": [[64, 64]],
+        "optional": optional,
     }
-    return sample(name=name, content=content) | network
+    return sample(*sources, name=name, content=content) | of_a_network
 
 
 def manifest_of(*entries: dict[str, Any]) -> Manifest:

@@ -11,7 +11,7 @@ import pytest
 from agent.device.recording import open_recording, read_picture
 from agent.install.models import Weights, load_manifest
 from agent.install.prepare import prepared_model
-from agent.vision.onnx_detector import YOLOX, YUNET, Network
+from agent.vision.onnx_detector import YOLOX, YUNET, Network, NetworkKind
 from tests.vision.opencv import OpenCvFaces, OpenCvPersons
 
 if TYPE_CHECKING:
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
     Picture = NDArray[np.uint8]
 
 
-def model(directory: Path, name: str, side: int) -> bytes:
+def weights_of(directory: Path, name: str) -> Weights:
     entry = load_manifest(directory).named(name)
     assert isinstance(entry, Weights)
-    return prepared_model(directory, entry, side, side)
+    return entry
+
+
+def network(kind: NetworkKind, directory: Path, name: str) -> Network:
+    entry = weights_of(directory, name)
+    return Network(kind, prepared_model(directory, entry), entry.shapes)
 
 
 @pytest.fixture(scope="session")
 def persons_network(weights: Path) -> Network:
-    return Network(YOLOX, model(weights, "yolox_nano", 416))
+    return network(YOLOX, weights, "yolox_nano")
 
 
 @pytest.fixture(scope="session")
 def faces_network(weights: Path) -> Network:
-    return Network(YUNET, model(weights, "yunet", 640))
-
-
-@pytest.fixture(scope="session")
-def small_faces_network(weights: Path) -> Network:
-    return Network(YUNET, model(weights, "yunet", 160))
+    return network(YUNET, weights, "yunet")
 
 
 @pytest.fixture(scope="session")

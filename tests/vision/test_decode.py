@@ -6,21 +6,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnxruntime as ort
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from agent.install.prepare import prepared_model
 from agent.vision.decode import iou, suppressed, yolox_persons, yunet_faces
-from agent.vision.letterbox import letterbox
+from agent.vision.letterbox import Letterbox
 from agent.vision.onnx_detector import YOLOX, YUNET
-from tests.vision.conftest import model
+from tests.vision.conftest import weights_of
 from tests.vision.opencv import assert_one_to_one, of_score, overlap, suppressed_by_opencv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from agent.vision.letterbox import Shape
+    from agent.vision.onnx_detector import NetworkKind
     from tests.vision.opencv import OpenCvFaces, OpenCvPersons, Scored
 
     Picture = NDArray[np.uint8]
@@ -32,17 +35,22 @@ whole_boxes = st.tuples(st.integers(0, 12), st.integers(0, 12), st.integers(0, 9
 )
 
 
-def runner(content: bytes, outputs: list[str]) -> Callable[[Picture], list[NDArray[np.float32]]]:
-    session = ort.InferenceSession(content, providers=["CPUExecutionProvider"])
+def outputs_of(
+    directory: Path, name: str, kind: NetworkKind, shape: Shape, pictures: Iterable[Picture]
+) -> list[Outputs]:
+    session = ort.InferenceSession(prepared_model(directory, weights_of(directory, name)))
     (taken,) = session.get_inputs()
-    return lambda pixels: list(session.run(outputs, {taken.name: pixels}))
+    found = []
+    for image in pictures:
+        fitted = Letterbox(shape, kind.pad)
+        fitted.fill(image)
+        found.append((fitted.pixels, list(session.run(kind.outputs, {taken.name: fitted.pixels}))))
+    return found
 
 
 @pytest.fixture(scope="module")
 def person_outputs(weights: Path, pictures: dict[str, Picture]) -> list[Outputs]:
-    run = runner(model(weights, "yolox_nano", 416), YOLOX.outputs)
-    inputs = [letterbox(image, 416, 416, 114).pixels for image in pictures.values()]
-    return [(pixels, run(pixels)) for pixels in inputs]
+    return outputs_of(weights, "yolox_nano", YOLOX, (416, 416), pictures.values())
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +60,7 @@ def expected_persons(person_outputs: list[Outputs], opencv_persons: OpenCvPerson
 
 @pytest.fixture(scope="module")
 def face_outputs(weights: Path, pictures: dict[str, Picture]) -> list[Outputs]:
-    run = runner(model(weights, "yunet", 640), YUNET.outputs)
-    inputs = [letterbox(image, 640, 640, 0).pixels for image in pictures.values()]
-    return [(pixels, run(pixels)) for pixels in inputs]
+    return outputs_of(weights, "yunet", YUNET, (640, 640), pictures.values())
 
 
 @pytest.mark.parametrize("min_score", [0.35, 0.14, 0.05, 0.01])
@@ -158,6 +164,27 @@ def test_yunet_faces_score(cls: float, obj: float, expected: list[float]) -> Non
     assert score.tolist() == pytest.approx(expected)
 
 
+@given(
+    st.lists(st.tuples(st.floats(-0.5, 1.5, width=32), st.floats(-0.5, 1.5, width=32)), max_size=21),
+    st.floats(0.01, 1.0),
+)
+@settings(deadline=None, max_examples=200)
+@example([(0.25, 1.0), (1.0, 0.25)], 0.5)
+@example([(0.36, 1.0), (1.0, 0.36), (0.6, 0.6)], 0.6)
+def test_yunet_faces_are_exactly_those_of_the_score(
+    factors: list[tuple[float, float]], min_score: float
+) -> None:
+    cls, obj = np.zeros((2, 21), np.float32)
+    for i, (one, other) in enumerate(factors):
+        cls[i], obj[i] = one, other
+    cuts = [16, 20]
+    levels = [part.reshape(1, -1, 1) for whole in (cls, obj) for part in np.split(whole, cuts)]
+    boxes = [np.zeros((1, n, 4), np.float32) for n in (16, 4, 1)]
+    _, score = yunet_faces([*levels, *boxes], 32, 32, min_score)
+    every = np.sqrt(np.clip(cls, 0, 1) * np.clip(obj, 0, 1))
+    np.testing.assert_array_equal(score, every[every >= min_score])
+
+
 def exact_overlap(one: tuple[int, ...], other: tuple[int, ...]) -> Fraction:
     width = max(0, min(one[2], other[2]) - max(one[0], other[0]))
     height = max(0, min(one[3], other[3]) - max(one[1], other[1]))
@@ -179,13 +206,28 @@ def test_suppressed_agrees_with_brute_force(
     scored: list[tuple[tuple[int, ...], float]], percent: int
 ) -> None:
     # Few scores, so that many are equal: among those the first goes first.
-    order = sorted(range(len(scored)), key=lambda i: -scored[i][1])
-    expected: list[int] = []
-    for i in order:
-        if all(exact_overlap(scored[i][0], scored[k][0]) <= Fraction(percent, 100) for k in expected):
-            expected.append(i)
     boxes, scores = boxes_of([box for box, _ in scored]), np.array([s for _, s in scored], np.float32)
-    assert suppressed((boxes, scores), percent / 100).tolist() == expected
+    assert suppressed((boxes, scores), percent / 100).tolist() == kept_by_brute_force(scored, percent)
+
+
+def kept_by_brute_force(scored: list[tuple[tuple[int, ...], float]], percent: int) -> list[int]:
+    kept: list[int] = []
+    for i in sorted(range(len(scored)), key=lambda i: -scored[i][1]):
+        if all(exact_overlap(scored[i][0], scored[k][0]) <= Fraction(percent, 100) for k in kept):
+            kept.append(i)
+    return kept
+
+
+def test_suppressed_many() -> None:
+    # More than are compared at once; each overlaps some of all others.
+    rng = np.random.default_rng(5)
+    corners = rng.integers(0, 60, (300, 2))
+    boxes = np.concatenate([corners, corners + rng.integers(5, 40, (300, 2))], axis=1)
+    scores = rng.choice([0.2, 0.5, 0.7, 0.9], 300)
+    scored = [(tuple(box), score) for box, score in zip(boxes.tolist(), scores.tolist(), strict=True)]
+    kept = suppressed((boxes.astype(np.float32), scores.astype(np.float32)), 0.3)
+    assert kept.tolist() == kept_by_brute_force(scored, 30)
+    assert len(kept) > 10
 
 
 def test_suppressed_equal_scores_keep_their_order() -> None:

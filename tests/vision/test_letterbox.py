@@ -8,10 +8,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from agent.vision.letterbox import letterbox
+from agent.install.models import Weights, load_manifest, models_directory
+from agent.vision.letterbox import Letterbox, best_shape, fitting_scale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from agent.vision.letterbox import Shape
 
     Picture = NDArray[np.uint8]
 
@@ -23,6 +26,12 @@ percents = st.integers(0, 100)
 
 def plain(width: int, height: int, color: tuple[int, int, int] = (40, 90, 200)) -> Picture:
     return np.full((height, width, 3), color, np.uint8)
+
+
+def letterboxed(image: Picture, shape: Shape, pad: int) -> Picture:
+    fitted = Letterbox(shape, pad)
+    fitted.fill(image)
+    return fitted.pixels
 
 
 def filled_px(length: int, scale: float, room: int) -> int:
@@ -41,12 +50,13 @@ def filled_px(length: int, scale: float, room: int) -> int:
 @example(1280, 720, (416, 416), 114)
 def test_letterbox(width: int, height: int, size: tuple[int, int], pad: int) -> None:
     image = plain(width, height)
-    fitted = letterbox(image, *size, pad)
+    fitted = Letterbox(size, pad)
+    scale = fitted.fill(image)
     rows, columns = size
     assert fitted.pixels.shape == (1, 3, rows, columns)
     assert fitted.pixels.dtype == np.uint8
-    assert fitted.scale == min(rows / height, columns / width)
-    bottom, right = filled_px(height, fitted.scale, rows), filled_px(width, fitted.scale, columns)
+    assert scale == min(rows / height, columns / width)
+    bottom, right = filled_px(height, scale, rows), filled_px(width, scale, columns)
     # One side is filled to the last px, give or take rounding.
     assert right >= columns - 1 or bottom >= rows - 1
     for plane, value in zip(fitted.pixels[0], (40, 90, 200), strict=True):
@@ -64,17 +74,18 @@ def test_letterbox_box_maps_back(width: int, height: int, size: tuple[int, int],
     left, right = (v * width // 100 for v in sorted(corners[:2]))
     top, bottom = (v * height // 100 for v in sorted(corners[2:]))
     image[top:bottom, left:right] = 255
-    fitted = letterbox(image, *size, 0)
+    fitted = Letterbox(size, 0)
+    scale = fitted.fill(image)
     # Half a px for the grid on which it is sampled, one for the picture's size rounded down.
-    near_px = 1.5 / fitted.scale
+    near_px = 1.5 / scale
     ys, xs = np.nonzero(fitted.pixels[0, 0] >= 128)
     if not len(xs):
         assert min(right - left, bottom - top) <= 2 * near_px
         return
-    assert xs.min() / fitted.scale == pytest.approx(left, abs=near_px)
-    assert (xs.max() + 1) / fitted.scale == pytest.approx(right, abs=near_px)
-    assert ys.min() / fitted.scale == pytest.approx(top, abs=near_px)
-    assert (ys.max() + 1) / fitted.scale == pytest.approx(bottom, abs=near_px)
+    assert xs.min() / scale == pytest.approx(left, abs=near_px)
+    assert (xs.max() + 1) / scale == pytest.approx(right, abs=near_px)
+    assert ys.min() / scale == pytest.approx(top, abs=near_px)
+    assert (ys.max() + 1) / scale == pytest.approx(bottom, abs=near_px)
 
 
 @pytest.mark.parametrize(
@@ -85,24 +96,33 @@ def test_letterbox_box_maps_back(width: int, height: int, size: tuple[int, int],
 def test_letterbox_leaves_its_input_alone(width: int, height: int) -> None:
     image = np.random.default_rng(7).integers(0, 256, (height, width, 3), dtype=np.uint8)
     before = image.copy()
-    fitted = letterbox(image, 416, 416, 114)
-    fitted.pixels[:] = 0
+    letterboxed(image, (416, 416), 114)[:] = 0
     assert (image == before).all()
 
 
 def test_letterbox_of_the_inputs_own_size_keeps_every_bit() -> None:
     image = np.random.default_rng(7).integers(0, 256, (416, 416, 3), dtype=np.uint8)
-    fitted = letterbox(image, 416, 416, 114)
-    np.testing.assert_array_equal(fitted.pixels[0].transpose(1, 2, 0), image)
+    pixels = letterboxed(image, (416, 416), 114)
+    np.testing.assert_array_equal(pixels[0].transpose(1, 2, 0), image)
 
 
 def test_letterbox_of_a_part_of_a_picture() -> None:
     # A region of a frame is no block of memory of its own.
     image = np.random.default_rng(7).integers(0, 256, (300, 400, 3), dtype=np.uint8)
     part = image[50:250, 100:300]
-    np.testing.assert_array_equal(
-        letterbox(part, 160, 160, 0).pixels, letterbox(part.copy(), 160, 160, 0).pixels
-    )
+    np.testing.assert_array_equal(letterboxed(part, (160, 160), 0), letterboxed(part.copy(), (160, 160), 0))
+
+
+@given(st.sampled_from(INPUTS), st.lists(st.tuples(sizes, sizes), min_size=2, max_size=4))
+@settings(deadline=None, max_examples=40)
+@example((416, 416), [(416, 416), (1, 1), (416, 416)])
+@example((384, 640), [(1280, 720), (720, 1280), (1280, 720)])
+def test_letterbox_shows_nothing_of_the_picture_before(shape: Shape, pictures: list[tuple[int, int]]) -> None:
+    fitted = Letterbox(shape, 114)
+    for shade, (width, height) in enumerate(pictures):
+        image = plain(width, height, (shade, 50 + shade, 200 + shade))
+        fitted.fill(image)
+        np.testing.assert_array_equal(fitted.pixels, letterboxed(image, shape, 114))
 
 
 def test_letterbox_same_bits_everywhere() -> None:
@@ -110,5 +130,58 @@ def test_letterbox_same_bits_everywhere() -> None:
     # The picture is noise of whole numbers, which rounding half a bit otherwise would change.
     noise = (np.arange(90 * 160 * 3, dtype=np.uint32) * 2_654_435_761 >> 24).astype(np.uint8)
     image = noise.reshape(90, 160, 3)
-    assert crc32(letterbox(image, 416, 416, 114).pixels.tobytes()) == 2306092309
-    assert crc32(letterbox(image, 64, 64, 0).pixels.tobytes()) == 2639635748
+    assert crc32(letterboxed(image, (416, 416), 114).tobytes()) == 2306092309
+    assert crc32(letterboxed(image, (64, 64), 0).tobytes()) == 2639635748
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "expected"),
+    [
+        # Cameras.
+        (1280, 720, (320, 544)),
+        (1920, 1080, (320, 544)),
+        (640, 480, (352, 480)),
+        (768, 576, (352, 480)),
+        (1280, 1024, (352, 480)),
+        (2592, 1944, (352, 480)),
+        # Upright, square, and strips of a picture.
+        (720, 1280, (544, 320)),
+        (416, 416, (416, 416)),
+        (1280, 500, (288, 608)),
+        (200, 600, (608, 288)),
+        (1, 1, (416, 416)),
+        (1, 2000, (608, 288)),
+    ],
+)
+def test_best_shape_for_persons(width: int, height: int, expected: Shape) -> None:
+    assert best_shape(shapes_of("yolox_nano"), width, height) == expected
+
+
+def test_best_shape_of_equals_has_the_fewest_px() -> None:
+    shapes = [(640, 640), (480, 640), (384, 640)]
+    assert best_shape(shapes, 1280, 720) == (384, 640)
+    assert best_shape(shapes, 640, 480) == (480, 640)
+    assert best_shape(shapes, 480, 640) == (640, 640)
+
+
+@given(sizes, sizes)
+def test_best_shape_shows_the_picture_as_large_as_any_other(width: int, height: int) -> None:
+    shapes = shapes_of("yolox_nano")
+    best = fitting_scale(best_shape(shapes, width, height), width, height)
+    assert best == max(fitting_scale(shape, width, height) for shape in shapes)
+
+
+@pytest.mark.parametrize("name", ["yolox_nano", "yolox_tiny", "yunet"])
+@pytest.mark.parametrize(
+    "size", [(1280, 720), (720, 1280), (640, 480), (480, 640), (1000, 1000), (1280, 640)]
+)
+def test_manifest_has_a_shape_that_wastes_little(name: str, size: tuple[int, int]) -> None:
+    rows, columns = best_shape(shapes_of(name), *size)
+    scale = fitting_scale((rows, columns), *size)
+    assert size[0] * size[1] * scale**2 / (rows * columns) > 0.93
+
+
+def shapes_of(name: str) -> list[Shape]:
+    entry = load_manifest(models_directory()).named(name)
+    assert isinstance(entry, Weights)
+    return entry.shapes

@@ -9,10 +9,11 @@ from agent.core.detections import FACE, PERSON
 from agent.core.look import Look
 from agent.device.frames import frame_of
 from agent.errors import ModelError
-from agent.vision.letterbox import letterbox
+from agent.install.prepare import prepared_model
+from agent.vision.letterbox import Letterbox
 from agent.vision.onnx_detector import YOLOX, YUNET, Network, PersonFaceDetector
 from tests.builders import make_at
-from tests.vision.conftest import model
+from tests.vision.conftest import weights_of
 from tests.vision.opencv import assert_one_to_one, overlap, suppressed_by_opencv
 
 if TYPE_CHECKING:
@@ -29,16 +30,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def detector(
-    persons_network: Network, faces_network: Network, small_faces_network: Network
-) -> PersonFaceDetector:
+def detector(persons_network: Network, faces_network: Network) -> PersonFaceDetector:
     return PersonFaceDetector(
-        persons_network,
-        faces_network,
-        small_faces_network,
-        person_score=0.14,
-        face_score=0.6,
-        crop_score=0.35,
+        persons_network, faces_network, person_score=0.14, face_score=0.6, crop_score=0.35
     )
 
 
@@ -64,11 +58,38 @@ def test_network_boxes_are_those_of_opencv_in_px_of_the_picture(
 ) -> None:
     for image in pictures.values():
         height, width = image.shape[:2]
-        fitted = letterbox(image, 416, 416, 114)
+        fitted = Letterbox((416, 416), 114)
+        scale = fitted.fill(image)
         boxes, scores = suppressed_by_opencv(opencv_persons.found(fitted.pixels, 0.1), 0.45)
         limits = np.array([width, height, width, height])
-        clipped = np.clip(np.array(boxes).reshape(-1, 4) / fitted.scale, 0, limits).tolist()
-        assert_one_to_one(*persons_network.boxes(image, 0.1), (clipped, scores))
+        clipped = np.clip(np.array(boxes).reshape(-1, 4) / scale, 0, limits).tolist()
+        assert_one_to_one(*persons_network.boxes(image, 0.1, (416, 416)), (clipped, scores))
+
+
+def test_network_takes_the_shape_that_fits(persons_network: Network, yard: list[Picture]) -> None:
+    for image, shape in (
+        (yard[4], (352, 480)),  # 768x576
+        (yard[4][:432], (320, 544)),
+        (yard[4][:, 300:], (480, 352)),
+        (yard[4][:, 440:], (544, 320)),
+        (yard[4][:300], (288, 608)),
+    ):
+        best, told = persons_network.boxes(image, 0.14), persons_network.boxes(image, 0.14, shape)
+        np.testing.assert_array_equal(best[0], told[0])
+        np.testing.assert_array_equal(best[1], told[1])
+        assert len(told[1]) > 0
+        height, width = image.shape[:2]
+        assert persons_network.scale(width, height) == min(shape[0] / height, shape[1] / width)
+
+
+def test_network_boxes_are_not_changed_by_the_next_look(
+    persons_network: Network, yard: list[Picture]
+) -> None:
+    xyxy, score = persons_network.boxes(yard[4], 0.14)
+    before = xyxy.copy(), score.copy()
+    persons_network.boxes(yard[8], 0.14)
+    np.testing.assert_array_equal(xyxy, before[0])
+    np.testing.assert_array_equal(score, before[1])
 
 
 def test_detect_portrait(detector: PersonFaceDetector, portrait: Picture) -> None:
@@ -128,7 +149,7 @@ def test_detect_in_a_region_finds_the_same_places(
 ) -> None:
     image = yard[8]
     whole, part = look_at(detector, image), look_at(detector, image, region)
-    persons = [box for box in boxes_of(whole, PERSON, 0.6) if 190 < box[0] < 460]
+    persons = [box for box in boxes_of(whole, PERSON, 0.5) if 190 < box[0] < 460]
     faces = [box for box in boxes_of(whole, FACE, 0.7) if 190 < box[0] < 460]
     assert (len(persons), len(faces)) == (4, 4)
     for found, expected, far_px in (
@@ -196,8 +217,9 @@ def test_detect_small_faces_only_in_upper_bodies(
     yard: list[Picture],
 ) -> None:
     # People who are 70–90 px tall have faces of 6 px, of which the whole frame shows hardly any.
+    # Upper bodies are looked at from a score on that none of these reaches.
     whole_only = PersonFaceDetector(
-        persons_network, faces_network, person_score=0.14, face_score=0.6, crop_score=0.35
+        persons_network, faces_network, person_score=0.14, face_score=0.6, crop_score=0.99
     )
     found = 0
     for image in (yard[0], yard[4], yard[8]):
@@ -211,18 +233,24 @@ def test_detect_small_faces_only_in_upper_bodies(
 
 
 def test_detect_small_face_of_an_unsure_person(
-    persons_network: Network, faces_network: Network, small_faces_network: Network, yard: list[Picture]
+    persons_network: Network, faces_network: Network, yard: list[Picture]
 ) -> None:
-    # Upper bodies are looked at from a score on that none of these reaches.
     sparing = PersonFaceDetector(
-        persons_network,
-        faces_network,
-        small_faces_network,
-        person_score=0.14,
-        face_score=0.6,
-        crop_score=0.99,
+        persons_network, faces_network, person_score=0.14, face_score=0.6, crop_score=0.99
     )
     assert boxes_of(look_at(sparing, yard[0]), FACE) == []
+
+
+def test_detect_small_faces_in_the_region_that_shows_them_larger(
+    detector: PersonFaceDetector, faces_network: Network, yard: list[Picture]
+) -> None:
+    # A face of 6 px is 6 px in the whole frame, and 19 px in a region a third as wide: there no
+    # upper body has to be looked at, and the face is found all the same.
+    image, region = yard[0], (220, 150, 440, 330)
+    assert faces_network.scale(220, 180) > 2.4
+    seen = look_at(detector, image, (0, 0, 768, 576), region)
+    faces = [box for box in boxes_of(seen, FACE) if 240 < box[0] < 300]
+    assert len(faces) == 1
 
 
 def test_detect_large_face_is_told_once(detector: PersonFaceDetector, portrait: Picture) -> None:
@@ -233,14 +261,18 @@ def test_detect_large_face_is_told_once(detector: PersonFaceDetector, portrait: 
 
 
 @pytest.mark.parametrize("content", [b"", b"no model", b"\x00" * 1000, b"<html>404</html>" * 50])
-def test_network_no_model(content: bytes, capfd: pytest.CaptureFixture[str]) -> None:
+def test_network_no_model(content: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
     with pytest.raises(ModelError, match="onnxruntime can't load a model"):
-        Network(YOLOX, content)
+        Network(YOLOX, path, [(416, 416)])
     assert capfd.readouterr() == ("", "")
 
 
-def test_network_cut_off(weights: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    content = model(weights, "yunet", 160)
+def test_network_cut_off(weights: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    content = prepared_model(weights, weights_of(weights, "yunet")).read_bytes()
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content[: len(content) // 2])
     with pytest.raises(ModelError):
-        Network(YUNET, content[: len(content) // 2])
+        Network(YUNET, path, [(160, 160)])
     assert capfd.readouterr() == ("", "")

@@ -1,0 +1,133 @@
+"""An upstream network rewritten for the agent: it takes bytes and pictures of any shape."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from agent.errors import ModelError
+
+if TYPE_CHECKING:
+    from onnx import GraphProto
+
+    from agent.install.models import Family
+
+# COCO's classes, of which a person is the first; a row is x, y, w, h, objectness and the classes.
+_CLASSES = 80
+_BEFORE_CLASSES = 5
+_ROW_SHAPE = [1, _BEFORE_CLASSES + _CLASSES, -1]
+
+
+def derive(content: bytes, family: Family) -> bytes:
+    """Rewrite an ONNX model for u8[1, 3, H, W] input, H and W any multiples of 32.
+
+    The input keeps its name and a Cast to float is put behind it. What nobody reads is not worked
+    out: a YOLOX gives [1, N, 6] in place of [1, N, 85], a YuNet no landmarks (`kps_S`). All other
+    numbers stay the same. Shapes noted inside the graph are for one size and dropped.
+    """
+    import onnx  # noqa: PLC0415 - half a second and 30 MB that only an installation pays
+
+    model = onnx.load_model_from_string(content)
+    graph = model.graph
+    (taken,) = graph.input
+    tensor = taken.type.tensor_type
+    tensor.elem_type = onnx.TensorProto.UINT8
+    for dim, name in zip(tensor.shape.dim[2:], ("height", "width"), strict=True):
+        dim.dim_param = name
+    as_float = f"{taken.name}_float"
+    for node in graph.node:
+        for index, name in enumerate(node.input):
+            if name == taken.name:
+                node.input[index] = as_float
+    cast = onnx.helper.make_node("Cast", [taken.name], [as_float], "cast_input", to=onnx.TensorProto.FLOAT)
+    graph.node.insert(0, cast)
+    for output in graph.output:
+        output.type.tensor_type.shape.dim[1].dim_param = f"{output.name}_rows"
+    if family == "yolox":
+        _without_other_classes(graph)
+    else:
+        _without_landmarks(graph)
+    del graph.value_info[:]
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def optimised(model: bytes) -> bytes:
+    """Fuse what onnxruntime fuses for every processor; what suits one kind it does when it loads.
+
+    One version of onnxruntime makes the same bytes on amd64 and aarch64.
+
+    Raises:
+        ModelError: onnxruntime can't take the model, or can't write to the temporary directory.
+    """
+    import onnxruntime as ort  # noqa: PLC0415 - what is there can be told without it
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "optimised.onnx"
+        options.optimized_model_filepath = str(path)
+        try:
+            ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            return path.read_bytes()
+        except Exception as error:  # onnxruntime's errors have no common root but this
+            raise ModelError(f"onnxruntime can't optimise a model: {error}") from error
+
+
+def _without_other_classes(graph: GraphProto) -> None:
+    """Cut the filters of all classes but the first off a YOLOX's three heads.
+
+    ::
+
+        Conv 4 (box) ────────────┐
+        Conv 1 ─▶ Sigmoid (obj) ─┼─▶ Concat ─▶ Reshape 85 x N ─▶ …
+        Conv 80 ─▶ Sigmoid (cls) ┘
+
+    In a graph of another make, where they are not found, all classes stay.
+    """
+    from onnx import numpy_helper  # noqa: PLC0415 - as above
+
+    values = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    classes = [
+        node
+        for node in graph.node
+        if node.op_type == "Conv" and values.get(node.input[1], np.empty(0)).shape[0] == _CLASSES
+    ]
+    rows = [
+        node.input[1]
+        for node in graph.node
+        if node.op_type == "Reshape" and values.get(node.input[1], np.empty(0)).tolist() == _ROW_SHAPE
+    ]
+    if len(classes) != len(rows):
+        return
+    changed = {name: values[name][:1] for node in classes for name in node.input[1:]}
+    changed |= {name: values[name].clip(max=_BEFORE_CLASSES + 1) for name in rows}
+    for tensor in graph.initializer:
+        if tensor.name in changed:
+            tensor.CopyFrom(numpy_helper.from_array(changed[tensor.name].copy(), tensor.name))
+    if rows:
+        graph.output[0].type.tensor_type.shape.dim[2].dim_value = _BEFORE_CLASSES + 1
+
+
+def _without_landmarks(graph: GraphProto) -> None:
+    """Drop the outputs `kps_S` and what only they needed."""
+    outputs = [output for output in graph.output if not output.name.startswith("kps_")]
+    made_by = {name: node for node in graph.node for name in node.output}
+    needed: set[str] = set()
+    asked = [output.name for output in outputs]
+    while asked:
+        name = asked.pop()
+        if name not in needed:
+            needed.add(name)
+            asked += made_by[name].input if name in made_by else []
+    nodes = [node for node in graph.node if needed.intersection(node.output)]
+    tensors = [tensor for tensor in graph.initializer if tensor.name in needed]
+    del graph.node[:], graph.initializer[:], graph.output[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(tensors)
+    graph.output.extend(outputs)
