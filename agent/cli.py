@@ -130,6 +130,28 @@ def detect(
 
 
 @app.command
+def bench(
+    *,
+    video: Annotated[
+        Path | None, Parameter(help="The recording; otherwise the sample of `models fetch --samples`.")
+    ] = None,
+    seconds: Annotated[float, Parameter(help="How long to measure, about.")] = 20.0,
+    as_json: Annotated[bool, Parameter(name="--json", negative="", help="One line of JSON.")] = False,
+) -> int:
+    """Measure on this machine what each stage costs, what memory `run` needs and how fast it starts."""
+    if not 1 <= seconds <= 3600:  # noqa: PLR2004 - an hour
+        raise ConfigError(f"--seconds {seconds:g}: give a number from 1 to 3600.")
+    from agent.bench import bench as measured
+
+    figures = measured(video, seconds)
+    if as_json:
+        print(figures.as_json())
+    else:
+        print(*figures.as_table(), sep="\n")
+    return 0
+
+
+@app.command
 def replay(
     video: Path,
     /,

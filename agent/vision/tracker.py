@@ -82,6 +82,8 @@ _BORN_BONUS = 0.5
 _BODY_WIDTH = 2.6
 _BODY_ABOVE = 0.4
 _BODY_BELOW = 3.4
+# A face without a body may be a portrait: never clear on its own, it must move or breathe.
+_LONE_FACE_RATIO = 0.6
 
 
 class Liveness(Protocol):
@@ -409,7 +411,7 @@ def _bodies(detections: Detections) -> list[Body]:
                 top - width * _BODY_ABOVE,
                 x + width * _BODY_WIDTH / 2,
                 top + width * _BODY_BELOW,
-                score,
+                score * _LONE_FACE_RATIO,
             )
         )
     return bodies + lone

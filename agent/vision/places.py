@@ -1,0 +1,213 @@
+"""What a small grey picture shows, place by place on a coarse grid, and how it lies to another one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+    Flags = NDArray[np.bool_]
+    Luma = NDArray[np.uint8]
+
+PLACES = 6, 8
+# Pictures are looked at no larger than this, so 5 % of the width are 8 px.
+_MOST_PX = 160, 120
+_FORMS = 12, 16
+# A px that never was brighter is masked; a place is judged where this part of it is not.
+_MASK_LEVEL = 3
+_LEAST_VALID = 0.25
+# Rows of the full picture in which change is looked for.
+_SAMPLED_ROWS = 48
+# Nothing moves in this part of the places.
+_STILL = 0.3
+# Even a scene blurred beyond recognition has its large forms: correlation and contrast left of them.
+_FORMS_MATCH = 0.6
+_FORMS_CONTRAST = 0.35
+# A turned view is looked for at these angles, by structure finer than this (sigma in px).
+_DEGREES = 0.0, 3.0, -3.0, 5.0, -5.0, 8.0, -8.0
+_ALIGNED_SIGMA_PX = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one picture shows.
+
+    Attributes:
+        small: f32[h, w], grey levels.
+        bands: f32[3, h, w]: gradient across, gradient down, Laplacian; 0 where masked.
+        means, energy: f32[3, *PLACES], mean and variance of the bands.
+    """
+
+    small: Floats
+    bands: Floats
+    means: Floats
+    energy: Floats
+
+
+class Eye:
+    """Looks at pictures of one size, except where they are always black."""
+
+    def __init__(self, luma: Luma) -> None:
+        """Take the first picture."""
+        height, width = luma.shape
+        scale = min(1.0, _MOST_PX[0] / width, _MOST_PX[1] / height)
+        rows = _FORMS[0]
+        self._size = max(1, round(width * scale)), rows * max(1, round(height * scale / rows))
+        self._grid = _Grid(self._size[1], self._size[0], PLACES)
+        self._form_grid = _Grid(self._size[1], self._size[0], _FORMS)
+        step = max(1, height // _SAMPLED_ROWS)
+        self._rows = slice(0, len(luma[::step]) // PLACES[0] * PLACES[0] * step, step)
+        self._row_grid = _Grid(len(luma[self._rows]), width, PLACES)
+        self._brightest, self._masked = luma.copy(), -1
+        self.see_masks(luma)
+
+    def see_masks(self, luma: Luma) -> bool:
+        """Take what never had any light for masked; whether that became less."""
+        cv2.max(self._brightest, luma, self._brightest)
+        lit = cv2.compare(self._brightest, _MASK_LEVEL, cv2.CMP_GT)
+        masked = lit.size - cv2.countNonZero(lit)
+        if masked == self._masked:
+            return False
+        self._masked = masked
+        small = cv2.resize(lit, self._size, interpolation=cv2.INTER_AREA)
+        # Beside a mask the gradient is the mask's.
+        inside = cv2.erode((small == 255).astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1)  # noqa: PLR2004
+        self._valid = inside.astype(np.float32)
+        self._valid_px = max(1.0, float(self._valid.sum()))
+        count = self._grid.sums(self._valid)
+        self.is_place = count >= _LEAST_VALID * self._valid.size / count.size
+        self._count = np.maximum(count, 1)
+        self._row_count = np.maximum(self._row_grid.sums((lit[self._rows] > 0).astype(np.float32)), 1)
+        return True
+
+    def look(self, luma: Luma) -> Look:
+        """What a picture shows."""
+        return self.look_at(cv2.resize(luma, self._size, interpolation=cv2.INTER_AREA).astype(np.float32))
+
+    def look_at(self, small: Floats) -> Look:
+        """What a picture made small shows."""
+        bands = np.empty((3, *small.shape), np.float32)
+        # In one run over all rows; what lies across the end of a row means nothing.
+        np.subtract(small.ravel()[2:], small.ravel()[:-2], out=bands[0].ravel()[1:-1])
+        bands[0, :, 0] = bands[0, :, -1] = 0
+        np.subtract(small[2:], small[:-2], out=bands[1, 1:-1])
+        bands[1, 0] = bands[1, -1] = 0
+        cv2.Laplacian(small, cv2.CV_32F, bands[2])
+        if self._masked:
+            bands *= self._valid
+        means = self._grid.sums(bands) / self._count
+        return Look(small, bands, means, self._grid.sums(bands * bands) / self._count - means * means)
+
+    def common(self, one: Look, other: Look) -> Floats:
+        """Covariance of the bands of two looks in each place, f32[3, *PLACES]."""
+        return self._grid.sums(one.bands * other.bands) / self._count - one.means * other.means
+
+    def energy(self, look: Look, last: Look) -> Floats:
+        """Energy of a look without that of its noise, f32[3, *PLACES]."""
+        common = self.common(look, last)
+        # What two pictures do not share is noise where nothing moves, and that is so in some places.
+        apart = ((look.energy + last.energy) / 2 - common)[:, self.is_place]
+        noise = np.sort(apart, axis=1)[:, int(_STILL * (apart.shape[1] - 1))] if apart.size else np.zeros(3)
+        return np.maximum(common, look.energy - np.maximum(noise, 0)[:, None, None]).astype(np.float32)
+
+    def change(self, luma: Luma, last: Luma) -> tuple[float, bool]:
+        """Mean difference of two pictures in grey levels, in the middle one of all places; whether they are equal."""
+        difference = cv2.absdiff(luma[self._rows], last[self._rows])
+        changes = self._row_grid.sums(difference.astype(np.float32)) / self._row_count
+        return quantile(changes[self.is_place], 0.5), not difference.any()
+
+    def bright_share(self, look: Look, level: float) -> float:
+        """Which part of the picture is brighter than a level."""
+        return float(np.count_nonzero(look.small > level)) / self._valid_px
+
+    def has_forms(self, look: Look, usual: Look) -> bool:
+        """Whether large forms are where they usually are, whatever became of all else."""
+        now, then = self._forms(look), self._forms(usual)
+        common, spread = float(now @ then), float(then @ then)
+        is_alike = common > _FORMS_MATCH * float(np.sqrt(spread * (now @ now)))
+        return is_alike and common > _FORMS_CONTRAST * spread
+
+    def _forms(self, look: Look) -> NDArray[np.float64]:
+        valid = np.maximum(self._form_grid.sums(self._valid), 1e-3)
+        forms = (self._form_grid.sums(look.small * self._valid) / valid).ravel()
+        # A slope of light says nothing: it falls off across a cover, too.
+        y, x = np.mgrid[-1 : 1 : _FORMS[0] * 1j, -1 : 1 : _FORMS[1] * 1j]
+        slope = np.linalg.qr(np.stack([np.ones(x.size), x.ravel(), y.ravel()], axis=1))[0]
+        return np.asarray(forms - slope @ (slope.T @ forms), np.float64)
+
+    def displaced(self, usual: Look, matrix: NDArray[np.float64]) -> tuple[Look, Flags]:
+        """A view shifted or turned, and the places bool[*PLACES] where it is known."""
+        size = self._size
+        small = cv2.warpAffine(usual.small, matrix, size, borderMode=cv2.BORDER_REPLICATE)
+        known = cv2.warpAffine(np.ones_like(usual.small), matrix, size)
+        part = self._grid.sums(known.astype(np.float32)) * PLACES[0] * PLACES[1] / known.size
+        return self.look_at(small.astype(np.float32)), part > 1 - _LEAST_VALID
+
+
+class _Grid:
+    """Divides pictures of one size into places; their height is a multiple of the rows."""
+
+    def __init__(self, height: int, width: int, places: tuple[int, int]) -> None:
+        rows, columns = places
+        self._shape = rows, height // rows, width
+        self._down = np.ones(height // rows, np.float32)
+        self._across = np.zeros((width, columns), np.float32)
+        self._across[np.arange(width), np.arange(width) * columns // width] = 1
+
+    def sums(self, pictures: Floats) -> Floats:
+        """Sum of each place, f32[…, rows, columns]."""
+        down = self._down @ pictures.reshape(*pictures.shape[:-2], *self._shape)
+        return np.asarray(down @ self._across, np.float32)
+
+
+class Alignment:
+    """Finds where a view went, by phase correlation (Kuglin and Hines, 1975) at some angles."""
+
+    def __init__(self, usual: Look) -> None:
+        """Take the view as it was."""
+        self._shape = usual.small.shape
+        height, width = self._shape
+        self._window = np.outer(np.hanning(height), np.hanning(width)).astype(np.float32)
+        self._turned = list(self._spectra(usual.small))
+
+    def _spectra(self, small: Floats) -> Iterator[tuple[NDArray[np.float64], NDArray[np.complex64]]]:
+        height, width = self._shape
+        for degrees in _DEGREES:
+            matrix = np.asarray(cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0), np.float64)
+            turned = cv2.warpAffine(small, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
+            yield matrix, np.conj(self._spectrum(turned.astype(np.float32)))
+
+    def _spectrum(self, small: Floats) -> NDArray[np.complex64]:
+        fine = small - cv2.GaussianBlur(small, (0, 0), _ALIGNED_SIGMA_PX)
+        return np.asarray(np.fft.rfft2(fine * self._window), np.complex64)
+
+    def find(self, look: Look) -> tuple[NDArray[np.float64], float]:
+        """The likeliest way from the old view to this one: f64[2, 3] in px of small, and its longest way."""
+        height, width = self._shape
+        spectrum, best, found = self._spectrum(look.small), -1.0, np.eye(2, 3)
+        for matrix, usual in self._turned:
+            cross = spectrum * usual
+            size = np.abs(cross)
+            peaks = np.fft.irfft2(cross / (size + 1e-3 * size.mean() + 1e-9), self._shape)
+            at = int(peaks.argmax())
+            if peaks.flat[at] > best:
+                best = float(peaks.flat[at])
+                down, across = divmod(at, width)
+                found = matrix.copy()
+                # Beyond the middle a shift goes the other way.
+                found[:, 2] += (across + width // 2) % width - width // 2, (down + height // 2) % height - height // 2
+        corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], np.float64)
+        return found, float(np.hypot(*(found @ corners.T - corners.T[:2])).max())
+
+
+def quantile(values: Floats, part: float) -> float:
+    """The value that this part of them is below; 0 where there are none."""
+    return float(np.sort(values, axis=None)[int(part * (values.size - 1))]) if values.size else 0.0
