@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter as Tally
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
@@ -94,8 +94,12 @@ class Camera(Table):
 
 
 class Detector(Table):
-    """[detector]: how sure it must be."""
+    """[detector]: which network finds persons, and how sure it must be."""
 
+    model: Annotated[
+        Literal["yolox_nano", "yolox_tiny"], otherwise('give "yolox_nano", or "yolox_tiny" for a Pi 5')
+    ] = "yolox_nano"
+    """Finds persons; `yolox_tiny` is more sure at six times the work, and is fetched only by its name."""
     confidence: _Score = 0.35
     """Least score of a person, 0–1."""
     faces: Switch = True
@@ -129,8 +133,44 @@ class Attention(Table):
     """Whether to look at the whole picture `looks_per_s` times a second, even where nothing moves."""
 
 
+_Share = Annotated[float, Field(gt=0, lt=1), otherwise("give a number between 0 and 1")]
+_After = Annotated[float, Field(ge=1, le=600), otherwise("give a number of seconds from 1 to 600")]
+_Slowly = Annotated[float, Field(ge=60, le=604_800), otherwise("give a number of seconds from 60 to 604800")]
+
+
 class Tamper(Table):
-    """[tamper]: when the camera counts as blind. No settings in this version."""
+    """[tamper]: when the camera counts as blind."""
+
+    covered_ratio: _Share = 0.1
+    """Covered: so much is left of the structure of the usual view, or less."""
+    covered_after_s: _After = 5.0
+    """Seconds that this must last, as with each `_after_s`."""
+    dark_level: Annotated[
+        float, Field(gt=0, lt=255), otherwise("give a grey level between 0 (black) and 255 (white)")
+    ] = 40.0
+    """Dark: at most a twentieth of the picture is brighter than this, 0-255."""
+    dark_after_s: _After = 5.0
+    """Seconds."""
+    blurred_ratio: _Share = 0.3
+    """Blurred: so much is left of the fine structure, at equal contrast, or less."""
+    blurred_after_s: _After = 5.0
+    """Seconds."""
+    moved_ratio: _Share = 0.35
+    """Moved: no more of the places with texture look as usual, and the view is the usual one, shifted."""
+    moved_after_s: _After = 5.0
+    """Seconds."""
+    frozen_ratio: _Share = 0.1
+    """Frozen: so much is left of the usual change from picture to picture, or less."""
+    frozen_after_s: _After = 4.0
+    """Seconds."""
+    identical_after_s: _Slowly = 300.0
+    """Seconds of equal pictures after which a source without any noise is frozen too."""
+    restored_after_s: _After = 3.0
+    """Seconds of good sight after which the camera sees again."""
+    reference_s: _Slowly = 1800.0
+    """Time constant, seconds, with which the usual view follows slow changes."""
+    accept_new_view_s: _Slowly = 3600.0
+    """Seconds after which the new view of a moved camera is the usual one."""
 
 
 class Hours(Table):

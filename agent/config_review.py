@@ -150,7 +150,6 @@ def _not_in_force(config: Config) -> Iterator[str]:
         (bool(config.hours), "[[hours]]", "all hours are working hours, and nothing is told as after hours"),
         ("calendar" in given, "[calendar]", "holidays and swapped days are days like any other"),
         (bool(config.counter), "[[counter]]", "nothing is told of counters; their zones are told as zones"),
-        ("tamper" in given, "[tamper]", "it has no settings, and a covered or dark camera is not told"),
         (config.camera.night, "[camera] night = true", "darkness is not told as a fault"),
         (
             config.camera.is_live,

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from agent.core.geometry import Point, Polygon
     from agent.core.sight import BlindCause
     from agent.core.track import Track
+    from agent.install.models import Weights
     from agent.pipeline import Rule, Step, Tamper
 
 # Boxes less sure than this part of the configured confidence can't even prolong a track.
@@ -161,9 +162,7 @@ def detector(
         ModelError: weights are missing or damaged.
     """
     directory = models_directory()
-    manifest = load_manifest(directory)
-    by_name = {entry.name: entry for entry in manifest.weights}
-    persons, faces = by_name["yolox_nano"], by_name["yunet"]
+    persons, faces = _weights(settings)
     return PersonFaceDetector(
         Network(YOLOX, prepared_model(directory, persons), persons.shapes, threads),
         Network(YUNET, prepared_model(directory, faces), faces.shapes, threads) if settings.faces else None,
@@ -171,6 +170,13 @@ def detector(
         face_score=face_score,
         crop_score=crop_score,
     )
+
+
+def _weights(settings: Detector) -> tuple[Weights, Weights]:
+    """Of persons and of faces."""
+    manifest = load_manifest(models_directory())
+    by_name = {entry.name: entry for entry in (*manifest.weights, *manifest.optional_weights)}
+    return by_name[settings.model], by_name["yunet"]
 
 
 def view(config: Config) -> View:
@@ -274,7 +280,8 @@ class ChangedStates:
 
 def info_maker(config: Config, name: str) -> Callable[[str, str], str]:
     """Make the info payload from a log's id and a session; all else in it is looked up once, here."""
-    manifest = load_manifest(models_directory())
+    persons, faces = _weights(config.detector)
+    in_use = (persons, faces) if config.detector.faces else (persons,)
     versions = VersionsWire(
         agent=version("presence-agent"),
         python=platform.python_version(),
@@ -300,7 +307,7 @@ def info_maker(config: Config, name: str) -> Callable[[str, str], str]:
             place=config.device.place,
             timezone=config.device.timezone,
             versions=versions,
-            models=tuple(ModelWire(name=entry.name, sha256=entry.sha256) for entry in manifest.weights),
+            models=tuple(ModelWire(name=entry.name, sha256=entry.sha256) for entry in in_use),
             rules=(*lines, *zones),
             config_digest=digest(config),
         )

@@ -233,11 +233,12 @@ def test_load_right(tmp_path: Path, text: str) -> None:
         pytest.param(LEAST + "FPS = 3", ["[camera] FPS", "did you mean fps"], id="key_capitals"),
         pytest.param(LEAST + "confidence = 0.5", ["[camera] confidence", "[detector]"], id="key_elsewhere"),
         pytest.param(LEAST + '"a\\nb" = 1', ["[camera]", '"a\\nb"', "unknown"], id="key_with_line_break"),
-        # Settings of a later version.
+        pytest.param(LEAST + "[attention]\nhz = 1", ["[attention] hz", "looks_per_s"], id="attention"),
+        pytest.param(LEAST + "[attention]\nzoom = 9", ["[attention] zoom", "from 1", "4"], id="zoom"),
+        pytest.param(LEAST + "[tamper]\ndark_s = 1", ["[tamper] dark_s", "dark_after_s"], id="tamper"),
         pytest.param(
-            LEAST + "[attention]\nhz = 1", ["[attention] hz", "no settings", "version"], id="attention"
+            LEAST + "[tamper]\nmoved_ratio = 35", ["[tamper] moved_ratio", "between 0 and 1"], id="ratio"
         ),
-        pytest.param(LEAST + "[tamper]\ndark_s = 1", ["[tamper] dark_s", "no settings"], id="tamper"),
         # One pair of brackets or two.
         pytest.param(
             DEVICE + CAMERA.replace("[camera]", "[[camera]]"), ["camera", "[camera]", "one"], id="two"
@@ -656,8 +657,6 @@ def test_load_forbidden(unreadable: Path) -> None:
             ["[[counter]]", "not in force"],
             id="counter",
         ),
-        pytest.param(LEAST + "[attention]", ["[attention]", "not in force"], id="attention"),
-        pytest.param(LEAST + "[tamper]", ["[tamper]", "not in force"], id="tamper"),
         pytest.param(LEAST + "[log]\nkeep_days = 30", ["keep_days", "not in force"], id="keep_days"),
         pytest.param(LEAST + "[log]\nkeep_mb = 200", ["keep_mb", "not in force"], id="keep_mb"),
         pytest.param(LEAST + "night = true", ["night", "not in force"], id="night"),
