@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # COCO's classes, of which a person is the first; a row is x, y, w, h, objectness and the classes.
 _CLASSES = 80
 _BEFORE_CLASSES = 5
+_STRIDES = (8, 16, 32)
 _ROW_SHAPE = [1, _BEFORE_CLASSES + _CLASSES, -1]
 
 
@@ -25,8 +26,9 @@ def derive(content: bytes, family: Family) -> bytes:
     """Rewrite an ONNX model for u8[1, 3, H, W] input, H and W any multiples of 32.
 
     The input keeps its name and a Cast to float is put behind it. What nobody reads is not worked
-    out: a YOLOX gives [1, N, 6] in place of [1, N, 85], a YuNet no landmarks (`kps_S`). All other
-    numbers stay the same. Shapes noted inside the graph are for one size and dropped.
+    out: a YOLOX gives [1, N, 6] in place of [1, N, 85]; a YuNet `score` [1, N, 1] and `bbox`
+    [1, N, 4], N over all strides, in place of twelve outputs. The numbers stay the same. Shapes
+    noted inside the graph are for one size and dropped.
     """
     import onnx  # noqa: PLC0415 - half a second and 30 MB that only an installation pays
 
@@ -44,12 +46,12 @@ def derive(content: bytes, family: Family) -> bytes:
                 node.input[index] = as_float
     cast = onnx.helper.make_node("Cast", [taken.name], [as_float], "cast_input", to=onnx.TensorProto.FLOAT)
     graph.node.insert(0, cast)
-    for output in graph.output:
-        output.type.tensor_type.shape.dim[1].dim_param = f"{output.name}_rows"
     if family == "yolox":
         _without_other_classes(graph)
     else:
-        _without_landmarks(graph)
+        _scores_and_boxes(graph)
+    for output in graph.output:
+        output.type.tensor_type.shape.dim[1].dim_param = f"{output.name}_rows"
     del graph.value_info[:]
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
@@ -114,12 +116,24 @@ def _without_other_classes(graph: GraphProto) -> None:
         graph.output[0].type.tensor_type.shape.dim[2].dim_value = _BEFORE_CLASSES + 1
 
 
-def _without_landmarks(graph: GraphProto) -> None:
-    """Drop the outputs `kps_S` and what only they needed."""
-    outputs = [output for output in graph.output if not output.name.startswith("kps_")]
+def _scores_and_boxes(graph: GraphProto) -> None:
+    """Give a YuNet the outputs `score` = sqrt(cls * obj) and `bbox`, all strides in one; drop the rest.
+
+    Wu et al., YuNet, 2023; `cls` and `obj` come out of sigmoids.
+    """
+    from onnx import TensorProto, helper  # noqa: PLC0415 - as above
+
+    for name in ("cls", "obj", "bbox"):
+        strides = [f"{name}_{stride}" for stride in _STRIDES]
+        graph.node.append(helper.make_node("Concat", strides, [name], axis=1))
+    graph.node.append(helper.make_node("Mul", ["cls", "obj"], ["both"]))
+    graph.node.append(helper.make_node("Sqrt", ["both"], ["score"]))
+    del graph.output[:]
+    for name, columns in (("score", 1), ("bbox", 4)):
+        graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, None, columns]))
     made_by = {name: node for node in graph.node for name in node.output}
     needed: set[str] = set()
-    asked = [output.name for output in outputs]
+    asked = [output.name for output in graph.output]
     while asked:
         name = asked.pop()
         if name not in needed:
@@ -127,7 +141,6 @@ def _without_landmarks(graph: GraphProto) -> None:
             asked += made_by[name].input if name in made_by else []
     nodes = [node for node in graph.node if needed.intersection(node.output)]
     tensors = [tensor for tensor in graph.initializer if tensor.name in needed]
-    del graph.node[:], graph.initializer[:], graph.output[:]
+    del graph.node[:], graph.initializer[:]
     graph.node.extend(nodes)
     graph.initializer.extend(tensors)
-    graph.output.extend(outputs)

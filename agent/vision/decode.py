@@ -11,8 +11,6 @@ Boxes = tuple[NDArray[np.float32], NDArray[np.float32]]
 """xyxy f32[N, 4] in input px, score f32[N]."""
 
 _STRIDES = (8, 16, 32)
-# A threshold on one factor must not cut off what rounding puts at the threshold of the whole.
-_ROUNDING = 1 - 1e-6
 _BLOCK = 64
 
 
@@ -27,8 +25,11 @@ def _grid(height_px: int, width_px: int) -> NDArray[np.float32]:
     return np.concatenate(levels).astype(np.float32)
 
 
-def _xyxy(center: NDArray[np.float32], size: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.concatenate([center - size / 2, center + size / 2], axis=1)
+def _xyxy(box: NDArray[np.float32], cell: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Corners of boxes from x, y from their cells' corner and the logarithms of width and height."""
+    stride = cell[:, 2:]
+    center, half = (box[:, :2] + cell[:, :2]) * stride, np.exp(box[:, 2:4]) * stride / 2
+    return np.concatenate([center - half, center + half], axis=1)
 
 
 def yolox_persons(
@@ -50,37 +51,24 @@ def yolox_persons(
     maybe = np.flatnonzero(rows[:, 4] >= min_score)
     score = rows[maybe, 4] * rows[maybe, 5]
     sure = score >= min_score
-    picked, score = rows[maybe[sure]], score[sure]
-    cell = _grid(height_px, width_px)[maybe[sure]]
-    stride = cell[:, 2:]
-    return _xyxy((picked[:, 0:2] + cell[:, :2]) * stride, np.exp(picked[:, 2:4]) * stride), score
+    found = maybe[sure]
+    return _xyxy(rows[found], _grid(height_px, width_px)[found]), score[sure]
 
 
 def yunet_faces(outputs: list[NDArray[np.float32]], height_px: int, width_px: int, min_score: float) -> Boxes:
-    """Faces out of YuNet's raw outputs, before suppression; its landmarks are not read.
+    """Faces out of YuNet's raw outputs, before suppression.
 
-    Score and box as in Wu et al., YuNet, 2023, and OpenCV's FaceDetectorYN. A score is the
-    geometric mean of two factors of at most 1, so rows with a `cls` below `min_score` squared need
-    no further work.
+    Boxes as in Wu et al., YuNet, 2023, and OpenCV's FaceDetectorYN.
 
     Args:
-        outputs: cls, obj and bbox, each of strides 8, 16, 32: nine arrays f32[1, N, C].
+        outputs: scores f32[1, N, 1] and boxes f32[1, N, 4] of an input of height_px × width_px.
         height_px: of the input.
         width_px: of the input.
         min_score: 0–1.
     """
-    levels = [[output[0] for output in outputs[i : i + 3]] for i in (0, 3, 6)]
-    maybe = [np.flatnonzero(cls[:, 0] >= min_score**2 * _ROUNDING) for cls in levels[0]]
-    cls, obj, bbox = (
-        np.concatenate([level[few] for level, few in zip(kind, maybe, strict=True)]) for kind in levels
-    )
-    starts = np.cumsum([0, *map(len, levels[0][:2])])
-    cells = np.concatenate([few + start for few, start in zip(maybe, starts, strict=True)])
-    score = np.sqrt(np.clip(cls[:, 0], 0, 1) * np.clip(obj[:, 0], 0, 1))
-    sure = np.flatnonzero(score >= min_score)
-    cell, box = _grid(height_px, width_px)[cells[sure]], bbox[sure]
-    stride = cell[:, 2:]
-    return _xyxy((box[:, 0:2] + cell[:, :2]) * stride, np.exp(box[:, 2:4]) * stride), score[sure]
+    score, box = outputs[0][0, :, 0], outputs[1][0]
+    found = np.flatnonzero(score >= min_score)
+    return _xyxy(box[found], _grid(height_px, width_px)[found]), score[found]
 
 
 def suppressed(boxes: Boxes, max_iou: float) -> NDArray[np.int64]:
@@ -89,6 +77,8 @@ def suppressed(boxes: Boxes, max_iou: float) -> NDArray[np.int64]:
     Equal scores keep their order, so that the result is the same everywhere.
     """
     xyxy, score = boxes
+    if len(score) < 2:  # noqa: PLR2004 - most looks of a day
+        return np.arange(len(score))
     order = np.argsort(-score, kind="stable")
     kept = []
     while len(order):

@@ -171,6 +171,29 @@ def test_detect_in_two_regions_tells_nobody_twice(detector: PersonFaceDetector, 
     assert sum(240 < box[0] < 300 for box in faces) == 1
 
 
+@pytest.mark.parametrize("height", [960, 720])
+def test_detect_halves_a_picture_once_for_both(
+    persons_network: Network,
+    faces_network: Network,
+    yard: list[Picture],
+    portrait: Picture,
+    height: int,
+) -> None:
+    image = np.full((height, 1280, 3), 90, np.uint8)
+    image[:576, :768], image[200:712, 768:] = yard[8], portrait
+    seen = look_at(
+        PersonFaceDetector(persons_network, faces_network, person_score=0.14, face_score=0.6), image
+    )
+    # What fits after halving is the very same; what is scaled on from there is nearly so.
+    faces, _ = faces_network.boxes(image, 0.6)
+    assert len(faces)
+    np.testing.assert_array_equal(seen.of_class(FACE).xyxy, faces)
+    persons, score = persons_network.boxes(image, 0.14)
+    assert (score > 0.4).sum() > 4
+    for box in persons[score > 0.4].tolist():
+        assert max(overlap(one, box) for one in boxes_of(seen, PERSON)) > 0.75
+
+
 def test_detect_is_deterministic(detector: PersonFaceDetector, yard: list[Picture]) -> None:
     once, again = look_at(detector, yard[4]), look_at(detector, yard[4])
     assert once.xyxy.tobytes() == again.xyxy.tobytes()
