@@ -35,6 +35,8 @@ _TAIL_RATIO = 0.15
 # A thing moves by less than this, and is seen well enough to be sure of it.
 _STILL_PX = 0.2
 _LEAST_PRECISION_PX = 0.06
+# Who breathes moves by more than this many standard errors.
+_SURE_ERRORS = 4.0
 # Head and chest are enough, and keep the cost of somebody close to the camera bounded.
 _MOST_PX = 128
 _LEAST_PX = 8
@@ -119,7 +121,10 @@ class _Place:
             self.total = patch if self.total is None else self.total + patch
             self.count += 1
             if self.count == _LEARN:
-                self.fit = _fitted(self.total / np.float32(_LEARN))
+                fit = _fitted(self.total / np.float32(_LEARN))
+                # Who breathed here may have left meanwhile.
+                self.lives = self.lives and self.fit is not None and self.fit.likeness(fit.patch) >= _ALIKE
+                self.fit = fit
                 self.total, self.count = None, 0
                 self.motions.clear()
                 self.errors.clear()
@@ -132,10 +137,11 @@ class _Place:
             return False
         tail = int(_TAIL_RATIO * number)
         ordered = np.sort(np.array(self.motions), axis=0)
-        still = bool((ordered[-1 - tail] - ordered[tail]).max() < _STILL_PX)
-        self.lives = not still
-        precise = sorted(self.errors)[number // 2] <= _LEAST_PRECISION_PX
-        return still and precise and number == _OBSERVE
+        moved = float((ordered[-1 - tail] - ordered[tail]).max())
+        error = sorted(self.errors)[number // 2]
+        # Neither noise nor a board of which little can be told breathes.
+        self.lives = moved >= max(_STILL_PX, _SURE_ERRORS * error)
+        return moved < _STILL_PX and error <= _LEAST_PRECISION_PX and number == _OBSERVE
 
 
 @dataclass(slots=True)
@@ -186,7 +192,8 @@ class Stillness:
         lifeless = [False] * len(boxes)
         if self._due_s is not None and now < self._due_s - 1e-6:
             return lifeless
-        self._due_s = now + _SAMPLE_S
+        # In step with the frames or not, so many samples are a round of 15 s.
+        self._due_s = now + _SAMPLE_S if self._due_s is None else max(self._due_s + _SAMPLE_S, now)
         self._things = [thing for thing in self._things if self._stays(thing, frame)]
         claimed: dict[int, int] = {}
         for index, box in enumerate(boxes):

@@ -49,10 +49,10 @@ _EDGE_RATIO = 0.01
 _CHANGE_PER_S2 = 2.0
 _BOX_ERROR = 0.13
 _FIRST_SPEED_PER_S = 2.0
-_SIZE_GAIN = 0.15
+_SIZE_S = 0.9
 # Whose head is where it should be and whose feet are not stands behind something.
 _HIDDEN_RATIO = 0.85
-_HIDDEN_GAIN = 0.05
+_HIDDEN_S = 2.0
 # Without a sighting a person's speed is believed less and less: they coast for this long at the most.
 _COAST_S = 0.9
 # An unsure box prolongs a track, but not for ever: it is so much of a miss.
@@ -171,11 +171,10 @@ class _Person:
         self.y += gain * dy
         self.vx += speed_gain * dx
         self.vy += speed_gain * dy
-        if hidden:
-            self.height += _HIDDEN_GAIN * (body[3] - top - self.height)
-        else:
-            self.height += _SIZE_GAIN * (bottom - top - self.height)
-        self.width += _SIZE_GAIN * (right - left - self.width)
+        of_size = 1 - exp(-dt / _SIZE_S)
+        of_height = 1 - exp(-dt / _HIDDEN_S) if hidden else of_size
+        self.height += of_height * (body[3] - top - self.height)
+        self.width += of_size * (right - left - self.width)
         self.confidence = confidence
         self.seen_x, self.seen_y, self.last_seen_s = self.x, self.y, self.at_s
         if sure:

@@ -162,11 +162,18 @@ def service(pictures: int = 60) -> tuple[float, float]:
 
 def main() -> int:
     """Print the table; 1 when a figure is not reached."""
-    rows = [(f"idle: {name}, % of a core", f"{percent:.2f}", "<= 1.5", percent <= 1.5) for name, percent in idle()]
+    rows = [
+        (f"idle: {name}, % of a core", f"{percent:.2f}", "<= 1.5", percent <= 1.5) for name, percent in idle()
+    ]
     ratio, ours, everyone = minute()
     rows += [
         ("a minute, people a tenth of it: CPU ÷ every frame's", f"{ratio:.3f}", "<= 0.20", ratio <= 0.2),
-        ("the same: persons, and when every frame is looked at", f"{ours}/{everyone}", "equal", ours == everyone),
+        (
+            "the same: persons, and when every frame is looked at",
+            f"{ours}/{everyone}",
+            "equal",
+            ours == everyone,
+        ),
     ]
     peak_mib, start_s = service()
     rows += [

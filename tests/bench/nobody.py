@@ -78,7 +78,9 @@ def main() -> int:
     good = True
     print(f"{'footage':<54} {'seconds':>8} {'persons':>8} {'reach':>6}")
     for name, persons, seconds in scenes():
-        print(f"{name:<54} {seconds:>8} {persons:>8} {'0':>6}{'  NOT REACHED' if persons else ''}", flush=True)
+        print(
+            f"{name:<54} {seconds:>8} {persons:>8} {'0':>6}{'  NOT REACHED' if persons else ''}", flush=True
+        )
         good = good and not persons
     return 0 if good else 1
 

@@ -81,7 +81,11 @@ def breathing(picture: Picture, persons: tuple[Box, ...]) -> Callable[[float], P
             x = columns[box] + swell * (2 * columns[box] - left - right) / (right - left)
             y = rows[box] + swell * (2 * rows[box] - top - bottom) / (bottom - top)
             image[box] = cv2.remap(
-                picture, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+                picture,
+                x.astype(np.float32),
+                y.astype(np.float32),
+                cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REFLECT,
             )
         return image
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from agent.core.look import Look
+from agent.core.track import Watched
 from agent.device.frames import frame_of
 from tests.builders import make_at, make_frame, make_track
 
@@ -26,7 +27,13 @@ def test_track_anchor() -> None:
 
 @pytest.mark.parametrize(
     ("value", "field"),
-    [(make_at(0), "utc"), (make_frame(), "index"), (make_track((0, 0), 0), "xyxy"), (Look(()), "regions")],
+    [
+        (make_at(0), "utc"),
+        (make_frame(), "index"),
+        (make_track((0, 0), 0), "xyxy"),
+        (Look(()), "regions"),
+        (Watched((0, 0, 1, 1), 0.0, settled=True, within_s=1.0), "looked_s"),
+    ],
 )
 def test_values_are_frozen(value: object, field: str) -> None:
     with pytest.raises(FrozenInstanceError):

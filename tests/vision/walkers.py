@@ -1,23 +1,34 @@
-"""People made of numbers, who walk as told and are seen as a detector would see them."""
+"""People made of numbers, who walk or sit as told and are seen as a detector would see them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import count
+from math import inf, pi, sin
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from agent.core.detections import PERSON, Detections
+from agent.core.frame import Frame
+from agent.core.look import Look, whole
+from agent.device.frames import frame_of
 from agent.vision.tracker import PersonTracker
 from tests.builders import make_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from numpy.typing import NDArray
+
     from agent.core.track import Track
+    from agent.vision.tracker import Liveness
 
 SURE_SCORE = 0.35
+# What these people walk in: nobody comes near its edges unless told to.
+_IMAGE = np.full((900, 1600, 3), 77, np.uint8)
+_LUMA = np.full((180, 320), 77, np.uint8)
 
 
 @dataclass(frozen=True)
@@ -102,9 +113,22 @@ class Followed:
         ]
 
 
-def new_tracker() -> PersonTracker:
+def new_tracker(liveness: Liveness | None = None) -> PersonTracker:
     numbers = count(1)
-    return PersonTracker(SURE_SCORE, lambda: f"t{next(numbers)}")
+    return PersonTracker(SURE_SCORE, lambda: f"t{next(numbers)}", liveness)
+
+
+def scene_at(time_s: float) -> Frame:
+    """A frame of 1600x900 px; nothing is to be seen in it."""
+    return Frame(0, make_at(time_s), _IMAGE, _LUMA)
+
+
+def saw(
+    tracker: PersonTracker, seen: Detections | None, time_s: float, look: Look | None = None
+) -> tuple[Track, ...]:
+    """The tracks after a look, at the whole frame unless told; None for `seen`: nobody looked."""
+    frame = scene_at(time_s)
+    return tracker.update(frame, None if seen is None else look or whole(frame), seen)
 
 
 def follow(
@@ -123,7 +147,84 @@ def follow(
         time_s = index / (looks_per_s * frames_per_look)
         is_look = index % frames_per_look == 0 and looks(time_s)
         detections = eyes.see(walkers, time_s) if is_look else None
-        tracker.update(detections, make_at(time_s))
+        saw(tracker, detections, time_s)
         followed.times_s.append(time_s)
         followed.tracks.append(tracker.tracks)
     return followed
+
+
+class Texture:
+    """What a camera sees of clothes or a board, at parts of a px; never the same for another seed."""
+
+    def __init__(self, size_px: tuple[int, int], seed: int, contrast: float = 25.0) -> None:
+        """Take the size (width, height) and the levels (standard deviation) of light and dark."""
+        width, height = size_px
+        rough = np.random.default_rng(seed).standard_normal((height, width), np.float32)
+        smooth = cv2.GaussianBlur(rough, (0, 0), 2)
+        levels = 110 + contrast * smooth / smooth.std()
+        self._levels: NDArray[np.float32] = levels.astype(np.float32, copy=False)
+        self._y, self._x = np.mgrid[0:height, 0:width].astype(np.float32)
+
+    def moved(self, shift_px: float = 0.0, stretch_px: float = 0.0) -> NDArray[np.float32]:
+        """Shifted downwards, and stretched by so much at the upper and the lower border."""
+        height = len(self._y)
+        middle = (height - 1) / 2
+        y = self._y - shift_px - stretch_px * (self._y - middle) / middle
+        warped = cv2.remap(self._levels, self._x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+        return warped.astype(np.float32, copy=False)
+
+
+@dataclass(frozen=True)
+class Still:
+    """Something at a fixed place.
+
+    Attributes:
+        box: left, top, right, bottom in px.
+        seed: how it looks.
+        shift_px, stretch_px: by how much it breathes, 15 times a minute.
+        shown: spells `(from_s, to_s)` in which it is there.
+    """
+
+    box: tuple[int, int, int, int]
+    seed: int = 1
+    shift_px: float = 0.0
+    stretch_px: float = 0.0
+    contrast: float = 25.0
+    shown: tuple[tuple[float, float], ...] = ((0.0, inf),)
+
+
+class Room:
+    """A room with still things and people in it, taken by a camera: with noise, in light that drifts."""
+
+    def __init__(
+        self, stills: Sequence[Still], size_px: tuple[int, int] = (320, 240), noise: float = 2.5
+    ) -> None:
+        """Take what is in it; who comes later hides who is earlier."""
+        self._stills = [
+            (still, Texture((still.box[2] - still.box[0], still.box[3] - still.box[1]), still.seed,
+                            still.contrast))
+            for still in stills
+        ]  # fmt: skip
+        width, height = size_px
+        self._wall = np.full((height, width), 90, np.float32)
+        self._rng = np.random.default_rng(7)
+        # Cut out at another place for each picture: drawing so many random numbers would take its time.
+        self._noise = noise * self._rng.standard_normal((height + 97, width + 89), np.float32)
+
+    def at(self, time_s: float) -> Frame:
+        """The picture of this moment."""
+        levels = self._wall.copy()
+        breath = sin(2 * pi * time_s / 4)
+        for still, texture in self._stills:
+            if any(begin <= time_s < end for begin, end in still.shown):
+                left, top, right, bottom = still.box
+                levels[top:bottom, left:right] = texture.moved(
+                    still.shift_px * breath, still.stretch_px * breath
+                )
+        height, width = levels.shape
+        y, x = self._rng.integers(97), self._rng.integers(89)
+        # By an eighth within a minute or so.
+        light = 1 + 0.06 * sin(2 * pi * time_s / 120)
+        taken = levels * np.float32(light) + self._noise[y : y + height, x : x + width]
+        image = np.repeat(np.clip(taken, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+        return frame_of(0, make_at(time_s), image)
