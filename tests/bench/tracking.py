@@ -122,7 +122,7 @@ def detections(frames: list[Frame], *, linear: bool) -> Seen:
     kept = Path(tempfile.gettempdir()) / f"bench-detections-{key.hexdigest()[:16]}.json"
     if kept.is_file():
         return json.loads(kept.read_text())  # type: ignore[no-any-return]
-    network = Network(YOLOX, prepared_model(directory, entry, INPUT_PX, INPUT_PX))
+    network = Network(YOLOX, prepared_model(directory, entry), [(INPUT_PX, INPUT_PX)])
     seen = []
     for frame in frames:
         picture, scale = frame.image, 1.0
@@ -151,7 +151,10 @@ def ours(frames: list[Frame], seen: Seen, liveness: Stillness | None) -> tuple[F
         begin_ns = time.thread_time_ns()
         tracks = updated(tracker, frame, boxes)
         spent_ns += time.thread_time_ns() - begin_ns
-        followed.append([[float(track.track_id), *track.xyxy] for track in tracks])
+        # As the others do: whom they did not find in a frame they do not report in it.
+        now_s = frame.at.monotonic_s
+        found = [track for track in tracks if track.last_seen_s == now_s]
+        followed.append([[float(track.track_id), *track.xyxy] for track in found])
     return followed, spent_ns / 1e6 / len(given)
 
 
