@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+# So many px of a picture for each of the input, and giving all of them a fourth channel takes longer
+# than OpenCV then saves: it scales four channels by up to a third faster than three, to the same bits.
+_MANY_PX = 6
+
 Shape = tuple[int, int]
 """Height and width of a network's input in px."""
 
@@ -44,8 +48,9 @@ class Letterbox:
         self.pixels: NDArray[np.uint8] = np.full((1, 3, *shape), pad, np.uint8)
         self._shape = shape
         self._pad = pad
-        self._size = shape[1], shape[0]
-        self._planes = list(self.pixels[0])
+        # Of blue, green and red; and one for a fourth channel, which nobody looks at.
+        self._planes = [*self.pixels[0], np.empty(shape, np.uint8)]
+        self._filled = self._planes
 
     def fill(self, image: NDArray[np.uint8]) -> float:
         """Scale a picture, u8[H, W, 3] BGR, into the input; input px for each px of the picture.
@@ -56,14 +61,14 @@ class Letterbox:
         scale = fitting_scale(self._shape, width, height)
         # A picture may be so narrow that it would vanish.
         size = max(1, int(width * scale)), max(1, int(height * scale))
-        if size != self._size:
+        if self._filled[0].shape != (size[1], size[0]):
             self.pixels.fill(self._pad)
-            self._size = size
-            self._planes = [plane[: size[1], : size[0]] for plane in self.pixels[0]]
-        if size != (width, height):
-            resized = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR_EXACT)
+            self._filled = [plane[: size[1], : size[0]] for plane in self._planes]
+        if size == (width, height):
+            cv2.split(image, self._filled[:3])
+        elif width * height > _MANY_PX * size[0] * size[1]:
+            cv2.split(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR_EXACT), self._filled[:3])
         else:
-            resized = image
-        # In place: a third of the time that a strided copy takes.
-        cv2.split(resized, self._planes)
+            four = cv2.cvtColor(image, cv2.COLOR_BGR2BGRA)
+            cv2.split(cv2.resize(four, size, interpolation=cv2.INTER_LINEAR_EXACT), self._filled)
         return scale
