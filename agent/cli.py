@@ -265,7 +265,7 @@ def models_fetch(
 ) -> int:
     """Get the weights, check their sha256 and prepare them; what is there already is kept.
 
-    Without names: all weights. A fetch that was cut off goes on where it was.
+    Without names: all weights but the optional ones. A fetch that was cut off goes on where it was.
     """
     from agent.install.fetch import fetch
     from agent.install.models import load_manifest, models_directory
@@ -273,7 +273,7 @@ def models_fetch(
     directory = models_directory()
     manifest = load_manifest(directory)
     if samples:
-        names = tuple(entry.name for entry in manifest.entries)
+        names = tuple(entry.name for entry in (*manifest.weights, *manifest.samples))
     with _progress("bytes", printing=False) as progress:
         fetch(manifest, directory, names, from_dir=from_, say=print, progress=progress)
     return 0

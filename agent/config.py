@@ -155,7 +155,7 @@ class Tamper(Table):
     """Blurred: so much is left of the fine structure, at equal contrast, or less."""
     blurred_after_s: _After = 5.0
     """Seconds."""
-    moved_ratio: _Share = 0.35
+    moved_ratio: _Share = 0.6
     """Moved: no more of the places with texture look as usual, and the view is the usual one, shifted."""
     moved_after_s: _After = 5.0
     """Seconds."""

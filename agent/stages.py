@@ -16,7 +16,6 @@ import onnxruntime as ort
 
 from agent.config import Detector, digest
 from agent.core.geometry import Line, Zone, scaled
-from agent.core.sight import Sight
 from agent.delivery.mqtt import Broker
 from agent.delivery.payload import (
     InfoWire,
@@ -39,6 +38,7 @@ from agent.presence.zone import ZoneRule
 from agent.vision.attention import Attention, EveryFrame, Pace
 from agent.vision.onnx_detector import YOLOX, YUNET, Network, PersonFaceDetector
 from agent.vision.stillness import Stillness
+from agent.vision.tamper import Tamper, TamperSettings
 from agent.vision.tracker import PersonTracker
 
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ if TYPE_CHECKING:
     from agent.core.event import State
     from agent.core.frame import Frame, Instant
     from agent.core.geometry import Point, Polygon
-    from agent.core.sight import BlindCause
-    from agent.core.track import Track
+    from agent.core.sight import BlindCause, Sight
     from agent.install.models import Weights
-    from agent.pipeline import Rule, Step, Tamper
+    from agent.pipeline import Rule, Step
+    from agent.pipeline import Tamper as SightJudge
 
 # Boxes less sure than this part of the configured confidence can't even prolong a track.
 _UNSURE_RATIO = 0.4
@@ -65,24 +65,11 @@ _BIRTH_S = 1.0
 _LONGEST_START_S = 10.0
 
 
-class _AlwaysSees:
-    """A camera that is taken to see."""
-
-    def __init__(self) -> None:
-        self._sight: Sight | None = None
-
-    def update(self, frame: Frame, tracks: Sequence[Track]) -> Sight:  # noqa: ARG002
-        """It sees, since the first frame."""
-        if self._sight is None:
-            self._sight = Sight(None, frame.at)
-        return self._sight
-
-
 @dataclass(frozen=True, slots=True)
 class Stages:
     """Everything between a frame and its events."""
 
-    tamper: Tamper
+    tamper: SightJudge
     attention: Attention | EveryFrame
     detector: PersonFaceDetector
     tracker: PersonTracker
@@ -111,7 +98,7 @@ def stages(
         config.detector, _UNSURE_RATIO * confidence, config.detector.face_confidence, threads=threads
     )
     return Stages(
-        _AlwaysSees(),
+        Tamper(TamperSettings(**config.tamper.model_dump())),
         attention(config, finder.networks[0].scale(*size_px), [zone.polygon for zone in zones]),
         finder,
         PersonTracker(confidence, new_track_id, Stillness()),

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 _EARLY_RATIO = 0.1
 # While something moves, somebody else may come in elsewhere.
 _WHOLE_WHILE_MOVING_S = 1.0
-# A crop makes somebody about this tall at the network's input, if there are px enough.
+# Who is not this tall at the network's input is looked at in a crop that makes them so tall, if there
+# are px enough.
+_SMALL_HEIGHT_PX = 36.0
 _GOOD_HEIGHT_PX = 64.0
 # A magnification below this is not worth the narrower view; nor are more px than twice the camera's.
 _LEAST_ZOOM = 1.25
@@ -116,7 +118,10 @@ class Attention:
         motion = self._gate.update(frame.luma)
         if self._whole_s is None or self._fruitless is None:
             self._fruitless = np.zeros(motion.changed.shape, np.float32)
-            return self._looks(frame, whole(frame).regions[0], motion)
+            look = self._looks(frame, whole(frame).regions[0], motion)
+            # All of a first frame is new, which says nothing of motion.
+            self._tried = None
+            return look
         self._learn(frame, motion, watched, self._fruitless)
         if now - self._looked_s < self._interval_s * (1 - _EARLY_RATIO):
             return None
@@ -199,12 +204,16 @@ class Attention:
                 (column + columns + 1) * cell_width,
                 (row + rows + 1) * cell_height,
             )
-            yield _Interest(box, (frame.at.monotonic_s - self._looked_s) / wait_s, rows * cell_height)
+            # How tall somebody is whose part moves is not known: a crop is for what the whole did not show.
+            tall = rows * cell_height if tries else height
+            yield _Interest(box, (frame.at.monotonic_s - self._looked_s) / wait_s, tall)
 
     def _window(self, frame: Frame, interests: list[_Interest]) -> Box:
         """A crop around the most overdue, with as many others as fit into it."""
         width, height = frame.size_px
         first, *others = sorted(interests, key=lambda interest: -interest.overdue)
+        if first.height_px * self._scale >= _SMALL_HEIGHT_PX:
+            return 0, 0, width, height
         zoom = min(
             self._pace.zoom,
             _MOST_UPSCALE / self._scale,
@@ -215,6 +224,7 @@ class Attention:
         if zoom < _LEAST_ZOOM:
             return 0, 0, width, height
         window_width, window_height = width / zoom, height / zoom
+        left_out = False
         for other in others:
             union = (
                 min(left, other.xyxy[0]),
@@ -224,6 +234,11 @@ class Attention:
             )
             if union[2] - union[0] <= window_width and union[3] - union[1] <= window_height:
                 left, top, right, bottom = union
+            else:
+                left_out = left_out or other.overdue >= 1 - _EARLY_RATIO
+        if left_out and self._whole_s != self._looked_s:
+            # The last look was at a part already: now at everybody.
+            return 0, 0, width, height
         x = min(max((left + right - window_width) / 2, 0), width - window_width)
         y = min(max((top + bottom - window_height) / 2, 0), height - window_height)
         return int(x), int(y), int(x + window_width), int(y + window_height)

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 PLACES = 6, 8
 # Pictures are looked at no larger than this, so 5 % of the width are 8 px.
-_MOST_PX = 160, 120
-_FORMS = 12, 16
+_MOST_PX = 160, 160
 # A px that never was brighter is masked; a place is judged where this part of it is not.
 _MASK_LEVEL = 3
+_LESS_MASKED = 0.9
 _LEAST_VALID = 0.25
 # Rows of the full picture in which change is looked for.
 _SAMPLED_ROWS = 48
@@ -59,33 +59,35 @@ class Eye:
         """Take the first picture."""
         height, width = luma.shape
         scale = min(1.0, _MOST_PX[0] / width, _MOST_PX[1] / height)
-        rows = _FORMS[0]
-        self._size = max(1, round(width * scale)), rows * max(1, round(height * scale / rows))
+        self._size = max(1, round(width * scale)), PLACES[0] * max(1, round(height * scale / PLACES[0]))
         self._grid = _Grid(self._size[1], self._size[0], PLACES)
-        self._form_grid = _Grid(self._size[1], self._size[0], _FORMS)
         step = max(1, height // _SAMPLED_ROWS)
         self._rows = slice(0, len(luma[::step]) // PLACES[0] * PLACES[0] * step, step)
         self._row_grid = _Grid(len(luma[self._rows]), width, PLACES)
-        self._brightest, self._masked = luma.copy(), -1
+        self._brightest, self._masked = luma.copy(), 2 * luma.size
         self.see_masks(luma)
 
     def see_masks(self, luma: Luma) -> bool:
         """Take what never had any light for masked; whether that became less."""
         cv2.max(self._brightest, luma, self._brightest)
-        lit = cv2.compare(self._brightest, _MASK_LEVEL, cv2.CMP_GT)
+        _, lit = cv2.threshold(self._brightest, _MASK_LEVEL, 255, cv2.THRESH_BINARY)
         masked = lit.size - cv2.countNonZero(lit)
-        if masked == self._masked:
+        # A few px more or less are not worth looking at everything anew.
+        if masked == self._masked or masked > _LESS_MASKED * self._masked:
             return False
         self._masked = masked
         small = cv2.resize(lit, self._size, interpolation=cv2.INTER_AREA)
         # Beside a mask the gradient is the mask's.
         inside = cv2.erode((small == 255).astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1)  # noqa: PLR2004
         self._valid = inside.astype(np.float32)
+        self._products = np.empty((3, *inside.shape), np.float32)
         self._valid_px = max(1.0, float(self._valid.sum()))
         count = self._grid.sums(self._valid)
         self.is_place = count >= _LEAST_VALID * self._valid.size / count.size
-        self._count = np.maximum(count, 1)
-        self._row_count = np.maximum(self._row_grid.sums((lit[self._rows] > 0).astype(np.float32)), 1)
+        self._count = np.maximum(count, np.float32(1))
+        self._row_count = np.maximum(
+            self._row_grid.sums((lit[self._rows] > 0).astype(np.float32)), np.float32(1)
+        )
         return True
 
     def look(self, luma: Luma) -> Look:
@@ -103,12 +105,15 @@ class Eye:
         cv2.Laplacian(small, cv2.CV_32F, bands[2])
         if self._masked:
             bands *= self._valid
-        means = self._grid.sums(bands) / self._count
-        return Look(small, bands, means, self._grid.sums(bands * bands) / self._count - means * means)
+        means = np.asarray(self._grid.sums(bands) / self._count, np.float32)
+        squares = np.multiply(bands, bands, out=self._products)
+        energy = self._grid.sums(squares) / self._count - means * means
+        return Look(small, bands, means, np.asarray(energy, np.float32))
 
-    def common(self, one: Look, other: Look) -> Floats:
-        """Covariance of the bands of two looks in each place, f32[3, *PLACES]."""
-        return self._grid.sums(one.bands * other.bands) / self._count - one.means * other.means
+    def common(self, one: Look, other: Look, bands: int = 3) -> Floats:
+        """Covariance of the first bands of two looks in each place, f32[bands, *PLACES]."""
+        products = np.multiply(one.bands[:bands], other.bands[:bands], out=self._products[:bands])
+        return self._grid.sums(products) / self._count - one.means[:bands] * other.means[:bands]
 
     def energy(self, look: Look, last: Look) -> Floats:
         """Energy of a look without that of its noise, f32[3, *PLACES]."""
@@ -118,11 +123,11 @@ class Eye:
         noise = np.sort(apart, axis=1)[:, int(_STILL * (apart.shape[1] - 1))] if apart.size else np.zeros(3)
         return np.maximum(common, look.energy - np.maximum(noise, 0)[:, None, None]).astype(np.float32)
 
-    def change(self, luma: Luma, last: Luma) -> tuple[float, bool]:
-        """Mean difference of two pictures in grey levels, in the middle one of all places; whether they are equal."""
+    def change(self, luma: Luma, last: Luma) -> float:
+        """Mean difference of two pictures in grey levels, in the middle one of all places."""
         difference = cv2.absdiff(luma[self._rows], last[self._rows])
-        changes = self._row_grid.sums(difference.astype(np.float32)) / self._row_count
-        return quantile(changes[self.is_place], 0.5), not difference.any()
+        changes = np.asarray(self._row_grid.sums(difference.astype(np.float32)) / self._row_count, np.float32)
+        return quantile(changes[self.is_place], 0.5)
 
     def bright_share(self, look: Look, level: float) -> float:
         """Which part of the picture is brighter than a level."""
@@ -136,10 +141,10 @@ class Eye:
         return is_alike and common > _FORMS_CONTRAST * spread
 
     def _forms(self, look: Look) -> NDArray[np.float64]:
-        valid = np.maximum(self._form_grid.sums(self._valid), 1e-3)
-        forms = (self._form_grid.sums(look.small * self._valid) / valid).ravel()
+        valid = np.maximum(self._grid.sums(self._valid), 1e-3)
+        forms = (self._grid.sums(look.small * self._valid) / valid).ravel()
         # A slope of light says nothing: it falls off across a cover, too.
-        y, x = np.mgrid[-1 : 1 : _FORMS[0] * 1j, -1 : 1 : _FORMS[1] * 1j]
+        y, x = np.mgrid[-1 : 1 : PLACES[0] * 1j, -1 : 1 : PLACES[1] * 1j]
         slope = np.linalg.qr(np.stack([np.ones(x.size), x.ravel(), y.ravel()], axis=1))[0]
         return np.asarray(forms - slope @ (slope.T @ forms), np.float64)
 
@@ -203,7 +208,10 @@ class Alignment:
                 down, across = divmod(at, width)
                 found = matrix.copy()
                 # Beyond the middle a shift goes the other way.
-                found[:, 2] += (across + width // 2) % width - width // 2, (down + height // 2) % height - height // 2
+                found[:, 2] += (
+                    (across + width // 2) % width - width // 2,
+                    (down + height // 2) % height - height // 2,
+                )
         corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], np.float64)
         return found, float(np.hypot(*(found @ corners.T - corners.T[:2])).max())
 
