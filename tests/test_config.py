@@ -154,6 +154,7 @@ def test_load_contract_keys_all_known() -> None:
     assert {key for _, key in fields - shown} == {
         "username",
         "password_file",
+        "model",
         "face_confidence",
         "ca_file",
         "certificate_file",

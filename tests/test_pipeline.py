@@ -223,7 +223,8 @@ def test_suspicion_that_was_nothing(seen: Seen, vtest: Path, tmp_path: Path) -> 
     suspected = Seen(tmp_path, path, Suspicious(BLACK_S + 3.5))
     # Who is seen while it lasts goes on, also over a line.
     lit = [[event for event in told.events if seconds(event["ts"]) < BLACK_S] for told in (seen, suspected)]
-    assert lit[0] == lit[1]
+    what = [[(event["type"], event["rule"], event.get("direction")) for event in events] for events in lit]
+    assert what[0] == what[1]
     assert "line.crossed" in {event["type"] for event in lit[1]}
     # Nobody is lost before it is over, and then everything goes on.
     later = suspected.events[len(lit[1]) :]

@@ -12,6 +12,7 @@ import pytest
 
 from agent.device.recording import read_picture
 from tests.conftest import wait_until, write_config
+from tests.covering import write_clip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,11 @@ def schemas() -> dict[str, jsonschema.Draft202012Validator]:
         name: jsonschema.Draft202012Validator(content, format_checker=checker)
         for name, content in published().items()
     }
+
+
+def seconds(text: str) -> float:
+    """Of a time in the recording's first minute."""
+    return float(text[17:23])
 
 
 def test_replay_twice(presence_agent: Callable[..., Ran], clip: Path, tmp_path: Path) -> None:
@@ -91,7 +97,36 @@ def test_replay_masked(presence_agent: Callable[..., Ran], clip: Path, tmp_path:
     config = write_config(tmp_path, clip)
     config.write_text(config.read_text().replace("[camera]", f"[camera]\nmasks = [{everything}]"))
     ran = presence_agent("replay", clip, "--config", config)
-    assert (ran.code, ran.out) == (0, "")
+    # Nobody is seen, and it is not taken for an empty place either.
+    assert ran.code == 0
+    assert {json.loads(line)["type"] for line in ran.out.splitlines()} == {"camera.blind"}
+
+
+def test_replay_covered(
+    presence_agent: Callable[..., Ran],
+    vtest: Path,
+    tmp_path: Path,
+    schemas: dict[str, jsonschema.Draft202012Validator],
+) -> None:
+    # Lit for 9 s, covered for 11 s: 'could not see' never reads as 'nobody was there'.
+    path = tmp_path / "covered.avi"
+    write_clip(path, vtest, black_s=9, light_s=20, end_s=26)
+    ran = presence_agent("replay", path, "--config", write_config(tmp_path, path))
+    events = [json.loads(line) for line in ran.out.splitlines()]
+    assert ran.code == 0
+    for event in events:
+        schemas[f"event.{event['type']}"].validate(event)
+    types = [event["type"] for event in events]
+    blind, restored = (events[types.index(f"camera.{name}")] for name in ("blind", "restored"))
+    assert blind["cause"] in {"covered", "dark"}
+    assert seconds(blind["since"]) == pytest.approx(9, abs=1.1)
+    assert seconds(blind["ts"]) <= 19
+    assert restored["blind_s"] == pytest.approx(seconds(restored["ts"]) - seconds(blind["since"]), abs=0.01)
+    # Whoever was there when it became dark was not seen to leave.
+    ends = [event for event in events if event["type"] == "zone.left" and 9 < seconds(event["ts"]) < 20]
+    assert ends
+    assert {event["why"] for event in ends} <= {"blind", "seen"}
+    assert "blind" in {event["why"] for event in ends}
 
 
 def test_replay_drawn(presence_agent: Callable[..., Ran], clip: Path, tmp_path: Path) -> None:

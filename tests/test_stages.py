@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.config import load
+from agent.config import Attention, Tamper, load
 from agent.core.geometry import contains
 from agent.stages import geometry
+from agent.vision.attention import Pace
+from agent.vision.tamper import TamperSettings
 from tests.conftest import write_config
 
 if TYPE_CHECKING:
@@ -36,3 +39,8 @@ def test_zone_at_the_edge(tmp_path: Path, edge: float, feet: Point, holds: bool)
     config.write_text(text.replace(before, f"polygon = {corners}\n"))
     _, (zone,) = geometry(load(config), (1280, 720))
     assert contains(zone.polygon, feet) == holds
+
+
+def test_settings_of_the_file_are_those_of_the_stages() -> None:
+    assert asdict(TamperSettings()) == Tamper().model_dump()
+    assert asdict(Pace()) == Attention().model_dump(exclude={"always"})

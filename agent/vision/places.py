@@ -141,11 +141,10 @@ class Eye:
         return is_alike and common > _FORMS_CONTRAST * spread
 
     def _forms(self, look: Look) -> NDArray[np.float64]:
-        valid = np.maximum(self._grid.sums(self._valid), 1e-3)
-        forms = (self._grid.sums(look.small * self._valid) / valid).ravel()
+        forms = (self._grid.sums(look.small * self._valid) / self._count)[self.is_place]
         # A slope of light says nothing: it falls off across a cover, too.
-        y, x = np.mgrid[-1 : 1 : PLACES[0] * 1j, -1 : 1 : PLACES[1] * 1j]
-        slope = np.linalg.qr(np.stack([np.ones(x.size), x.ravel(), y.ravel()], axis=1))[0]
+        y, x = np.nonzero(self.is_place)
+        slope = np.linalg.qr(np.stack([np.ones(x.size), x, y], axis=1))[0]
         return np.asarray(forms - slope @ (slope.T @ forms), np.float64)
 
     def displaced(self, usual: Look, matrix: NDArray[np.float64]) -> tuple[Look, Flags]:

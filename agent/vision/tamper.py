@@ -46,7 +46,7 @@ _TEXTURE = 1.0
 _TEXTURE_TO_CHANGE = 0.6
 _NOISE_TO_CHANGE = 0.3
 _LEAST_ENERGY = 0.02
-_LEAST_PLACES = 6
+_LEAST_PLACES = 8
 # A place looks as it did from this correlation on.
 _MATCH = 0.5
 # Nothing at all of the reference is seen below this part of `moved_ratio`.

@@ -52,7 +52,7 @@ def clip_scene(path: Path, most_fps: float = 10.0) -> Scene:
     index = 0
     while capture.grab():
         if index % step == 0:
-            pictures.append(_small(_u8(capture.retrieve()[1])))
+            pictures.append(shrunk(_u8(capture.retrieve()[1])))
         index += 1
     fps = capture.get(cv2.CAP_PROP_FPS) / step
     capture.release()
@@ -63,16 +63,14 @@ def still_scene(path: Path) -> Scene:
     """One picture for ever."""
     picture = cv2.imread(str(path))
     assert picture is not None, path
-    return Scene(path.stem, [_small(_u8(picture))], 1.0)
+    return Scene(path.stem, [shrunk(_u8(picture))], 1.0)
 
 
-def _small(picture: Picture) -> Picture:
-    """No wider than the benches need to be quick."""
+def shrunk(picture: Picture, most_width_px: int = _MOST_WIDTH_PX) -> Picture:
+    """No wider than a bench needs, to be quick."""
     height, width = picture.shape[:2]
-    size = _MOST_WIDTH_PX, round(height * _MOST_WIDTH_PX / width)
-    return (
-        picture if width <= _MOST_WIDTH_PX else _u8(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
-    )
+    size = most_width_px, round(height * most_width_px / width)
+    return picture if width <= most_width_px else _u8(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
 
 
 class Noise:

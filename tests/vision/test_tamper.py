@@ -1,245 +1,321 @@
-"""The camera's sight, on a textured room with noise whose pictures are edited as tampering would."""
-
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import pytest
 
-from agent.config import Tamper as TamperTable
-from agent.core.frame import Frame
+from agent.device.frames import frame_of
 from agent.vision.tamper import Tamper, TamperSettings
+from tests.bench import edits
+from tests.bench.edits import Film, Scene, cover, defocus, light, warp
 from tests.builders import make_at, make_track
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable, Sequence
 
-    from numpy.typing import NDArray
+    from agent.core.frame import Frame
+    from agent.core.sight import Sight
+    from agent.core.track import Track
+    from tests.bench.edits import Edit, Picture
 
-    from agent.core.sight import BlindCause, Sight
-
-    Picture = NDArray[np.uint8]
-    Edit = Callable[[Picture], Picture]
-
-FPS = 5
-SIZE = 320, 180
-BEGIN_S = 20
+BEGIN_S = 20.0
+WITHIN_S = 10.0
 
 
-def room(seed: int = 1) -> Picture:
-    """Walls, furniture and a floor with structure, all grey."""
+def make_room(seed: int = 1, size: tuple[int, int] = (320, 240)) -> Picture:
+    """A wall and a floor with things of all sizes, colours and patterns."""
     rng = np.random.default_rng(seed)
-    picture = np.full((SIZE[1], SIZE[0]), 120, np.uint8)
+    width, height = size
+    picture = np.full((height, width, 3), 150, np.uint8)
+    picture[height // 2 :] = 100
     for _ in range(60):
-        x, y, w, h = rng.integers(0, [SIZE[0], SIZE[1], 60, 50])
-        cv2.rectangle(
-            picture, (int(x), int(y)), (int(x + w) + 4, int(y + h) + 4), int(rng.integers(30, 225)), -1
-        )
-    return cv2.GaussianBlur(picture, (3, 3), 0).astype(np.uint8)
+        x, y = rng.integers(0, width), rng.integers(0, height)
+        w, h = rng.integers(4, max(5, width // 4)), rng.integers(4, max(5, height // 4))
+        colour = tuple(int(v) for v in rng.integers(40, 220, 3))
+        cv2.rectangle(picture, (int(x), int(y)), (int(x + w), int(y + h)), colour, -1)
+        cv2.line(picture, (int(x), int(y + h)), (int(x + w), int(y)), colour[::-1], 2)
+    return picture
 
 
-class Camera:
-    """Shows one scene; `show` gives so many seconds of it, edited, to a Tamper."""
-
-    def __init__(self, scene: Picture, noise: float = 2.5, settings: TamperSettings | None = None) -> None:
-        self.tamper = Tamper(settings or TamperSettings())
-        self._scene = scene
-        self._noise = noise
-        self._rng = np.random.default_rng(5)
-        self._index = 0
-
-    def show(self, seconds: float, edit: Edit | None = None, *, frozen: bool = False) -> list[Sight]:
-        sights = []
-        still: Picture | None = None
-        for _ in range(round(seconds * FPS)):
-            picture = edit(self._scene) if edit else self._scene
-            noisy = picture + self._rng.normal(0, self._noise, picture.shape) if self._noise else picture
-            luma = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
-            still = luma if still is None or not frozen else still
-            at = make_at(self._index / FPS)
-            image = np.empty((SIZE[1], SIZE[0], 3), np.uint8)
-            sights.append(self.tamper.update(Frame(self._index, at, image, still), ()))
-            self._index += 1
-        return sights
+ROOM = Scene("room", [make_room()], 1.0)
 
 
-def flat(level: int) -> Edit:
-    return lambda picture: np.full_like(picture, level)
+def filmed(edit: Edit | None = None, scene: Scene = ROOM, **changes: object) -> Film:
+    film = Film(scene, seconds=32, fps=2, edit=edit, begin_s=BEGIN_S)
+    return replace(film, **changes)  # type: ignore[arg-type]
 
 
-def shifted(ratio: float, turn: float = 0.0) -> Edit:
-    matrix = cv2.getRotationMatrix2D((SIZE[0] / 2, SIZE[1] / 2), turn, 1)
-    matrix[0, 2] += ratio * SIZE[0]
-    return lambda picture: cv2.warpAffine(picture, matrix, SIZE, borderMode=cv2.BORDER_REFLECT).astype(
-        np.uint8
-    )
+def told(
+    frames: Iterable[Frame], tamper: Tamper | None = None, tracks: Sequence[Track] = ()
+) -> list[tuple[float, Sight]]:
+    """Each change of sight, and when it was told."""
+    tamper = tamper or Tamper(TamperSettings())
+    changes: list[tuple[float, Sight]] = []
+    for frame in frames:
+        sight = tamper.update(frame, tracks)
+        if not changes or (sight.cause, sight.since) != (changes[-1][1].cause, changes[-1][1].since):
+            changes.append((frame.at.monotonic_s, sight))
+    return changes
 
 
-def lit(gain: float, offset: float = 0.0) -> Edit:
-    return lambda picture: np.clip(picture * gain + offset, 0, 255).astype(np.uint8)
+def causes(
+    frames: Iterable[Frame], tamper: Tamper | None = None, tracks: Sequence[Track] = ()
+) -> list[str | None]:
+    return [sight.cause for _, sight in told(frames, tamper, tracks)]
 
 
-def defocused(picture: Picture) -> Picture:
-    return cv2.GaussianBlur(picture, (0, 0), 0.02 * SIZE[0]).astype(np.uint8)
+def later(film: Film, seconds: float) -> list[Frame]:
+    """A film whose clock begins later."""
+    return [replace(frame, at=make_at(frame.at.monotonic_s + seconds)) for frame in film.frames()]
 
 
-def causes(sights: list[Sight]) -> set[BlindCause | None]:
-    return {sight.cause for sight in sights}
+@pytest.fixture(scope="session")
+def street(yard: list[Picture]) -> Scene:
+    """People far away who walk, in pictures of vtest 4 s apart."""
+    return Scene("yard", [edits.shrunk(picture, 480) for picture in yard], 0.25)
 
 
-TAMPERED = [
-    pytest.param(flat(2), "covered", id="black"),
-    pytest.param(flat(245), "covered", id="white"),
-    pytest.param(flat(140), "covered", id="hand"),
-    pytest.param(lit(0.06), "dark", id="dark"),
-    pytest.param(defocused, "blurred", id="defocused"),
-    pytest.param(shifted(0.05), "moved", id="shifted_little"),
-    pytest.param(shifted(0.2), "moved", id="shifted_far"),
-    pytest.param(shifted(0.0, 5.0), "moved", id="turned"),
+TAMPERING = [
+    pytest.param(cover((3, 3, 3)), "covered", id="black cover"),
+    pytest.param(cover((250, 250, 250)), "covered", id="white cover"),
+    pytest.param(cover((120, 150, 200), uneven=40, texture=3), "covered", id="hand"),
+    pytest.param(cover((60, 80, 120), uneven=15), "covered", id="dark hand"),
+    pytest.param(light(0.03), "dark", id="nearly no light"),
+    pytest.param(light(0.1), "dark", id="little light"),
+    pytest.param(defocus(0.008), "blurred", id="blurred a little"),
+    pytest.param(defocus(0.02, disk=True), "blurred", id="out of focus"),
+    pytest.param(defocus(0.05), "blurred", id="blurred much"),
+    pytest.param(warp(0.05), "moved", id="right"),
+    pytest.param(warp(0, -0.05, border=cv2.BORDER_CONSTANT), "moved", id="up, black edge"),
+    pytest.param(warp(-0.04, 0.04, border=cv2.BORDER_REFLECT), "moved", id="diagonal"),
+    pytest.param(warp(-0.2), "moved", id="far left"),
+    pytest.param(warp(degrees=5), "moved", id="turned"),
+    pytest.param(warp(degrees=-5, border=cv2.BORDER_CONSTANT), "moved", id="turned back, black edge"),
 ]
 
 
-@pytest.mark.parametrize(("edit", "cause"), TAMPERED)
-def test_tampered_told_within_10_s(edit: Edit, cause: BlindCause) -> None:
-    camera = Camera(room(2))
-    assert causes(camera.show(BEGIN_S)) == {None}
-    sights = camera.show(10, edit)
-    assert sights[-1].cause == cause
-    assert causes(sights) == {None, cause}
-    assert abs(sights[-1].since.monotonic_s - BEGIN_S) <= 1.5
-
-
-@pytest.mark.parametrize(("edit", "cause"), TAMPERED)
-def test_tampered_undone_restored(edit: Edit, cause: BlindCause) -> None:
-    camera = Camera(room())
-    camera.show(BEGIN_S)
-    assert camera.show(15, edit)[-1].cause == cause
-    after = camera.show(10)
-    assert after[-1].cause is None
-    assert after[-1].since.monotonic_s >= BEGIN_S + 14
-    # The spell left nothing in what is taken for the usual view.
-    assert causes(camera.show(30)) == {None}
-
-
-def test_frozen_told_within_10_s() -> None:
-    camera = Camera(room())
-    camera.show(BEGIN_S)
-    assert camera.show(10, frozen=True)[-1].cause == "frozen"
-    assert camera.show(10)[-1].cause is None
+@pytest.mark.parametrize(("edit", "cause"), TAMPERING)
+@pytest.mark.parametrize("place", ["room", "street"])
+def test_update_tampered(edit: Edit, cause: str, place: str, request: pytest.FixtureRequest) -> None:
+    scene = ROOM if place == "room" else request.getfixturevalue("street")
+    seeing, found = told(filmed(edit, scene).frames())
+    assert seeing[1].cause is None
+    assert found[1].cause == cause
+    assert found[0] <= BEGIN_S + WITHIN_S
+    assert found[1].since.monotonic_s == pytest.approx(BEGIN_S, abs=1)
 
 
 @pytest.mark.parametrize(
-    "edit",
+    "film",
     [
-        pytest.param(lit(0.45), id="lights_off"),
-        pytest.param(lit(1.6), id="lights_on"),
-        pytest.param(lit(0.7, 30), id="haze"),
+        pytest.param(filmed(freezes=True), id="repeated"),
+        pytest.param(filmed(freezes=True, fps=10), id="10 fps"),
+        pytest.param(filmed(freezes=True, quality=50, qualities=(45,)), id="compressed twice"),
+        pytest.param(filmed(freezes=True, noise=1.0), id="little noise"),
     ],
 )
-def test_light_is_no_tampering(edit: Edit) -> None:
-    camera = Camera(room())
-    camera.show(BEGIN_S)
-    assert causes(camera.show(20, edit)) == {None}
-    assert causes(camera.show(20)) == {None}
+def test_update_frozen(film: Film) -> None:
+    _, found = told(film.frames())
+    assert found[1].cause == "frozen"
+    assert found[0] <= BEGIN_S + WITHIN_S
+    assert found[1].since.monotonic_s == pytest.approx(BEGIN_S, abs=2)
 
 
-def test_drift_is_no_tampering() -> None:
-    camera = Camera(room())
-    for step in range(40):
-        assert causes(camera.show(2, lit(1 + 0.3 * float(np.sin(step / 8))))) == {None}
+@pytest.mark.parametrize("fps", [1, 5, 30])
+def test_update_other_rates(fps: float) -> None:
+    _, found = told(filmed(warp(0.05), fps=fps).frames())
+    assert (found[1].cause, found[0] <= BEGIN_S + WITHIN_S) == ("moved", True)
 
 
-@pytest.mark.parametrize(("edit", "cause"), TAMPERED[:1] + TAMPERED[3:4])
-def test_blind_from_the_start_told(edit: Edit, cause: BlindCause) -> None:
-    assert Camera(room()).show(10, edit)[-1].cause in {cause, "dark"}
+HARMLESS = [
+    pytest.param({"edit": None}, id="nothing"),
+    pytest.param({"edit": None, "noise": 6.0}, id="much noise"),
+    pytest.param({"edit": None, "noise": 0.0, "seconds": 60}, id="no noise ever"),
+    pytest.param({"edit": None, "quality": 30}, id="compressed"),
+    pytest.param({"edit": edits.steps((0.4, 1.0), 10), "seconds": 60}, id="lights off and on"),
+    pytest.param({"edit": light(1.8)}, id="lights on"),
+    pytest.param({"edit": light(0.6, 30)}, id="flat light"),
+    pytest.param({"edit": light(1, 0, 2.0)}, id="gamma"),
+    pytest.param({"edit": edits.steps((1.0, 0.7, 1.3), 0.5)}, id="flicker"),
+    pytest.param({"edit": edits.drift(0.3, 40), "seconds": 60, "begin_s": 0.0}, id="drift"),
+    pytest.param({"edit": edits.sun_patch(), "seconds": 90}, id="sun patch"),
+    pytest.param({"edit": edits.television()}, id="television"),
+    pytest.param({"edit": warp(0.003)}, id="trembles"),
+    pytest.param({"edit": defocus(0.002)}, id="hardly blurred"),
+]
 
 
-@pytest.mark.parametrize(("edit", "cause"), TAMPERED)
-def test_suspected_before_it_is_told(edit: Edit, cause: BlindCause) -> None:
-    camera = Camera(room())
-    assert not any(sight.suspected for sight in camera.show(BEGIN_S))
-    sights = camera.show(10, edit)
-    told = next(index for index, sight in enumerate(sights) if sight.cause == cause)
-    # Two seconds of looks that find nobody end a track; a sign is there before.
-    assert all(sight.suspected for sight in sights[2 * FPS : told])
-    assert not sights[-1].suspected
+@pytest.mark.parametrize("changes", HARMLESS)
+@pytest.mark.parametrize("place", ["room", "street"])
+def test_update_harmless(changes: dict[str, object], place: str, request: pytest.FixtureRequest) -> None:
+    scene = ROOM if place == "room" else request.getfixturevalue("street")
+    assert causes(filmed(scene=scene, **changes).frames()) == [None]
 
 
-def test_source_without_noise_is_not_frozen_soon() -> None:
-    camera = Camera(room(), noise=0.0)
-    assert causes(camera.show(120)) == {None}
-    settings = TamperSettings(identical_after_s=60.0)
-    assert Camera(room(), 0.0, settings).show(75)[-1].cause == "frozen"
+def hiding(part: float) -> Edit:
+    """Somebody in one colour with a pattern who hides this part of the width, and sways."""
+    body = make_room(9)
 
-
-def test_mask_does_not_matter() -> None:
-    def masked(picture: Picture) -> Picture:
+    def edit(picture: Picture, time_s: float) -> Picture:
+        height, width = picture.shape[:2]
         picture = picture.copy()
-        picture[: SIZE[1] // 2] = 0
+        left = round(0.02 * width * (1 + np.sin(time_s)))
+        right = left + round(part * width)
+        picture[:, left:right] = cv2.resize(body, (width, height))[:, : right - left] // 2
         return picture
 
-    camera = Camera(room())
-    camera._noise = 0.0
-    noise = np.random.default_rng(3)
-
-    def half(picture: Picture) -> Picture:
-        grain = noise.normal(0, 2.5, picture.shape)
-        return masked(np.clip(np.rint(picture + grain), 1, 255).astype(np.uint8))
-
-    assert causes(camera.show(BEGIN_S, half)) == {None}
-    covered = camera.show(10, lambda picture: half(flat(140)(picture)))
-    assert covered[-1].cause in {"covered", "blurred"}
+    return edit
 
 
-def test_new_view_is_the_usual_one_after_a_while() -> None:
-    camera = Camera(room(), settings=TamperSettings(accept_new_view_s=60.0))
-    camera.show(BEGIN_S)
-    away = shifted(0.2)
-    assert camera.show(30, away)[-1].cause == "moved"
-    assert camera.show(60, away)[-1].cause is None
-    assert causes(camera.show(20, away)) == {None}
+def test_update_person_close() -> None:
+    assert causes(filmed(hiding(0.7)).frames()) == [None]
 
 
-def test_somebody_close_to_the_camera_is_no_cover() -> None:
-    camera = Camera(room())
-    camera.show(BEGIN_S)
-    body = room(9)[:, :200]
-
-    for step in range(30):
-
-        def passing(picture: Picture, x: int = step * 10 - 190) -> Picture:
-            picture = picture.copy()
-            left, right = max(0, x), min(SIZE[0], x + 200)
-            if right > left:
-                picture[:, left:right] = body[:, left - x : right - x]
-            return picture
-
-        assert causes(camera.show(0.4, passing)) == {None}
+def test_update_person_hides_all() -> None:
+    """Plain clothes before the whole lens are no cover as long as the person is known."""
+    film = filmed(cover((70, 60, 50), texture=2), seconds=BEGIN_S + 12)
+    whole = make_track((160, 240), 0.0, height_px=800)
+    assert causes(film.frames(), tracks=[whole]) == [None]
+    assert causes(film.frames()) == [None, "covered"]
 
 
-def test_reset_learns_anew() -> None:
-    camera = Camera(room())
-    camera.show(BEGIN_S)
-    camera.tamper.reset()
-    assert causes(camera.show(20, shifted(0.2))) == {None}
+def test_update_restored() -> None:
+    """What a cover hides is known again, however long it was there."""
+    film = filmed(cover((120, 150, 200), uneven=20), seconds=300, until_s=280)
+    _, (_, covered), (restored_s, restored) = told(film.frames())
+    assert (covered.cause, restored.cause) == ("covered", None)
+    assert restored.since.monotonic_s == pytest.approx(280, abs=1.5)
+    assert restored_s == pytest.approx(283, abs=1.5)
 
 
-def test_settings_of_file_are_those_of_stage() -> None:
-    assert asdict(TamperSettings()) == TamperTable().model_dump()
+def test_update_cover_and_move() -> None:
+    """Moved under a cover: it is told when the cover is gone."""
+    hand = cover((120, 150, 200), uneven=20)
+
+    def edit(picture: Picture, time_s: float) -> Picture:
+        return (hand if time_s < 10 else warp(0.1))(picture, time_s)
+
+    assert causes(filmed(edit, seconds=70).frames()) == [None, "covered", "moved"]
 
 
-def test_tracks_are_taken() -> None:
-    # Whoever is followed may hide everything: what the view lacks there says less.
-    camera = Camera(room())
-    camera.show(BEGIN_S)
-    at = make_at(BEGIN_S)
-    person = replace(make_track((160, 180), BEGIN_S), xyxy=(0.0, 0.0, 320.0, 180.0))
-    image = np.empty((SIZE[1], SIZE[0], 3), np.uint8)
-    for index in range(6 * FPS):
-        at = make_at(BEGIN_S + index / FPS)
-        coat = np.clip(90 + np.random.default_rng(index).normal(0, 2.5, (SIZE[1], SIZE[0])), 0, 255)
-        sight = camera.tamper.update(Frame(index, at, image, coat.astype(np.uint8)), [person])
-    assert sight.cause is None
+def test_update_night() -> None:
+    """A night that ends in blackness is dark all along, and the morning is as the evening was."""
+
+    def edit(picture: Picture, time_s: float) -> Picture:
+        return light(0.08 if time_s < 30 else 0.0 if time_s < 600 else 0.9)(picture, time_s)
+
+    assert causes(filmed(edit, seconds=700, fps=1).frames()) == [None, "dark", None]
+
+
+@pytest.mark.parametrize(
+    ("edit", "cause"),
+    [
+        pytest.param(cover((120, 150, 200), uneven=20, texture=2), "covered", id="covered"),
+        pytest.param(cover((245, 245, 245)), "covered", id="white"),
+        pytest.param(cover((0, 0, 0)), "dark", id="black"),
+        pytest.param(light(0.08), "dark", id="dark"),
+    ],
+)
+def test_update_blind_at_start(edit: Edit, cause: str) -> None:
+    """Without a reference; the first good view then becomes it."""
+    tamper = Tamper(TamperSettings())
+    film = filmed(edit, begin_s=0, until_s=15, seconds=40)
+    (_, seeing), (found_s, found), (_, restored) = told(film.frames(), tamper)
+    assert (seeing.cause, found.cause, restored.cause) == (None, cause, None)
+    assert found_s <= WITHIN_S
+    assert causes(later(filmed(warp(0.05), begin_s=0), 40), tamper) == [None, "moved"]
+
+
+def test_update_frozen_at_start() -> None:
+    """Equal pictures are frozen after a long time, also without any noise before."""
+    film = filmed(freezes=True, begin_s=0, seconds=40)
+    assert causes(film.frames()) == [None]
+    (_, _), (found_s, found) = told(film.frames(), Tamper(TamperSettings(identical_after_s=20)))
+    assert (found.cause, found.since.monotonic_s) == ("frozen", 0)
+    assert 20 < found_s < 30
+
+
+def test_update_moved_for_good() -> None:
+    """The new view is blind until it is accepted; then the old one is the wrong one."""
+    tamper = Tamper(TamperSettings(accept_new_view_s=60))
+    (_, _), (_, moved), (accepted_s, accepted) = told(filmed(warp(0.1), seconds=120).frames(), tamper)
+    assert (moved.cause, accepted.cause) == ("moved", None)
+    assert accepted_s == pytest.approx(moved.since.monotonic_s + 60, abs=1)
+    assert causes(later(filmed(seconds=20), 120), tamper) == [None, "moved"]
+
+
+def test_update_moved_back() -> None:
+    film = filmed(warp(0.1), seconds=70, until_s=50)
+    assert causes(film.frames()) == [None, "moved", None]
+
+
+def test_update_view_changes_slowly() -> None:
+    """Things are carried about one by one: the reference follows, if it may."""
+    other = make_room(5)
+
+    def edit(picture: Picture, time_s: float) -> Picture:
+        picture = picture.copy()
+        new = round(min(1.0, time_s / 400) * picture.shape[1])
+        picture[:, :new] = other[:, :new]
+        return picture
+
+    assert causes(filmed(edit, seconds=500, fps=1).frames(), Tamper(TamperSettings(reference_s=60))) == [None]
+
+
+def test_update_other_view() -> None:
+    """A view that nothing explains is another one, but it takes longer to be sure."""
+    other = make_room(5)
+    film = filmed(lambda *_: other, seconds=BEGIN_S + 40)
+    (_, _), (found_s, found) = told(film.frames())
+    assert found.cause == "moved"
+    assert BEGIN_S + WITHIN_S < found_s < BEGIN_S + 40
+
+
+@pytest.mark.parametrize("edit", [None, warp(0.2), warp(degrees=10), light(0.5), light(1.5)])
+def test_update_bare_wall(edit: Edit | None) -> None:
+    """What has nearly no texture can't be seen to move, and is no cover."""
+    wall = np.full((240, 320, 3), 150, np.uint8)
+    cv2.circle(wall, (250, 60), 9, (220, 230, 240), -1)
+    cv2.rectangle(wall, (40, 180), (70, 200), (60, 60, 60), -1)
+    assert causes(filmed(edit, Scene("wall", [wall], 1.0), seconds=60).frames()) == [None]
+
+
+MASKS = [(0.0, 0.0, 0.7, 1.0), (0.0, 0.25, 1.0, 1.0)]
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_update_masked(mask: tuple[float, float, float, float]) -> None:
+    """Masks are neither dark nor a cover, nor do their edges hold a lost view."""
+    assert causes(filmed(mask=mask, seconds=40).frames()) == [None]
+    for edit, cause in [
+        (cover((120, 150, 200), uneven=20, texture=2), "covered"),
+        (light(0.08), "dark"),
+        (defocus(0.02), "blurred"),
+        (warp(0.05), "moved"),
+    ]:
+        assert causes(filmed(edit, mask=mask).frames()) == [None, cause]
+    assert causes(filmed(freezes=True, mask=mask).frames()) == [None, "frozen"]
+
+
+def test_update_other_size() -> None:
+    """Another size is another camera."""
+    tamper = Tamper(TamperSettings())
+    assert causes(filmed().frames(), tamper) == [None]
+    portrait = Scene("portrait", [make_room(3, (180, 320))], 1.0)
+    assert causes(later(filmed(warp(0.05), portrait), 40), tamper) == [None, "moved"]
+
+
+def test_reset() -> None:
+    tamper = Tamper(TamperSettings())
+    assert causes(filmed(warp(0.1)).frames(), tamper) == [None, "moved"]
+    tamper.reset()
+    assert causes(later(filmed(scene=Scene("other", [make_room(7)], 1.0)), 40), tamper) == [None]
+
+
+def test_update_tiny() -> None:
+    picture = make_room(2, (24, 16))
+    frames = [frame_of(i, make_at(i), edits.Noise(2).on(picture)) for i in range(30)]
+    assert causes(frames) == [None]
