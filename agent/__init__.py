@@ -11,3 +11,6 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(100_000_000))
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+
+# Sums over a few thousand px are all that numpy has to do here; threads for them only cost memory.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

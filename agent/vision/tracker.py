@@ -71,8 +71,8 @@ _LEAST_LEAP_RATIO = 0.4
 _MOST_LEAP_RATIO = 1.0
 _SAME_SIZE_RATIO = 0.6
 # Looks are so frequent that somebody moves by no more than this part of their height between two.
-_STEP_RATIO = 0.3
-_RAREST_S = 1.0
+_STEP_RATIO = 0.15
+_RAREST_S = 0.5
 # What may be a thing is looked at so often while it is in doubt.
 _DOUBTED_S = 0.4
 # A track that was born goes before one that is only suspected.

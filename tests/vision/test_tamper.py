@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -150,7 +150,7 @@ HARMLESS = [
 
 @pytest.mark.parametrize("changes", HARMLESS)
 @pytest.mark.parametrize("place", ["room", "street"])
-def test_update_harmless(changes: dict[str, object], place: str, request: pytest.FixtureRequest) -> None:
+def test_update_harmless(changes: dict[str, Any], place: str, request: pytest.FixtureRequest) -> None:
     scene = ROOM if place == "room" else request.getfixturevalue("street")
     assert causes(filmed(scene=scene, **changes).frames()) == [None]
 
