@@ -2,7 +2,7 @@
 # Everything that must hold before a change goes in; brings what it needs. The last line is pytest's.
 #
 #   bash tests/run.sh            checks and tests
-#   bash tests/run.sh --bench    also the benchmarks of tests/bench
+#   bash tests/run.sh --bench    also the benchmarks of tests/bench, two hours or more
 set -euo pipefail
 # shellcheck source=deploy/environment.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../deploy/environment.sh"
@@ -56,7 +56,11 @@ step "ruff check" ruff check
 step "ruff format" ruff format --check
 step "mypy" mypy
 step "lint-imports" lint-imports
-if $bench; then step "accuracy" python -m tests.bench.accuracy; fi
+if $bench; then
+    for name in accuracy nobody cost tracking motion models tamper stillness; do
+        step "$name" python -m "tests.bench.$name"
+    done
+fi
 
 if ((${#failed[@]})); then
     printf 'Failed before the tests:'
