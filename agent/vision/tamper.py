@@ -105,7 +105,7 @@ class TamperSettings:
     covered_after_s: float = 5.0
     dark_level: float = 40.0
     dark_after_s: float = 5.0
-    blurred_ratio: float = 0.4
+    blurred_ratio: float = 0.3
     blurred_after_s: float = 5.0
     moved_ratio: float = 0.6
     moved_after_s: float = 5.0

@@ -12,7 +12,7 @@ from agent.device.frames import frame_of
 from tests.builders import make_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -287,39 +287,6 @@ def television(place: tuple[float, float, float, float] = (0.3, 0.2, 0.6, 0.5)) 
     return edit
 
 
-def sidelight(left: float, right: float) -> Edit:
-    """Light from one side: gains at both edges, and all between."""
-
-    def edit(picture: Picture, _: float) -> Picture:
-        gains = np.linspace(left, right, picture.shape[1], dtype=np.float32)[:, None]
-        return _u8(np.clip(picture * gains, 0, 255))
-
-    return edit
-
-
-def lamp(inside: float = 1.2, outside: float = 0.3) -> Edit:
-    """One lamp is left on: a round spot keeps its light."""
-
-    def edit(picture: Picture, _: float) -> Picture:
-        height, width = picture.shape[:2]
-        y, x = np.mgrid[:height, :width].astype(np.float32)
-        near = np.exp(-(((x / width - 0.35) / 0.2) ** 2) - ((y / height - 0.4) / 0.3) ** 2)
-        return _u8(np.clip(picture * (outside + (inside - outside) * near)[..., None], 0, 255))
-
-    return edit
-
-
-def tremble(ratio: float) -> Edit:
-    """A mast in the wind: shifts by up to this part of the width, another one each time."""
-    rng = np.random.default_rng(4)
-
-    def edit(picture: Picture, time_s: float) -> Picture:
-        across, down = rng.uniform(-ratio, ratio, 2)
-        return warp(across, down)(picture, time_s)
-
-    return edit
-
-
 # People close to the camera.
 
 
@@ -359,18 +326,5 @@ def passer_by(person: tuple[Picture, Picture], height: float, stays_s: float = 6
         size = columns, rows
         alpha = cv2.warpAffine(theirs, matrix, size)[..., None]
         return _u8(np.where(alpha > 127, cv2.warpAffine(body, matrix, size), picture))
-
-    return edit
-
-
-def crowd(people: Sequence[tuple[Picture, Picture]], height: float, number: int = 9) -> Edit:
-    """So many who walk by one after the other, for as long as it lasts; as tall as so many pictures."""
-    walks = [passer_by(people[i % len(people)], height, stays_s=0.5) for i in range(number)]
-    round_s = 7.0
-
-    def edit(picture: Picture, time_s: float) -> Picture:
-        for index, walk in enumerate(walks):
-            picture = walk(picture, (time_s + index * round_s / number) % round_s)
-        return picture
 
     return edit
