@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from agent.config_problems import read_toml, sentences
 from agent.config_review import conflicts, notices
 from agent.config_values import (
+    MOST_PERIODS,
+    Country,
     Date,
     Day,
     FilePath,
@@ -196,8 +198,8 @@ class Hours(Table):
     @field_validator("periods")
     @classmethod
     def _periods_few(cls, periods: tuple[Period, ...]) -> tuple[Period, ...]:
-        if len(periods) > 4:  # noqa: PLR2004 - a day's event lists each, and has to stay small
-            raise ValueError(f"give at most 4 periods; this has {len(periods)}")
+        if len(periods) > MOST_PERIODS:
+            raise ValueError(f"give at most {MOST_PERIODS} periods; this has {len(periods)}")
         return at_least_one(periods, "period")
 
 
@@ -213,14 +215,7 @@ class Workday(Table):
 class Calendar(Table):
     """[calendar]: days that differ from their day of the week."""
 
-    country: (
-        Annotated[
-            str,
-            Field(pattern=r"^[A-Z]{2}$"),
-            otherwise('give the two capital letters of ISO 3166, for example "VN"'),
-        ]
-        | None
-    ) = None
+    country: Country | None = None
     """ISO 3166 code of the country whose public holidays are days off."""
     holidays: Annotated[tuple[Date, ...], listed('give a list of dates, for example ["2027-01-08"]')] = ()
     """Further days off, local dates."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent.config_problems import headed, shown
-from agent.config_values import DAY_MIN, DAYS, period
+from agent.config_values import DAY_MIN, DAYS, MOST_PERIODS, period
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,6 +24,7 @@ def conflicts(raw: Mapping[str, Any]) -> Iterator[str]:
     yield from _zones_unknown(raw)
     yield from _logins_incomplete(raw)
     yield from _hours_overlapping(raw)
+    yield from _hours_too_many(raw)
 
 
 def notices(config: Config) -> list[str]:
@@ -126,6 +127,22 @@ def _hours_overlapping(raw: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
+def _hours_too_many(raw: Mapping[str, Any]) -> Iterator[str]:
+    spells = list(_spells(raw))
+    if any(spell.where[1] >= MOST_PERIODS for spell in spells):
+        # That table has too many itself, which is told there.
+        return
+    for number, day in enumerate(DAYS):
+        begin = number * DAY_MIN
+        date = _Spell((0, 0), "", day, "", begin, begin + DAY_MIN)
+        there = sum(spell.overlaps(date) for spell in spells)
+        if there > MOST_PERIODS:
+            yield (
+                f"[[hours]] periods: {there} of them touch {day}, with those that began the day before; "
+                f"a day's figures have room for {MOST_PERIODS}, so join some or leave some out."
+            )
+
+
 def _spells(raw: Mapping[str, Any]) -> Iterator[_Spell]:
     for index, (header, table) in enumerate(_listed(raw, "hours")):
         days, periods = table.get("days"), table.get("periods")
@@ -144,13 +161,9 @@ def _spells(raw: Mapping[str, Any]) -> Iterator[_Spell]:
 
 
 def _not_in_force(config: Config) -> Iterator[str]:
-    given, kept = config.model_fields_set, config.log.model_fields_set
+    kept = config.log.model_fields_set
     discovery = config.mqtt is not None and config.mqtt.discovery
     asked = (
-        (bool(config.hours), "[[hours]]", "all hours are working hours, and nothing is told as after hours"),
-        ("calendar" in given, "[calendar]", "holidays and swapped days are days like any other"),
-        (bool(config.counter), "[[counter]]", "nothing is told of counters; their zones are told as zones"),
-        (config.camera.night, "[camera] night = true", "darkness is not told as a fault"),
         (
             config.camera.is_live,
             f"[camera] source = {shown(config.camera.source)}",
@@ -167,6 +180,8 @@ def _not_in_force(config: Config) -> Iterator[str]:
 
 def _risks(config: Config) -> Iterator[str]:
     camera, device, mqtt = config.camera, config.device, config.mqtt
+    if "calendar" in config.model_fields_set and not config.hours:
+        yield "[calendar] has no use without [[hours]]: where there are no working hours it is always open."
     if "://" not in camera.source and (camera.username or camera.password_file):
         yield "[camera] username and password_file are not used: only an rtsp:// source has a login."
     if mqtt is None:

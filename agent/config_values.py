@@ -12,17 +12,21 @@ from zoneinfo import ZoneInfo
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    Field,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
 
+from agent import public_holidays
 from agent.core import geometry
 
 _Item = TypeVar("_Item")
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MIN = 24 * 60
+# A line's event of a day has numbers for each, and has to stay small.
+MOST_PERIODS = 4
 
 _RESERVED = ("camera", "agent")
 _LONGEST_ID = 32
@@ -259,6 +263,15 @@ def _date(value: object) -> date:
     raise ValueError('give a date as year-month-day, for example "2027-01-08"')
 
 
+def _country(value: str) -> str:
+    if value not in public_holidays.countries():
+        raise ValueError(
+            "no public holidays are known for this code; give the two capital letters of ISO 3166, "
+            'for example "VN", or leave country out and list the days off in holidays'
+        )
+    return value
+
+
 def _whole(value: object) -> object:
     # Literal compares, so False and 0.0 would pass for 0.
     if type(value) is not int:
@@ -290,6 +303,12 @@ Period = Annotated[tuple[int, int], BeforeValidator(period)]
 Date = Annotated[date, BeforeValidator(_date)]
 Day = Annotated[
     Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], otherwise(f"give one of {', '.join(DAYS)}")
+]
+Country = Annotated[
+    str,
+    Field(pattern=r"^[A-Z]{2}$"),
+    otherwise('give the two capital letters of ISO 3166, for example "VN"'),
+    AfterValidator(_country),
 ]
 Rotation = Annotated[Literal[0, 180], BeforeValidator(_whole), otherwise("give 0 or 180, in degrees")]
 Protocol = Annotated[

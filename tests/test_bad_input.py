@@ -360,3 +360,74 @@ def test_log_full_in_service(clip: Path, tmp_path: Path) -> None:
     assert len(told) == 1
     assert "the disk is full" in told[0]
     assert "memory" in told[0]
+
+
+# --- log plot ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("day", ["yesterday", "2026-02-30", "20261122", "2026-11-22T00:00", "0001-01-01", ""])
+def test_plot_day_wrong(typed: Typed, tmp_path: Path, day: str) -> None:
+    config = write_config(tmp_path, "x")
+    code, out, err = typed("log", "plot", "--config", config, "--day", day, "--out", tmp_path / "a.png")
+    assert (code, out) == (2, "")
+    assert_one_sentence(err, f"--day {day}", "2026-11-22")
+
+
+@pytest.mark.parametrize(
+    ("out", "expected", "words"),
+    [
+        ("day.jpg", 2, ["day.jpg", ".png"]),
+        ("day", 2, ["--out", ".png"]),
+        ("nowhere/day.png", 1, ["nowhere", "no such folder"]),
+        ("folder.png", 1, ["folder.png", "can't be written"]),
+        (None, 2, ["--out"]),
+    ],
+)
+def test_plot_out_wrong(
+    typed: Typed, tmp_path: Path, out: str | None, expected: int, words: list[str]
+) -> None:
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "events.jsonl").touch()
+    where = ["--out", tmp_path / out] if out else []
+    config = write_config(tmp_path, "x")
+    code, _, err = typed("log", "plot", "--config", config, "--events", tmp_path / "events.jsonl", *where)
+    assert code == expected
+    assert_one_sentence(err, *words)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param(None, ["events.db", "no event log"], id="missing"),
+        pytest.param(b"this is my shopping list" * 100, ["events.db", "no event log"], id="no-database"),
+        pytest.param(b"", ["events.db", "no event log"], id="zero-bytes"),
+    ],
+)
+def test_plot_log_wrong(typed: Typed, tmp_path: Path, content: bytes | None, words: list[str]) -> None:
+    config = write_config(tmp_path, "x")
+    if content is not None:
+        (tmp_path / "log").mkdir()
+        (tmp_path / "log" / "events.db").write_bytes(content)
+    code, out, err = typed("log", "plot", "--config", config, "--out", tmp_path / "day.png")
+    assert (code, out) == (2, "")
+    assert_one_sentence(err, *words)
+    # Nothing was made, neither a picture nor a log.
+    left = {path.name for path in tmp_path.rglob("*")}
+    assert left == {"agent.toml"} | ({"log", "events.db"} if content is not None else set())
+
+
+@pytest.mark.parametrize("content", [None, b"a picture, say\n", b"\xff\xd8\xff\xe0"])
+def test_plot_events_wrong(typed: Typed, tmp_path: Path, content: bytes | None) -> None:
+    events = tmp_path / "events.jsonl"
+    if content is not None:
+        events.write_bytes(content)
+    config = write_config(tmp_path, "x")
+    code, _, err = typed("log", "plot", "--config", config, "--events", events, "--out", tmp_path / "day.png")
+    assert code == 2
+    assert_one_sentence(err, "events.jsonl")
+
+
+def test_plot_config_missing(typed: Typed, tmp_path: Path) -> None:
+    code, _, err = typed("log", "plot", "--config", tmp_path / "agent.toml", "--out", tmp_path / "day.png")
+    assert code == 2
+    assert_one_sentence(err, "agent.toml")

@@ -190,6 +190,13 @@ def test_load_least_has_defaults(tmp_path: Path) -> None:
         pytest.param(LEAST + hours('["mon", "tue"]', '[["00:00", "24:00"]]'), id="whole_days"),
         # A night shift each day, ending before the next begins.
         pytest.param(LEAST + hours('["sat", "sun", "mon"]', '[["22:00", "06:00"]]'), id="nights"),
+        # Four on Saturday, by two tables.
+        pytest.param(
+            LEAST
+            + hours('["sat"]', '[["07:00", "08:00"], ["09:00", "10:00"]]')
+            + hours('["sat", "sun"]', '[["13:00", "14:00"], ["15:00", "16:00"]]'),
+            id="periods_4_of_sets",
+        ),
         # Periods that touch do not overlap.
         pytest.param(LEAST + hours('["mon"]', '[["08:00", "12:00"], ["12:00", "16:00"]]'), id="touching"),
         # An area that is not convex.
@@ -362,6 +369,15 @@ def test_load_right(tmp_path: Path, text: str) -> None:
             ["[[hours]] 2 periods", "08:00–09:00 on tue", "of [[hours]] 1"],
             id="overlap_of_sets",
         ),
+        # Two tables, and a night before: too many for one day's figures.
+        pytest.param(
+            LEAST
+            + hours('["mon"]', '[["07:00", "08:00"], ["09:00", "10:00"], ["11:00", "12:00"]]')
+            + hours('["mon"]', '[["13:00", "14:00"]]')
+            + hours('["sun"]', '[["22:00", "06:00"]]'),
+            ["[[hours]] periods: 5 of them touch mon", "room for 4"],
+            id="too_many_with_the_night_before",
+        ),
         # Sunday's night ends on Monday, in the next week.
         pytest.param(
             LEAST + hours('["sun"]', '[["22:00", "06:00"]]') + hours('["mon"]', '[["05:00", "07:00"]]'),
@@ -371,6 +387,12 @@ def test_load_right(tmp_path: Path, text: str) -> None:
         # The calendar.
         pytest.param(LEAST + '[calendar]\ncountry = "vn"', ["country", '"vn"', '"VN"'], id="country_small"),
         pytest.param(LEAST + '[calendar]\ncountry = "VNM"', ["country", "two"], id="country_long"),
+        # Two capital letters, but of no country: the United Kingdom is GB.
+        pytest.param(
+            LEAST + '[calendar]\ncountry = "UK"',
+            ["[calendar]", "country", '"UK"', "no public holidays", "ISO 3166", '"VN"'],
+            id="country_unknown",
+        ),
         pytest.param(
             LEAST + '[calendar]\nholidays = ["2027-02-30"]', ["holidays, entry 1", "no such day"], id="no_day"
         ),
@@ -649,18 +671,9 @@ def test_load_forbidden(unreadable: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        pytest.param(
-            LEAST + hours('["mon"]', '[["08:00", "09:00"]]'), ["[[hours]]", "not in force"], id="hours"
-        ),
-        pytest.param(LEAST + "[calendar]", ["[calendar]", "not in force"], id="calendar"),
-        pytest.param(
-            LEAST + zone() + '[[counter]]\nid = "desk"\nstaff = "waiting"',
-            ["[[counter]]", "not in force"],
-            id="counter",
-        ),
+        pytest.param(LEAST + "[calendar]", ["[calendar]", "no use", "[[hours]]"], id="calendar"),
         pytest.param(LEAST + "[log]\nkeep_days = 30", ["keep_days", "not in force"], id="keep_days"),
         pytest.param(LEAST + "[log]\nkeep_mb = 200", ["keep_mb", "not in force"], id="keep_mb"),
-        pytest.param(LEAST + "night = true", ["night", "not in force"], id="night"),
         pytest.param(mqtt("discovery = true"), ["discovery", "not in force"], id="discovery"),
         pytest.param(mqtt("tls = false"), ["tls = false", "password", "read"], id="tls"),
         pytest.param(
@@ -681,6 +694,12 @@ def test_notices_one(tmp_path: Path, text: str, words: list[str]) -> None:
     (notice,) = config.notices(config.load(write(tmp_path, text)))
     assert [word for word in words if word not in notice] == []
     assert_plain(notice)
+
+
+def test_notices_silent_on_hours_and_counters(tmp_path: Path) -> None:
+    text = LEAST + "night = true\n" + zone() + '[[counter]]\nid = "desk"\nstaff = "waiting"\n'
+    text += hours('["mon"]', '[["08:00", "09:00"]]') + '[calendar]\ncountry = "VN"\n'
+    assert config.notices(config.load(write(tmp_path, text))) == []
 
 
 def test_notices_silent_on_defaults(tmp_path: Path) -> None:
