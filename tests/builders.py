@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from math import hypot
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from agent.core.detections import PERSON, Detections
 from agent.core.frame import Instant
+from agent.core.geometry import distance_to_segment
 from agent.core.track import Track
 from agent.device.frames import frame_of
 
@@ -49,23 +49,20 @@ def make_track(
     origin: tuple[float, float] | None = None,
     height_px: float = 100.0,
     seen_s: float | None = None,
+    first_s: float | None = None,
 ) -> Track:
-    """Somebody 100 px tall whose feet are here now; `seen_s` tells when they were really seen."""
+    """Somebody 100 px tall whose feet are here now.
+
+    `seen_s` tells when they were really seen last, and `first_s` when first: the same unless told.
+    """
     x, y = feet
     box = (x - height_px / 5, y - height_px, x + height_px / 5, y)
-    return Track(track_id, box, origin or feet, 0.77, 0.0, seconds if seen_s is None else seen_s)
+    seen_s = seconds if seen_s is None else seen_s
+    return Track(track_id, box, origin or feet, 0.77, seen_s if first_s is None else first_s, seen_s)
 
 
 def distance_to_border(polygon: Polygon, point: Point) -> float:
     """Distance of a point from the nearest edge of a polygon, 0 or more."""
     return min(
-        _distance_to_segment(a, b, point) for a, b in zip(polygon, polygon[1:] + polygon[:1], strict=True)
+        distance_to_segment(a, b, point) for a, b in zip(polygon, polygon[1:] + polygon[:1], strict=True)
     )
-
-
-def _distance_to_segment(a: Point, b: Point, point: Point) -> float:
-    dx, dy = b[0] - a[0], b[1] - a[1]
-    length2 = dx * dx + dy * dy
-    along = 0.0 if length2 == 0 else ((point[0] - a[0]) * dx + (point[1] - a[1]) * dy) / length2
-    along = min(1.0, max(0.0, along))
-    return hypot(point[0] - a[0] - along * dx, point[1] - a[1] - along * dy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LUMA_WIDTH_PX = 320
+_STEP = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,16 @@ class Instant:
     monotonic_s: float
     utc: datetime
     synced: bool = True
+
+    def shifted(self, seconds: float) -> Instant:
+        """So many seconds later, or earlier, on both clocks; UTC to whole milliseconds of difference."""
+        utc = self.utc + timedelta(milliseconds=round(seconds * 1000))
+        return Instant(self.monotonic_s + seconds, utc, self.synced)
+
+    def by_clock_of(self, at: Instant) -> Instant:
+        """The same moment by the wall clock of another, which may have been set in between."""
+        utc = at.utc - timedelta(seconds=at.monotonic_s - self.monotonic_s)
+        return self if abs(utc - self.utc) <= _STEP else Instant(self.monotonic_s, utc, self.synced)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,15 @@ def distance_to_line(a: Point, b: Point, point: Point) -> float:
     return turn(a, b, point) / hypot(b[0] - a[0], b[1] - a[1])
 
 
+def distance_to_segment(a: Point, b: Point, point: Point) -> float:
+    """Distance of a point from the segment a–b; a and b may be the same."""
+    dx, dy = b[0] - a[0], b[1] - a[1]
+    length2 = dx * dx + dy * dy
+    along = ((point[0] - a[0]) * dx + (point[1] - a[1]) * dy) / length2 if length2 else 0.0
+    along = min(max(along, 0.0), 1.0)
+    return hypot(point[0] - a[0] - along * dx, point[1] - a[1] - along * dy)
+
+
 def segments_meet(a: Point, b: Point, c: Point, d: Point) -> bool:
     """Whether a–b and c–d share a point; touching and overlapping count."""
     if max(a[0], b[0]) < min(c[0], d[0]) or max(c[0], d[0]) < min(a[0], b[0]):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from math import hypot
+from typing import TYPE_CHECKING
 
-from agent.core.event import LineCrossed, LineState
-from agent.core.geometry import distance_to_line, segments_meet
+from agent.core.event import LineCrossed
+from agent.core.geometry import distance_to_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from datetime import date
+    from collections.abc import Iterator, Sequence
 
     from agent.core.event import EndedWhy, Event
     from agent.core.frame import Instant
@@ -22,16 +22,55 @@ if TYPE_CHECKING:
 # not gone through.
 _BAND_RATIO = 0.2
 _BAND_PX = 2.0
+# How far beyond the band, summed over sightings, makes a side sure: as far as this person's feet seem to
+# jump from look to look, and no more than MOST. At 5 % of jitter one look may lie; two don't.
+_MOST_BEYOND_RATIO = 0.1
+_NEW_JUMP_PART = 0.3
+# Who was lost and who appears so soon after it, so near by (in heights) and about as tall are one.
+_FOUND_S = 4.0
+_FOUND_RATIO = 1.0
+_SAME_SIZE_RATIO = 0.75
+# A second ago counts for as much as this part of a height away.
+_PER_SECOND_RATIO = 0.3
+# A track is told of after its first sighting, by so much at the most where this matters.
+_LATEST_BIRTH_S = 2.0
+# What is said to end at a point includes it.
+_END = 1e-9
 
 
 @dataclass(slots=True)
 class _Walker:
-    """One track's way: the last point, the last sure side, and how it last changed sides."""
+    """One person's way: the last point, the last sure side, and what speaks for the other one.
+
+    Attributes:
+        point, seen_s, height_px: of the last sighting.
+        offset_px: distance from the line, positive on the inner side.
+        first_s: when they were first seen under this id.
+        side: the last sure one, 1 inside, -1 outside, 0: none yet.
+        beyond: by how much the last sightings were beyond the band, in heights, with their side's sign.
+        jump: how far feet are from where the two sightings before point to, in heights; smoothed.
+        step, step_s: the last change of the offset in heights, and how long it took.
+        over, places: how often feet went over the endless line since the last sure side, and where, summed.
+        own: whether this side was seen, not taken over.
+        lost: the one whose way this goes on with, until somebody sees that one again.
+        found: whether another one goes on with this one's way.
+    """
 
     point: Point
     offset_px: float
+    height_px: float
+    first_s: float
+    seen_s: float
     side: int = 0
-    through: bool = False
+    own: bool = False
+    beyond: float = 0.0
+    jump: float | None = None
+    step: float = 0.0
+    step_s: float = 0.0
+    over: int = 0
+    places: float = 0.0
+    lost: _Walker | None = None
+    found: bool = False
 
 
 class LineRule:
@@ -40,85 +79,140 @@ class LineRule:
     ::
 
         out        |band|        in
-         o------o--|-o--|---o        crossed in: the way met the line, and is now beyond the band
+         o------o--|-o--|---o--o     crossed in: the way met the line, and is now surely beyond the band
          o------o--|-o  |            not yet: loitering in the band counts for nothing
+         o------o  |  o-|---o--o     crossed in: lost before the line, found beyond it as a new track
+                   |    |o--o--o     not crossed: who appears is on the side where they appear
     """
 
-    kind: Final = "line"
-
-    def __init__(self, line: Line, day_of: Callable[[Instant], date]) -> None:
-        """Take a line in px of the frame, and how the local day of an instant is told."""
+    def __init__(self, line: Line) -> None:
+        """Take a line in px of the frame."""
         self._line = line
-        self._day_of = day_of
         self._inward = 1 if distance_to_line(line.start, line.end, line.inside) > 0 else -1
+        (x1, y1), (x2, y2) = line.start, line.end
+        length = hypot(x2 - x1, y2 - y1)
+        # Offset and place of a point are one multiplication and addition an axis.
+        self._along = (x2 - x1) / length**2, (y2 - y1) / length**2
+        self._across = -(y2 - y1) / length * self._inward, (x2 - x1) / length * self._inward
         self._walkers: dict[str, _Walker] = {}
-        self._day: date | None = None
-        self._counts = {True: 0, False: 0}
-        self._state: LineState | None = None
-
-    @property
-    def rule_id(self) -> str:
-        """The line's id."""
-        return self._line.line_id
-
-    @property
-    def state(self) -> LineState | None:
-        """Crossings since local midnight; None before the first frame."""
-        return self._state
 
     def update(self, tracks: Sequence[Track], at: Instant) -> Iterator[Event]:
         """Yield the crossings that this frame made sure."""
-        self._begin_day(at)
+        walkers, now_s = self._walkers, at.monotonic_s
+        if any(track.track_id not in walkers for track in tracks):
+            yield from self._begin(tracks, at)
         for track in tracks:
-            if track.last_seen_s == at.monotonic_s and self._went_over(track):
-                yield self._crossed(track, at)
-        alive = {track.track_id for track in tracks}
-        self._walkers = {key: walker for key, walker in self._walkers.items() if key in alive}
+            if track.last_seen_s == now_s:
+                walker = walkers[track.track_id]
+                if walker.seen_s < now_s and self._goes_over(walker, track.anchor, track.height_px, now_s):
+                    yield self._crossed(track, at)
+        if len(walkers) > len(tracks):
+            alive = {track.track_id for track in tracks}
+            gone = [
+                key
+                for key, walker in walkers.items()
+                if key not in alive and now_s - walker.seen_s > _FOUND_S + _LATEST_BIRTH_S
+            ]
+            for key in gone:
+                del walkers[key]
 
     def close(self, at: Instant, why: EndedWhy) -> Iterator[Event]:  # noqa: ARG002
-        """Nothing of a line stays open, and what was counted stays counted."""
+        """Nothing of a line stays open."""
         self._walkers.clear()
         yield from ()
 
-    def _begin_day(self, at: Instant) -> None:
-        day = self._day_of(at)
-        if self._state is None or day != self._day:
-            self._day = day
-            self._counts = {True: 0, False: 0}
-            self._state = self._counted(at)
+    def _begin(self, tracks: Sequence[Track], at: Instant) -> Iterator[Event]:
+        """Take in who is new, as the one who was lost there or as somebody else."""
+        seen_s = {track.track_id: track.last_seen_s for track in tracks}
+        for track in tracks:
+            if track.track_id in self._walkers:
+                continue
+            lost = self._lost_at(track, seen_s)
+            height_px, first_s = track.height_px, track.first_seen_s
+            walker = _Walker(track.origin, self._offset_px(track.origin), height_px, first_s, first_s)
+            if lost:
+                lost.found = True
+                walker.point, walker.offset_px, walker.seen_s = lost.point, lost.offset_px, lost.seen_s
+                walker.side, walker.beyond = lost.side, lost.beyond
+                walker.over, walker.places = lost.over, lost.places
+                walker.lost = lost
+            self._walkers[track.track_id] = walker
+            if self._goes_over(walker, track.origin, height_px, first_s):
+                yield self._crossed(track, at)
 
-    def _went_over(self, track: Track) -> bool:
-        walker = self._walkers.get(track.track_id)
-        if walker is None:
-            walker = self._walkers[track.track_id] = _Walker(track.origin, self._offset_px(track.origin))
-            self._stand(walker, track)
-        point = track.anchor
-        offset_px = self._offset_px(point)
-        if (offset_px > 0) != (walker.offset_px > 0):
-            walker.through = segments_meet(walker.point, point, self._line.start, self._line.end)
-        walker.point, walker.offset_px = point, offset_px
-        before = walker.side
-        self._stand(walker, track)
-        return walker.through and before * walker.side < 0
+    def _lost_at(self, track: Track, seen_s: dict[str, float]) -> _Walker | None:
+        """Who was last seen where and shortly before a track began, and not since; the nearest of them."""
+        best, nearest = None, 0.0
+        for key, walker in self._walkers.items():
+            last_s = max(walker.seen_s, seen_s.get(key, walker.seen_s))
+            gap_s = track.first_seen_s - last_s
+            if walker.found or not 0 < gap_s <= _FOUND_S:
+                continue
+            smaller, taller = sorted((walker.height_px, track.height_px))
+            away = hypot(walker.point[0] - track.origin[0], walker.point[1] - track.origin[1])
+            if smaller < _SAME_SIZE_RATIO * taller or away > _FOUND_RATIO * taller:
+                continue
+            score = away / taller + _PER_SECOND_RATIO * gap_s
+            if best is None or score < nearest:
+                best, nearest = walker, score
+        return best
+
+    def _goes_over(self, walker: _Walker, point: Point, height_px: float, now_s: float) -> bool:
+        """Go on to this sighting; whether it makes sure that the line was crossed."""
+        lost = walker.lost
+        if lost and lost.seen_s > walker.first_s:
+            # The lost one is back: it was somebody else.
+            lost.found, walker.lost = False, None
+            if not walker.own:
+                walker.side = walker.over = 0
+                walker.places = 0.0
+        offset_px, before_px = self._offset_px(point), walker.offset_px
+        if (offset_px > 0) != (before_px > 0):
+            part = before_px / (before_px - offset_px)
+            walker.over += 1
+            walker.places += (1 - part) * self._place(walker.point) + part * self._place(point)
+        self._feel(walker, (offset_px - before_px) / height_px, now_s)
+        walker.point, walker.offset_px, walker.height_px = point, offset_px, height_px
+        walker.seen_s = now_s
+        side = 1 if offset_px > 0 else -1
+        beyond = (abs(offset_px) - max(_BAND_PX, _BAND_RATIO * height_px)) / height_px
+        if beyond < 0:
+            walker.beyond = side * max(0.0, walker.beyond * side + beyond)
+            return False
+        walker.beyond = beyond * side + (walker.beyond if walker.beyond * side > 0 else 0.0)
+        enough = _MOST_BEYOND_RATIO if walker.jump is None else min(walker.jump, _MOST_BEYOND_RATIO)
+        if abs(walker.beyond) < enough:
+            return False
+        crossed = walker.side == -side and walker.over > 0
+        through = crossed and -_END <= walker.places / walker.over <= 1 + _END
+        walker.side, walker.own = side, True
+        walker.over, walker.places = 0, 0.0
+        return through
+
+    @staticmethod
+    def _feel(walker: _Walker, step: float, now_s: float) -> None:
+        """Note by how much feet are elsewhere than their last two sightings pointed to."""
+        step_s = now_s - walker.seen_s
+        if step_s <= 0:
+            return
+        if walker.step_s:
+            jump = abs(step - walker.step * step_s / walker.step_s)
+            before = walker.jump
+            walker.jump = jump if before is None else before + _NEW_JUMP_PART * (jump - before)
+        walker.step, walker.step_s = step, step_s
 
     def _offset_px(self, point: Point) -> float:
         """Distance from the line, positive on the inner side."""
-        return distance_to_line(self._line.start, self._line.end, point) * self._inward
+        x, y = self._line.start
+        return (point[0] - x) * self._across[0] + (point[1] - y) * self._across[1]
 
-    @staticmethod
-    def _stand(walker: _Walker, track: Track) -> None:
-        """Note the side, once it is sure."""
-        if abs(walker.offset_px) >= max(_BAND_PX, _BAND_RATIO * track.height_px):
-            walker.side = 1 if walker.offset_px > 0 else -1
-
-    def _counted(self, at: Instant) -> LineState:
-        inward, outward = self._counts[True], self._counts[False]
-        return LineState(rule=self._line.line_id, since=at, in_count=inward, out_count=outward)
+    def _place(self, point: Point) -> float:
+        """Where along the line: 0 at its start, 1 at its end."""
+        x, y = self._line.start
+        return (point[0] - x) * self._along[0] + (point[1] - y) * self._along[1]
 
     def _crossed(self, track: Track, at: Instant) -> LineCrossed:
         inward = self._walkers[track.track_id].side > 0
-        self._counts[inward] += 1
-        self._state = self._counted(at)
         return LineCrossed(
             rule=self._line.line_id,
             at=at,

@@ -3,116 +3,162 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from agent.core.event import ZoneEntered, ZoneLeft, ZoneOccupied, ZoneState, ZoneVacated
-from agent.core.geometry import contains
+from agent.core.event import ZoneEntered, ZoneLeft, ZoneOccupied, ZoneVacated
+from agent.core.geometry import contains, distance_to_segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from agent.core.event import EndedWhy, Event
     from agent.core.frame import Instant
-    from agent.core.geometry import Zone
+    from agent.core.geometry import Point, Zone
     from agent.core.track import Track
 
 # Feet outside for less than this are still in: somebody on the border does not flap.
 _GRACE_S = 1.0
+# Nor does a box that jitters: it takes so many sightings farther from the border than this part of the
+# person's height, and so much farther in their sum, to be out. The sum is FAR at the most, so that who
+# comes back beside the border soon takes it back.
+_LEAST_OUTSIDE = 2
+_BORDER_RATIO = 0.1
+_SURELY_RATIO = 0.1
+_FAR_RATIO = 0.2
+# Who was seen out of it once and not seen since is out after so long.
+_UNSEEN_GRACE_S = 3.0
 
 
 @dataclass(slots=True)
 class _Visit:
-    """One track's stay; it is told once it is longer than a passer-by's."""
+    """One track's stay; it is told once it is longer than a passer-by's.
+
+    Attributes:
+        since, inside: first and last sighting inside.
+        outside: first sighting beyond the border since then, and `looks` how many there were.
+        beyond: by how much they were, summed, in heights.
+        told: whether it was.
+    """
 
     since: Instant
     inside: Instant
     outside: Instant | None = None
+    looks: int = 0
+    beyond: float = 0.0
     told: bool = False
+
+    def miss(self, at: Instant, beyond: float) -> None:
+        """Note a sighting outside; those beside the border take back what those beyond it said."""
+        self.beyond = min(max(0.0, self.beyond + beyond), _FAR_RATIO)
+        if not self.beyond:
+            self.outside, self.looks = None, 0
+            if self.told:
+                # Still in: what is told of the end of a visit must not lie far back.
+                self.inside = at
+        elif beyond > 0:
+            self.outside = self.outside or at
+            self.looks += 1
+
+    def is_over(self, now_s: float) -> bool:
+        """Whether they have been seen to be out for long enough."""
+        if self.outside is None:
+            return False
+        surely = self.looks >= _LEAST_OUTSIDE and self.beyond >= _SURELY_RATIO
+        grace_s = _GRACE_S if surely else _UNSEEN_GRACE_S
+        return now_s - self.outside.monotonic_s >= grace_s
 
 
 class ZoneRule:
     """Says who entered and left, and when the zone was occupied and vacated."""
 
-    kind: Final = "zone"
-
-    def __init__(self, zone: Zone, settle_s: float = 0.0) -> None:
-        """Take a zone in px of the frame, and how long it takes to know that nobody is in it."""
+    def __init__(self, zone: Zone) -> None:
+        """Take a zone in px of the frame."""
         self._zone = zone
-        self._settle_s = settle_s
-        self._begin_s: float | None = None
+        xs, ys = zip(*zone.polygon, strict=True)
+        self._bounds = min(xs), min(ys), max(xs), max(ys)
         self._visits: dict[str, _Visit] = {}
         self._occupied_since: Instant | None = None
-        self._occupied_until_s = 0.0
-        self._state: ZoneState | None = None
-
-    @property
-    def rule_id(self) -> str:
-        """The zone's id."""
-        return self._zone.zone_id
-
-    @property
-    def state(self) -> ZoneState | None:
-        """How many are in the zone; None before that can be known, also after blindness."""
-        return self._state
+        self._occupied_until: Instant | None = None
+        self._known: set[str] = set()
 
     def update(self, tracks: Sequence[Track], at: Instant) -> Iterator[Event]:
         """Yield what changed up to this frame."""
-        if self._begin_s is None:
-            self._begin_s = at.monotonic_s
-        if self._state is None and at.monotonic_s - self._begin_s >= self._settle_s:
-            self._state = ZoneState(rule=self._zone.zone_id, since=at, count=0)
-        for track in tracks:
-            if track.last_seen_s == at.monotonic_s:
-                self._see(track, at)
-        alive = {track.track_id for track in tracks}
+        now_s = at.monotonic_s
+        self._see_all(tracks, at)
         # Who leaves goes before who comes, so that a count never says more than were there.
         for track_id, visit in list(self._visits.items()):
-            if track_id not in alive:
-                yield from self._leave(track_id, at, "lost")
-            elif visit.outside and at.monotonic_s - visit.outside.monotonic_s >= _GRACE_S:
+            if visit.is_over(now_s):
                 yield from self._leave(track_id, at, "seen")
+            elif track_id not in self._known:
+                yield from self._leave(track_id, at, "seen" if visit.outside else "lost")
         for track_id, visit in self._visits.items():
             stay_s = visit.inside.monotonic_s - visit.since.monotonic_s
             if not visit.told and stay_s >= self._zone.min_dwell_s:
                 yield from self._enter(track_id, visit, at)
 
     def close(self, at: Instant, why: EndedWhy) -> Iterator[Event]:
-        """Yield the end of every visit that was told; after "blind" nothing is known of the zone."""
+        """Yield the end of every visit that was told."""
         for track_id in list(self._visits):
             yield from self._leave(track_id, at, why)
-        if why == "blind":
-            self._state = self._begin_s = None
 
-    def _see(self, track: Track, at: Instant) -> None:
+    def _see_all(self, tracks: Sequence[Track], at: Instant) -> None:
+        now_s = at.monotonic_s
+        for track in tracks:
+            if track.track_id not in self._known and track.first_seen_s < now_s:
+                # The first sighting was before anybody heard of the track.
+                self._see(track, track.origin, at.shifted(track.first_seen_s - now_s))
+            if track.last_seen_s == now_s:
+                self._see(track, track.anchor, at)
+        self._known = {track.track_id for track in tracks}
+
+    def _see(self, track: Track, feet: Point, at: Instant) -> None:
         visit = self._visits.get(track.track_id)
-        if contains(self._zone.polygon, track.anchor):
+        if self._contains(feet):
             if visit is None:
-                visit = self._visits[track.track_id] = _Visit(since=at, inside=at)
-            visit.inside, visit.outside = at, None
+                self._visits[track.track_id] = _Visit(since=at, inside=at)
+                return
+            visit.inside, visit.outside, visit.looks, visit.beyond = at, None, 0, 0.0
             if visit.told:
-                self._occupied_until_s = at.monotonic_s
-        elif visit is not None and visit.outside is None:
-            visit.outside = at
+                self._occupied_until = at
+        elif visit is not None:
+            visit.miss(at, self._beyond(feet, track.height_px))
+            if visit.told and visit.inside is at:
+                self._occupied_until = at
+
+    def _contains(self, feet: Point) -> bool:
+        left, top, right, bottom = self._bounds
+        return left <= feet[0] <= right and top <= feet[1] <= bottom and contains(self._zone.polygon, feet)
+
+    def _beyond(self, feet: Point, height_px: float) -> float:
+        """By how many heights feet are farther out than the border's jitter."""
+        polygon = self._zone.polygon
+        corners = zip(polygon, polygon[1:] + polygon[:1], strict=True)
+        out_px = min(distance_to_segment(a, b, feet) for a, b in corners)
+        return out_px / max(height_px, 1.0) - _BORDER_RATIO
 
     def _count(self) -> int:
         return sum(visit.told for visit in self._visits.values())
 
     def _enter(self, track_id: str, visit: _Visit, at: Instant) -> Iterator[Event]:
         visit.told = True
-        self._occupied_until_s = max(self._occupied_until_s, visit.inside.monotonic_s)
+        before = self._occupied_until
+        if before is None or before.monotonic_s < visit.inside.monotonic_s:
+            self._occupied_until = visit.inside
         zone_id, count = self._zone.zone_id, self._count()
-        self._state = ZoneState(rule=zone_id, since=at, count=count)
         yield ZoneEntered(rule=zone_id, at=at, since=visit.since, count=count, track=track_id)
         if self._occupied_since is None:
-            self._occupied_since = visit.since
-            yield ZoneOccupied(rule=zone_id, at=at, since=visit.since)
+            # However long this stay was in the telling: the last spell is told, and spells don't overlap.
+            since = visit.since
+            if before and before.monotonic_s > since.monotonic_s:
+                since = before
+            self._occupied_since = since
+            yield ZoneOccupied(rule=zone_id, at=at, since=since)
 
     def _leave(self, track_id: str, at: Instant, why: EndedWhy) -> Iterator[Event]:
         visit = self._visits.pop(track_id)
         if not visit.told:
             return
         zone_id, count = self._zone.zone_id, self._count()
-        self._state = ZoneState(rule=zone_id, since=at, count=count)
         yield ZoneLeft(
             rule=zone_id,
             at=at,
@@ -122,12 +168,12 @@ class ZoneRule:
             dwell_s=visit.inside.monotonic_s - visit.since.monotonic_s,
             why=why,
         )
-        if not count and self._occupied_since is not None:
+        if not count and self._occupied_since is not None and self._occupied_until is not None:
             since, self._occupied_since = self._occupied_since, None
             yield ZoneVacated(
                 rule=zone_id,
                 at=at,
                 since=since,
-                occupied_s=self._occupied_until_s - since.monotonic_s,
+                occupied_s=self._occupied_until.monotonic_s - since.monotonic_s,
                 why=why,
             )

@@ -73,6 +73,8 @@ _SAME_SIZE_RATIO = 0.6
 # Looks are so frequent that somebody moves by no more than this part of their height between two.
 _STEP_RATIO = 0.15
 _RAREST_S = 0.5
+# When somebody goes out of the picture is to be known better than that.
+_LEAVING_S = 0.2
 # What may be a thing is looked at so often while it is in doubt.
 _DOUBTED_S = 0.4
 # A track that was born goes before one that is only suspected.
@@ -240,7 +242,7 @@ class PersonTracker:
     def reset(self) -> None:
         """Forget everybody: who is there afterwards is a new visitor."""
         self._persons: list[_Person] = []
-        self._looked_s: float | None = None
+        self._size_px = 0, 0
         self.tracks: tuple[Track, ...] = ()
         if self._liveness:
             self._liveness.reset()
@@ -253,7 +255,10 @@ class PersonTracker:
                 person.xyxy,
                 person.looked_s,
                 settled=person.track_id is not None and not person.unseen_s,
-                within_s=person.within_s,
+                within_s=min(
+                    person.within_s,
+                    _LEAVING_S if _walked_out(person, self._size_px) else _RAREST_S,
+                ),
             )
             for person in self._persons
         )
@@ -263,6 +268,7 @@ class PersonTracker:
     ) -> tuple[Track, ...]:
         """The persons now present; without a look nobody can be missed, nor where it did not go."""
         now_s = frame.at.monotonic_s
+        self._size_px = frame.size_px
         for person in self._persons:
             person.predict(now_s)
         if look is not None and detections is not None:

@@ -38,3 +38,11 @@ def test_track_anchor() -> None:
 def test_values_are_frozen(value: object, field: str) -> None:
     with pytest.raises(FrozenInstanceError):
         setattr(value, field, None)
+
+
+def test_instant_shifted() -> None:
+    at = make_at(5.0, synced=False)
+    assert at.shifted(-0.5) == make_at(4.5, synced=False)
+    # UTC to whole milliseconds, as frames have it.
+    assert at.shifted(-0.0004).utc == at.utc
+    assert at.shifted(0) == at
