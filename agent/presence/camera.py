@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from agent.core.sight import Sight
 
 _RULE = "camera"
+# A start in the dark knows nothing of it at first: so long it must see for a spell of before to be over.
+_SURE_S = 3.0
 
 
 class CameraRule:
@@ -28,24 +30,44 @@ class CameraRule:
     cause that it began with, the states carry the present one. Nobody was looked for until the
     moment that `restored` is told, so `blind_s` runs up to it.
 
-    There is nothing to close when the agent stops: an agent that stops while it is blind has not seen
-    anything again, and its last word is `agent.stopped`.
+    An agent that stops while it is blind has not seen anything again: the spell goes on until a later
+    start sees for some time, or somebody, which takes it up with `resume`.
     """
 
     def __init__(self) -> None:
         self._spell: CameraBlind | None = None
+        self._doubtful = False
+        self._good_from: Instant | None = None
 
-    def update(self, sight: Sight, at: Instant) -> Iterator[Event]:
-        """Yield the begin or the end of a spell."""
+    @property
+    def blind(self) -> bool:
+        """Whether a spell was told that is not over."""
+        return self._spell is not None
+
+    def resume(self, spell: CameraBlind | None) -> None:
+        """Go on with a spell that was told before this start; None: there is none."""
+        self._spell, self._doubtful = spell, spell is not None
+
+    def update(self, sight: Sight, at: Instant, *, somebody: bool = False) -> Iterator[Event]:
+        """Yield the begin or the end of a spell; `somebody`: this frame showed what somebody did."""
         if sight.cause is not None and self._spell is None:
             self._spell = CameraBlind(rule=_RULE, at=at, cause=sight.cause, since=sight.since)
             yield self._spell
-        elif sight.cause is None and self._spell is not None:
-            spell, self._spell = self._spell, None
+        elif sight.cause is not None:
+            self._doubtful = False
+        elif self._spell is not None and (somebody or self._sees(sight, at)):
+            spell, self._spell, self._doubtful = self._spell, None, False
             yield CameraRestored(
                 rule=_RULE,
                 at=at,
                 cause=spell.cause,
                 since=spell.since,
-                blind_s=at.monotonic_s - spell.since.monotonic_s,
+                blind_s=max(0.0, at.monotonic_s - spell.since.monotonic_s),
             )
+
+    def _sees(self, sight: Sight, at: Instant) -> bool:
+        """Whether it is sure; of what turned blind and good again under its eyes a judge is."""
+        if not self._doubtful:
+            return True
+        self._good_from = None if sight.suspected else self._good_from or at
+        return self._good_from is not None and at.monotonic_s - self._good_from.monotonic_s >= _SURE_S

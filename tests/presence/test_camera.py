@@ -77,6 +77,64 @@ def test_sight_that_stays_good() -> None:
     assert told((0, None, 0), (1, None, 0), (2, None, 0)) == []
 
 
+# --- a spell of before this start ------------------------------------------------------------------
+
+NIGHT = CameraBlind(rule="camera", at=make_at(-100), cause="dark", since=make_at(-105))
+
+
+def resumed(*sights: tuple[float, BlindCause | None, bool, bool]) -> list[Event]:
+    """Events of a start during a spell: when, the cause, if it is suspected, if somebody was seen."""
+    rule = CameraRule()
+    rule.resume(NIGHT)
+    assert rule.blind
+    return [
+        event
+        for at_s, cause, suspected, somebody in sights
+        for event in rule.update(Sight(cause, make_at(at_s), suspected), make_at(at_s), somebody=somebody)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sights", "at_s"),
+    [
+        pytest.param([(0, None, False, False), (2.9, None, False, False), (3, None, False, False)], 3,
+                     id="it-sees"),
+        # It begins in the dark: for the first second nobody knows, then it is suspected, then sure.
+        pytest.param([(0, None, False, False), (0.9, None, True, False), (5, None, True, False),
+                      (6, "dark", False, False), (60, "dark", False, False), (70, None, False, False)], 70,
+                     id="it-is-still-dark"),
+        pytest.param([(0, None, False, False), (1, None, True, False), (2, None, False, False),
+                      (4.9, None, False, False), (5, None, False, False)], 5, id="suspicion-of-nothing"),
+        # Who is seen is proof enough.
+        pytest.param([(0, None, False, False), (1.5, None, False, True)], 1.5, id="somebody-is-seen"),
+        pytest.param([(0, None, False, False), (1, None, True, False), (1.5, None, True, True)], 1.5,
+                     id="somebody-is-seen-in-the-dusk"),
+        pytest.param([(0, None, False, False), (2, None, False, False)], None, id="killed-too-soon"),
+    ],
+)  # fmt: skip
+def test_spell_of_before_ends(
+    sights: list[tuple[float, BlindCause | None, bool, bool]], at_s: float | None
+) -> None:
+    assert resumed(*sights) == ([] if at_s is None else [restored(at_s, "dark", -105)])
+
+
+def test_spell_after_one_of_before() -> None:
+    rule = CameraRule()
+    rule.resume(NIGHT)
+    assert list(rule.update(Sight(None, make_at(0)), make_at(0))) == []
+    assert list(rule.update(Sight(None, make_at(0)), make_at(4))) == [restored(4, "dark", -105)]
+    assert not rule.blind
+    assert list(rule.update(Sight("covered", make_at(5)), make_at(9))) == [blind(9, "covered", 5)]
+    assert list(rule.update(Sight(None, make_at(20)), make_at(20))) == [restored(20, "covered", 5)]
+
+
+def test_nothing_to_resume() -> None:
+    rule = CameraRule()
+    rule.resume(None)
+    assert not rule.blind
+    assert list(rule.update(Sight(None, make_at(0)), make_at(4))) == []
+
+
 @given(st.lists(st.none() | st.sampled_from(BLIND_CAUSES)))
 def test_spells_are_told_in_pairs(causes: Sequence[BlindCause | None]) -> None:
     events = told(*((at_s, cause, at_s) for at_s, cause in enumerate(causes)))

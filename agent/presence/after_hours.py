@@ -1,0 +1,68 @@
+"""Who is there outside working hours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.core.event import AfterHours, LineCrossed, ZoneEntered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from agent.core.event import Event
+    from agent.core.frame import Instant
+    from agent.core.track import Track
+    from agent.presence.hours import WorkingTime
+    from agent.presence.tally import ZoneTally
+
+
+class AfterHoursRule:
+    """Says `presence.after_hours` once a visit, in the first zone or at the first line that shows it.
+
+    ::
+
+        working hours ──────────┤ closed
+        a         ├─────────────┼──────┤      told at the end of working hours, since then
+        b                       │  ├───┤      told as it is told in a zone, since its first sighting
+    """
+
+    def __init__(self, zones: Sequence[ZoneTally], hours: WorkingTime) -> None:
+        """Take the tallies of all zones, and the working hours."""
+        self._zones = zones
+        self._hours = hours
+        self._told: set[str] = set()
+        self._closed = False
+        self._judged: Instant | None = None
+
+    def update(self, told: Sequence[Event], tracks: Sequence[Track], at: Instant) -> Iterator[Event]:
+        """Yield who is there after hours, from what is told of this frame, which the tallies have in."""
+        if self._hours.always_open or not at.synced:
+            return
+        self._judged = self._judged or at
+        span = self._hours.span(at.utc)
+        was_closed, self._closed = self._closed, not span.open
+        # A track's number is kept no longer than its visit lasts.
+        self._told &= {track.track_id for track in tracks}
+        if span.open:
+            return
+        begin = self._judged
+        if span.begin and span.begin > begin.utc:
+            begin = at.shifted((span.begin - at.utc).total_seconds())
+        if not was_closed:
+            for zone in self._zones:
+                for track, (since, _) in zone.open.items():
+                    yield from self._once(zone.rule, track, max(since, begin, key=_moment), at)
+        for event in told:
+            if isinstance(event, ZoneEntered):
+                yield from self._once(event.rule, event.track, max(event.since, begin, key=_moment), at)
+            elif isinstance(event, LineCrossed):
+                yield from self._once(event.rule, event.track, at, at)
+
+    def _once(self, rule: str, track: str, since: Instant, at: Instant) -> Iterator[Event]:
+        if track not in self._told:
+            self._told.add(track)
+            yield AfterHours(rule=rule, at=at, since=since, track=track)
+
+
+def _moment(at: Instant) -> float:
+    return at.monotonic_s

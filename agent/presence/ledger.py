@@ -1,0 +1,332 @@
+"""What the events add up to: counters, after hours, summaries and every rule's state.
+
+All of it is made from the events of cameras, lines and zones as they are told, and from nothing else, so
+that events, summaries and states cannot contradict each other, and a start can take up where the log ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from agent.core.event import (
+    CameraBlind,
+    CameraRestored,
+    CounterAttended,
+    CounterClosed,
+    CounterUnattended,
+    LineState,
+    ZoneEntered,
+    ZoneLeft,
+    ZoneOccupied,
+    ZoneState,
+    ZoneVacated,
+)
+from agent.presence.after_hours import AfterHoursRule
+from agent.presence.camera import CameraRule
+from agent.presence.clock import ClockRule
+from agent.presence.counter import CounterRule
+from agent.presence.summary import Summaries
+from agent.presence.tally import CounterTally, LineTally, ZoneTally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from agent.core.event import AgentStarted, ClockSet, EndedWhy, Event, State
+    from agent.core.frame import Instant
+    from agent.core.sight import BlindCause, Sight
+    from agent.core.track import Track
+    from agent.presence.counter import Counter
+    from agent.presence.hours import WorkingTime
+    from agent.presence.spells import Era
+    from agent.presence.tally import Tally
+
+Kind = Literal["line", "zone", "counter"]
+UnknownWhy = Literal["starting", "clock"]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleState:
+    """What holds for a rule now.
+
+    Attributes:
+        kind: what it is a rule of.
+        rule: its id.
+        since: since when it is so.
+        value: what holds; None: that is not known, for the reason `why`.
+    """
+
+    kind: Kind
+    rule: str
+    since: Instant
+    value: State | None
+    why: UnknownWhy | BlindCause | None
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneTerms:
+    """What the ledger must know of a zone.
+
+    Attributes:
+        zone_id: its id.
+        min_dwell_s: shorter visits are not told.
+        settle_s: so long after the first frame, and after blindness, it is not known who is in it.
+    """
+
+    zone_id: str
+    min_dwell_s: float
+    settle_s: float
+
+
+class Ledger:
+    """Takes the events of each frame, and what is known of the camera's sight, and tells what follows."""
+
+    def __init__(
+        self,
+        lines: Sequence[str],
+        zones: Sequence[ZoneTerms],
+        counters: Sequence[Counter],
+        hours: WorkingTime,
+        wait_s: float = 0.0,
+    ) -> None:
+        """Take the rules that there are.
+
+        Args:
+            lines: their ids.
+            zones: what is to be known of them.
+            counters: desks, by the ids of their zones.
+            hours: when they are open.
+            wait_s: how late somebody's last sighting, or the first sign of blindness, may become known.
+        """
+        terms = {zone.zone_id: zone for zone in zones}
+        self._lines = [LineTally(line) for line in lines]
+        self._zones = {zone.zone_id: ZoneTally(zone.zone_id) for zone in zones}
+        self._settle_s = {zone.zone_id: zone.settle_s for zone in zones}
+        self._counters = {counter.counter_id: CounterTally(counter.counter_id) for counter in counters}
+        self._counter_rules = [
+            CounterRule(
+                counter,
+                self._counters[counter.counter_id],
+                self._zones[counter.staff],
+                None if counter.public is None else self._zones[counter.public],
+                terms[counter.staff].min_dwell_s,
+                hours,
+            )
+            for counter in counters
+        ]
+        self._tallies: dict[str, Tally] = {
+            **{tally.rule: tally for tally in self._lines},
+            **self._zones,
+            **self._counters,
+        }
+        waits: tuple[tuple[Tally, float], ...] = (
+            *((tally, wait_s) for tally in self._lines),
+            *((tally, wait_s + terms[name].min_dwell_s) for name, tally in self._zones.items()),
+            *(
+                (
+                    self._counters[counter.counter_id],
+                    wait_s + terms[counter.staff].min_dwell_s + counter.unattended_after_s,
+                )
+                for counter in counters
+            ),
+        )
+        self._kinds: tuple[tuple[Kind, Sequence[Tally]], ...] = (
+            ("line", self._lines),
+            ("zone", tuple(self._zones.values())),
+            ("counter", tuple(self._counters.values())),
+        )
+        # Rules of before this start that the configuration no longer has.
+        self._gone: dict[str, ZoneTally | CounterTally] = {}
+        self._hours = hours
+        self._clock = ClockRule()
+        self._camera = CameraRule()
+        self._after_hours = AfterHoursRule(tuple(self._zones.values()), hours)
+        self._summaries = Summaries(waits, hours)
+        self._sight: Sight | None = None
+        self._seen_from: Instant | None = None
+        self._at: Instant | None = None
+        self._today: tuple[datetime, datetime] | None = None
+        self._recount = True
+        self._values: dict[str, State | None] = {}
+
+    # --- from frame to frame
+
+    def update(
+        self, told: Sequence[Event], tracks: Sequence[Track], sight: Sight, at: Instant
+    ) -> list[Event]:
+        """Take what the rules tell of a frame; return it with all that follows, in order."""
+        events: list[Event] = []
+        believed_s = self._clock.believed_s
+        for change in self._clock.update(at):
+            self._set_clock(change, None if believed_s is None else change.offset_s - believed_s, at)
+            events.append(change)
+        self._sight = sight
+        # That the camera is blind goes before the visits that end by it.
+        events += self._taken(self._camera.update(sight, at, somebody=bool(told)))
+        events += self._taken(told)
+        # On a first sign of blindness that nobody is seen says nothing; nor at a start in the dark.
+        if sight.cause or self._camera.blind:
+            self._seen_from = None
+        elif not sight.suspected:
+            self._seen_from = self._seen_from or at
+        self._settle(at)
+        if sight.cause is None:
+            self._summaries.watch(at)
+            # That nobody is seen on a first sign of blindness does not make a counter unattended.
+            judged = self._seen_from and not sight.suspected
+            for rule in self._counter_rules if judged else ():
+                events += self._taken(rule.update(at))
+            events += self._after_hours.update(told, tracks, at)
+        else:
+            for rule in self._counter_rules:
+                events += self._taken(rule.close(sight.since, at, "blind"))
+        events += self._summaries.update(at)
+        self._judge(at)
+        return events
+
+    def close(self, told: Sequence[Event], at: Instant, why: EndedWhy) -> list[Event]:
+        """Take the last events of the rules; return them with the closing events of the counters."""
+        events = list(self._taken(told))
+        for rule in self._counter_rules:
+            events += self._taken(rule.close(at, at, why))
+        self._judge(at)
+        return events
+
+    def finish(self, at: Instant) -> list[Event]:
+        """The summaries of what was begun: nothing more will ever come."""
+        return list(self._summaries.finish(at))
+
+    def take(self, event: Event, era: Era = "present") -> None:
+        """Count an event."""
+        tally = self._tallies.get(event.rule)
+        if tally:
+            tally.take(event, era)
+        self._summaries.take(event, era)
+
+    # --- from start to start
+
+    def recall(
+        self, events: Iterable[tuple[Event, Era]], begin: Instant | None, blind: CameraBlind | None
+    ) -> None:
+        """Take what was told before this start.
+
+        Args:
+            events: oldest first, each with its era.
+            begin: when the oldest was told, where there are older ones that are not given.
+            blind: the spell of blindness that was open then.
+        """
+        if begin:
+            self._summaries.recall_from(begin, blind=blind is not None)
+        for event, era in events:
+            if event.rule not in self._tallies and (kind := _kind_of(event)):
+                self._gone.setdefault(event.rule, kind(event.rule)).take(event, era)
+            self.take(event, era)
+            if isinstance(event, CameraBlind):
+                blind = event
+            elif isinstance(event, CameraRestored):
+                blind = None
+            if era == "present":
+                self._clock.recall(event.at)
+        for tally in self._tallies.values():
+            tally.sort()
+        self._camera.resume(blind)
+
+    def reopen(self, last: Instant, era: Era) -> list[Event]:
+        """What a start tells first: the end of all that was open, at the last moment known, of that era.
+
+        Also of rules that there are no more.
+        """
+        events: list[Event] = []
+        for tally in [*self._tallies.values(), *self._gone.values()]:
+            for event in tally.closings(last):
+                tally.take(event, era)
+                events.append(event)
+        self._gone.clear()
+        return events
+
+    def start(self, started: AgentStarted) -> list[Event]:
+        """What it tells next: that it runs."""
+        self.take(started)
+        return [started]
+
+    # --- states
+
+    def states(self) -> Iterator[RuleState]:
+        """What holds for each rule after the last update; nothing before the first."""
+        sight, at = self._sight, self._at
+        if sight is None or at is None:
+            return
+        for kind, tallies in self._kinds:
+            for tally in tallies:
+                value = self._values.get(tally.rule) if sight.cause is None else None
+                if value:
+                    yield RuleState(kind, tally.rule, value.since, value, None)
+                elif sight.cause:
+                    yield RuleState(kind, tally.rule, sight.since, None, sight.cause)
+                else:
+                    judged = kind != "counter" or self._hours.always_open or at.synced
+                    yield RuleState(kind, tally.rule, at, None, "starting" if judged else "clock")
+
+    def _judge(self, at: Instant) -> None:
+        """Make the states anew, where they changed."""
+        self._at = at
+        if self._today is None or not self._today[0] <= at.utc < self._today[1]:
+            self._today = self._hours.day(self._hours.date_of(at.utc))
+            self._recount = True
+        if self._recount:
+            self._recount = False
+            begin_s, end_s = (moment.timestamp() for moment in self._today)
+            for line in self._lines:
+                line.begin_day(begin_s, end_s)
+        for line in self._lines:
+            self._judge_line(line, at)
+        for zone in self._zones.values():
+            before = self._values.get(zone.rule)
+            count = len(zone.open)
+            if not zone.known:
+                self._values[zone.rule] = None
+            elif not isinstance(before, ZoneState) or before.count != count:
+                self._values[zone.rule] = ZoneState(rule=zone.rule, since=at, count=count)
+        for rule in self._counter_rules:
+            self._values[rule.rule_id] = rule.state
+
+    def _judge_line(self, line: LineTally, at: Instant) -> None:
+        before, (ins, outs) = self._values.get(line.rule), line.today
+        if isinstance(before, LineState):
+            if (before.in_count, before.out_count) == (ins, outs):
+                return
+        elif self._seen_from is None:
+            return
+        self._values[line.rule] = LineState(rule=line.rule, since=at, in_count=ins, out_count=outs)
+
+    def _settle(self, at: Instant) -> None:
+        """Know who is in a zone: after some time, or once somebody was told of."""
+        seen_from = self._seen_from
+        for zone in self._zones.values():
+            if seen_from is None:
+                zone.known = False
+            elif not zone.known:
+                seen_s = at.monotonic_s - seen_from.monotonic_s
+                suspected = self._sight is not None and self._sight.suspected
+                zone.known = bool(zone.open) or (not suspected and seen_s >= self._settle_s[zone.rule])
+
+    def _set_clock(self, change: ClockSet, step_s: float | None, at: Instant) -> None:
+        for tally in self._tallies.values():
+            for moment in tally.marks:
+                moment.set_clock(change.offset_s)
+            tally.sort()
+        self._summaries.set_clock(change.offset_s, step_s, at)
+        self._recount = True
+
+    def _taken(self, events: Iterable[Event], era: Era = "present") -> Iterator[Event]:
+        for event in events:
+            self.take(event, era)
+            yield event
+
+
+def _kind_of(event: Event) -> type[ZoneTally | CounterTally] | None:
+    """Of what kind of rule an event is that begins or ends something."""
+    if isinstance(event, ZoneEntered | ZoneLeft | ZoneOccupied | ZoneVacated):
+        return ZoneTally
+    return CounterTally if isinstance(event, CounterAttended | CounterUnattended | CounterClosed) else None

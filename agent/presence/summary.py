@@ -1,0 +1,240 @@
+"""Quarters of an hour and days, once all that belongs to them is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from agent.core.event import AgentStarted, AgentStopped, CameraBlind, CameraRestored, Day, Quarter
+from agent.presence.spells import Mark, Spell, Stretch, mark, union_s
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date
+
+    from agent.core.event import Event
+    from agent.core.frame import Instant
+    from agent.presence.hours import WorkingTime
+    from agent.presence.spells import Era
+    from agent.presence.tally import Tally
+
+_QUARTER_S = 900.0
+_DAY_S = 86_400.0
+# An agent that was away for longer tells its days, but not each quarter of them; and of no more days.
+_AWAY_QUARTERS_S = _DAY_S
+_AWAY_DAYS = 31
+# Until the clock is known to be right nothing is summed up; this much is kept until then.
+_UNSYNCED_S = 2 * _DAY_S + 3600.0
+
+
+@dataclass(slots=True)
+class _Due:
+    """How far a rule's summaries have come.
+
+    Attributes:
+        tally: its figures.
+        wait_s: how late something of a quarter may still become known.
+        quarter_s: begin of the next quarter, in seconds since 1970; None: not known before the clock is.
+        date: the next day.
+    """
+
+    tally: Tally
+    wait_s: float
+    quarter_s: float | None = None
+    date: date | None = None
+
+
+class Summaries:
+    """Sums up quarters and days of all rules from the tallies, and knows when somebody was watching.
+
+    ::
+
+        start    blind  restored        killed   start
+          ├────────┤       ├──────────────┤        ├─────     watched
+        ██         ████████                ████████           blind_s
+    """
+
+    def __init__(self, tallies: Sequence[tuple[Tally, float]], hours: WorkingTime) -> None:
+        """Take the tallies, each with how late (seconds) something of the past may become known."""
+        self._due = [_Due(tally, wait_s) for tally, wait_s in tallies]
+        self._hours = hours
+        self._watched: list[Spell] = []
+        self._blind = False
+        self._begin: Mark | None = None
+        self._next_s = 0.0
+
+    @property
+    def marks(self) -> Iterator[Mark]:
+        """Every moment in it."""
+        if self._begin:
+            yield self._begin
+        yield from (moment for spell in self._watched for moment in spell.marks)
+
+    def take(self, event: Event, era: Era = "present") -> None:
+        """Note when nobody watched, and which summaries were told before."""
+        match event:
+            case AgentStarted():
+                if event.since:
+                    self._look_away(mark(event.since, event.at, "past" if era == "nowhere" else era))
+                if not self._blind:
+                    self._look(mark(event.at, event.at, era))
+            case AgentStopped():
+                self._look_away(mark(event.at, event.at, era))
+            case CameraBlind():
+                self._blind = True
+                self._look_away(mark(event.since, event.at, era))
+            case CameraRestored():
+                # Its begin may be older than all that was recalled.
+                self._look_away(mark(event.since, event.at, era))
+                self._blind = False
+                self._look(mark(event.at, event.at, era))
+            case Quarter() | Day():
+                for due in self._due:
+                    if due.tally.rule == event.rule:
+                        self._was_told(due, event)
+
+    def recall_from(self, at: Instant, *, blind: bool) -> None:
+        """Begin with an older run, which goes on from here: whatever is taken next is later."""
+        self._blind = blind
+        self._begin = mark(at, at, "past")
+        if not blind:
+            # The quarter that it falls into was watched as well: else who was quiet would seem blind in it.
+            self._look(Mark(_floor(at.utc.timestamp()), None))
+
+    def watch(self, at: Instant) -> None:
+        """There is a frame, and it can be seen."""
+        if not self._watched or (self._watched[-1].end and not self._blind):
+            self._look(mark(at, at))
+
+    def set_clock(self, offset_s: float, change_s: float | None, at: Instant) -> None:
+        """Believe another clock: what was seen lies elsewhere now.
+
+        Args:
+            offset_s: UTC less the monotonic clock.
+            change_s: by how much a clock stepped that was believed before; None: that one was not.
+            at: now.
+        """
+        for due in self._due:
+            if due.quarter_s is not None and change_s is not None:
+                due.quarter_s = _floor(due.quarter_s + change_s)
+                due.date = self._hours.date_of(datetime.fromtimestamp(due.quarter_s, UTC))
+        for moment in self.marks:
+            moment.set_clock(offset_s)
+        self._next_s = min(self._next_s, at.utc.timestamp())
+
+    def update(self, at: Instant) -> Iterator[Event]:
+        """Yield the summaries that are due."""
+        now_s = at.utc.timestamp()
+        if now_s < self._next_s:
+            return
+        self._begin = self._begin or mark(at, at)
+        if at.synced:
+            for due in self._due:
+                yield from self._tell(due, at, now_s - due.wait_s)
+        self._forget(now_s)
+        self._next_s = _floor(now_s) + _QUARTER_S
+        for due in self._due if at.synced else ():
+            if due.quarter_s is not None:
+                self._next_s = min(self._next_s, due.quarter_s + _QUARTER_S + due.wait_s)
+
+    def finish(self, at: Instant) -> Iterator[Event]:
+        """Yield what was begun: there is nothing to come, what is left of it is blind."""
+        self._look_away(mark(at, at))
+        for due in self._due:
+            # The quarter that it ends in; none if it ends with one.
+            yield from self._tell(due, at, -_floor(-at.utc.timestamp()))
+            if due.date is not None and self._hours.day(due.date)[0] < at.utc:
+                yield self._day(due, due.date, at)
+                due.date += timedelta(days=1)
+
+    def _was_told(self, due: _Due, event: Quarter | Day) -> None:
+        if isinstance(event, Day):
+            due.date = event.date + timedelta(days=1)
+            return
+        due.quarter_s = event.end.timestamp()
+        due.date = due.date or self._hours.date_of(event.start)
+
+    def _look(self, moment: Mark) -> None:
+        if isfinite(moment.utc_s):
+            self._begin = self._begin or replace(moment)
+            self._watched.append(Spell(moment))
+
+    def _look_away(self, moment: Mark) -> None:
+        if not self._watched or self._watched[-1].end or not isfinite(moment.utc_s):
+            return
+        begin = self._watched[-1].begin
+        # Both ends of a spell move together.
+        begin_moves = begin.monotonic_s is not None
+        end = Mark(moment.utc_s, moment.monotonic_s if begin_moves else None)
+        self._watched[-1].end = end if end.utc_s > begin.utc_s else begin
+
+    def _tell(self, due: _Due, at: Instant, known_s: float) -> Iterator[Event]:
+        """All quarters that end at a known moment or before, and the days that end with one of them."""
+        if due.quarter_s is None:
+            if not self._begin:
+                return
+            due.quarter_s = _floor(self._begin.utc_s)
+        if due.quarter_s > _floor(at.utc.timestamp()) + _QUARTER_S:
+            # An earlier start was told a time that is yet to come.
+            due.quarter_s, due.date = _floor(at.utc.timestamp()), None
+        if due.date is None:
+            due.date = self._hours.date_of(datetime.fromtimestamp(due.quarter_s, UTC))
+        while due.quarter_s + _QUARTER_S <= known_s:
+            yield from self._days(due, at, due.quarter_s)
+            if (back_s := self._away_until(due.quarter_s)) is not None:
+                due.quarter_s = min(back_s, _floor(known_s))
+                continue
+            quarter = due.tally.quarter(at, self._stretch(due.quarter_s, due.quarter_s + _QUARTER_S, at))
+            if quarter:
+                yield quarter
+            due.quarter_s += _QUARTER_S
+        yield from self._days(due, at, due.quarter_s)
+
+    def _days(self, due: _Due, at: Instant, reached_s: float) -> Iterator[Event]:
+        """The days that end at a moment or before."""
+        while due.date is not None:
+            begin, end = (moment.timestamp() for moment in self._hours.day(due.date))
+            if end > reached_s:
+                return
+            if (reached_s - end) / _DAY_S < _AWAY_DAYS or self._stretch(begin, end, at).blind_s < end - begin:
+                yield self._day(due, due.date, at)
+            due.date += timedelta(days=1)
+
+    def _day(self, due: _Due, date: date, at: Instant) -> Event:
+        begin, end = self._hours.day(date)
+        of = self._stretch(begin.timestamp(), end.timestamp(), at)
+        return due.tally.day(at, date, of, self._hours.periods(date))
+
+    def _stretch(self, start_s: float, end_s: float, at: Instant) -> Stretch:
+        of = Stretch(start_s, end_s, at.utc.timestamp(), 0.0)
+        blind_s = max(0.0, end_s - start_s - union_s(of.covered(self._watched)))
+        return Stretch(of.start_s, of.end_s, of.until_s, round(blind_s, 3))
+
+    def _away_until(self, quarter_s: float) -> float | None:
+        """For a quarter long after anybody watched: begin of the one in which somebody does again."""
+        before = [spell for spell in self._watched if spell.begin.utc_s < quarter_s + _QUARTER_S]
+        if any(spell.end is None or spell.end.utc_s > quarter_s for spell in before):
+            return None
+        last_s = max((spell.end.utc_s for spell in before if spell.end), default=quarter_s)
+        back_s = min(
+            (spell.begin.utc_s for spell in self._watched if spell.begin.utc_s >= quarter_s), default=None
+        )
+        if back_s is None or back_s - last_s <= _AWAY_QUARTERS_S:
+            return None
+        return _floor(back_s)
+
+    def _forget(self, now_s: float) -> None:
+        keep_s = now_s - _UNSYNCED_S
+        dates = [due.date for due in self._due if due.date is not None]
+        if dates:
+            keep_s = min(keep_s, self._hours.day(min(dates))[0].timestamp())
+        for due in self._due:
+            due.tally.forget(keep_s)
+        kept = [spell for spell in self._watched[:-1] if spell.end and spell.end.utc_s >= keep_s]
+        self._watched = kept + self._watched[-1:]
+
+
+def _floor(moment_s: float) -> float:
+    return moment_s - moment_s % _QUARTER_S
