@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from agent.core.detections import Detections
-    from agent.core.event import EndedWhy, Event, State
+    from agent.core.event import EndedWhy, Event
     from agent.core.frame import Frame, Instant
     from agent.core.look import Look
     from agent.core.sight import Sight
@@ -54,33 +54,23 @@ class Tracker(Protocol):
         """Forget everybody: whoever is seen next is new, and gets an id that nobody had."""
 
 
-class Camera(Protocol):
-    """Turns what is known of the camera's sight into events."""
-
-    def update(self, sight: Sight, at: Instant) -> Iterator[Event]:
-        """What happened up to this frame."""
-
-
 class Rule(Protocol):
     """Turns tracks into events of one line or zone."""
-
-    @property
-    def kind(self) -> Literal["line", "zone"]:
-        """What it is a rule of."""
-
-    @property
-    def rule_id(self) -> str:
-        """The line's or zone's id."""
 
     def update(self, tracks: Sequence[Track], at: Instant) -> Iterator[Event]:
         """What happened up to this frame."""
 
     def close(self, at: Instant, why: EndedWhy) -> Iterator[Event]:
-        """The closing event of all that is open; after "blind" it knows of nobody until it is updated."""
+        """The closing event of all that is open; whoever is there afterwards is new."""
 
-    @property
-    def state(self) -> State | None:
-        """What holds now; None before that can be known."""
+
+class Ledger(Protocol):
+    """Knows what the rules' events add up to."""
+
+    def update(
+        self, told: Sequence[Event], tracks: Sequence[Track], sight: Sight, at: Instant
+    ) -> Sequence[Event]:
+        """All events of a frame: those that the rules told, and what follows from them, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +89,14 @@ def presence_steps(
     attention: Attention,
     detector: Detector,
     tracker: Tracker,
-    camera: Camera,
     rules: Sequence[Rule],
+    ledger: Ledger,
 ) -> Iterator[Step]:
     """Yield a step for each frame, in order; holds at most one frame."""
     tracks: Sequence[Track] = ()
     for frame in frames:
         sight = tamper.update(frame, tracks)
-        # That the camera is blind goes before the visits that end by it.
-        events = list(camera.update(sight, frame.at))
+        events: list[Event] = []
         if sight.cause is None:
             look = attention.plan(frame, tracker.watched)
             # None: did not look; empty: looked and saw nobody.
@@ -122,4 +111,4 @@ def presence_steps(
             tracker.reset()
             tracks = ()
             events += [event for rule in rules for event in rule.close(frame.at, "blind")]
-        yield Step(frame, sight, tracks, tuple(events))
+        yield Step(frame, sight, tracks, tuple(ledger.update(events, tracks, sight, frame.at)))

@@ -8,12 +8,12 @@ import signal
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from agent.core.event import AgentStarted, AgentStopped
-from agent.core.sight import Sight
 from agent.delivery.event_log import EventLog
 from agent.delivery.publisher import Publisher
+from agent.delivery.recall import alive_note, remembered
 from agent.device import clock
 from agent.device.frames import played_frames
 from agent.device.recording import open_recording
@@ -28,6 +28,7 @@ from agent.stages import (
     starting_states,
     view,
 )
+from agent.working_time import working_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,11 +37,17 @@ if TYPE_CHECKING:
     from agent.config import Config
     from agent.core.event import Event as PresenceEvent
     from agent.core.event import StartCause, StopCause
+    from agent.core.frame import Instant
+    from agent.core.sight import BlindCause, Sight
     from agent.delivery.payload import StateNow
+    from agent.presence.hours import WorkingTime
+    from agent.presence.ledger import Ledger
 
 _log = logging.getLogger(__name__)
 
 _DELIVER_AT_STOP_S = 3.0
+# A card wears: what was open when the agent was killed ends at most this long too early.
+_NOTE_S = 60.0
 _CAUSES = {
     "signal": "told to by a signal",
     "recording_ended": "the recording is over",
@@ -61,53 +68,86 @@ def run(config: Config) -> None:
         stop = stack.enter_context(stop_signals())
         recording = stack.enter_context(open_recording(source, config.camera.fps))
         stage = stages(config, recording.size_px, random_track_ids())
-        delivery = stack.enter_context(_delivery(config))
+        delivery = stack.enter_context(_delivery(config, stage.ledger))
         _log.info(
             "%s/%s watches %s, %dx%d px", config.device.site, config.device.name, source, *recording.size_px
         )
-        changed, at = ChangedStates(), clock.now()
-        sight = Sight(None, at)
-        frames = played_frames(recording, view(config), clock.now, stop)
+        watch = clock.Clock()
+        changed, at = ChangedStates(), watch.now()
+        sight = SightTeller(working_time(config), night=config.camera.night)
+        frames = played_frames(recording, view(config), watch.now, stop)
         broken: BrokenOffError | None = None
         try:
             for step in stage.steps(frames):
                 at = step.frame.at
-                seq = delivery.keep(step.events)
-                _say_sight(sight, step.sight)
-                sight = step.sight
-                delivery.tell(changed.of(stage.rules, sight, at, seq), news=bool(step.events))
+                seq = delivery.keep(step.events, at)
+                sight.tell(step.sight, at)
+                delivery.tell(changed.of(stage.ledger, at, seq), news=bool(step.events))
         except BrokenOffError as error:
             broken = error
         cause: StopCause = "recording_broken" if broken else "signal" if stop.is_set() else "recording_ended"
-        seq = delivery.keep([event for rule in stage.rules for event in rule.close(at, "stopped")])
-        delivery.tell(changed.of(stage.rules, sight, at, seq), news=True)
-        delivery.keep([AgentStopped(rule="agent", at=clock.now(), cause=cause)])
+        seq = delivery.keep(stage.close(at), at)
+        delivery.tell(changed.of(stage.ledger, at, seq), news=True)
+        at = watch.now()
+        delivery.keep([AgentStopped(rule="agent", at=at, cause=cause)], at)
         _log.info("stops: %s", _CAUSES[cause])
     if broken:
         raise broken
 
 
-def _say_sight(before: Sight, now: Sight) -> None:
-    """Tell the journal when it changes."""
-    if now.cause == before.cause:
-        return
-    if now.cause:
-        _log.warning("the camera can't see (%s); until it does, nobody is counted", now.cause)
-    else:
-        _log.info("the camera sees again")
+class SightTeller:
+    """Tells the journal when the camera's sight changes.
+
+    Darkness outside working hours is no fault where nothing is lit at night. While it is not known what
+    time it is, all hours are working hours.
+    """
+
+    def __init__(self, hours: WorkingTime, *, night: bool) -> None:
+        """Take the working hours, and whether it should be light at night."""
+        self._hours = hours
+        self._night = night
+        self._told: BlindCause | Literal["night"] | None = None
+
+    def tell(self, sight: Sight, at: Instant) -> None:
+        """Say what is new at this frame."""
+        now = "night" if sight.cause == "dark" and self._is_night(at) else sight.cause
+        if now == self._told:
+            return
+        self._told = now
+        if now is None:
+            _log.info("the camera sees again")
+        elif now == "night":
+            _log.info("it is dark, outside working hours; until there is light, nobody is counted")
+        else:
+            _log.warning("the camera can't see (%s); until it does, nobody is counted", now)
+
+    def _is_night(self, at: Instant) -> bool:
+        if self._night or self._hours.always_open or not at.synced:
+            return False
+        return not self._hours.span(at.utc).open
 
 
 class _Delivery:
     """The event log and its publisher, and what is done when the card fails."""
 
-    def __init__(self, log: EventLog, new_log: Callable[[], EventLog], publisher: Publisher | None) -> None:
+    def __init__(
+        self, log: EventLog, boot: str, new_log: Callable[[], EventLog], publisher: Publisher | None
+    ) -> None:
         self._log = log
+        self._boot = boot
         self._new_log = new_log
         self._publisher = publisher
+        self._noted_s = 0.0
 
-    def keep(self, events: Sequence[PresenceEvent]) -> int:
-        """Put events on the card, or, while that can't be written, in a new log in memory."""
+    def keep(self, events: Sequence[PresenceEvent], at: Instant) -> int:
+        """Put events on the card, or, while that can't be written, in a new log in memory.
+
+        Without events it is noted now and then that the agent still ran.
+        """
         try:
+            if not events and at.monotonic_s - self._noted_s >= _NOTE_S:
+                self._noted_s = at.monotonic_s
+                self._log.note_alive(alive_note(at, self._boot))
             return self._log.append(events)
         except LogError as error:
             _log.error("%s Events are now kept in memory only, in a new log.", error)
@@ -126,14 +166,28 @@ class _Delivery:
             self._publisher.tell(states)
 
 
+def take_up(log: EventLog, ledger: Ledger, at: Instant, boot: str) -> None:
+    """Go on where a log ends: close what was open, tell that the agent runs.
+
+    Raises:
+        LogError: the log can't be read or written.
+    """
+    before = remembered(log, at, boot)
+    ledger.recall(((item.event, item.era) for item in before.events), before.begin, before.blind)
+    cause: StartCause = "new_log"
+    if before.last:
+        cause = "started" if log.ended_in_order else "restarted"
+        log.append(before.at_that_time(ledger.reopen(before.last, before.era)), before.boot or boot)
+    log.append(ledger.start(AgentStarted(rule="agent", at=at, cause=cause, since=before.last)), boot)
+
+
 @contextmanager
-def _delivery(config: Config) -> Iterator[_Delivery]:
+def _delivery(config: Config, ledger: Ledger) -> Iterator[_Delivery]:
     who, to = sender(config), broker(config)
     with ExitStack() as stack:
         log = stack.enter_context(EventLog(who, config.log.path))
         begin = clock.now()
-        cause: StartCause = "started" if log.ended_in_order else "restarted"
-        log.append([AgentStarted(rule="agent", at=begin, cause="new_log" if log.last_seq == 0 else cause)])
+        take_up(log, ledger, begin, who.boot)
         publisher = None
         if to is None:
             _log.warning(
@@ -150,7 +204,7 @@ def _delivery(config: Config) -> Iterator[_Delivery]:
             )
             publisher.tell(starting_states(config, begin, log.last_seq))
             publisher.start()
-        yield _Delivery(log, lambda: stack.enter_context(EventLog(who, None)), publisher)
+        yield _Delivery(log, who.boot, lambda: stack.enter_context(EventLog(who, None)), publisher)
         if publisher:
             publisher.stop(_DELIVER_AT_STOP_S)
 

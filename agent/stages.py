@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from itertools import count
-from typing import TYPE_CHECKING, Literal
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 import cv2
 import onnxruntime as ort
@@ -18,6 +17,7 @@ from agent.config import Detector, digest
 from agent.core.geometry import Line, Zone, scaled
 from agent.delivery.mqtt import Broker
 from agent.delivery.payload import (
+    CounterGeometryWire,
     InfoWire,
     LineGeometryWire,
     ModelWire,
@@ -32,7 +32,8 @@ from agent.device.frames import View
 from agent.install.models import load_manifest, models_directory
 from agent.install.prepare import prepared_model
 from agent.pipeline import presence_steps
-from agent.presence.camera import CameraRule
+from agent.presence.counter import Counter
+from agent.presence.ledger import Ledger, ZoneTerms
 from agent.presence.line import LineRule
 from agent.presence.zone import ZoneRule
 from agent.vision.attention import Attention, EveryFrame, Pace
@@ -40,16 +41,16 @@ from agent.vision.onnx_detector import YOLOX, YUNET, Network, PersonFaceDetector
 from agent.vision.stillness import Stillness
 from agent.vision.tamper import Tamper, TamperSettings
 from agent.vision.tracker import PersonTracker
+from agent.working_time import working_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from datetime import date
 
     from agent.config import Config
-    from agent.core.event import State
+    from agent.config import Tamper as TamperTable
+    from agent.core.event import Event, State
     from agent.core.frame import Frame, Instant
     from agent.core.geometry import Point, Polygon
-    from agent.core.sight import BlindCause, Sight
     from agent.install.models import Weights
     from agent.pipeline import Rule, Step
     from agent.pipeline import Tamper as SightJudge
@@ -63,6 +64,9 @@ _BEYOND_RATIO = 0.2
 # Nobody can be told in a zone before a track is born; so long a zone is not known to be empty.
 _BIRTH_S = 1.0
 _LONGEST_START_S = 10.0
+# Somebody may be believed to be there for so long before it is known that they were seen last then.
+_LATE_SIGHTING_S = 120.0
+_LONGEST_WAIT_S = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +77,25 @@ class Stages:
     attention: Attention | EveryFrame
     detector: PersonFaceDetector
     tracker: PersonTracker
-    camera: CameraRule
     rules: tuple[Rule, ...]
+    ledger: Ledger
 
     def steps(self, frames: Iterable[Frame]) -> Iterator[Step]:
         """Send frames all the way."""
         return presence_steps(
-            frames, self.tamper, self.attention, self.detector, self.tracker, self.camera, self.rules
+            frames,
+            self.tamper,
+            self.attention,
+            self.detector,
+            self.tracker,
+            self.rules,
+            self.ledger,
         )
+
+    def close(self, at: Instant) -> list[Event]:
+        """The closing events of all that is open when the agent stops."""
+        told = [event for rule in self.rules for event in rule.close(at, "stopped")]
+        return self.ledger.close(told, at, "stopped")
 
 
 def stages(
@@ -92,7 +107,6 @@ def stages(
         ModelError: weights are missing or damaged.
     """
     confidence = config.detector.confidence
-    zone_info = ZoneInfo(config.device.timezone)
     lines, zones = geometry(config, size_px)
     finder = detector(
         config.detector, _UNSURE_RATIO * confidence, config.detector.face_confidence, threads=threads
@@ -102,12 +116,32 @@ def stages(
         attention(config, finder.networks[0].scale(*size_px), [zone.polygon for zone in zones]),
         finder,
         PersonTracker(confidence, new_track_id, Stillness()),
-        CameraRule(),
-        (
-            *(LineRule(line, partial(_local_day, zone_info)) for line in lines),
-            *(ZoneRule(zone, settle_s=min(_BIRTH_S + zone.min_dwell_s, _LONGEST_START_S)) for zone in zones),
-        ),
+        (*map(LineRule, lines), *map(ZoneRule, zones)),
+        ledger(config),
     )
+
+
+def ledger(config: Config) -> Ledger:
+    """What the events of all rules add up to, by the hours of the place."""
+    return Ledger(
+        [line.id for line in config.line],
+        [
+            ZoneTerms(zone.id, zone.min_dwell_s, min(_BIRTH_S + zone.min_dwell_s, _LONGEST_START_S))
+            for zone in config.zone
+        ],
+        [
+            Counter(counter.id, counter.staff, counter.public, counter.unattended_after_s)
+            for counter in config.counter
+        ],
+        working_time(config),
+        _LATE_SIGHTING_S + _late_blindness_s(config.tamper),
+    )
+
+
+def _late_blindness_s(tamper: TamperTable) -> float:
+    """How long after its first sign blindness may be told."""
+    after_s = (float(value) for name, value in tamper.model_dump().items() if name.endswith("_after_s"))
+    return min(max(after_s), _LONGEST_WAIT_S)
 
 
 def attention(config: Config, scale: float, polygons: Sequence[Polygon]) -> Attention | EveryFrame:
@@ -241,27 +275,23 @@ def starting_states(config: Config, at: Instant, seq: int) -> Iterator[StateNow]
         yield StateNow("line", line.id, at, at, seq, None, "starting")
     for zone in config.zone:
         yield StateNow("zone", zone.id, at, at, seq, None, "starting")
+    for counter in config.counter:
+        yield StateNow("counter", counter.id, at, at, seq, None, "starting")
 
 
 class ChangedStates:
     """Tells which rules say something new; each begins with what `starting_states` says."""
 
     def __init__(self) -> None:
-        self._told: dict[str, tuple[State | None, Literal["starting", BlindCause] | None]] = {}
+        self._told: dict[str, tuple[State | None, str | None]] = {}
 
-    def of(self, rules: Iterable[Rule], sight: Sight, at: Instant, seq: int) -> list[StateNow]:
-        """States that differ from what was told before; `seq` is the last event that is in them.
-
-        While the camera is blind no state is valid, whatever its rule still counts.
-        """
+    def of(self, ledger: Ledger, at: Instant, seq: int) -> list[StateNow]:
+        """States that differ from what was told before; `seq` is the last event that is in them."""
         new = []
-        for rule in rules:
-            value = rule.state if sight.cause is None else None
-            why = None if value else sight.cause or "starting"
-            if self._told.get(rule.rule_id, (None, "starting")) != (value, why):
-                self._told[rule.rule_id] = value, why
-                since = value.since if value else sight.since if sight.cause else at
-                new.append(StateNow(rule.kind, rule.rule_id, since, at, seq, value, why))
+        for now in ledger.states():
+            if self._told.get(now.rule, (None, "starting")) != (now.value, now.why):
+                self._told[now.rule] = now.value, now.why
+                new.append(StateNow(now.kind, now.rule, now.since, at, seq, now.value, now.why))
         return new
 
 
@@ -279,6 +309,15 @@ def info_maker(config: Config, name: str) -> Callable[[str, str], str]:
         LineGeometryWire(rule=line.id, start=line.start, end=line.end, inside=line.inside)
         for line in config.line
     )
+    counters = tuple(
+        CounterGeometryWire(
+            rule=counter.id,
+            staff=counter.staff,
+            public=counter.public,
+            unattended_after_s=counter.unattended_after_s,
+        )
+        for counter in config.counter
+    )
     zones = tuple(
         ZoneGeometryWire(rule=zone.id, polygon=zone.polygon, min_dwell_s=zone.min_dwell_s)
         for zone in config.zone
@@ -295,13 +334,9 @@ def info_maker(config: Config, name: str) -> Callable[[str, str], str]:
             timezone=config.device.timezone,
             versions=versions,
             models=tuple(ModelWire(name=entry.name, sha256=entry.sha256) for entry in in_use),
-            rules=(*lines, *zones),
+            rules=(*lines, *zones, *counters),
             config_digest=digest(config),
         )
         return wire.model_dump_json()
 
     return info
-
-
-def _local_day(zone_info: ZoneInfo, at: Instant) -> date:
-    return at.utc.astimezone(zone_info).date()

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -92,6 +93,47 @@ def presence_agent() -> Callable[..., Ran]:
         return Ran(done.returncode, done.stdout, done.stderr)
 
     return ran
+
+
+class Agent:
+    """A running `presence-agent run`."""
+
+    def __init__(self, config: Path, err: Path) -> None:
+        self._err = err
+        with err.open("a") as file:
+            self.process = subprocess.Popen(command("run", "--config", config), stderr=file, cwd=ROOT)
+
+    def said(self) -> str:
+        return self._err.read_text()
+
+    def end(self, number: signal.Signals, within_s: float = 15.0) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(within_s)
+
+
+@pytest.fixture
+def start_agent(tmp_path: Path) -> Iterator[Callable[[Path], Agent]]:
+    """Start agents; whoever still runs after the test is killed."""
+    started = []
+
+    def start(config: Path) -> Agent:
+        agent = Agent(config, tmp_path / "agent.err")
+        started.append(agent)
+        return agent
+
+    yield start
+    for agent in started:
+        if agent.process.poll() is None:
+            agent.process.kill()
+            agent.process.wait(10)
+
+
+def logged(folder: Path) -> dict[int, dict[str, object]]:
+    """What is in the log, by number; the agent does not run."""
+    database = sqlite3.connect(folder / "log" / "events.db")
+    rows = database.execute("SELECT seq, body FROM event ORDER BY seq").fetchall()
+    database.close()
+    return {seq: json.loads(body) for seq, body in rows}
 
 
 def free_port() -> int:

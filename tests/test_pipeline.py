@@ -54,7 +54,7 @@ class Seen:
                     seq = len(self.events) + 1
                     self.events.append(json.loads(event_json(event, sender(config), "0" * 8, seq)))
                 at = step.frame.at
-                for state in changed.of(stage.rules, step.sight, at, len(self.events)):
+                for state in changed.of(stage.ledger, at, len(self.events)):
                     self.states.append(json.loads(state_json(state, "0" * 8, "1" * 8)))
                 self.tracks[at.monotonic_s] = step.tracks
 

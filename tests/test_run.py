@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import sqlite3
 import subprocess
 import time
 from dataclasses import replace
@@ -17,58 +15,17 @@ from agent import service
 from agent.config import load
 from agent.delivery.payload import schemas
 from agent.stages import stages
-from tests.conftest import ROOT, command, free_port, wait_until, write_config
+from tests.conftest import free_port, logged, wait_until, write_config
 from tests.covering import Judge, write_clip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-    from tests.conftest import Listener, Mosquitto, Ran
+    from tests.conftest import Agent, Listener, Mosquitto, Ran
 
 jsonschema = pytest.importorskip("jsonschema")
 pytestmark = pytest.mark.usefixtures("weights")
-
-
-class Agent:
-    """A running `presence-agent run`."""
-
-    def __init__(self, config: Path, err: Path) -> None:
-        self._err = err
-        with err.open("a") as file:
-            self.process = subprocess.Popen(command("run", "--config", config), stderr=file, cwd=ROOT)
-
-    def said(self) -> str:
-        return self._err.read_text()
-
-    def end(self, number: signal.Signals, within_s: float = 15.0) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(within_s)
-
-
-@pytest.fixture
-def start_agent(tmp_path: Path) -> Iterator[Callable[[Path], Agent]]:
-    """Start agents; whoever still runs after the test is killed."""
-    started = []
-
-    def start(config: Path) -> Agent:
-        agent = Agent(config, tmp_path / "agent.err")
-        started.append(agent)
-        return agent
-
-    yield start
-    for agent in started:
-        if agent.process.poll() is None:
-            agent.process.kill()
-            agent.process.wait(10)
-
-
-def logged(folder: Path) -> dict[int, dict[str, object]]:
-    """What is in the log, by number; the agent does not run."""
-    database = sqlite3.connect(folder / "log" / "events.db")
-    rows = database.execute("SELECT seq, body FROM event ORDER BY seq").fetchall()
-    database.close()
-    return {seq: json.loads(body) for seq, body in rows}
 
 
 def test_run_recording(

@@ -10,7 +10,7 @@ import fcntl
 import secrets
 import sqlite3
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Self
 
@@ -36,9 +36,29 @@ CREATE TABLE event (
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 PRAGMA user_version = 1;
 """
-_VERSION = 1
+VERSION = 1
+# What may last longer than a start reads back.
+_SPELLS = (
+    "type IN ('camera.blind', 'camera.restored', 'zone.occupied', 'zone.vacated', "
+    "'counter.attended', 'counter.unattended', 'counter.closed')"
+)
+# From each rule straight to the next one, past its thousands of events.
+_RULES_WITH_SPELLS = f"""
+WITH RECURSIVE found(rule) AS (
+    SELECT min(rule) FROM event INDEXED BY spell WHERE {_SPELLS}
+    UNION ALL
+    SELECT (SELECT min(rule) FROM event INDEXED BY spell WHERE {_SPELLS} AND rule > found.rule)
+    FROM found WHERE found.rule IS NOT NULL
+)
+SELECT rule FROM found WHERE rule IS NOT NULL
+"""  # noqa: S608 - it is all written here
+_LAST_SPELL = f"""
+SELECT seq, ts_ms, type, rule, body FROM event INDEXED BY spell
+WHERE {_SPELLS} AND rule = ? AND seq < ? ORDER BY seq DESC LIMIT 1
+"""  # noqa: S608
 # Tells our files from other people's databases: "pres" in ASCII.
-_APPLICATION_ID = 0x70726573
+APPLICATION_ID = 0x70726573
+_AT_ONCE = 500
 _DAMAGED = "is damaged; move it away and a new one is begun"
 
 
@@ -114,17 +134,22 @@ class EventLog:
         """Close the file."""
         self._close()
 
-    def append(self, events: Sequence[Event]) -> int:
+    def append(self, events: Sequence[Event], boot: str | None = None) -> int:
         """Number and keep events, all or none; return the last number once they are on the card.
+
+        Args:
+            events: in order.
+            boot: whose monotonic clock they have; None: the present one.
 
         Raises:
             LogError: they are not on the card.
         """
         if not events:
             return self.last_seq
+        sender = replace(self._sender, boot=boot) if boot else self._sender
         with self._lock, self._translated():
             rows = [
-                (seq, _ms(event), event.TYPE, event.rule, event_json(event, self._sender, self.log_id, seq))
+                (seq, _ms(event), event.TYPE, event.rule, event_json(event, sender, self.log_id, seq))
                 for seq, event in enumerate(events, self.last_seq + 1)
             ]
             with self._transaction():
@@ -141,6 +166,54 @@ class EventLog:
                 (after_seq, self.last_seq if through_seq is None else through_seq, limit),
             )
             return [Entry(*row) for row in rows]
+
+    def newest(self) -> Iterator[Entry]:
+        """All events, newest first."""
+        before = self.last_seq + 1
+        while True:
+            with self._lock, self._translated():
+                rows = self._db.execute(
+                    "SELECT seq, ts_ms, type, rule, body FROM event WHERE seq < ? ORDER BY seq DESC LIMIT ?",
+                    (before, _AT_ONCE),
+                ).fetchall()
+            yield from (Entry(*row) for row in rows)
+            if len(rows) < _AT_ONCE:
+                return
+            before = rows[-1][0]
+
+    def last_spells(self, before_seq: int) -> list[Entry]:
+        """Of each rule the newest event older than a number that begins or ends a spell of it."""
+        found: list[Entry] = []
+        with self._lock, self._translated():
+            for (rule,) in self._db.execute(_RULES_WITH_SPELLS).fetchall():
+                row = self._db.execute(_LAST_SPELL, (rule, before_seq)).fetchone()
+                if row:
+                    found.append(Entry(*row))
+        return sorted(found, key=lambda entry: entry.seq)
+
+    @property
+    def path(self) -> Path | None:
+        """The file; None: in memory only."""
+        return self._path
+
+    @property
+    def alive(self) -> str | None:
+        """What was noted last with `note_alive`, if no event was kept since."""
+        with self._lock, self._translated():
+            row = self._db.execute("SELECT value FROM meta WHERE key = 'alive'").fetchone()
+        if row is None:
+            return None
+        seq, _, note = row[0].partition(" ")
+        return note if seq == str(self.last_seq) else None
+
+    def note_alive(self, note: str) -> None:
+        """Keep that nothing has changed up to now: where a start after a kill finds what was open.
+
+        Raises:
+            LogError: it can't be written.
+        """
+        with self._lock, self._translated(), self._transaction():
+            self._set("alive", f"{self.last_seq} {note}")
 
     @property
     def first_seq(self) -> int:
@@ -168,12 +241,12 @@ class EventLog:
         (application,) = self._db.execute("PRAGMA application_id").fetchone()
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if application != _APPLICATION_ID and (application or version or tables):
+        if application != APPLICATION_ID and (application or version or tables):
             raise LogError(f"{self._path} is a database of something else; set another [log] path.")
-        if application and version != _VERSION:
+        if application and version != VERSION:
             raise LogError(
                 f"the event log {self._path} was written by a newer agent "
-                f"(form {version}, this one knows {_VERSION}); "
+                f"(form {version}, this one knows {VERSION}); "
                 "install that version again, or move the file away."
             )
         self._db.execute("PRAGMA journal_mode = WAL")
@@ -182,8 +255,10 @@ class EventLog:
             with self._transaction():
                 for statement in _SCHEMA.split(";"):
                     self._db.execute(statement)
-                self._db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+                self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 self._set("log_id", self._new_id)
+        # Logs of before have none; a start asks for the last of few among many.
+        self._db.execute(f"CREATE INDEX IF NOT EXISTS spell ON event (rule, seq) WHERE {_SPELLS}")
         try:
             meta = dict(self._db.execute("SELECT key, value FROM meta"))
             self.log_id = meta["log_id"]
@@ -217,7 +292,7 @@ class EventLog:
             raise LogError(f"the event log {self._path} {_DAMAGED}.") from error
         except sqlite3.Error as error:
             raise LogError(
-                f"the event log {self._path or 'in memory'} can't be used: {_said(error)}."
+                f"the event log {self._path or 'in memory'} can't be used: {said(error)}."
             ) from error
 
     def _close(self) -> None:
@@ -233,7 +308,7 @@ def _ms(event: Event) -> int:
     return int(event.at.utc.timestamp() * 1000)
 
 
-def _said(error: sqlite3.Error) -> str:
+def said(error: sqlite3.Error) -> str:
     """SQLite's words, and what to do about the commonest."""
     remedies = {
         "SQLITE_FULL": "the disk is full; make room",

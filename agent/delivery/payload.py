@@ -6,145 +6,33 @@ JSON Schemas are made from the same models.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
-from agent.core.event import Direction, EndedWhy, LineState, StartCause, StopCause
+from agent.core.event import ClockSet, CounterMode, CounterState, LineState, PeriodCrossings, ZoneState
 from agent.core.frame import Instant
 from agent.core.sight import BlindCause  # noqa: TC001 - pydantic reads annotations
+from agent.delivery.event_wire import (
+    CONTRACT,
+    EVENTS,
+    Closed,
+    Corner,
+    Count,
+    Hex8,
+    Identifier,
+    Name,
+    PeriodWire,
+    Seconds,
+    Seq,
+    Timestamp,
+    Wire,
+)
 
 if TYPE_CHECKING:
     from agent.core.event import Event, State
-
-CONTRACT: Final = "presence/v1"
-
-Hex8 = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
-Identifier = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
-Timestamp = Annotated[
-    str,
-    Field(
-        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
-        description="UTC to the millisecond",
-        json_schema_extra={"format": "date-time"},
-    ),
-]
-TrackId = Annotated[
-    str, Field(pattern=r"^t[0-9a-f]*-?[0-9]+$", max_length=24, description="one visit; names nobody")
-]
-Name = Annotated[str, Field(max_length=64)]
-Seq = Annotated[int, Field(ge=0)]
-Count = Annotated[int, Field(ge=0)]
-Seconds = Annotated[float, Field(ge=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Corner = tuple[Fraction, Fraction]
-
-
-class _Closed(BaseModel):
-    """No field but the named ones, and nothing in them that only looks like what they take."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Wire(_Closed):
-    """What all payloads share: the version of the contract."""
-
-    v: Literal[1] = 1
-
-
-class EventWire(Wire):
-    """What every event has."""
-
-    log: Hex8
-    seq: Annotated[int, Field(ge=1)]
-    id: Annotated[str, Field(pattern=r"^[0-9a-f]{8}/[0-9]+$")]
-    type: str
-    ts: Timestamp
-    clock: Literal["synced", "unsynced"]
-    boot: Hex8 | None = None
-    mono_s: Seconds | None = None
-    site: Identifier
-    device: Identifier
-    rule: Identifier
-    late: Literal[True] | None = None
-
-
-class LineCrossedWire(EventWire):
-    """Somebody's feet went over a line."""
-
-    type: Literal["line.crossed"]
-    direction: Direction
-    track: TrackId
-    confidence: Fraction
-
-
-class ZoneEnteredWire(EventWire):
-    """Somebody is in a zone for longer than a passer-by."""
-
-    type: Literal["zone.entered"]
-    since: Timestamp
-    count: Count
-    track: TrackId
-
-
-class ZoneLeftWire(EventWire):
-    """A visit ended at `since` + `dwell_s`."""
-
-    type: Literal["zone.left"]
-    since: Timestamp
-    count: Count
-    track: TrackId
-    dwell_s: Seconds
-    why: EndedWhy
-
-
-class ZoneOccupiedWire(EventWire):
-    """The first person is in an empty zone."""
-
-    type: Literal["zone.occupied"]
-    since: Timestamp
-
-
-class ZoneVacatedWire(EventWire):
-    """The last person left a zone."""
-
-    type: Literal["zone.vacated"]
-    since: Timestamp
-    occupied_s: Seconds
-    why: EndedWhy
-
-
-class CameraBlindWire(EventWire):
-    """The camera can't see; one for each spell, with the cause that began it."""
-
-    type: Literal["camera.blind"]
-    cause: BlindCause
-    since: Timestamp
-
-
-class CameraRestoredWire(EventWire):
-    """The camera sees again: that spell, with the same `cause` and `since`, is over."""
-
-    type: Literal["camera.restored"]
-    cause: BlindCause
-    since: Timestamp
-    blind_s: Seconds
-
-
-class AgentStartedWire(EventWire):
-    """The agent runs."""
-
-    type: Literal["agent.started"]
-    cause: StartCause
-
-
-class AgentStoppedWire(EventWire):
-    """The agent ended in order."""
-
-    type: Literal["agent.stopped"]
-    cause: StopCause
 
 
 class StatusWire(Wire):
@@ -159,7 +47,7 @@ class StatusWire(Wire):
     ts: Timestamp | None = None
 
 
-class VersionsWire(_Closed):
+class VersionsWire(Closed):
     """What runs on the device."""
 
     agent: Name
@@ -168,14 +56,14 @@ class VersionsWire(_Closed):
     opencv: Name
 
 
-class ModelWire(_Closed):
+class ModelWire(Closed):
     """Which weights are in use."""
 
     name: Name
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class LineGeometryWire(_Closed):
+class LineGeometryWire(Closed):
     """A line, in fractions of the picture."""
 
     kind: Literal["line"] = "line"
@@ -185,7 +73,7 @@ class LineGeometryWire(_Closed):
     inside: Corner
 
 
-class ZoneGeometryWire(_Closed):
+class ZoneGeometryWire(Closed):
     """A zone, in fractions of the picture."""
 
     kind: Literal["zone"] = "zone"
@@ -194,7 +82,19 @@ class ZoneGeometryWire(_Closed):
     min_dwell_s: Seconds
 
 
-RuleGeometryWire = Annotated[LineGeometryWire | ZoneGeometryWire, Field(discriminator="kind")]
+class CounterGeometryWire(Closed):
+    """A counter, by the ids of its zones."""
+
+    kind: Literal["counter"] = "counter"
+    rule: Identifier
+    staff: Identifier
+    public: Identifier | None
+    unattended_after_s: Seconds
+
+
+RuleGeometryWire = Annotated[
+    LineGeometryWire | ZoneGeometryWire | CounterGeometryWire, Field(discriminator="kind")
+]
 
 
 class InfoWire(Wire):
@@ -243,17 +143,16 @@ class ZoneStateWire(StateWire):
     count: Count | None
 
 
-_EVENTS: dict[str, type[EventWire]] = {
-    "line.crossed": LineCrossedWire,
-    "zone.entered": ZoneEnteredWire,
-    "zone.left": ZoneLeftWire,
-    "zone.occupied": ZoneOccupiedWire,
-    "zone.vacated": ZoneVacatedWire,
-    "camera.blind": CameraBlindWire,
-    "camera.restored": CameraRestoredWire,
-    "agent.started": AgentStartedWire,
-    "agent.stopped": AgentStoppedWire,
-}
+class CounterStateWire(StateWire):
+    """Whether a counter is attended; null when not valid. Without a public zone `waiting` is null too."""
+
+    kind: Literal["counter"] = "counter"
+    mode: CounterMode | None
+    waiting: Count | None
+
+
+# Fields whose names on the wire are words of Python.
+_NAMES = {"in_count": "in", "out_count": "out", "max_count": "max"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +169,7 @@ class StateNow:
     """What a rule's state topic says.
 
     Attributes:
-        kind: line or zone.
+        kind: line, zone or counter.
         rule: the rule's id.
         since: since when it is so.
         at: when it was last judged.
@@ -278,13 +177,13 @@ class StateNow:
         value: what the rule says; None: not known, for the reason `why`.
     """
 
-    kind: Literal["line", "zone"]
+    kind: Literal["line", "zone", "counter"]
     rule: str
     since: Instant
     at: Instant
     seq: int
     value: State | None
-    why: Literal["starting", BlindCause] | None
+    why: Literal["starting", "clock", BlindCause] | None
 
 
 def utc_text(moment: datetime) -> str:
@@ -298,12 +197,16 @@ def event_json(event: Event, sender: Sender, log_id: str, seq: int) -> str:
     Raises:
         ValueError: a field that the wire form does not allow.
     """
-    own: dict[str, Any] = {
-        field.name: _value(getattr(event, field.name)) for field in fields(event) if field.name != "at"
-    }
     at = event.at
+    own: dict[str, Any] = {
+        _NAMES.get(field.name, field.name): _value(getattr(event, field.name), at)
+        for field in fields(event)
+        if field.name != "at"
+    }
     unsynced: dict[str, Any] = {} if at.synced else {"boot": sender.boot, "mono_s": round(at.monotonic_s, 3)}
-    wire = _EVENTS[event.TYPE](
+    if isinstance(event, ClockSet):
+        unsynced["boot"] = sender.boot
+    wire = EVENTS[event.TYPE](
         log=log_id,
         seq=seq,
         id=f"{log_id}/{seq}",
@@ -315,7 +218,7 @@ def event_json(event: Event, sender: Sender, log_id: str, seq: int) -> str:
         **unsynced,
         **own,
     )
-    return wire.model_dump_json(exclude_none=True)
+    return wire.model_dump_json(exclude_none=True, by_alias=True)
 
 
 def made_late(body: str) -> str:
@@ -329,18 +232,25 @@ def state_json(state: StateNow, log_id: str, session: str) -> str:
         "rule": state.rule,
         "valid": state.value is not None,
         "why": state.why,
-        "since": utc_text(state.since.utc),
+        "since": utc_text(state.since.by_clock_of(state.at).utc),
         "ts": utc_text(state.at.utc),
         "seq": state.seq,
         "log": log_id,
         "session": session,
     }
-    value = state.value
-    if state.kind == "line":
-        counts = (value.in_count, value.out_count) if isinstance(value, LineState) else (None, None)
-        return LineStateWire(**shared, in_count=counts[0], out_count=counts[1]).model_dump_json()
-    count = None if value is None or isinstance(value, LineState) else value.count
-    return ZoneStateWire(**shared, count=count).model_dump_json()
+    match state.kind, state.value:
+        case "line", LineState() as line:
+            return LineStateWire(**shared, in_count=line.in_count, out_count=line.out_count).model_dump_json()
+        case "line", _:
+            return LineStateWire(**shared, in_count=None, out_count=None).model_dump_json()
+        case "counter", CounterState() as counter:
+            return CounterStateWire(**shared, mode=counter.mode, waiting=counter.waiting).model_dump_json()
+        case "counter", _:
+            return CounterStateWire(**shared, mode=None, waiting=None).model_dump_json()
+        case "zone", ZoneState() as zone:
+            return ZoneStateWire(**shared, count=zone.count).model_dump_json()
+        case _:
+            return ZoneStateWire(**shared, count=None).model_dump_json()
 
 
 def schemas() -> dict[str, dict[str, Any]]:
@@ -349,13 +259,14 @@ def schemas() -> dict[str, dict[str, Any]]:
     Subscribers must ignore fields they do not know, so the schemas allow more than the agent sends.
     """
     adapters: dict[str, TypeAdapter[Any]] = {
-        f"event.{name}": TypeAdapter(model) for name, model in _EVENTS.items()
+        f"event.{name}": TypeAdapter(model) for name, model in EVENTS.items()
     }
     adapters |= {
         "status": TypeAdapter(StatusWire),
         "info": TypeAdapter(InfoWire),
         "state.line": TypeAdapter(LineStateWire),
         "state.zone": TypeAdapter(ZoneStateWire),
+        "state.counter": TypeAdapter(CounterStateWire),
     }
     return {
         name: _published(name, adapter.json_schema(mode="serialization"))
@@ -363,10 +274,21 @@ def schemas() -> dict[str, dict[str, Any]]:
     }
 
 
-def _value(value: object) -> object:
-    if isinstance(value, Instant):
-        return utc_text(value.utc)
-    return round(value, 3) if isinstance(value, float) else value
+def _value(value: object, at: Instant) -> object:
+    match value:
+        case Instant():
+            value = utc_text(value.by_clock_of(at).utc)
+        case datetime():
+            value = utc_text(value)
+        case date():
+            value = value.isoformat()
+        case float():
+            value = round(value, 3)
+        case tuple():
+            value = tuple(_value(part, at) for part in value)
+        case PeriodCrossings():
+            value = PeriodWire(**asdict(value))
+    return value
 
 
 def _published(name: str, schema: dict[str, Any]) -> dict[str, Any]:

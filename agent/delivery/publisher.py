@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from threading import Condition, Event, Lock, Thread
 from typing import TYPE_CHECKING, Literal
 
+from agent.delivery.event_wire import CONTRACT
 from agent.delivery.mqtt import MQTT_5, Connection, Message
 from agent.delivery.outbox import Outbox
-from agent.delivery.payload import CONTRACT, StatusWire, made_late, state_json, utc_text
+from agent.delivery.payload import StatusWire, made_late, state_json, utc_text
 from agent.errors import DeliveryError, LogError
 
 if TYPE_CHECKING:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.core.frame import Instant
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _STA_UNSYNC = 0x40
 _TIME_ERROR = 5
+# A crystal that is wrong by 20 millionths loses less than 2 s a day.
+_HOLDS_S = 7 * 86_400.0
+_STEP = timedelta(seconds=1)
 
 
 class _Timex(ctypes.Structure):
@@ -40,6 +47,38 @@ def clock_synced() -> bool:
 def now() -> Instant:
     """This moment."""
     return Instant(time.monotonic(), datetime.now(UTC), clock_synced())
+
+
+class Clock:
+    """This machine's clock as events need it.
+
+    A clock that was right stays so for days without the network, long after the kernel has begun to call
+    it unsynchronised. And one that is put back by a fraction of a second stands still instead, so that
+    no event is older than the one before it.
+    """
+
+    def __init__(self, read: Callable[[], Instant] = now) -> None:
+        """Take what reads the machine's clocks."""
+        self._read = read
+        self._before: Instant | None = None
+        self._right_s: float | None = None
+
+    def now(self) -> Instant:
+        """This moment."""
+        at, before = self._read(), self._before
+        utc, synced = at.utc, at.synced
+        if before:
+            passed = timedelta(seconds=at.monotonic_s - before.monotonic_s)
+            if abs(utc - before.utc - passed) > _STEP:
+                self._right_s = None
+            elif utc < before.utc:
+                utc = before.utc
+        if synced:
+            self._right_s = at.monotonic_s
+        elif self._right_s is not None and at.monotonic_s - self._right_s <= _HOLDS_S:
+            synced = True
+        self._before = Instant(at.monotonic_s, utc, synced)
+        return self._before
 
 
 def boot_id() -> str:

@@ -4,22 +4,38 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.core.event import (
+    AfterHours,
     AgentStarted,
     AgentStopped,
     CameraBlind,
     CameraRestored,
+    ClockSet,
+    CounterAttended,
+    CounterClosed,
+    CounterDay,
+    CounterQuarter,
+    CounterUnattended,
+    Day,
     Event,
     LineCrossed,
+    LineDay,
+    LineQuarter,
+    PeriodCrossings,
+    Quarter,
+    ZoneDay,
     ZoneEntered,
     ZoneLeft,
     ZoneOccupied,
+    ZoneQuarter,
     ZoneVacated,
 )
 from agent.delivery.payload import (
+    CounterGeometryWire,
     InfoWire,
     LineGeometryWire,
     ModelWire,
@@ -43,6 +59,10 @@ LONGEST_TRACK = "t0123456789abcdef-123456"
 LARGEST_INT = 2**53 - 1
 LARGEST_S = float(2**43) - 0.001
 LARGEST_SEQ = 2**63 - 1
+# Of what is counted on a day: more than one a second, from midnight to midnight, over one line.
+LARGEST_DAILY = 99_999
+MOST_PERIODS = 4
+LONGEST_DAY_S = 25 * 3600.0
 
 WHYS = ("seen", "lost", "blind", "closed", "stopped", "restarted")
 BLIND_CAUSES = ("covered", "dark", "blurred", "moved", "frozen", "lost")
@@ -68,6 +88,21 @@ def longest_events() -> list[Event]:
     """One of each type, nothing in it could be longer."""
     common: dict[str, Any] = {"rule": LONGEST_ID, "at": make_at(999_999_999.123, synced=False)}
     since = make_at(1.5)
+    quarter = common | {"start": since.utc, "end": since.utc + timedelta(minutes=15), "blind_s": 899.999}
+    day = common | {"date": date(2026, 1, 5), "length_s": LONGEST_DAY_S, "blind_s": LONGEST_DAY_S - 0.001}
+    crossed: dict[str, Any] = {"in_count": LARGEST_DAILY, "out_count": LARGEST_DAILY}
+    stayed: dict[str, Any] = {"visits": LARGEST_DAILY, "occupied_s": 89_999.999, "max_count": LARGEST_DAILY}
+    attended: dict[str, Any] = dict.fromkeys(
+        ("attended_s", "unattended_s", "longest_unattended_s"), 89_999.999
+    )
+    period = PeriodCrossings(
+        start="07:30",
+        end="11:30",
+        in_before_start=LARGEST_DAILY,
+        in_after_start=LARGEST_DAILY,
+        out_before_end=LARGEST_DAILY,
+        out_after_end=LARGEST_DAILY,
+    )
     visit: dict[str, Any] = {"since": since, "count": LARGEST_INT, "track": LONGEST_TRACK}
     return [
         LineCrossed(**common, direction="out", track=LONGEST_TRACK, confidence=0.123456789),
@@ -77,9 +112,25 @@ def longest_events() -> list[Event]:
         ZoneVacated(**common, since=since, occupied_s=LARGEST_S, why="restarted"),
         CameraBlind(**common, cause="covered", since=since),
         CameraRestored(**common, cause="covered", since=since, blind_s=LARGEST_S),
-        AgentStarted(**common, cause="restarted"),
+        CounterAttended(**common, since=since, waiting=LARGEST_INT),
+        CounterUnattended(**common, since=since, waiting=LARGEST_INT),
+        CounterClosed(**common, since=since, waiting=LARGEST_INT, why="restarted"),
+        AfterHours(**common, since=since, track=LONGEST_TRACK),
+        LineQuarter(**quarter, **crossed),
+        ZoneQuarter(**quarter, **stayed),
+        CounterQuarter(**quarter, **attended),
+        LineDay(**day, **crossed, first_in=since.utc, last_out=since.utc, periods=(period,) * MOST_PERIODS),
+        ZoneDay(**day, **stayed),
+        CounterDay(**day, **attended),
+        AgentStarted(**common, cause="restarted", since=since),
         AgentStopped(**common, cause="recording_broken"),
+        ClockSet(**common, offset_s=-LARGEST_S),
     ]
+
+
+def most_bytes(event: Event) -> int:
+    """How long an event may be on the wire."""
+    return 1000 if isinstance(event, Quarter | Day) else 512
 
 
 def own_fields(event: Event) -> list[str]:
@@ -102,6 +153,7 @@ def make_info(log_id: str = "0123abcd", session: str = "89abcdef") -> InfoWire:
         rules=(
             LineGeometryWire(rule="gate", start=(0.65, 0.0), end=(0.65, 1.0), inside=(0.9, 0.5)),
             ZoneGeometryWire(rule="waiting", polygon=((0, 0), (1, 0), (1, 1)), min_dwell_s=0.5),
+            CounterGeometryWire(rule="desk", staff="staff", public=None, unattended_after_s=60.0),
         ),
         config_digest="0123456789abcdef",
     )
