@@ -1,0 +1,211 @@
+"""What events say, for people, in English or Vietnamese."""
+
+from __future__ import annotations
+
+import os
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from agent.core.event import CounterState, LineState, ZoneState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from agent.core.event import State
+
+# What summaries tell, in English and in Vietnamese: for each kind of rule, and for each span of time.
+_FIGURES = (
+    ("line", "", "{in} in, {out} out", "{in} lượt vào, {out} lượt ra"),
+    (
+        "zone",
+        "",
+        "visits {visits}, occupied for {occupied_s}, at most {max} at once",
+        "{visits} lượt người, có người trong {occupied_s}, đông nhất {max} người",
+    ),
+    (
+        "counter",
+        "quầy ",
+        "attended for {attended_s}, unattended for {unattended_s}, at longest {longest_unattended_s}",
+        "có người trực {attended_s}, vắng {unattended_s}, lâu nhất {longest_unattended_s}",
+    ),
+)
+_SPANS = (
+    ("quarter", "from {start} to {end}", "từ {start} đến {end}"),
+    ("day", "on {date}", "ngày {date}"),
+)
+# Each sentence in English and in Vietnamese; {…} are fields of the event, times as `_worded` has them.
+_SENTENCES = {
+    "line.crossed in": ("somebody came in over {rule}", "có người đi vào qua {rule}"),
+    "line.crossed out": ("somebody went out over {rule}", "có người đi ra qua {rule}"),
+    "zone.entered": ("somebody entered {rule}, now {count}", "có người vào {rule}, hiện có {count}"),
+    "zone.left": (
+        "somebody left {rule} after {dwell_s}, now {count}",
+        "có người rời {rule} sau {dwell_s}, hiện còn {count}",
+    ),
+    "zone.occupied": ("{rule} is occupied", "{rule} có người"),
+    "zone.vacated": ("{rule} is empty after {occupied_s}", "{rule} trống sau {occupied_s}"),
+    "zone.left unseen": (
+        "lost sight of somebody in {rule} after {dwell_s}",
+        "không còn nhìn thấy một người ở {rule} sau {dwell_s}",
+    ),
+    "zone.vacated unseen": (
+        "lost sight of {rule}, occupied for {occupied_s}",
+        "không còn nhìn thấy {rule}, đã có người trong {occupied_s}",
+    ),
+    "counter.attended": ("somebody is behind {rule}", "quầy {rule} đã có người trực"),
+    "counter.unattended": (
+        "nobody is behind {rule}, since {since}",
+        "quầy {rule} không có người trực từ {since}",
+    ),
+    "counter.closed": ("{rule} is closed, working hours are over", "quầy {rule} đã hết giờ làm việc"),
+    "counter.closed unseen": ("{rule} is no longer seen", "không còn nhìn thấy quầy {rule}"),
+    "presence.after_hours": (
+        "somebody is at {rule} outside working hours",
+        "có người ở {rule} ngoài giờ làm việc",
+    ),
+    **{
+        f"{rule}.{span}": (f"{{rule}} {when[0]}: {said[0]}", f"{head}{{rule}} {when[1]}: {said[1]}")
+        for rule, head, *said in _FIGURES
+        for span, *when in _SPANS
+    },
+    "camera.blind covered": ("the camera is covered", "camera bị che"),
+    "camera.blind dark": ("it is too dark for the camera", "camera không thấy gì vì quá tối"),
+    "camera.blind blurred": ("the camera's picture is blurred", "hình ảnh camera bị mờ"),
+    "camera.blind moved": ("the camera was moved", "camera bị xê dịch"),
+    "camera.blind frozen": ("the camera's picture stands still", "hình ảnh camera bị đứng"),
+    "camera.blind lost": ("the camera does not answer", "mất kết nối với camera"),
+    "camera.restored": ("the camera sees again after {blind_s}", "camera nhìn thấy trở lại sau {blind_s}"),
+    "agent.started": ("the agent started", "thiết bị đã khởi động"),
+    "agent.started new_log": (
+        "the agent started with a new log",
+        "thiết bị đã khởi động với nhật ký mới",
+    ),
+    "agent.started restarted": (
+        "the agent started again, it had not been stopped in order",
+        "thiết bị đã khởi động lại sau khi bị ngắt đột ngột",
+    ),
+    "agent.stopped": ("the agent stopped ({cause})", "thiết bị đã dừng ({cause})"),
+    "agent.clock_set": ("the agent's clock was set right", "đồng hồ của thiết bị đã được chỉnh lại"),
+    "online": ("the agent is online", "thiết bị đang hoạt động"),
+    "offline": ("the agent is offline ({why})", "thiết bị ngoại tuyến ({why})"),
+    "late": ("(late)", "(muộn)"),
+}
+# What follows a sentence, by a field of the event: where it is not 0, and where it is.
+_Both = tuple[str, str]
+_NONE: _Both = ("", "")
+_WAITING: tuple[str, _Both, _Both] = (
+    "waiting",
+    (", {waiting} waiting", ", {waiting} người đang chờ"),
+    (", nobody waiting", ", không có ai chờ"),
+)
+_UNWATCHED = (", nothing was watched since {since}", ", không theo dõi được từ {since}")
+_FIRST_IN = (", first in at {first_in}", ", người đầu tiên vào lúc {first_in}")
+_LAST_OUT = (", last out at {last_out}", ", người cuối cùng ra lúc {last_out}")
+_BLIND = (", not seen for {blind_s}", ", không quan sát được {blind_s}")
+_MORE: dict[str, tuple[tuple[str, _Both, _Both], ...]] = {
+    "counter.attended": (_WAITING,),
+    "counter.unattended": (_WAITING,),
+    "agent.started": (("since", _UNWATCHED, _NONE),),
+    "line.day": (("first_in", _FIRST_IN, _NONE), ("last_out", _LAST_OUT, _NONE)),
+}
+_SUMMARIES = (".quarter", ".day")
+_MOMENTS = ("since", "start", "end", "first_in", "last_out")
+# From here on minutes say more than seconds, and hours more than minutes.
+_IN_MINUTES_S, _IN_HOURS_S = 120, 7200
+# Whoever was there may still be: nobody saw them leave.
+_UNSEEN = ("blind", "stopped", "restarted")
+_HOLDING = {
+    "line": ("in {} out {}", "vào {} ra {}"),
+    "attended": ("attended", "có người trực"),
+    "unattended": ("unattended", "không người trực"),
+    "closed": ("closed", "ngoài giờ"),
+}
+
+
+def vietnamese() -> bool:
+    """Whether the reader's language is Vietnamese; English otherwise."""
+    locale = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
+    return locale.startswith("vi")
+
+
+def holding(state: State | None) -> str:
+    """What holds for a rule, in a word or two; a question mark where that is not known."""
+    language = vietnamese()
+    match state:
+        case LineState():
+            return _HOLDING["line"][language].format(state.in_count, state.out_count)
+        case ZoneState():
+            return str(state.count)
+        case CounterState():
+            return _HOLDING[state.mode][language]
+    return "?"
+
+
+def sentence(payload: Mapping[str, Any], timezone: str) -> str:
+    """What an event or a status says, whatever is in it; its type where nothing better is known.
+
+    Args:
+        payload: as it is published.
+        timezone: of the agent, for the times in it; empty: the reader's.
+    """
+    language = vietnamese()
+    kind = str(payload.get("type", payload.get("state", "")))
+    key, why = kind, payload.get("why")
+    if kind == "line.crossed":
+        key = kind = f"{kind} {payload.get('direction')}"
+    elif kind == "camera.blind":
+        key = kind = f"{kind} {payload.get('cause')}"
+    elif (kind in {"zone.left", "zone.vacated"} and why in _UNSEEN) or (
+        kind == "counter.closed" and why != "closed"
+    ):
+        key = f"{kind} unseen"
+    elif kind == "agent.started" and f"{kind} {payload.get('cause')}" in _SENTENCES:
+        key = f"{kind} {payload.get('cause')}"
+    both = _SENTENCES.get(key)
+    try:
+        worded = {name: _worded(name, payload, timezone, language) for name in payload}
+        parts = [both, *_further(kind, payload)] if both else []
+        told = "".join(part[language] for part in parts).format(**worded) or kind
+    except (LookupError, ValueError, TypeError, ArithmeticError, OSError):
+        told = kind
+    late = f" {_SENTENCES['late'][language]}" if payload.get("late") else ""
+    return told + late
+
+
+def _further(kind: str, payload: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What else there is to say of an event."""
+    more = _MORE.get(kind, ())
+    if kind.endswith(_SUMMARIES):
+        more = (*more, ("blind_s", _BLIND, _NONE))
+    for name, some, none in more:
+        value = payload.get(name)
+        if value is not None:
+            yield some if value else none
+
+
+def _worded(name: str, payload: Mapping[str, Any], timezone: str, language: bool) -> object:
+    """A field as people say it: how long something lasted, local times and dates."""
+    value = payload[name]
+    if name.endswith("_s") and isinstance(value, int | float):
+        return _lasting(value, language)
+    if name == "date":
+        return f"{date.fromisoformat(str(value)):{'%d/%m/%Y' if language else '%Y-%m-%d'}}"
+    if name in _MOMENTS and value is not None:
+        zone = ZoneInfo(timezone) if timezone else None
+        moment = datetime.fromisoformat(str(value)).astimezone(zone)
+        told = datetime.fromisoformat(str(payload.get("ts", value))).astimezone(zone)
+        # Of another day that is said too; a day's own times and a quarter's need it not.
+        elsewhen = name == "since" and moment.date() != told.date()
+        return f"{moment:{('%H:%M %d/%m/%Y' if language else '%Y-%m-%d %H:%M') if elsewhen else '%H:%M'}}"
+    return value
+
+
+def _lasting(seconds: float, language: bool) -> str:
+    hour, minute, second = ("giờ", "phút", "giây") if language else ("h", "min", "s")
+    if seconds < _IN_MINUTES_S:
+        return f"{seconds:.0f} {second}"
+    minutes = round(seconds / 60)
+    if seconds < _IN_HOURS_S:
+        return f"{minutes} {minute}"
+    return f"{minutes // 60} {hour} {minutes % 60:02} {minute}"
