@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import sys
 import traceback
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
+from agent import arguments
 from agent.errors import AgentError, ConfigError
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ CONFIG = Path("/etc/presence-agent/agent.toml")
 # Monday, 07:00 in Vietnam: a replay begins in working hours.
 REPLAY_START = "2026-01-05T00:00:00Z"
 _DAMAGED = 2
-_FIRST_YEAR, _LAST_YEAR = 1970, 2200
 
 app = App(
     name="presence-agent",
@@ -43,6 +41,8 @@ app = App(
 )
 models_app = App(name="models", help="The networks' weights: what is there, get them, check them.")
 app.command(models_app)
+log_app = App(name="log", help="The event log on the card.")
+app.command(log_app)
 
 ConfigOption = Annotated[Path, Parameter(name="--config", help="The configuration file (TOML).")]
 
@@ -185,12 +185,12 @@ def replay(
 
     loaded = load(config)
     wishes = ReplayWishes(
-        start=_moment(start),
+        start=arguments.moment(start),
         real_time=pace == "real",
         events=None if events == "-" else Path(events),
         mot=mot,
         draw=draw,
-        publish_as=_replay_name(as_, publish=publish),
+        publish_as=arguments.replay_name(as_, publish=publish),
     )
     with _progress("frames", printing=events == "-") as progress:
         play(loaded, video, wishes, progress)
@@ -292,6 +292,30 @@ def models_verify() -> int:
     return _DAMAGED if bad else 0
 
 
+@log_app.command(name="plot")
+def log_plot(
+    *,
+    out: Annotated[Path, Parameter(help="The picture to write (.png).")],
+    day: Annotated[
+        str | None, Parameter(help="The local day, as in 2026-11-22; that of the newest event if left out.")
+    ] = None,
+    events: Annotated[
+        Path | None, Parameter(help="Draw the events that `replay --events` wrote here, not the log.")
+    ] = None,
+    config: ConfigOption = CONFIG,
+) -> int:
+    """Draw a day: who was where, who crossed, who attended, and when nobody could see.
+
+    The log is only read, and may be that of a running agent. Events of a file that span less than
+    half a day are drawn from the first to the last, unless a day is named.
+    """
+    from agent.config import load
+    from agent.plotting import plot
+
+    plot(load(config), out, None if day is None else arguments.local_day(day), events)
+    return 0
+
+
 def main() -> NoReturn:
     """Run a command and end with the contract's exit code."""
     tokens = sys.argv[1:]
@@ -352,28 +376,6 @@ def _log_to_stderr() -> None:
     # A descriptor of its own: what libraries write to standard error is silenced now and then.
     lines = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=lines)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None or not _FIRST_YEAR < moment.year < _LAST_YEAR:
-        raise ConfigError(f"--start {text}: give a time as in 2026-01-05T00:00:00Z, with its zone.")
-    return moment.astimezone(UTC)
-
-
-def _replay_name(name: str | None, *, publish: bool) -> str | None:
-    if publish != (name is not None):
-        raise ConfigError(
-            "--publish and --as NAME go together: a replay is published under a name of its own."
-        )
-    if name is not None and not re.fullmatch(r"[a-z0-9-]{1,32}", name):
-        raise ConfigError(
-            f"--as {name}: give at most 32 of a-z, 0-9 and '-'; it becomes a level of the topics."
-        )
-    return name
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,10 +12,14 @@ import cv2
 import numpy as np
 
 from agent.core.detections import FACE, PERSON
+from agent.core.frame import Instant
 from agent.errors import AgentError, ConfigError
+from agent.lettering import width_px, write_outlined
+from agent.words import sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from datetime import tzinfo
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -33,12 +39,57 @@ _PERSON = (80, 200, 0)
 _FACE = (200, 0, 200)
 _TEXT = (255, 255, 255)
 _BLIND = (0, 0, 200)
-_BAND_PX = 24
+_BAND_PX = 26
+# How long an event is written, how many of them at most, and how long its rule is lit.
+_SHOWN_S = 6.0
+_SHOWN = 6
+_LIT_S = 1.0
+_LIT_SHARE = 0.3
 # Columns and rows that are left of what is blurred, and how much around it is blurred with it:
 # between two looks people move.
 _PERSON_BLOCKS = 6, 12
 _FACE_BLOCKS = 2, 2
 _RIM_RATIO = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """What a frame says beside who is in it.
+
+    Attributes:
+        clock: the local time.
+        sentences: the newest events, oldest first.
+        lit: ids of the rules of which there is news.
+        states: what holds now, in a few words, by rule id.
+    """
+
+    clock: str = ""
+    sentences: Sequence[str] = ()
+    lit: Collection[str] = ()
+    states: Mapping[str, str] = field(default_factory=dict)
+
+
+class Captions:
+    """Makes captions: keeps events for as long as they are shown."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        """Take the time zone of the device."""
+        self._zone = zone
+        self._news: deque[tuple[float, str]] = deque(maxlen=_SHOWN)
+        self._lit_s: dict[str, float] = {}
+
+    def of(self, at: Instant, events: Sequence[Event], states: Mapping[str, str]) -> Caption:
+        """The caption of a frame that brought these events."""
+        now_s = at.monotonic_s
+        for event in events:
+            self._news.append((now_s, told(event, self._zone)))
+            self._lit_s[event.rule] = now_s
+        return Caption(
+            f"{at.utc.astimezone(self._zone):%Y-%m-%d %H:%M:%S}",
+            [text for told_s, text in self._news if now_s - told_s < _SHOWN_S],
+            [rule for rule, told_s in self._lit_s.items() if now_s - told_s < _LIT_S],
+            states,
+        )
 
 
 def drawn_detections(
@@ -56,7 +107,7 @@ def drawn_detections(
     canvas = image.copy()
     for seen in (detections, unsure):
         _blur(canvas, seen)
-    _draw_rules(canvas, lines, zones)
+    _draw_rules(canvas, lines, zones, Caption())
     for xyxy, score, class_id in zip(
         detections.xyxy.tolist(), detections.confidence, detections.class_id, strict=True
     ):
@@ -69,38 +120,50 @@ def drawn_detections(
 def drawn_step(
     image: Image,
     tracks: Sequence[Track],
-    said: Sequence[str],
+    caption: Caption,
     lines: Sequence[Line],
     zones: Sequence[Zone],
     *,
     unsure: Detections | None = None,
     blind: BlindCause | None = None,
 ) -> Image:
-    """A copy with the tracks of a frame and the newest events, and why the camera can't see.
+    """A copy with the tracks of a frame and its caption, and why the camera can't see.
 
     Who is no track yet is blurred as well.
     """
     canvas = image.copy()
     _blur(canvas, unsure)
     _blur_boxes(canvas, [track.xyxy for track in tracks], _PERSON_BLOCKS)
-    _draw_rules(canvas, lines, zones)
+    _draw_rules(canvas, lines, zones, caption)
     for track in tracks:
         _rectangle(canvas, track.xyxy, _PERSON)
         _text(canvas, track.track_id, (track.xyxy[0], track.xyxy[1] - 3), _PERSON)
-    for row, sentence in enumerate(said):
-        _text(canvas, sentence, (6, 18 + 18 * row), _TEXT)
+    height, width = canvas.shape[:2]
+    size_px = _letters_px(canvas)
+    for row, text in enumerate(caption.sentences):
+        _text(canvas, text, (6, size_px * (1.1 + 1.3 * row)), _TEXT)
+    # A counter has no place of its own in the picture: lower left.
+    drawn = {*(zone.zone_id for zone in zones), *(line.line_id for line in lines)}
+    others = [f"{rule}: {state}" for rule, state in caption.states.items() if rule not in drawn]
+    for row, text in enumerate(reversed(others)):
+        _text(canvas, text, (6, height - _BAND_PX - 8 - size_px * 1.3 * row), _TEXT)
     if blind:
         # At the lower edge, over whatever there is: the picture is not to be believed.
-        height = canvas.shape[0]
         canvas[max(0, height - _BAND_PX) :] = _BLIND
-        _text(canvas, f"the camera can't see: {blind}", (6, height - 7), _TEXT)
+        why = sentence({"type": "camera.blind", "cause": blind}, "")
+        write_outlined(canvas, why, (6, height - 8), 18, _TEXT)
+    _text(canvas, caption.clock, (width - 8 - width_px(caption.clock, size_px), height - 8), _TEXT)
     return canvas
 
 
-def told(event: Event) -> str:
-    """An event in a few plain letters, since OpenCV's fonts know no others."""
-    more = next((getattr(event, name) for name in ("direction", "cause", "why") if hasattr(event, name)), "")
-    return f"{event.at.utc:%H:%M:%S} {event.rule} {event.TYPE} {more}".rstrip()
+def told(event: Event, zone: tzinfo) -> str:
+    """An event in the words of `watch`, with its local time."""
+    values = {name.name: getattr(event, name.name) for name in fields(event)}
+    said = {
+        name: value.utc.isoformat() if isinstance(value, Instant) else value for name, value in values.items()
+    }
+    words = sentence({**said, "type": event.TYPE, "ts": said["at"]}, str(zone))
+    return f"{event.at.utc.astimezone(zone):%H:%M:%S} {words}"
 
 
 @contextmanager
@@ -163,19 +226,33 @@ def _blur_boxes(canvas: Image, boxes: Sequence[Sequence[float]], blocks: tuple[i
         canvas[y1:y2, x1:x2] = cv2.resize(coarse, (x2 - x1, y2 - y1), interpolation=cv2.INTER_LINEAR)
 
 
-def _draw_rules(canvas: Image, lines: Sequence[Line], zones: Sequence[Zone]) -> None:
+def _draw_rules(canvas: Image, lines: Sequence[Line], zones: Sequence[Zone], caption: Caption) -> None:
+    """Zones and lines with what holds now; there is more of those of which there is news."""
     for zone in zones:
         corners = np.rint(zone.polygon).astype(np.int32)
-        cv2.polylines(canvas, [corners], isClosed=True, color=_ZONE, thickness=2)
-        _text(canvas, zone.zone_id, (float(corners[:, 0].min()) + 4, float(corners[:, 1].min()) + 16), _ZONE)
+        lit = zone.zone_id in caption.lit
+        if lit:
+            filled = cv2.fillPoly(canvas.copy(), [corners], _ZONE)
+            cv2.addWeighted(filled, _LIT_SHARE, canvas, 1 - _LIT_SHARE, 0, canvas)
+        cv2.polylines(canvas, [corners], isClosed=True, color=_ZONE, thickness=6 if lit else 2)
+        left, top = corners.min(axis=0).tolist()
+        _text(canvas, _named(zone.zone_id, caption), (left + 6, top + 1.2 * _letters_px(canvas)), _ZONE)
     for line in lines:
-        start, end = np.rint([line.start, line.end]).astype(int)
-        cv2.line(canvas, tuple(start.tolist()), tuple(end.tolist()), _LINE, 2)
+        start, end = np.rint([line.start, line.end]).astype(int).tolist()
+        if line.line_id in caption.lit:
+            cv2.line(canvas, start, end, _TEXT, 12)
+            cv2.line(canvas, start, end, _LINE, 8)
+        cv2.line(canvas, start, end, _LINE, 2)
         middle = np.array([line.start, line.end]).mean(axis=0)
         inward = np.array(line.inside) - middle
         tip = np.rint(middle + inward / max(float(np.hypot(*inward)), 1.0) * 30).astype(int)
         cv2.arrowedLine(canvas, tuple(np.rint(middle).astype(int).tolist()), tuple(tip.tolist()), _LINE, 2)
-        _text(canvas, line.line_id, (middle[0] + 4, middle[1] - 6), _LINE)
+        _text(canvas, _named(line.line_id, caption), (middle[0] + 8, middle[1] - 8), _LINE)
+
+
+def _named(rule: str, caption: Caption) -> str:
+    state = caption.states.get(rule)
+    return f"{rule}: {state}" if state else rule
 
 
 def _rectangle(canvas: Image, box: Sequence[float], color: tuple[int, int, int]) -> None:
@@ -183,7 +260,11 @@ def _rectangle(canvas: Image, box: Sequence[float], color: tuple[int, int, int])
     cv2.rectangle(canvas, (x1, y1), (x2, y2), color, 2)
 
 
+def _letters_px(canvas: Image) -> int:
+    """Letters that can be read and leave room for the picture."""
+    return min(max(int(canvas.shape[0]) // 30, 14), 36)
+
+
 def _text(canvas: Image, text: str, at: tuple[float, float], color: tuple[int, int, int]) -> None:
-    where = max(0, int(at[0])), max(10, int(at[1]))
-    for shade, thickness in (((0, 0, 0), 3), (color, 1)):
-        cv2.putText(canvas, text, where, cv2.FONT_HERSHEY_SIMPLEX, 0.45, shade, thickness, cv2.LINE_AA)
+    size_px = _letters_px(canvas)
+    write_outlined(canvas, text, (max(0.0, at[0]), max(0.8 * size_px, at[1])), size_px, color)

@@ -6,10 +6,11 @@ import json
 import secrets
 import sys
 import time
-from collections import Counter, deque
+from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from agent.delivery.publisher import Publisher
 from agent.device import clock
 from agent.device.frames import View, frame_of, recorded_frames
 from agent.device.recording import open_recording, read_picture
-from agent.drawing import drawn_detections, drawn_step, told, video_writer, write_picture
+from agent.drawing import Captions, drawn_detections, drawn_step, video_writer, write_picture
 from agent.errors import AgentError, BrokenOffError, ConfigError, DeliveryError, SourceError
 from agent.stages import (
     ChangedStates,
@@ -37,6 +38,7 @@ from agent.stages import (
     starting_states,
     view,
 )
+from agent.words import holding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -48,10 +50,10 @@ if TYPE_CHECKING:
     from agent.core.frame import Frame
     from agent.device.recording import Recording
     from agent.pipeline import Step
+    from agent.presence.ledger import Ledger
 
 REPLAY_LOG = "00000000"
 _DELIVER_S = 60.0
-_SHOWN_EVENTS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def replay(config: Config, video: Path, wishes: ReplayWishes, progress: Callable
         log_id = secrets.token_hex(4) if wishes.publish_as else REPLAY_LOG
         log = stack.enter_context(EventLog(sender(config, wishes.publish_as), None, log_id=log_id))
         out = _Out(log, stack.enter_context(_text_file(wishes.events)))
-        draw = stack.enter_context(_drawing(wishes.draw, recording, config))
+        draw = stack.enter_context(_drawing(wishes.draw, recording, config, stage.ledger))
         mot = stack.enter_context(_text_file(wishes.mot)) if wishes.mot else None
         publisher = stack.enter_context(_publishing(config, wishes.publish_as, log, wishes.start))
         changed, broken, last = ChangedStates(), None, None
@@ -105,10 +107,10 @@ def replay(config: Config, video: Path, wishes: ReplayWishes, progress: Callable
             frames = _paced(frames)
         try:
             for step in stage.steps(frames):
-                last = step.sight, step.frame.at
+                last = step.frame.at
                 out.write(step.events)
                 if publisher:
-                    publisher.tell(changed.of(stage.rules, *last, log.last_seq))
+                    publisher.tell(changed.of(stage.ledger, last, log.last_seq))
                 if mot:
                     mot.writelines(_mot_lines(step))
                 if draw:
@@ -117,9 +119,9 @@ def replay(config: Config, video: Path, wishes: ReplayWishes, progress: Callable
         except BrokenOffError as error:
             broken = error
         if last:
-            out.write([event for rule in stage.rules for event in rule.close(last[1], "stopped")])
+            out.write([*stage.close(last), *stage.ledger.finish(last)])
             if publisher:
-                publisher.tell(changed.of(stage.rules, *last, log.last_seq))
+                publisher.tell(changed.of(stage.ledger, last, log.last_seq))
     if broken:
         raise broken
     return log.last_seq
@@ -221,22 +223,23 @@ def _text_file(path: Path | None) -> Iterator[TextIO]:
 
 @contextmanager
 def _drawing(
-    path: Path | None, recording: Recording, config: Config
+    path: Path | None, recording: Recording, config: Config, ledger: Ledger
 ) -> Iterator[Callable[[Step], None] | None]:
     if path is None:
         yield None
         return
     lines, zones = geometry(config, recording.size_px)
-    said: deque[str] = deque(maxlen=_SHOWN_EVENTS)
+    captions = Captions(ZoneInfo(config.device.timezone))
     finder = blur_finder()
     with video_writer(path, recording.size_px, recording.fps) as write:
 
         def draw(step: Step) -> None:
             # People move between the pipeline's looks, so that every frame has one of its own here.
             seen = finder.detect(step.frame, whole(step.frame))
-            said.extend(told(event) for event in step.events)
+            states = {state.rule: holding(state.value) for state in ledger.states()}
+            caption = captions.of(step.frame.at, step.events, states)
             image, cause = step.frame.image, step.sight.cause
-            write(drawn_step(image, step.tracks, said, lines, zones, unsure=seen, blind=cause))
+            write(drawn_step(image, step.tracks, caption, lines, zones, unsure=seen, blind=cause))
 
         yield draw
 

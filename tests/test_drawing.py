@@ -2,25 +2,26 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import cv2
 import numpy as np
 import pytest
 
 from agent.core.detections import FACE, PERSON, Detections
-from agent.core.event import (
-    AgentStarted,
-    CameraBlind,
-    LineCrossed,
-    ZoneEntered,
-    ZoneLeft,
-    ZoneOccupied,
-    ZoneVacated,
-)
+from agent.core.event import CameraBlind, LineCrossed, ZoneLeft, ZoneVacated
 from agent.core.geometry import Line, Zone
 from agent.core.track import Track
 from agent.device.recording import open_recording, read_picture
-from agent.drawing import drawn_detections, drawn_step, told, video_writer, write_picture
+from agent.drawing import (
+    Caption,
+    Captions,
+    drawn_detections,
+    drawn_step,
+    told,
+    video_writer,
+    write_picture,
+)
 from agent.errors import AgentError
 from tests.builders import make_at, make_detections
 from tests.delivery.samples import BLIND_CAUSES
@@ -78,7 +79,7 @@ def test_blur_of_a_person_leaves_no_face(weights: Path, astronaut: Path) -> None
     image = read_picture(astronaut)
     assert finds_her_face(weights, image)
     assert not finds_her_face(weights, blurred(image, WOMAN))
-    assert not finds_her_face(weights, drawn_step(image, [track(WOMAN)], [], (), ()))
+    assert not finds_her_face(weights, drawn_step(image, [track(WOMAN)], Caption(), (), ()))
 
 
 def test_blur_of_a_face_leaves_no_face(weights: Path, astronaut: Path) -> None:
@@ -179,69 +180,142 @@ def test_drawn_detections() -> None:
     assert (drawn[95:, 5:15] == 77).all()
 
 
+GREY = np.full((100, 160, 3), 77, np.uint8)
+
+
 def test_drawn_step() -> None:
-    image = np.full((100, 160, 3), 77, np.uint8)
-    drawn = drawn_step(image, [track((20, 30, 50, 90))], ["00:00:01 gate line.crossed in"], [GATE], [STAFF])
-    assert (image == 77).all()
+    drawn = drawn_step(GREY, [track((20, 30, 50, 90))], Caption(sentences=["somebody came"]), [GATE], [STAFF])
+    assert (GREY == 77).all()
     assert drawn[60, 20].argmax() == 1
     # The sentence is written at the top left.
-    assert (drawn[5:20, 6:60] > 200).any()
+    assert (drawn[2:20, 6:60] > 200).any()
+
+
+def changed(*captions: Caption) -> NDArray[np.bool_]:
+    """Which px differ between two captions over the same picture of a gate and a zone."""
+    first, second = (drawn_step(GREY, [], caption, [GATE], [STAFF]) for caption in captions)
+    differs: NDArray[np.bool_] = (first != second).any(axis=2)
+    return differs
+
+
+def test_drawn_clock() -> None:
+    differs = changed(Caption(), Caption("07:00:01"))
+    assert differs[74:, 90:].any()
+    assert not differs[:74].any()
+
+
+def test_drawn_states() -> None:
+    differs = changed(Caption(), Caption(states={"gate": "3"}))
+    assert differs.any()
+    # Behind the id, and nowhere else.
+    rows, columns = differs.nonzero()
+    assert rows.min() > 20
+    assert rows.max() < 55
+    assert columns.min() > 68
+    # A counter has no place in the picture, but a state.
+    differs = changed(Caption(), Caption(states={"desk": "attended"}))
+    rows, columns = differs.nonzero()
+    assert rows.min() > 50
+    assert rows.max() < 74
+    assert columns.max() < 120
+
+
+@pytest.mark.parametrize(
+    ("lit", "inside", "beside"),
+    # A zone is filled and has a thicker edge, a line is thicker.
+    [("staff", (60, 125), (50, 102)), ("gate", (80, 60), (80, 63))],
+)
+def test_drawn_news(lit: str, inside: tuple[int, int], beside: tuple[int, int]) -> None:
+    differs = changed(Caption(), Caption(lit=[lit]))
+    assert differs[beside]
+    assert differs[inside] == (lit == "staff")
+    other = changed(Caption(), Caption(lit=["staff" if lit == "gate" else "gate"]))
+    assert not (differs & other).any()
+
+
+def test_drawn_news_leaves_who_is_blurred_blurred(weights: Path, astronaut: Path) -> None:
+    image = read_picture(astronaut)
+    everything = Zone("all", ((0, 0), (512, 0), (512, 512), (0, 512)))
+    drawn = drawn_step(image, [track(WOMAN)], Caption("07:00", lit=["all"]), (), [everything])
+    assert not finds_her_face(weights, drawn)
+    assert detail(within(drawn, WOMAN)) < 0.2 * detail(within(image, WOMAN))
 
 
 @pytest.mark.parametrize("cause", BLIND_CAUSES)
 def test_drawn_blind(cause: BlindCause) -> None:
-    image = np.full((100, 320, 3), 77, np.uint8)
-    sees, blind = drawn_step(image, [], [], (), ()), drawn_step(image, [], [], (), (), blind=cause)
+    # Of no colour that letters on red could have.
+    image = np.full((100, 320, 3), (10, 250, 99), np.uint8)
+    sees = drawn_step(image, [], Caption(), (), ())
+    blind = drawn_step(image, [], Caption(), (), (), blind=cause)
     np.testing.assert_array_equal(blind[:70], sees[:70])
     # A red band with words in it.
-    assert (blind[-24:] != 77).any(axis=2).all()
+    assert (blind[-26:] != image[-26:]).any(axis=2).all()
     assert blind[-1, -1].argmax() == 2
-    assert (blind[-20:, 6:120] > 200).all(axis=2).any()
-    other = drawn_step(image, [], [], (), (), blind="lost" if cause != "lost" else "dark")
+    assert (blind[-22:, 6:120] > 200).all(axis=2).any()
+    other = drawn_step(image, [], Caption(), (), (), blind="lost" if cause != "lost" else "dark")
     assert not np.array_equal(blind, other)
 
 
 def test_drawn_nothing() -> None:
     image = np.random.default_rng(7).integers(0, 256, (30, 40, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(drawn_step(image, [], [], (), ()), image)
+    np.testing.assert_array_equal(drawn_step(image, [], Caption(), (), ()), image)
     np.testing.assert_array_equal(drawn_detections(image, Detections.empty(), (), ()), image)
 
 
+HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 AT = make_at(61.5)
 
 
+def crossed(seconds: float, rule: str = "gate") -> LineCrossed:
+    return LineCrossed(rule=rule, at=make_at(seconds), direction="in", track="t1", confidence=0.9)
+
+
 @pytest.mark.parametrize(
-    ("event", "sentence"),
+    ("event", "english", "vietnamese"),
     [
+        (crossed(61.5), "07:01:01 somebody came in over gate", "07:01:01 có người đi vào qua gate"),
         (
-            LineCrossed(rule="gate", at=AT, direction="in", track="t1", confidence=0.9),
-            "00:01:01 gate line.crossed in",
+            ZoneLeft(rule="staff", at=AT, since=AT, count=0, track="t1", dwell_s=13.2, why="seen"),
+            "07:01:01 somebody left staff after 13 s, now 0",
+            "07:01:01 có người rời staff sau 13 giây, hiện còn 0",
         ),
         (
-            LineCrossed(rule="gate", at=AT, direction="out", track="t1", confidence=0.9),
-            "00:01:01 gate line.crossed out",
-        ),
-        (ZoneEntered(rule="staff", at=AT, since=AT, count=1, track="t1"), "00:01:01 staff zone.entered"),
-        (
-            ZoneLeft(rule="staff", at=AT, since=AT, count=0, track="t1", dwell_s=1.0, why="seen"),
-            "00:01:01 staff zone.left seen",
-        ),
-        (ZoneOccupied(rule="staff", at=AT, since=AT), "00:01:01 staff zone.occupied"),
-        (
-            ZoneVacated(rule="staff", at=AT, since=AT, occupied_s=1.0, why="lost"),
-            "00:01:01 staff zone.vacated lost",
+            ZoneVacated(rule="staff", at=AT, since=AT, occupied_s=1.0, why="blind"),
+            "07:01:01 lost sight of staff, occupied for 1 s",
+            "07:01:01 không còn nhìn thấy staff, đã có người trong 1 giây",
         ),
         (
             CameraBlind(rule="camera", at=AT, cause="covered", since=AT),
-            "00:01:01 camera camera.blind covered",
+            "07:01:01 the camera is covered",
+            "07:01:01 camera bị che",
         ),
-        (AgentStarted(rule="agent", at=AT, cause="new_log"), "00:01:01 agent agent.started new_log"),
     ],
 )
-def test_told(event: Event, sentence: str) -> None:
-    assert told(event) == sentence
-    # OpenCV's fonts have no other letters.
-    assert re.fullmatch(r"[ -~]+", told(event))
+def test_told(monkeypatch: pytest.MonkeyPatch, event: Event, english: str, vietnamese: str) -> None:
+    for locale, expected in (("en_GB.UTF-8", english), ("vi_VN.UTF-8", vietnamese)):
+        monkeypatch.setenv("LC_ALL", locale)
+        assert told(event, HANOI) == expected
+
+
+def test_captions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    captions = Captions(HANOI)
+    states = {"gate": "in 1 out 0"}
+    first = captions.of(make_at(0.0), [crossed(0.0)], states)
+    assert first == Caption(
+        "2026-01-05 07:00:00", ["07:00:00 somebody came in over gate"], ["gate"], {"gate": "in 1 out 0"}
+    )
+    # Lit for a second, written for some, and then forgotten.
+    for seconds, sentences, lit in ((0.9, 1, 1), (1.0, 1, 0), (5.9, 1, 0), (6.0, 0, 0)):
+        caption = captions.of(make_at(seconds), [], {})
+        assert (len(caption.sentences), len(caption.lit)) == (sentences, lit)
+
+
+def test_captions_of_a_crowd() -> None:
+    captions = Captions(HANOI)
+    caption = captions.of(make_at(0), [crossed(i, f"gate{i}") for i in range(40)], {})
+    # The newest of them.
+    assert [text[-6:] for text in caption.sentences] == [f"gate{i}" for i in range(34, 40)]
 
 
 def test_video_writer(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -253,6 +327,11 @@ def test_video_writer(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None
         assert (recording.size_px, recording.fps) == ((96, 64), 12.5)
         greys = [image.mean() for _, image in recording.frames()]
     assert greys == pytest.approx([20 * i for i in range(10)], abs=6)
+    # What every browser plays: VP9's profile 0, 8 bits, one colour for two by two px (VP codec box).
+    content = path.read_bytes()
+    profile, _, depth_and_chroma = content[content.index(b"vpcC") + 8 :][:3]
+    assert (profile, depth_and_chroma >> 4) == (0, 8)
+    assert depth_and_chroma >> 1 & 7 in {0, 1}
     assert capfd.readouterr() == ("", "")
 
 

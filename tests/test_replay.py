@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("weights")
 
 
+SUMMARIES = ["line.quarter", "line.day", "zone.quarter", "zone.day"]
+
+
 @pytest.fixture(scope="module")
 def schemas() -> dict[str, jsonschema.Draft202012Validator]:
     """Validators made from what `presence-agent schema` publishes."""
@@ -67,11 +70,27 @@ def test_replay_events(
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
     assert {event["log"] for event in events} == {"00000000"}
     assert {event["clock"] for event in events} == {"synced"}
+    # In the end the quarter and the day that were begun are summed up.
+    assert [event["type"] for event in events[-4:]] == [
+        "line.quarter",
+        "line.day",
+        "zone.quarter",
+        "zone.day",
+    ]
+    crossed = [event["direction"] for event in events if event["type"] == "line.crossed"]
+    came = [event for event in events if event["type"] == "zone.entered"]
+    for quarter in (events[-4], events[-3]):
+        assert [quarter[direction] for direction in ("in", "out")] == [
+            crossed.count(direction) for direction in ("in", "out")
+        ]
+    assert [event["visits"] for event in events[-2:]] == [len(came)] * 2
+    assert [event["max"] for event in events[-2:]] == [max(event["count"] for event in came)] * 2
+    assert (events[-3]["date"], events[-3]["length_s"]) == ("2026-02-03", 86400.0)
     assert all("2026-02-03T03:00:00.000Z" <= event["ts"] <= "2026-02-03T03:00:06.000Z" for event in events)
     assert [event["ts"] for event in events] == sorted(event["ts"] for event in events)
     for event, line in zip(events, ran.out.splitlines(), strict=True):
         schemas[f"event.{event['type']}"].validate(event)
-        assert len(line.encode()) <= 512
+        assert len(line.encode()) <= (1000 if event["type"].endswith((".quarter", ".day")) else 512)
     # Ids count t1, t2, … in the order of birth, and whoever came in left when the recording ended.
     entered = [event["track"] for event in events if event["type"] == "zone.entered"]
     left = [event["track"] for event in events if event["type"] == "zone.left"]
@@ -79,6 +98,85 @@ def test_replay_events(
     assert {"t1", "t2"} <= set(entered)
     # The configured log is not touched.
     assert not (tmp_path / "log").exists()
+
+
+OFFICE = """
+[[zone]]
+id = "right"
+polygon = [[0.5, 0.0], [1.0, 0.0], [1.0, 1.0], [0.5, 1.0]]
+min_dwell_s = 0.5
+
+[[counter]]
+id = "desk"
+staff = "yard"
+public = "right"
+unattended_after_s = 2
+
+[[hours]]
+days = ["mon", "tue", "wed", "thu", "fri"]
+periods = [["07:30", "11:30"], ["13:30", "17:00"]]
+"""
+
+
+def test_replay_in_working_hours(
+    presence_agent: Callable[..., Ran],
+    clip: Path,
+    tmp_path: Path,
+    schemas: dict[str, jsonschema.Draft202012Validator],
+) -> None:
+    config = write_config(tmp_path, clip, more=OFFICE)
+    # The working period ends 3 s after the recording begins.
+    ran = presence_agent("replay", clip, "--config", config, "--start", "2026-02-03T11:29:57+07:00")
+    assert (ran.code, ran.err) == (0, "")
+    events = [json.loads(line) for line in ran.out.splitlines()]
+    for event in events:
+        schemas[f"event.{event['type']}"].validate(event)
+    desk = [event for event in events if event["rule"] == "desk"]
+    assert [event["type"] for event in desk] == [
+        "counter.attended", "counter.closed", "counter.quarter", "counter.quarter", "counter.day",
+    ]  # fmt: skip
+    attended, closed, quarter, later, day = desk
+    assert closed["why"] == "closed"
+    assert (closed["since"], closed["ts"]) == ("2026-02-03T04:30:00.000Z", "2026-02-03T04:30:00.000Z")
+    attended_s = seconds(closed["since"]) + 60 - seconds(attended["since"])
+    assert [one["start"] for one in (quarter, later)] == [
+        "2026-02-03T04:15:00.000Z", "2026-02-03T04:30:00.000Z",
+    ]  # fmt: skip
+    assert [one["attended_s"] for one in (quarter, later, day)] == pytest.approx(
+        [attended_s, 0, attended_s], abs=1e-3
+    )
+    assert {one["unattended_s"] for one in (quarter, later, day)} == {0}
+    # Whoever is there at half past eleven is there after hours, each once.
+    after = [event for event in events if event["type"] == "presence.after_hours"]
+    assert len(after) >= 2
+    assert len({event["track"] for event in after}) == len(after)
+    assert all(event["since"] >= "2026-02-03T04:30:00.000Z" for event in after)
+    lines = [event for event in events if event["type"] == "line.day"]
+    periods = lines[0]["periods"]
+    assert [(one["start"], one["end"]) for one in periods] == [("07:30", "11:30"), ("13:30", "17:00")]
+    assert sum(one["out_before_end"] + one["out_after_end"] for one in periods) == lines[0]["out"]
+
+
+def test_replay_closes_the_counter(presence_agent: Callable[..., Ran], clip: Path, tmp_path: Path) -> None:
+    config = write_config(tmp_path, clip, more=OFFICE)
+    ran = presence_agent("replay", clip, "--config", config, "--start", "2026-02-03T10:00:00+07:00")
+    events = [json.loads(line) for line in ran.out.splitlines()]
+    (closed,) = (event for event in events if event["type"] == "counter.closed")
+    assert (closed["why"], closed["ts"]) == ("stopped", "2026-02-03T03:00:05.900Z")
+    assert "presence.after_hours" not in {event["type"] for event in events}
+
+
+def test_replay_that_ends_with_a_quarter(
+    presence_agent: Callable[..., Ran], clip: Path, tmp_path: Path
+) -> None:
+    # Its last frame is taken at 10:15 sharp.
+    start = ["--start", "2026-02-03T10:14:54.100+07:00"]
+    ran = presence_agent("replay", clip, "--config", write_config(tmp_path, clip), *start)
+    events = [json.loads(line) for line in ran.out.splitlines()]
+    assert events[-1]["ts"] == "2026-02-03T03:15:00.000Z"
+    # The next quarter was not begun.
+    assert [event["type"] for event in events[-4:]] == SUMMARIES
+    assert {event["start"] for event in events[-4::2]} == {"2026-02-03T03:00:00.000Z"}
 
 
 def test_replay_mot(presence_agent: Callable[..., Ran], clip: Path, tmp_path: Path) -> None:
@@ -99,7 +197,15 @@ def test_replay_masked(presence_agent: Callable[..., Ran], clip: Path, tmp_path:
     ran = presence_agent("replay", clip, "--config", config)
     # Nobody is seen, and it is not taken for an empty place either.
     assert ran.code == 0
-    assert {json.loads(line)["type"] for line in ran.out.splitlines()} == {"camera.blind"}
+    events = [json.loads(line) for line in ran.out.splitlines()]
+    assert events[0]["type"] == "camera.blind"
+    # Of all that it sums up it says that it could not see.
+    assert [event["type"] for event in events[1:]] == SUMMARIES
+    for event in events[1:]:
+        seen_s = event.get("length_s", 900) - event["blind_s"]
+        assert seen_s == pytest.approx(seconds(events[0]["since"]), abs=1e-3)
+        assert seen_s < 2
+        assert not any(event.get(figure) for figure in ("in", "out", "visits", "occupied_s", "max"))
 
 
 def test_replay_covered(
@@ -203,9 +309,13 @@ def test_schema_written(presence_agent: Callable[..., Ran], tmp_path: Path) -> N
 
 def test_check_good(presence_agent: Callable[..., Ran], clip: Path, tmp_path: Path) -> None:
     config = write_config(tmp_path, clip, more='[[hours]]\ndays = ["mon"]\nperiods = [["07:00", "11:00"]]\n')
+    config.write_text(f"{config.read_text()}keep_days = 7\n")
     ran = presence_agent("check", "--config", config)
     assert (ran.code, ran.err) == (0, "")
-    assert "not in force" in ran.out
+    assert [line for line in ran.out.splitlines() if "not in force" in line] == [
+        line for line in ran.out.splitlines() if "keep_days" in line
+    ]
+    assert "keep_days" in ran.out
     assert ran.out.splitlines()[-1].endswith("is good: test/yard, 1 line, 1 zone, 0 counters.")
 
 

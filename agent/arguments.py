@@ -1,0 +1,45 @@
+"""What is typed behind options, checked: each raises ConfigError with what would be right."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+
+from agent.errors import ConfigError
+
+_FIRST_YEAR, _LAST_YEAR = 1970, 2200
+
+
+def moment(text: str) -> datetime:
+    """When a recording begins, RFC 3339, in UTC."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None or not _FIRST_YEAR < at.year < _LAST_YEAR:
+        raise ConfigError(f"--start {text}: give a time as in 2026-01-05T00:00:00Z, with its zone.")
+    return at.astimezone(UTC)
+
+
+def local_day(text: str) -> date:
+    """A day of the calendar."""
+    try:
+        day = date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else None
+    except ValueError:
+        day = None
+    if day is None or not _FIRST_YEAR < day.year < _LAST_YEAR:
+        raise ConfigError(f"--day {text}: give a date as in 2026-11-22.")
+    return day
+
+
+def replay_name(name: str | None, *, publish: bool) -> str | None:
+    """The device name under which a replay is published; None: it is not."""
+    if publish != (name is not None):
+        raise ConfigError(
+            "--publish and --as NAME go together: a replay is published under a name of its own."
+        )
+    if name is not None and not re.fullmatch(r"[a-z0-9-]{1,32}", name):
+        raise ConfigError(
+            f"--as {name}: give at most 32 of a-z, 0-9 and '-'; it becomes a level of the topics."
+        )
+    return name

@@ -1,0 +1,135 @@
+"""Words in pictures, in Vietnamese too.
+
+OpenCV 5 brings a font with most of the world's letters; OpenCV 4 has but ASCII, so there marks are left out.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Final
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Image = NDArray[np.uint8]
+    Color = tuple[int, int, int]
+
+UNICODE: Final = hasattr(cv2, "FontFace")
+# Of OpenCV's own fonts the one that draws all letters of Vietnamese in one style.
+_FONT = "uni"
+# Two letters it draws wrongly, as ớ and õ: what to draw, and whose mark belongs on it.
+_MENDED = {"ờ": ("ơ", "ò"), "ỡ": ("ơ", "õ")}
+_HERSHEY_PX = 30.0
+
+
+def write(canvas: Image, text: str, at: tuple[float, float], size_px: int, color: Color) -> None:
+    """Write on a picture, from the left end of the base line; what is outside of it is cut off."""
+    mask, base = _mask(text, size_px)
+    _paint(canvas, mask, round(at[0]), round(at[1]) - base, color)
+
+
+def write_outlined(canvas: Image, text: str, at: tuple[float, float], size_px: int, color: Color) -> None:
+    """The same with a black rim, so that it can be read on any picture."""
+    mask, base = _mask(text, size_px)
+    left, top = round(at[0]), round(at[1]) - base
+    _paint(canvas, cv2.dilate(mask, np.ones((5, 5), np.uint8)).astype(np.uint8), left, top, (0, 0, 0))
+    _paint(canvas, mask, left, top, color)
+
+
+def width_px(text: str, size_px: int) -> int:
+    """How far a text reaches."""
+    return _advance(_clean(text), size_px)
+
+
+def fitted(text: str, size_px: int, room_px: float) -> str:
+    """A text, cut so that it has room."""
+    if width_px(text, size_px) <= room_px:
+        return text
+    while text and width_px(f"{text}...", size_px) > room_px:
+        text = text[:-1]
+    return f"{text}..."
+
+
+def in_lines(text: str, size_px: int, room_px: float, most: int) -> list[str]:
+    """A text in so many lines at the most, the last of them cut."""
+    lines: list[str] = []
+    while text and len(lines) < most - 1:
+        end = len(text)
+        while end > 1 and width_px(text[:end], size_px) > room_px:
+            end -= 1
+        lines.append(text[:end])
+        text = text[end:]
+    return [*lines, fitted(text, size_px, room_px)] if text else lines
+
+
+def _clean(text: str) -> str:
+    """Without half characters, on which OpenCV crashes, and whatever else can't be seen."""
+    composed = unicodedata.normalize("NFC", text)
+    seen = "".join(letter if letter.isprintable() else "?" for letter in composed)
+    return seen if UNICODE else plain(seen)
+
+
+def plain(text: str) -> str:
+    """Letters without their marks."""
+    split = unicodedata.normalize("NFKD", text.replace("đ", "d").replace("Đ", "D"))
+    return "".join(c for c in split if not unicodedata.combining(c)).encode("ascii", "replace").decode()
+
+
+@lru_cache(maxsize=256)
+def _mask(text: str, size_px: int) -> tuple[Image, int]:
+    """How much of each px is ink, 0-255, and the row of the base line."""
+    text = _clean(text)
+    base = round(1.25 * size_px)
+    mask = np.zeros((round(1.75 * size_px), _advance(text, size_px) + size_px), np.uint8)
+    _put(mask, "".join(_MENDED.get(letter, letter)[0] for letter in text), (0, base), size_px)
+    for place, letter in enumerate(text):
+        if UNICODE and letter in _MENDED:
+            left = _advance(text[:place], size_px)
+            mark = _mark(_MENDED[letter][1], size_px)[:, : mask.shape[1] - left]
+            part = mask[:, left : left + mark.shape[1]]
+            np.maximum(part, mark, out=part)
+    return mask, base
+
+
+def _mark(letter: str, size_px: int) -> Image:
+    """The mark above a letter, without the letter."""
+    size = round(1.75 * size_px), 2 * size_px
+    marked, bare = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
+    _put(marked, letter, (0, round(1.25 * size_px)), size_px)
+    _put(bare, plain(letter), (0, round(1.25 * size_px)), size_px)
+    return np.where(bare > 0, 0, marked).astype(np.uint8)
+
+
+def _advance(text: str, size_px: int) -> int:
+    text = "".join(_MENDED.get(letter, letter)[0] for letter in text)
+    if UNICODE:
+        end, _ = cv2.putText(np.zeros((1, 1), np.uint8), text, (0, 0), (0,), _face(), size_px)
+        return end[0]
+    return cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size_px / _HERSHEY_PX, 1)[0][0]
+
+
+def _put(mask: Image, text: str, at: tuple[int, int], size_px: int) -> None:
+    if UNICODE:
+        cv2.putText(mask, text, at, (255,), _face(), size_px)
+    else:
+        scale, thickness = size_px / _HERSHEY_PX, max(1, round(size_px / 16))
+        cv2.putText(mask, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, (255,), thickness, cv2.LINE_AA)
+
+
+@cache
+def _face() -> cv2.FontFace:
+    return cv2.FontFace(_FONT)
+
+
+def _paint(canvas: Image, mask: Image, left: int, top: int, color: Color) -> None:
+    """Blend a colour in where there is ink."""
+    height, width = canvas.shape[:2]
+    cut = mask[max(0, -top) : max(0, height - top), max(0, -left) : max(0, width - left)]
+    left, top = max(0, left), max(0, top)
+    part = canvas[top : top + cut.shape[0], left : left + cut.shape[1]]
+    ink = cut[..., None] / 255.0
+    part[...] = np.rint(part * (1 - ink) + np.array(color) * ink).astype(np.uint8)
