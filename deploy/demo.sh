@@ -142,6 +142,12 @@ id = "square"                       # where the path meets the road
 polygon = [[0.56, 0.33], [0.86, 0.33], [0.98, 0.52], [0.98, 0.82], [0.56, 0.64]]
 min_dwell_s = 1.0
 
+[[counter]]
+id = "post"                         # as if the square were to be attended, for those who wait on the path
+staff = "square"
+public = "walkway"
+unattended_after_s = 5
+
 [mqtt]
 host = "127.0.0.1"
 port = $port
@@ -223,6 +229,8 @@ PYTHON
 "$agent" detect "$folder/frame.png" --config "$folder/agent.toml" --draw "$folder/drawn" >"$folder/frame.json"
 rm -f "$folder/frame.png" # the one that is kept has the persons blurred
 say "A frame with what the agent saw in it, persons blurred: $(echo "$folder"/drawn/*)"
+"$agent" log plot --config "$folder/agent.toml" --events "$folder/events.jsonl" --out "$folder/events.png"
+say "What happened, as a picture: $folder/events.png"
 say "Configuration, events and logs of this demonstration: $folder"
 
 if $was_interrupted; then
