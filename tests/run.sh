@@ -57,7 +57,7 @@ step "ruff format" ruff format --check
 step "mypy" mypy
 step "lint-imports" lint-imports
 if $bench; then
-    for name in accuracy nobody cost tracking motion models tamper stillness; do
+    for name in accuracy nobody cost tracking motion models tamper stillness clips rules walkers; do
         step "$name" python -m "tests.bench.$name"
     done
 fi
