@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot
+from math import copysign, hypot
 from typing import TYPE_CHECKING
 
 from agent.core.event import LineCrossed
@@ -36,6 +36,7 @@ _PER_SECOND_RATIO = 0.3
 _LATEST_BIRTH_S = 2.0
 # What is said to end at a point includes it.
 _END = 1e-9
+_TINY_PX = 1e-9
 
 
 @dataclass(slots=True)
@@ -166,7 +167,9 @@ class LineRule:
             if not walker.own:
                 walker.side = walker.over = 0
                 walker.places = 0.0
-        offset_px, before_px = self._offset_px(point), walker.offset_px
+        before_px = walker.offset_px
+        # On the line itself somebody is where they were.
+        offset_px = self._offset_px(point) or copysign(_TINY_PX, before_px)
         if (offset_px > 0) != (before_px > 0):
             part = before_px / (before_px - offset_px)
             walker.over += 1

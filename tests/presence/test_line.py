@@ -4,7 +4,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.core.event import LineCrossed
@@ -379,6 +379,7 @@ def test_in_minus_out_follows_who_is_where(people: Sequence[Sequence[Point | Non
 
 
 @given(ways)
+@example([(380.0, 0.0), (500.0, 0.0), (500.0, 100.0), (530.0, 0.0)])
 @settings(deadline=None)
 def test_crossings_do_not_depend_on_how_a_line_is_drawn(way: Sequence[Point | None]) -> None:
     turned = Line("gate", GATE.end, GATE.start, GATE.inside)
