@@ -101,6 +101,7 @@ _DAYS = (
     ("Thứ Hai", "Thứ Ba", "Thứ Tư", "Thứ Năm", "Thứ Sáu", "Thứ Bảy", "Chủ Nhật"),
 )
 _TICKS_S = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200)
+_MINUTE_S = 60
 _MOST_TICKS = 13
 _HOUR_S, _DAY_S = 3600, 86_400
 
@@ -276,8 +277,10 @@ class _Board:
 def _ticks(of: Timeline, zone: ZoneInfo) -> Iterator[tuple[datetime, str]]:
     """Moments for the axis, at round local times, some with a label."""
     length_s = (of.end - of.begin).total_seconds()
-    every_s = next((s for s in _TICKS_S if length_s / s <= _MOST_TICKS), _TICKS_S[-1])
-    form = "%H" if every_s >= _HOUR_S else "%H:%M" if every_s >= 60 else "%H:%M:%S"  # noqa: PLR2004
+    # Labels with seconds take the room of two.
+    most = {s: _MOST_TICKS if s >= _MINUTE_S else _MOST_TICKS / 2 for s in _TICKS_S}
+    every_s = next((s for s in _TICKS_S if length_s / s <= most[s]), _TICKS_S[-1])
+    form = "%H" if every_s >= _HOUR_S else "%H:%M" if every_s >= _MINUTE_S else "%H:%M:%S"
     # Offsets from UTC are multiples of a quarter of an hour, so that its quarters are local ones.
     step_s = min(every_s // 2 or 1, 900)
     at = datetime.fromtimestamp(-(-of.begin.timestamp() // step_s) * step_s, UTC)

@@ -143,10 +143,10 @@ polygon = [[0.56, 0.33], [0.86, 0.33], [0.98, 0.52], [0.98, 0.82], [0.56, 0.64]]
 min_dwell_s = 1.0
 
 [[counter]]
-id = "post"                         # as if the square were to be attended, for those who wait on the path
-staff = "square"
-public = "walkway"
-unattended_after_s = 5
+id = "post"                         # as if the path were to be attended, for those who wait in the square
+staff = "walkway"
+public = "square"
+unattended_after_s = 3
 
 [mqtt]
 host = "127.0.0.1"
