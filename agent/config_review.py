@@ -161,7 +161,6 @@ def _spells(raw: Mapping[str, Any]) -> Iterator[_Spell]:
 
 
 def _not_in_force(config: Config) -> Iterator[str]:
-    kept = config.log.model_fields_set
     discovery = config.mqtt is not None and config.mqtt.discovery
     asked = (
         (
@@ -169,8 +168,6 @@ def _not_in_force(config: Config) -> Iterator[str]:
             f"[camera] source = {shown(config.camera.source)}",
             "`run` takes a recording or a folder of pictures",
         ),
-        ("keep_days" in kept, "[log] keep_days", "no event is deleted, the log grows with each"),
-        ("keep_mb" in kept, "[log] keep_mb", "no event is deleted, the log grows with each"),
         (discovery, "[mqtt] discovery = true", "Home Assistant is not told of this agent"),
     )
     for is_asked, what, meaning in asked:

@@ -14,6 +14,7 @@ from agent.core.event import AgentStarted, AgentStopped
 from agent.delivery.event_log import EventLog
 from agent.delivery.publisher import Publisher
 from agent.delivery.recall import alive_note, remembered
+from agent.delivery.retention import Retention
 from agent.device import clock
 from agent.device.frames import played_frames
 from agent.device.recording import open_recording
@@ -131,30 +132,42 @@ class _Delivery:
     """The event log and its publisher, and what is done when the card fails."""
 
     def __init__(
-        self, log: EventLog, boot: str, new_log: Callable[[], EventLog], publisher: Publisher | None
+        self,
+        log: EventLog,
+        boot: str,
+        new_log: Callable[[], EventLog],
+        publisher: Publisher | None,
+        retention: Retention,
     ) -> None:
         self._log = log
         self._boot = boot
         self._new_log = new_log
         self._publisher = publisher
         self._noted_s = 0.0
+        self._retention = retention
 
     def keep(self, events: Sequence[PresenceEvent], at: Instant) -> int:
         """Put events on the card, or, while that can't be written, in a new log in memory.
 
-        Without events it is noted now and then that the agent still ran.
+        Without events it is noted now and then that the agent still ran. What is not to be kept any
+        longer goes.
         """
         try:
             if not events and at.monotonic_s - self._noted_s >= _NOTE_S:
                 self._noted_s = at.monotonic_s
                 self._log.note_alive(alive_note(at, self._boot))
-            return self._log.append(events)
+            seq = self._log.append(events)
         except LogError as error:
             _log.error("%s Events are now kept in memory only, in a new log.", error)
             self._log = self._new_log()
             if self._publisher:
                 self._publisher.use_log(self._log)
-            return self._log.append(events)
+            seq = self._log.append(events)
+        try:
+            self._retention.look(self._log, at)
+        except LogError as error:
+            _log.warning("%s The oldest events are not deleted now; it is tried again in an hour.", error)
+        return seq
 
     def tell(self, states: Sequence[StateNow], *, news: bool) -> None:
         """Let the publisher know of new states, and of new events in the log."""
@@ -204,7 +217,8 @@ def _delivery(config: Config, ledger: Ledger) -> Iterator[_Delivery]:
             )
             publisher.tell(starting_states(config, begin, log.last_seq))
             publisher.start()
-        yield _Delivery(log, who.boot, lambda: stack.enter_context(EventLog(who, None)), publisher)
+        keep = Retention(config.log.keep_days, config.log.keep_mb, delivers=to is not None)
+        yield _Delivery(log, who.boot, lambda: stack.enter_context(EventLog(who, None)), publisher, keep)
         if publisher:
             publisher.stop(_DELIVER_AT_STOP_S)
 

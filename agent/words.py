@@ -87,6 +87,10 @@ _SENTENCES = {
     ),
     "agent.stopped": ("the agent stopped ({cause})", "thiết bị đã dừng ({cause})"),
     "agent.clock_set": ("the agent's clock was set right", "đồng hồ của thiết bị đã được chỉnh lại"),
+    "events.dropped": (
+        "events {from_seq} to {to_seq} were deleted before all of them arrived ({cause})",
+        "các sự kiện từ {from_seq} đến {to_seq} đã bị xóa khi chưa gửi hết ({cause})",
+    ),
     "online": ("the agent is online", "thiết bị đang hoạt động"),
     "offline": ("the agent is offline ({why})", "thiết bị ngoại tuyến ({why})"),
     "late": ("(late)", "(muộn)"),

@@ -672,8 +672,6 @@ def test_load_forbidden(unreadable: Path) -> None:
     ("text", "words"),
     [
         pytest.param(LEAST + "[calendar]", ["[calendar]", "no use", "[[hours]]"], id="calendar"),
-        pytest.param(LEAST + "[log]\nkeep_days = 30", ["keep_days", "not in force"], id="keep_days"),
-        pytest.param(LEAST + "[log]\nkeep_mb = 200", ["keep_mb", "not in force"], id="keep_mb"),
         pytest.param(mqtt("discovery = true"), ["discovery", "not in force"], id="discovery"),
         pytest.param(mqtt("tls = false"), ["tls = false", "password", "read"], id="tls"),
         pytest.param(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Direction = Literal["in", "out"]
 StartCause = Literal["new_log", "started", "restarted"]
 StopCause = Literal["signal", "recording_ended", "recording_broken"]
+DropCause = Literal["keep_days", "keep_mb"]
 EndedWhy = Literal["seen", "lost", "blind", "closed", "stopped", "restarted"]
 CounterMode = Literal["attended", "unattended", "closed"]
 
@@ -159,6 +160,16 @@ class AgentStopped(Event):
 
     TYPE: ClassVar[str] = "agent.stopped"
     cause: StopCause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsDropped(Event):
+    """The events `from_seq` to `to_seq` are deleted; what of them did not arrive never will."""
+
+    TYPE: ClassVar[str] = "events.dropped"
+    cause: DropCause
+    from_seq: int
+    to_seq: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from agent.delivery.payload import event_json
 from agent.errors import BusyError, LogError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -93,6 +93,7 @@ class EventLog:
         self._lock = Lock()
         self._new_id = log_id or secrets.token_hex(4)
         self._delivered = 0
+        self._deleted = 0
         self.log_id = ""
         self.last_seq = 0
         self.ended_in_order: bool | None = None
@@ -156,6 +157,55 @@ class EventLog:
                 self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", rows)
             self.last_seq = rows[-1][0]
             return self.last_seq
+
+    def delete(self, through_seq: int, told: Callable[[int, int], Event] | None = None) -> tuple[int, int]:
+        """Delete the events up to a number but the last, from which numbers go on.
+
+        Args:
+            through_seq: the last to go.
+            told: makes the event that tells, in the same transaction, of those that no broker is known
+                to have taken; from which number to which. None: nothing tells of them.
+
+        Returns:
+            How many went, and how many of them no broker is known to have taken.
+
+        Raises:
+            LogError: it can't be written; nothing is deleted.
+        """
+        with self._lock, self._translated():
+            last_seq, through = self.last_seq, min(through_seq, self.last_seq - 1)
+            with self._transaction():
+                # Who did not learn what an earlier one tells, learns it from the one that tells of it.
+                lost, first, earlier = self._db.execute(
+                    "SELECT count(*), min(seq), min(json_extract(body, '$.from_seq')) "
+                    "FILTER (WHERE type = 'events.dropped') FROM event WHERE seq > ? AND seq <= ?",
+                    (self._delivered, through),
+                ).fetchone()
+                gone = self._db.execute("DELETE FROM event WHERE seq <= ?", (through,)).rowcount
+                if lost and told:
+                    last_seq += 1
+                    event = told(min(first, earlier or first), through)
+                    body = event_json(event, self._sender, self.log_id, last_seq)
+                    row = (last_seq, _ms(event), event.TYPE, event.rule, body)
+                    self._db.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?)", row)
+            self.last_seq = last_seq
+            self._deleted = max(self._deleted, through)
+            return gone, lost
+
+    @property
+    def deleted(self) -> int:
+        """There is no event up to this number any more."""
+        return self._deleted
+
+    @property
+    def size_bytes(self) -> int:
+        """What the events take of the file; room that deleted ones left in it is used again."""
+        with self._lock, self._translated():
+            pages, free, page_bytes = (
+                int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+        return (pages - free) * page_bytes
 
     def read(self, after_seq: int, limit: int, through_seq: int | None = None) -> list[Entry]:
         """The next events after a number, oldest first."""
@@ -269,6 +319,8 @@ class EventLog:
         if last:
             self.last_seq = int(last[0])
             self.ended_in_order = last[1] == "agent.stopped"
+            (first,) = self._db.execute("SELECT min(seq) FROM event").fetchone()
+            self._deleted = int(first) - 1
 
     def _set(self, key: str, value: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))

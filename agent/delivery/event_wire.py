@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 # Pydantic reads annotations.
-from agent.core.event import Direction, EndedWhy, StartCause, StopCause  # noqa: TC001
+from agent.core.event import Direction, DropCause, EndedWhy, StartCause, StopCause  # noqa: TC001
 from agent.core.sight import BlindCause  # noqa: TC001
 
 CONTRACT: Final = "presence/v1"
@@ -179,6 +179,15 @@ class AgentStoppedWire(EventWire):
     cause: StopCause
 
 
+class EventsDroppedWire(EventWire):
+    """Events from `from_seq` to `to_seq` are deleted; what of them did not arrive never will."""
+
+    type: Literal["events.dropped"]
+    cause: DropCause
+    from_seq: Annotated[int, Field(ge=1)]
+    to_seq: Annotated[int, Field(ge=1)]
+
+
 class ClockSetWire(EventWire):
     """The clock is right now, or was put right: in this `boot` UTC is monotonic time and `offset_s`."""
 
@@ -297,4 +306,5 @@ EVENTS: Final[dict[str, type[EventWire]]] = {
     "agent.started": AgentStartedWire,
     "agent.stopped": AgentStoppedWire,
     "agent.clock_set": ClockSetWire,
+    "events.dropped": EventsDroppedWire,
 }

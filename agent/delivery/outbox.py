@@ -28,6 +28,7 @@ class Outbox:
     def begin(self) -> None:
         """Start over for a new connection: what is under way counts as not sent."""
         self._sending.clear()
+        self._pass()
         self._backlog_at = self._delivered
         self._backlog_end = self._live_at = self._log.last_seq
 
@@ -38,17 +39,20 @@ class Outbox:
 
     @property
     def delivered(self) -> int:
-        """Everything up to this number was taken by a broker."""
+        """Everything up to this number was taken by a broker, or is deleted."""
+        self._pass()
         return self._delivered
 
     @property
     def pending(self) -> bool:
         """Whether there is an event that no broker has taken."""
+        self._pass()
         return self._delivered < self._log.last_seq
 
     def next(self, limit: int) -> list[Entry]:
         """What to send next: what happens now before what happened while nobody listened."""
         entries: list[Entry] = []
+        self._pass()
         if limit <= 0:
             return entries
         if self._live_at < self._log.last_seq:
@@ -69,7 +73,15 @@ class Outbox:
     def taken(self, mid: int) -> None:
         """The broker has it."""
         seq = self._sending.pop(mid)
-        self._done.add(seq)
+        if seq > self._delivered:
+            self._done.add(seq)
+        self._pass()
+
+    def _pass(self) -> None:
+        """Count on over what was taken, and what is deleted: of that the log tells by an event."""
+        if self._delivered < self._log.deleted:
+            self._delivered = self._log.deleted
+            self._done = {seq for seq in self._done if seq > self._delivered}
         while self._delivered + 1 in self._done:
             self._delivered += 1
             self._done.remove(self._delivered)
@@ -93,5 +105,6 @@ class Outbox:
         Raises:
             LogError: the log can't be written.
         """
+        self._pass()
         if self._delivered != self._log.delivered:
             self._log.delivered = self._delivered

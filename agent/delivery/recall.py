@@ -129,7 +129,8 @@ def remembered(log: EventLog, now: Instant, boot: str) -> Memory:
         spells = tuple(_recalled([_row(entry) for entry in older], now, boot))
         return Memory(
             (*(item for item in spells if isinstance(item.event, _STANDING)), *told),
-            _instant(rows[0], now, boot, {}) if first > log.first_seq else None,
+            # Also where the older ones are deleted.
+            _instant(rows[0], now, boot, {}) if first > 1 else None,
             next((item.event for item in spells if isinstance(item.event, core.CameraBlind)), None),
             at,
             _era(last, at, boot),

@@ -21,6 +21,7 @@ from agent.core.event import (
     CounterQuarter,
     CounterUnattended,
     Event,
+    EventsDropped,
     LineCrossed,
     LineDay,
     LineQuarter,
@@ -38,6 +39,7 @@ from tests.delivery.samples import (
     LARGEST_DAILY,
     LARGEST_INT,
     LARGEST_S,
+    LARGEST_SEQ,
     LONGEST_DAY_S,
     MOST_PERIODS,
     WHYS,
@@ -119,6 +121,13 @@ events: st.SearchStrategy[Event] = st.one_of(
         AgentStopped,
         **shared,
         cause=st.sampled_from(["signal", "recording_ended", "recording_broken"]),
+    ),
+    st.builds(
+        EventsDropped,
+        **shared,
+        cause=st.sampled_from(["keep_days", "keep_mb"]),
+        from_seq=st.integers(1, LARGEST_SEQ),
+        to_seq=st.integers(1, LARGEST_SEQ),
     ),
 )
 

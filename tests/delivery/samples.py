@@ -22,6 +22,7 @@ from agent.core.event import (
     CounterUnattended,
     Day,
     Event,
+    EventsDropped,
     LineCrossed,
     LineDay,
     LineQuarter,
@@ -125,6 +126,7 @@ def longest_events() -> list[Event]:
         AgentStarted(**common, cause="restarted", since=since),
         AgentStopped(**common, cause="recording_broken"),
         ClockSet(**common, offset_s=-LARGEST_S),
+        EventsDropped(**common, cause="keep_days", from_seq=LARGEST_SEQ, to_seq=LARGEST_SEQ),
     ]
 
 

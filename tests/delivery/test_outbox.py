@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from contextlib import ExitStack
 from itertools import count
 from typing import TYPE_CHECKING
@@ -9,8 +10,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from agent.core.event import EventsDropped
 from agent.delivery.event_log import EventLog
 from agent.delivery.outbox import Outbox
+from tests.builders import make_at
 from tests.delivery.samples import SENDER, make_entered
 
 if TYPE_CHECKING:
@@ -19,6 +22,11 @@ if TYPE_CHECKING:
     from agent.delivery.event_log import Entry
 
 WINDOW = 5
+
+
+def make_dropped(from_seq: int, to_seq: int) -> EventsDropped:
+    """What tells of a deletion."""
+    return EventsDropped(rule="agent", at=make_at(7), cause="keep_mb", from_seq=from_seq, to_seq=to_seq)
 
 
 def prefix_of(numbers: set[int]) -> int:
@@ -44,6 +52,9 @@ class Delivery(RuleBasedStateMachine):
         self.live: set[int] = set()
         self.backlog: set[int] = set()
         self.under_way: dict[int, int] = {}
+        self.gone = 0
+        self.told: dict[int, tuple[int, int]] = {}
+        self.arrived: set[int] = set()
 
     def sent(self, limit: int) -> list[Entry]:
         """Send as the publisher does, and judge what was chosen."""
@@ -80,8 +91,7 @@ class Delivery(RuleBasedStateMachine):
     def acknowledge(self, data: st.DataObject) -> None:
         mid = data.draw(st.sampled_from(sorted(self.under_way)))
         assert mid in self.outbox
-        self.outbox.taken(mid)
-        self.taken.add(self.under_way.pop(mid))
+        self.take(mid)
 
     @precondition(lambda self: self.under_way)
     @rule(data=st.data())
@@ -89,7 +99,35 @@ class Delivery(RuleBasedStateMachine):
         mid = data.draw(st.sampled_from(sorted(self.under_way)))
         seq = self.under_way.pop(mid)
         self.outbox.refused(mid)
-        self.backlog.add(seq)
+        if seq > self.gone:
+            self.backlog.add(seq)
+
+    @rule(events=st.integers(0, 8), tells=st.sampled_from([True, True, True, False]))
+    def delete(self, events: int, tells: bool) -> None:
+        first, last, delivered = self.log.first_seq, self.log.last_seq, self.log.delivered
+        through = min(first + events - 1, last - 1)
+        gone, lost = self.log.delete(first + events - 1, make_dropped if tells else None)
+        assert gone == max(0, through - first + 1)
+        assert lost == max(0, through - max(first - 1, delivered))
+        assert self.log.first_seq == max(through + 1, first, 1)
+        self.gone = max(self.gone, through)
+        self.taken |= set(range(1, self.gone + 1))
+        self.live = {seq for seq in self.live if seq > self.gone}
+        self.backlog = {seq for seq in self.backlog if seq > self.gone}
+        if lost and not tells:
+            # As its user wishes, and is told in the journal.
+            self.arrived |= set(range(1, through + 1))
+        if lost and tells:
+            assert self.log.last_seq == last + 1
+            body = json.loads(self.log.read(last, 1)[0].body)
+            self.told[last + 1] = body["from_seq"], body["to_seq"]
+            self.live.add(last + 1)
+
+    def take(self, mid: int) -> None:
+        seq = self.under_way.pop(mid)
+        self.outbox.taken(mid)
+        self.taken.add(seq)
+        self.arrived.add(seq)
 
     @rule()
     def reconnect(self) -> None:
@@ -107,7 +145,7 @@ class Delivery(RuleBasedStateMachine):
     def restart(self) -> None:
         # What was taken and not written down is sent again: receivers tell doubles by their id.
         self.outbox = Outbox(self.log)
-        self.taken = set(range(1, self.log.delivered + 1))
+        self.taken = set(range(1, max(self.gone, self.log.delivered) + 1))
         self.reconnect()
 
     @invariant()
@@ -122,18 +160,25 @@ class Delivery(RuleBasedStateMachine):
 
     @invariant()
     def sent_seq_is_what_a_state_may_wait_for(self) -> None:
+        # Of what is deleted nothing more is sent: that counts for both.
         expected = min(self.live) - 1 if self.live else self.log.last_seq
-        assert self.outbox.sent_seq == expected
+        assert max(self.outbox.sent_seq, self.gone) == max(expected, self.gone)
 
     def teardown(self) -> None:
         """In the end everything arrives, on this connection and within bounds."""
         for _ in range(2 * self.log.last_seq + 2):
             self.sent(WINDOW)
             for mid in [*self.under_way]:
-                self.outbox.taken(mid)
-                self.taken.add(self.under_way.pop(mid))
+                self.take(mid)
         assert not self.outbox.pending
-        assert self.ever_sent == set(range(1, self.log.last_seq + 1))
+        # Each event arrived, or one that arrived tells that it never will.
+        told = {
+            seq
+            for number, (first, last) in self.told.items()
+            if number in self.arrived
+            for seq in range(first, last + 1)
+        }
+        assert self.arrived | told == set(range(1, self.log.last_seq + 1))
         self.outbox.keep()
         assert self.log.delivered == self.log.last_seq
         self.stack.close()

@@ -33,6 +33,7 @@ from agent.core.event import (
     CounterUnattended,
     Day,
     Event,
+    EventsDropped,
     LineCrossed,
     LineDay,
     LineQuarter,
@@ -110,6 +111,7 @@ ALLOWED = {
     "event.agent.started": [*EVENT_HEAD, "late", "cause", "since"],
     "event.agent.stopped": [*EVENT_HEAD, "late", "cause"],
     "event.agent.clock_set": [*EVENT_HEAD, "late", "offset_s"],
+    "event.events.dropped": [*EVENT_HEAD, "late", "cause", "from_seq", "to_seq"],
     "status": ["v", "state", "why", "log", "session", "first_seq", "last_seq", "ts"],
     "info": ["v", "contract", "log", "session", "ts", "site", "device", "place", "timezone", "versions",
              "models", "rules", "config_digest"],
@@ -461,6 +463,9 @@ HALF = datetime(2026, 11, 22, 0, 30, tzinfo=UTC)
         (AgentStopped(rule="agent", at=AT, cause="signal"),
          HEAD + ',"type":"agent.stopped","ts":"2026-11-22T00:31:05.120Z","clock":"synced",' + PLACE +
          ',"rule":"agent","cause":"signal"}'),
+        (EventsDropped(rule="agent", at=AT, cause="keep_mb", from_seq=7, to_seq=77),
+         HEAD + ',"type":"events.dropped","ts":"2026-11-22T00:31:05.120Z","clock":"synced",' + PLACE +
+         ',"rule":"agent","cause":"keep_mb","from_seq":7,"to_seq":77}'),
     ],
     ids=lambda value: value.TYPE if isinstance(value, Event) else "",
 )  # fmt: skip
