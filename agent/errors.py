@@ -9,6 +9,7 @@
     ├── ModelError    (OSError)       2   weights missing, cut off or with a wrong hash
     ├── BusyError     (OSError)       2   another agent holds this log
     ├── LogError      (OSError)       1   the event log can't be read or written
+    │   └── DamagedError              1   … for what is in it is not what was written
     └── DeliveryError (OSError)       1   a broker that refused or can't be reached
 """
 
@@ -53,6 +54,10 @@ class BusyError(AgentError, OSError):
 
 class LogError(AgentError, OSError):
     """The event log can't be opened, read or written."""
+
+
+class DamagedError(LogError):
+    """What is in the event log is not what was written; it is of no use but to whoever mends files."""
 
 
 class DeliveryError(AgentError, OSError):

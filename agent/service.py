@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Literal
 from agent.core.event import AgentStarted, AgentStopped
 from agent.delivery.event_log import EventLog
 from agent.delivery.publisher import Publisher
-from agent.delivery.recall import alive_note, remembered
+from agent.delivery.recall import Memory, alive_note, remembered
 from agent.delivery.retention import Retention
 from agent.device import clock
 from agent.device.frames import played_frames
 from agent.device.recording import open_recording
-from agent.errors import BrokenOffError, ConfigError, LogError
+from agent.errors import BrokenOffError, ConfigError, DamagedError, LogError
 from agent.stages import (
     ChangedStates,
     broker,
@@ -182,16 +182,30 @@ class _Delivery:
 def take_up(log: EventLog, ledger: Ledger, at: Instant, boot: str) -> None:
     """Go on where a log ends: close what was open, tell that the agent runs.
 
+    A log that turns out to be damaged is set aside for a new one.
+
     Raises:
-        LogError: the log can't be read or written.
+        LogError: the log can't be read, written or set aside.
     """
-    before = remembered(log, at, boot)
+    try:
+        before = remembered(log, at, boot)
+    except DamagedError as error:
+        log.begin_anew(error)
+        before = Memory(())
     ledger.recall(((item.event, item.era) for item in before.events), before.begin, before.blind)
     cause: StartCause = "new_log"
     if before.last:
         cause = "started" if log.ended_in_order else "restarted"
-        log.append(before.at_that_time(ledger.reopen(before.last, before.era)), before.boot or boot)
-    log.append(ledger.start(AgentStarted(rule="agent", at=at, cause=cause, since=before.last)), boot)
+        _kept(log, before.at_that_time(ledger.reopen(before.last, before.era)), before.boot or boot)
+    _kept(log, ledger.start(AgentStarted(rule="agent", at=at, cause=cause, since=before.last)), boot)
+
+
+def _kept(log: EventLog, events: Sequence[PresenceEvent], boot: str) -> None:
+    try:
+        log.append(events, boot)
+    except DamagedError as error:
+        log.begin_anew(error)
+        log.append(events, boot)
 
 
 @contextmanager

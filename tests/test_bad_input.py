@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import cv2
@@ -14,7 +16,9 @@ import numpy as np
 import pytest
 
 from agent.cli import main
-from tests.conftest import GATE, command, free_port, write_config
+from agent.delivery.event_log import EventLog
+from agent.delivery.payload import Sender
+from tests.conftest import GATE, command, free_port, logged, write_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -300,12 +304,40 @@ def test_weights_missing(
     assert_one_sentence(ran.err, "presence-agent models fetch")
 
 
-def test_log_no_database(typed: Typed, clip: Path, tmp_path: Path) -> None:
+def test_log_of_something_else(typed: Typed, clip: Path, tmp_path: Path) -> None:
     (tmp_path / "log").mkdir()
-    (tmp_path / "log" / "events.db").write_text("this is my shopping list, not an event log" * 100)
+    with closing(sqlite3.connect(tmp_path / "log" / "events.db")) as songs:
+        songs.execute("CREATE TABLE song (title TEXT)")
     code, _, err = typed("run", "--config", write_config(tmp_path, clip))
     assert code == 1
-    assert_one_sentence(err, "events.db", "move it away")
+    assert_one_sentence(err, "events.db", "something else")
+    assert not list((tmp_path / "log").glob("*damaged*"))
+
+
+@pytest.mark.parametrize("rows", [True, False])
+def test_log_damaged_begins_anew(
+    presence_agent: Callable[..., Ran], clip: Path, tmp_path: Path, rows: bool
+) -> None:
+    path = tmp_path / "log" / "events.db"
+    path.parent.mkdir()
+    if rows:
+        with EventLog(Sender("test", "yard", "0123abcd"), path):
+            pass
+        with closing(sqlite3.connect(path)) as log, log:
+            log.execute("INSERT INTO event VALUES (7, 7, 'zone.left', 'yard', '{not an event')")
+    else:
+        path.write_bytes(b"\xa5" * 9000)
+    config = write_config(tmp_path, clip)
+    ran = presence_agent("run", "--config", config)
+    assert ran.code == 0, ran.err
+    (line,) = [line for line in ran.err.splitlines() if "is damaged" in line]
+    (aside,) = path.parent.glob("events.db.damaged-*Z")
+    assert all(word in line for word in (f"{path} is damaged", str(aside), "a new log was begun"))
+    events = list(logged(tmp_path).values())
+    assert (events[0]["type"], events[0]["cause"]) == ("agent.started", "new_log")
+    # And that is the end of it.
+    ran = presence_agent("run", "--config", config)
+    assert (ran.code, "is damaged" in ran.err) == (0, False)
 
 
 def _as_root_in_a_namespace(script: str) -> subprocess.CompletedProcess[str]:

@@ -7,6 +7,7 @@ nothing of it. Each log has a random id; a seq is never used twice in it.
 from __future__ import annotations
 
 import fcntl
+import logging
 import secrets
 import sqlite3
 from contextlib import contextmanager
@@ -14,8 +15,9 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Self
 
+from agent.delivery.log_trouble import DAMAGED, is_damage, said, set_aside
 from agent.delivery.payload import event_json
-from agent.errors import BusyError, LogError
+from agent.errors import BusyError, DamagedError, LogError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
     from agent.core.event import Event
     from agent.delivery.payload import Sender
+
+_log = logging.getLogger(__name__)
 
 _SCHEMA = """
 CREATE TABLE event (
@@ -59,7 +63,6 @@ WHERE {_SPELLS} AND rule = ? AND seq < ? ORDER BY seq DESC LIMIT 1
 # Tells our files from other people's databases: "pres" in ASCII.
 APPLICATION_ID = 0x70726573
 _AT_ONCE = 500
-_DAMAGED = "is damaged; move it away and a new one is begun"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +102,11 @@ class EventLog:
         self.ended_in_order: bool | None = None
 
     def __enter__(self) -> Self:
-        """Open or make the log.
+        """Open or make the log; a damaged one is set aside and a new one begun.
 
         Raises:
             BusyError: another agent holds it.
-            LogError: it can't be read or written, or is no event log.
+            LogError: it can't be read, written or set aside, or is somebody else's.
         """
         if self._path is None:
             self._file_lock = None
@@ -122,8 +125,11 @@ class EventLog:
                     "stop it first, or set another [log] path."
                 ) from error
         try:
-            with self._translated():
-                self._open()
+            try:
+                with self._translated():
+                    self._open()
+            except DamagedError as error:
+                self.begin_anew(error)
         except BaseException:
             self._close()
             raise
@@ -134,6 +140,31 @@ class EventLog:
     ) -> None:
         """Close the file."""
         self._close()
+
+    def begin_anew(self, why: DamagedError) -> None:
+        """Set the file aside, damaged as it is, and begin a new log in its place.
+
+        Raises:
+            LogError: it can't be set aside, or no new one made.
+        """
+        if self._path is None:
+            raise why
+        with self._lock:
+            try:
+                # Open still: as it closes, SQLite would clear away the WAL beside it.
+                aside = set_aside(self._path)
+            except OSError as error:
+                raise LogError(
+                    f"the event log {self._path} is damaged and can't be moved away ({error.strerror}); "
+                    "move it away and a new one is begun."
+                ) from error
+            self._db.close()
+            self._new_id = secrets.token_hex(4)
+            self._delivered = self._deleted = self.last_seq = 0
+            self.ended_in_order = None
+            with self._translated():
+                self._open()
+        _log.warning("the event log %s is damaged; it is now %s, and a new log was begun", self._path, aside)
 
     def append(self, events: Sequence[Event], boot: str | None = None) -> int:
         """Number and keep events, all or none; return the last number once they are on the card.
@@ -314,13 +345,16 @@ class EventLog:
             self.log_id = meta["log_id"]
             self._delivered = int(meta.get("delivered", "0"))
         except (KeyError, ValueError, sqlite3.OperationalError) as error:
-            raise LogError(f"the event log {self._path} {_DAMAGED}.") from error
+            raise DamagedError(f"the event log {self._path} {DAMAGED}.") from error
         last = self._db.execute("SELECT seq, type FROM event ORDER BY seq DESC LIMIT 1").fetchone()
         if last:
             self.last_seq = int(last[0])
             self.ended_in_order = last[1] == "agent.stopped"
             (first,) = self._db.execute("SELECT min(seq) FROM event").fetchone()
             self._deleted = int(first) - 1
+        # A card is damaged by power cuts; what was found damaged while it ran is not ended either.
+        if not self.ended_in_order and self._db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise DamagedError(f"the event log {self._path} {DAMAGED}.")
 
     def _set(self, key: str, value: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
@@ -341,11 +375,10 @@ class EventLog:
         try:
             yield
         except UnicodeDecodeError as error:
-            raise LogError(f"the event log {self._path} {_DAMAGED}.") from error
+            raise DamagedError(f"the event log {self._path} {DAMAGED}.") from error
         except sqlite3.Error as error:
-            raise LogError(
-                f"the event log {self._path or 'in memory'} can't be used: {said(error)}."
-            ) from error
+            kind = DamagedError if is_damage(error) else LogError
+            raise kind(f"the event log {self._path or 'in memory'} can't be used: {said(error)}.") from error
 
     def _close(self) -> None:
         # Never under another thread's hands: SQLite would crash. Who comes later gets a LogError.
@@ -358,20 +391,3 @@ class EventLog:
 
 def _ms(event: Event) -> int:
     return int(event.at.utc.timestamp() * 1000)
-
-
-def said(error: sqlite3.Error) -> str:
-    """SQLite's words, and what to do about the commonest."""
-    remedies = {
-        "SQLITE_FULL": "the disk is full; make room",
-        "SQLITE_READONLY": "the file or its disk is read-only; check the card and the rights",
-        "SQLITE_CANTOPEN": "it can't be opened or made; check that the folder is there and writable",
-        "SQLITE_NOTADB": "the file is not an event log; move it away and a new one is begun",
-        "SQLITE_CORRUPT": f"the file {_DAMAGED}",
-        "SQLITE_IOERR": "the disk gives errors; check the card",
-    }
-    name = getattr(error, "sqlite_errorname", "")
-    for known, remedy in remedies.items():
-        if name.startswith(known):
-            return remedy
-    return str(error)

@@ -12,7 +12,8 @@ from stat import S_ISREG
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from agent.delivery.event_log import APPLICATION_ID, VERSION, said
+from agent.delivery.event_log import APPLICATION_ID, VERSION
+from agent.delivery.log_trouble import said
 from agent.errors import ConfigError, LogError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from agent.core import event as core
 from agent.core.frame import Instant
-from agent.errors import LogError
+from agent.errors import DamagedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -102,7 +102,8 @@ def remembered(log: EventLog, now: Instant, boot: str) -> Memory:
         boot: the present boot.
 
     Raises:
-        LogError: the log can't be read, or holds what is no event.
+        DamagedError: the log holds what is no event.
+        LogError: it can't be read.
     """
     entries: list[Entry] = []
     newest_ms: int | None = None
@@ -138,7 +139,7 @@ def remembered(log: EventLog, now: Instant, boot: str) -> Memory:
             last["mono_s"] if foreign else 0.0,
         )
     except (ValueError, KeyError, TypeError, OverflowError) as error:
-        raise LogError(
+        raise DamagedError(
             f"the event log {log.path or 'in memory'} holds what is no event; "
             "move it away and a new one is begun."
         ) from error

@@ -364,32 +364,25 @@ def _parent_is_file(path: Path) -> None:
 @pytest.mark.parametrize(
     ("prepare", "words"),
     [
-        (_no_database, "not an event log"),
         (_foreign, "something else"),
         (_foreign_version_1, "something else|not an event log|move it away"),
         (_newer, "newer agent"),
         (Path.mkdir, "can't be opened|can't be written"),
         (_parent_is_file, "can't be written"),
-        (_truncated, "damaged"),
-        (_zeroed, "damaged"),
-        (_garbled_schema, "damaged"),
-        (_without_meta, "damaged|not an event log|something else"),
-        (_without_id, "damaged|not an event log"),
-        (_delivered_no_number, "damaged|not an event log"),
     ],
 )
 def test_open_what_is_no_log(tmp_path: Path, prepare: Callable[[Path], None], words: str) -> None:
     path = tmp_path / "var" / "events.db"
     path.parent.mkdir()
     prepare(path)
-    with pytest.raises(LogError, match=words) as told, EventLog(SENDER, path) as log:
-        # Some damage is seen at the first reading only.
-        seqs(log)
+    with pytest.raises(LogError, match=words) as told, EventLog(SENDER, path):
+        pytest.fail("opened")
     assert is_sentence(str(told.value))
     assert str(path) in str(told.value)
+    assert not list(tmp_path.rglob("*damaged*"))
 
 
-@pytest.mark.parametrize("prepare", [_no_database, _foreign, _foreign_version_1, _newer])
+@pytest.mark.parametrize("prepare", [_foreign, _foreign_version_1, _newer])
 def test_open_what_is_no_log_changes_nothing(path: Path, prepare: Callable[[Path], None]) -> None:
     prepare(path)
     before = path.read_bytes()
@@ -397,6 +390,94 @@ def test_open_what_is_no_log_changes_nothing(path: Path, prepare: Callable[[Path
         pytest.fail("opened")
     assert path.read_bytes() == before
     assert not path.with_name(path.name + "-wal").exists()
+
+
+DAMAGES = [
+    _no_database,
+    _truncated,
+    _zeroed,
+    _garbled_schema,
+    _without_meta,
+    _without_id,
+    _delivered_no_number,
+]
+
+
+@pytest.mark.parametrize("prepare", DAMAGES)
+def test_open_damaged_begins_anew(
+    path: Path, prepare: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    prepare(path)
+    before = path.read_bytes()
+    with EventLog(SENDER, path) as log:
+        assert (log.log_id != "5f3a9c21", log.last_seq, log.delivered, log.ended_in_order) == (
+            True, 0, 0, None,
+        )  # fmt: skip
+        assert log.append([make_entered()]) == 1
+    (aside,) = path.parent.glob("events.db.damaged-*Z")
+    assert aside.read_bytes() == before
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert is_sentence(record.message)
+    assert str(aside) in record.message
+    # Once: the next start goes on in the new one.
+    with EventLog(SENDER, path) as log:
+        assert log.append([make_entered()]) == 2
+    assert len(caplog.records) == 1
+
+
+def test_open_damaged_takes_its_wal_along(path: Path) -> None:
+    filled(path)
+    path.write_bytes(b"\xa5" * 9000)
+    path.with_name("events.db-wal").write_bytes(b"what was written last")
+    path.with_name("events.db-shm").write_bytes(b"index")
+    with EventLog(SENDER, path) as log:
+        log.append([make_entered()])
+        assert seqs(log) == [1]
+    (aside,) = path.parent.glob("events.db.damaged-*Z")
+    assert aside.with_name(f"{aside.name}-wal").read_bytes() == b"what was written last"
+    assert aside.with_name(f"{aside.name}-shm").exists()
+
+
+def test_open_damaged_again_and_again_overwrites_nothing(path: Path) -> None:
+    for number in range(5):
+        path.write_bytes(b"\xa5" * 9000 + bytes([number]))
+        with EventLog(SENDER, path):
+            pass
+    asides = [file.read_bytes()[-1] for file in path.parent.glob("events.db.damaged-*")]
+    assert sorted(asides) == list(range(5))
+
+
+def test_open_damaged_that_can_not_be_moved(tmp_path: Path) -> None:
+    # There is no room in the name for where it would go.
+    path = tmp_path / ("e" * 240)
+    _no_database(path)
+    before = path.read_bytes()
+    with pytest.raises(LogError, match="can't be moved") as told, EventLog(SENDER, path):
+        pytest.fail("opened")
+    assert "move it away" in str(told.value)
+    assert path.read_bytes() == before
+    # Nor is it locked.
+    path.unlink()
+    assert filled(path)
+
+
+def test_open_after_orderly_end_trusts_the_file(path: Path) -> None:
+    # The check reads the whole file; that is for starts after a power cut.
+    with EventLog(SENDER, path) as log:
+        log.append([make_entered(number) for number in range(200)])
+        log.append([make_stopped()])
+    with path.open("r+b") as file:
+        file.seek(4096 * 6)
+        file.write(bytes(4096))
+    log_id = ""
+    with EventLog(SENDER, path) as log:
+        log_id = log.log_id
+        with pytest.raises(LogError, match="damaged"):
+            seqs(log)
+        log.append([make_entered()])
+    with EventLog(SENDER, path) as log:
+        assert log.log_id != log_id
 
 
 def test_open_empty_file_is_new_log(path: Path) -> None:
@@ -407,7 +488,7 @@ def test_open_empty_file_is_new_log(path: Path) -> None:
 
 def test_open_after_failure_is_free(path: Path) -> None:
     # What could not be opened is not locked either.
-    _no_database(path)
+    _foreign(path)
     with pytest.raises(LogError), EventLog(SENDER, path):
         pytest.fail("opened")
     path.unlink()
@@ -428,6 +509,8 @@ def test_damage_at_random_is_told(path: Path, seed: int) -> None:
         del content[chance.randrange(len(content)) :]
     path.write_bytes(content)
     with suppress(LogError), EventLog(SENDER, path) as log:
+        if list(path.parent.glob("*damaged*")):
+            assert seqs(log) == []
         with suppress(LogError):
             seqs(log)
         with suppress(LogError):
