@@ -21,6 +21,26 @@ def moment(text: str) -> datetime:
     return at.astimezone(UTC)
 
 
+def bound(option: str, text: str) -> datetime | date:
+    """Where a stretch of time begins or ends: a moment, RFC 3339, or a day of the calendar."""
+    try:
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+            at: datetime | date | None = date.fromisoformat(text)
+        else:
+            at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if (
+        at is None
+        or not _FIRST_YEAR < at.year < _LAST_YEAR
+        or (isinstance(at, datetime) and at.tzinfo is None)
+    ):
+        raise ConfigError(
+            f"{option} {text}: give a date as in 2026-11-22, or a time with its zone, 2026-11-22T07:30:00Z."
+        )
+    return at
+
+
 def local_day(text: str) -> date:
     """A day of the calendar."""
     try:

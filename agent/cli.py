@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from agent import arguments
+from agent.cli_log import CONFIG, ConfigOption, log_app
 from agent.errors import AgentError, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-CONFIG = Path("/etc/presence-agent/agent.toml")
 # Monday, 07:00 in Vietnam: a replay begins in working hours.
 REPLAY_START = "2026-01-05T00:00:00Z"
 _DAMAGED = 2
@@ -41,10 +41,7 @@ app = App(
 )
 models_app = App(name="models", help="The networks' weights: what is there, get them, check them.")
 app.command(models_app)
-log_app = App(name="log", help="The event log on the card.")
 app.command(log_app)
-
-ConfigOption = Annotated[Path, Parameter(name="--config", help="The configuration file (TOML).")]
 
 
 @app.command
@@ -290,30 +287,6 @@ def models_verify() -> int:
         print(finding.line)
     bad = any(item.status == "wrong" or (item.needed and item.status != "ok") for item in findings)
     return _DAMAGED if bad else 0
-
-
-@log_app.command(name="plot")
-def log_plot(
-    *,
-    out: Annotated[Path, Parameter(help="The picture to write (.png).")],
-    day: Annotated[
-        str | None, Parameter(help="The local day, as in 2026-11-22; that of the newest event if left out.")
-    ] = None,
-    events: Annotated[
-        Path | None, Parameter(help="Draw the events that `replay --events` wrote here, not the log.")
-    ] = None,
-    config: ConfigOption = CONFIG,
-) -> int:
-    """Draw a day: who was where, who crossed, who attended, and when nobody could see.
-
-    The log is only read, and may be that of a running agent. Events of a file that span less than
-    half a day are drawn from the first to the last, unless a day is named.
-    """
-    from agent.config import load
-    from agent.plotting import plot
-
-    plot(load(config), out, None if day is None else arguments.local_day(day), events)
-    return 0
 
 
 def main() -> NoReturn:

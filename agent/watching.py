@@ -13,7 +13,7 @@ from agent.delivery.event_wire import CONTRACT
 from agent.delivery.mqtt import Broker
 from agent.delivery.subscriber import received
 from agent.errors import ConfigError
-from agent.words import sentence
+from agent.words import harmless, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +81,7 @@ def watched(broker: Broker, site: str | None, stop: Event, *, as_json: bool) -> 
             name = f"{agent} {place}".rstrip()
             when = _local(payload.get("ts"), timezone)
             said = sentence(payload, timezone)
-            yield _harmless(f"{when}  {name}  {said}  [{message.topic.split('/', 4)[4]}]")
+            yield harmless(f"{when}  {name}  {said}  [{message.topic.split('/', 4)[4]}]")
 
 
 def _parsed(message: Message) -> dict[str, Any]:
@@ -91,11 +91,6 @@ def _parsed(message: Message) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return payload if isinstance(payload, dict) else {}
-
-
-def _harmless(line: str) -> str:
-    """Without what moves a cursor, ends a line or turns text around."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
 
 
 def _local(ts: object, timezone: str) -> str:

@@ -177,6 +177,11 @@ def sentence(payload: Mapping[str, Any], timezone: str) -> str:
     return told + late
 
 
+def harmless(line: str) -> str:
+    """Without what moves a cursor, ends a line or turns text around."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
+
+
 def _further(kind: str, payload: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What else there is to say of an event."""
     more = _MORE.get(kind, ())
