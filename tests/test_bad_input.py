@@ -18,7 +18,7 @@ import pytest
 from agent.cli import main
 from agent.delivery.event_log import EventLog
 from agent.delivery.payload import Sender
-from tests.conftest import GATE, command, free_port, logged, write_config
+from tests.conftest import GATE, Ran, command, free_port, logged, write_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -463,3 +463,72 @@ def test_plot_config_missing(typed: Typed, tmp_path: Path) -> None:
     code, _, err = typed("log", "plot", "--config", tmp_path / "agent.toml", "--out", tmp_path / "day.png")
     assert code == 2
     assert_one_sentence(err, "agent.toml")
+
+
+# --- log tail, export, verify ------------------------------------------------------------------------
+
+READING = [["tail"], ["tail", "--no-follow"], ["export"], ["verify"]]
+
+
+@pytest.mark.parametrize("words", READING)
+@pytest.mark.parametrize("content", [b"this is my shopping list" * 100, b"", None])
+def test_log_not_there(typed: Typed, tmp_path: Path, words: list[str], content: bytes | None) -> None:
+    if words == ["tail"] and not content:
+        pytest.skip("it waits for one")
+    config = write_config(tmp_path, "x")
+    if content is not None:
+        (tmp_path / "log").mkdir()
+        (tmp_path / "log" / "events.db").write_bytes(content)
+    code, out, err = typed("log", *words, "--config", config)
+    assert (code, out) == (2, "")
+    assert_one_sentence(err, "events.db", "no event log")
+    left = {path.name for path in tmp_path.rglob("*")}
+    assert left == {"agent.toml"} | ({"log", "events.db"} if content is not None else set())
+
+
+@pytest.mark.parametrize("words", READING)
+def test_log_is_a_folder(typed: Typed, tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "log" / "events.db").mkdir(parents=True)
+    code, out, err = typed("log", *words, "--config", write_config(tmp_path, "x"))
+    assert (code, out) == (2, "")
+    assert_one_sentence(err, "events.db", "no file")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["tail", "-n", "-1"], ["-n -1", "0"]),
+        (["tail", "-n", "1000001"], ["-n 1000001"]),
+        (["tail", "-n", "ten"], ["ten"]),
+        (["export", "--from", "yesterday"], ["--from yesterday", "2026-11-22"]),
+        (["export", "--to", "2026-11-31"], ["--to 2026-11-31"]),
+        (["export", "--to", "2026-11-22T07:30"], ["--to", "zone"]),
+        (["export", "--from", ""], ["--from"]),
+        (["export", "--to", "0001-01-01"], ["--to 0001-01-01"]),
+        (["export", "--from", "2026-11-22", "--to", "2026-11-21"], ["--from", "--to"]),
+        (["verify", "--repair"], ["--repair"]),
+    ],
+)
+def test_log_arguments_wrong(typed: Typed, tmp_path: Path, words: list[str], said: list[str]) -> None:
+    code, out, err = typed("log", *words, "--config", write_config(tmp_path, "x"))
+    assert (code, out) == (2, "")
+    assert_one_sentence(err, *said)
+
+
+@pytest.mark.parametrize("where", ["nowhere/e.jsonl", "log"])
+def test_export_out_wrong(typed: Typed, tmp_path: Path, where: str) -> None:
+    config = write_config(tmp_path, "x")
+    with EventLog(SENDER, tmp_path / "log" / "events.db"):
+        pass
+    code, out, err = typed("log", "export", "--config", config, "--out", tmp_path / where)
+    assert (code, out) == (1, "")
+    assert_one_sentence(err, "--out", where, "can't be written")
+
+
+def test_export_disk_full(typed: Typed, tmp_path: Path) -> None:
+    config = write_config(tmp_path, "x")
+    with EventLog(SENDER, tmp_path / "log" / "events.db") as log:
+        log.append([make_started()])
+    code, out, err = typed("log", "export", "--config", config, "--out", "/dev/full")
+    assert (code, out) == (1, "")
+    assert_one_sentence(err, "--out /dev/full", "No space left")

@@ -423,7 +423,7 @@ def test_verify_empty(config: Config) -> None:
     assert (summary[1:], problems) == (["no events"], [])
 
 
-def set_body(seq: int, **fields: object) -> Damage:
+def set_body(seq: int, /, **fields: object) -> Damage:
     def damage(db: sqlite3.Connection) -> None:
         (body,) = db.execute("SELECT body FROM event WHERE seq = ?", (seq,)).fetchone()
         changed = json.dumps(json.loads(body) | fields)
