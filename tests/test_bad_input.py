@@ -18,7 +18,8 @@ import pytest
 from agent.cli import main
 from agent.delivery.event_log import EventLog
 from agent.delivery.payload import Sender
-from tests.conftest import GATE, Ran, command, free_port, logged, write_config
+from tests.conftest import GATE, command, free_port, logged, write_config
+from tests.delivery.samples import SENDER, make_started
 
 if TYPE_CHECKING:
     from collections.abc import Callable
