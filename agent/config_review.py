@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent.config_problems import headed, shown
 from agent.config_values import DAY_MIN, DAYS, MOST_PERIODS, period
+from agent.core.geometry import contains
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from agent.config import Config
+    from agent.core.geometry import Polygon
 
 _RULES = ("line", "zone", "counter")
 _WEEK_MIN = len(DAYS) * DAY_MIN
+# Zones that reach into each other by less than a hundredth of the picture are drawn well enough.
+_GRID = 100
 
 
 def conflicts(raw: Mapping[str, Any]) -> Iterator[str]:
@@ -179,6 +183,7 @@ def _risks(config: Config) -> Iterator[str]:
     camera, device, mqtt = config.camera, config.device, config.mqtt
     if "calendar" in config.model_fields_set and not config.hours:
         yield "[calendar] has no use without [[hours]]: where there are no working hours it is always open."
+    yield from _desks_unclear(config)
     if "://" not in camera.source and (camera.username or camera.password_file):
         yield "[camera] username and password_file are not used: only an rtsp:// source has a login."
     if mqtt is None:
@@ -196,6 +201,24 @@ def _risks(config: Config) -> Iterator[str]:
             "[mqtt] username is given without password_file or certificate_file: the broker can't tell this "
             "agent from any other that uses the name."
         )
+
+
+def _desks_unclear(config: Config) -> Iterator[str]:
+    """Counters whose staff can't be told from the public."""
+    zones = {zone.id: zone.polygon for zone in config.zone}
+    for number, counter in enumerate(config.counter, start=1):
+        if counter.public and _overlap(zones[counter.staff], zones[counter.public]):
+            yield (
+                f'[[counter]] {number} "{counter.id}": its zones {shown(counter.staff)} and '
+                f"{shown(counter.public)} overlap; who stands in both is staff and waiting too. "
+                "Draw them apart."
+            )
+
+
+def _overlap(one: Polygon, other: Polygon) -> bool:
+    """Whether zones share more than an edge: any point of a grid over the picture."""
+    grid = [(number + 0.5) / _GRID for number in range(_GRID)]
+    return any(contains(one, point) and contains(other, point) for point in product(grid, grid))
 
 
 def absences(config: Config) -> Iterator[str]:

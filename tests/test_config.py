@@ -109,6 +109,11 @@ def zone(zone_id: str = "waiting", polygon: str = SQUARE, more: str = "") -> str
     return f'[[zone]]\nid = "{zone_id}"\npolygon = {polygon}\n{more}\n'
 
 
+def desk(staff: str) -> str:
+    counter = '[[counter]]\nid = "desk"\nstaff = "staff"\npublic = "waiting"\n'
+    return LEAST + zone() + zone("staff", staff) + counter
+
+
 def line(start: str = "[0.5, 0]", end: str = "[0.5, 1]", inside: str = "[0.9, 0.5]", more: str = "") -> str:
     return f'[[line]]\nid = "gate"\nstart = {start}\nend = {end}\ninside = {inside}\n{more}\n'
 
@@ -686,6 +691,12 @@ def test_load_forbidden(unreadable: Path) -> None:
         pytest.param(
             LEAST + 'username = "a"\npassword_file = "/p"', ["[camera]", "not used"], id="login_unused"
         ),
+        pytest.param(
+            desk("[[0.35, 0.1], [0.7, 0.1], [0.7, 0.4], [0.35, 0.4]]"),
+            ['[[counter]] 1 "desk"', '"staff"', '"waiting"', "overlap", "apart"],
+            id="desk_overlap",
+        ),
+        pytest.param(desk("[[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]"), ["overlap"], id="desk_around"),
     ],
 )
 def test_notices_one(tmp_path: Path, text: str, words: list[str]) -> None:
@@ -697,6 +708,12 @@ def test_notices_one(tmp_path: Path, text: str, words: list[str]) -> None:
 def test_notices_silent_on_hours_and_counters(tmp_path: Path) -> None:
     text = LEAST + "night = true\n" + zone() + '[[counter]]\nid = "desk"\nstaff = "waiting"\n'
     text += hours('["mon"]', '[["08:00", "09:00"]]') + '[calendar]\ncountry = "VN"\n'
+    assert config.notices(config.load(write(tmp_path, text))) == []
+
+
+@pytest.mark.parametrize("left", ["0.4", "0.397"])  # an edge in common, and a hair over it
+def test_notices_silent_on_neighbours(tmp_path: Path, left: str) -> None:
+    text = desk(f"[[{left}, 0.1], [0.7, 0.1], [0.7, 0.4], [{left}, 0.4]]")
     assert config.notices(config.load(write(tmp_path, text))) == []
 
 
