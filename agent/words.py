@@ -214,7 +214,8 @@ def _lasting(seconds: float, language: bool) -> str:
     hour, minute, second = ("giờ", "phút", "giây") if language else ("h", "min", "s")
     if seconds < _IN_MINUTES_S:
         return f"{seconds:.0f} {second}"
-    minutes = round(seconds / 60)
+    # Whole minutes that are over, as on a clock: a quarter seen for 25 s was not unseen for all of it.
+    minutes = int(seconds // 60)
     if seconds < _IN_HOURS_S:
         return f"{minutes} {minute}"
     return f"{minutes // 60} {hour} {minutes % 60:02} {minute}"
