@@ -267,4 +267,6 @@ def _letters_px(canvas: Image) -> int:
 
 def _text(canvas: Image, text: str, at: tuple[float, float], color: tuple[int, int, int]) -> None:
     size_px = _letters_px(canvas)
-    write_outlined(canvas, text, (max(0.0, at[0]), max(0.8 * size_px, at[1])), size_px, color)
+    room_px = canvas.shape[1] - width_px(text, size_px)
+    at = max(0.0, min(at[0], room_px)), max(0.8 * size_px, at[1])
+    write_outlined(canvas, text, at, size_px, color)

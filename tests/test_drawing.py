@@ -220,6 +220,18 @@ def test_drawn_states() -> None:
     assert columns.max() < 120
 
 
+def test_drawn_names_stay_in_the_picture() -> None:
+    edge = Line("gate", (180.0, 10.0), (180.0, 70.0), (150.0, 40.0))
+    blank = np.zeros((80, 200, 3), np.uint8)
+    bare, named = (
+        drawn_step(blank, (), Caption(states=states), [edge], []) for states in ({}, {"gate": "in 3 out 4"})
+    )
+    columns = (bare != named).any(axis=(0, 2)).nonzero()[0]
+    # There is no room on the right of the line, so it is written over it and to its left.
+    assert columns.min() < 140
+    assert columns.max() > 180
+
+
 @pytest.mark.parametrize(
     ("lit", "inside", "beside"),
     # A zone is filled and has a thicker edge, a line is thicker.
