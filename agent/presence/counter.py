@@ -117,6 +117,9 @@ class CounterRule:
             self._tally.mode, self._tally.since = "closed", begin
 
     def _judge(self, begin: Instant, at: Instant) -> Iterator[Event]:
+        if self._tally.mode == "closed":
+            # It is open, and not known yet whether anybody is there.
+            self._tally.mode = self._tally.since = None
         mode, since = self._tally.mode, self._tally.since
         if mode in {"attended", "unattended"} and since:
             begin = _later(begin, since)

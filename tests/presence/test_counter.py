@@ -132,8 +132,8 @@ def test_counter_state() -> None:
     told(office, "07:00", "07:00:05")
     assert state_of(office) == ("closed", 0, None)
     told(office, "07:00:05", "07:30:01", Stay("public", "07:25", "08:00"))
-    # Open for a second: what was told last holds until it is known.
-    assert state_of(office) == ("closed", 1, None)
+    # Open for a second: closed no more, and not yet known.
+    assert state_of(office) == (None, None, "starting")
     told(office, "07:30:01", "07:31:10", Stay("public", "07:25", "08:00"))
     assert state_of(office) == ("unattended", 1, None)
     told(office, "07:31:10", "07:31:15", Stay("staff", "07:31:10", "08:00"), Blind("07:31:14", "07:40"))
