@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -51,16 +51,16 @@ def plot(
         raise ConfigError(f"--out {out}: give a path that ends in .png.")
     if not out.parent.is_dir():
         raise AgentError(f"--out {out}: there is no such folder; make it first.")
-    zone = ZoneInfo(config.device.timezone)
+    zone, hours = ZoneInfo(config.device.timezone), working_time(config)
     if events:
         bodies = events_in_file(events)
-        begin, end, now = _recorded(bodies, day, zone)
+        begin, end, now = _recorded(bodies, day, hours)
     else:
         path, now = config.log.path, datetime.now(UTC)
         last = newest(path) or now
         # Where the clock was set back, what is in the log is not yet to come.
         now = max(now, last)
-        begin, end = _local_day(day or last.astimezone(zone).date(), zone)
+        begin, end = hours.day(day or hours.date_of(last))
         bodies = events_between(path, begin - _AROUND, end + _AROUND)
     rules = {
         rule.id: kind
@@ -68,7 +68,7 @@ def plot(
         for rule in tables
     }
     place = config.device.place or f"{config.device.site}/{config.device.name}"
-    periods = _worked(working_time(config), begin, end)
+    periods = _worked(hours, begin, end)
     write_picture(out, chart(timeline(bodies, begin, end, now, rules), place, zone, periods))
 
 
@@ -79,24 +79,18 @@ def _worked(hours: WorkingTime, begin: datetime, end: datetime) -> list[tuple[da
     return [(period.start, period.end) for date in dates for period in hours.periods(date)]
 
 
-def _local_day(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Its midnights in UTC: 23, 24 or 25 hours apart."""
-    begin, end = (datetime.combine(at, time(), zone) for at in (day, day + timedelta(days=1)))
-    return begin.astimezone(UTC), end.astimezone(UTC)
-
-
 def _recorded(
-    bodies: Sequence[Event], day: date | None, zone: ZoneInfo
+    bodies: Sequence[Event], day: date | None, hours: WorkingTime
 ) -> tuple[datetime, datetime, datetime]:
     """The window for the events of a file, and when its last one was."""
     said = [at for event in bodies if (at := moment(event, "ts"))]
     if not said:
         at = datetime.now(UTC)
-        return *_local_day(day or at.astimezone(zone).date(), zone), at
+        return *hours.day(day or hours.date_of(at)), at
     first = min([*said, *(at for event in bodies if (at := moment(event, "since")))])
     last = max(said)
     if day or last - first > _SHORT:
-        return *_local_day(day or last.astimezone(zone).date(), zone), last
+        return *hours.day(day or hours.date_of(last)), last
     begin_s, end_s = int(first.timestamp()) // _ROUND_S, int(last.timestamp()) // _ROUND_S + 1
     return (
         datetime.fromtimestamp(begin_s * _ROUND_S, UTC),

@@ -21,6 +21,8 @@ StopCause = Literal["signal", "recording_ended", "recording_broken"]
 DropCause = Literal["keep_days", "keep_mb"]
 EndedWhy = Literal["seen", "lost", "blind", "closed", "stopped", "restarted"]
 CounterMode = Literal["attended", "unattended", "closed"]
+Era = Literal["present", "past", "nowhere"]
+"""Of an event: on the present monotonic clock, on an earlier one, or nobody knows when it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,11 @@ class Instant:
         return self if abs(utc - self.utc) <= _STEP else Instant(self.monotonic_s, utc, self.synced)
 
 
+def later(one: Instant, other: Instant) -> Instant:
+    """Whichever is later, by the monotonic clock."""
+    return one if one.monotonic_s >= other.monotonic_s else other
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One picture of a source.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import MISSING, dataclass, fields, replace
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from agent.core import event as core
 from agent.core.frame import Instant
@@ -28,7 +28,6 @@ _KINDS: dict[str, type[core.Event]] = {
 }
 
 
-Era = Literal["present", "past", "nowhere"]
 # What of a rule may still hold that was told longer ago than is read back.
 _STANDING = (core.ZoneOccupied, core.CounterAttended, core.CounterUnattended)
 # Two local days of 25 hours at the most are still to be summed up; visits that are open are younger.
@@ -45,7 +44,7 @@ class Recalled:
     """
 
     event: core.Event
-    era: Era
+    era: core.Era
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ class Memory:
     begin: Instant | None = None
     blind: core.CameraBlind | None = None
     last: Instant | None = None
-    era: Era = "past"
+    era: core.Era = "past"
     boot: str | None = None
     monotonic_s: float = 0.0
 
@@ -169,7 +168,7 @@ def _recalled(rows: Sequence[dict[str, Any]], now: Instant, boot: str) -> Iterat
             yield Recalled(event, _era(row, at, boot))
 
 
-def _era(row: Mapping[str, Any], at: Instant, boot: str) -> Era:
+def _era(row: Mapping[str, Any], at: Instant, boot: str) -> core.Era:
     if row.get("boot") == boot:
         return "present"
     return "past" if at.synced else "nowhere"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.core.event import AfterHours, LineCrossed, ZoneEntered
+from agent.core.frame import later
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,10 +52,10 @@ class AfterHoursRule:
         if not was_closed:
             for zone in self._zones:
                 for track, (since, _) in zone.open.items():
-                    yield from self._once(zone.rule, track, max(since, begin, key=_moment), at)
+                    yield from self._once(zone.rule, track, later(since, begin), at)
         for event in told:
             if isinstance(event, ZoneEntered):
-                yield from self._once(event.rule, event.track, max(event.since, begin, key=_moment), at)
+                yield from self._once(event.rule, event.track, later(event.since, begin), at)
             elif isinstance(event, LineCrossed):
                 yield from self._once(event.rule, event.track, at, at)
 
@@ -62,7 +63,3 @@ class AfterHoursRule:
         if track not in self._told:
             self._told.add(track)
             yield AfterHours(rule=rule, at=at, since=since, track=track)
-
-
-def _moment(at: Instant) -> float:
-    return at.monotonic_s

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.event import CounterAttended, CounterClosed, CounterState, CounterUnattended
+from agent.core.frame import later
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,14 +105,14 @@ class CounterRule:
         self._seen_from = None
         if self._tally.mode in {"attended", "unattended"} and self._tally.since:
             # Who was waiting may still be: that is not known any more.
-            since = _later(since, self._tally.since)
+            since = later(since, self._tally.since)
             yield CounterClosed(rule=self._rule, at=at, since=since, waiting=None, why=why)
         self._tally.mode = self._tally.since = None
 
     def _shut(self, begin: Instant, at: Instant) -> Iterator[Event]:
         """Working hours are over since `begin`; at a start outside of them there is nothing to tell."""
         if self._tally.mode in {"attended", "unattended"} and self._tally.since:
-            since = _later(begin, self._tally.since)
+            since = later(begin, self._tally.since)
             yield CounterClosed(rule=self._rule, at=at, since=since, waiting=self.waiting, why="closed")
         elif self._tally.mode is None:
             self._tally.mode, self._tally.since = "closed", begin
@@ -122,11 +123,11 @@ class CounterRule:
             self._tally.mode = self._tally.since = None
         mode, since = self._tally.mode, self._tally.since
         if mode in {"attended", "unattended"} and since:
-            begin = _later(begin, since)
+            begin = later(begin, since)
         last_seen = self._staff.last_seen
-        left = _later(last_seen, begin) if last_seen else begin
+        left = later(last_seen, begin) if last_seen else begin
         occupied = self._staff.occupied
-        back = _later(occupied, begin) if occupied else None
+        back = later(occupied, begin) if occupied else None
         if mode != "unattended":
             gone_s = (back or at).monotonic_s - left.monotonic_s
             if gone_s >= self._after_s + (0.0 if back else self._patience_s):
@@ -134,11 +135,3 @@ class CounterRule:
                 mode = "unattended"
         if back and mode != "attended":
             yield CounterAttended(rule=self._rule, at=at, since=back, waiting=self.waiting)
-
-
-def _later(one: Instant, other: Instant) -> Instant:
-    return max(one, other, key=_moment)
-
-
-def _moment(at: Instant) -> float:
-    return at.monotonic_s

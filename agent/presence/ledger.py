@@ -33,13 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from agent.core.event import AgentStarted, ClockSet, EndedWhy, Event, State
+    from agent.core.event import AgentStarted, ClockSet, EndedWhy, Era, Event, State
     from agent.core.frame import Instant
     from agent.core.sight import BlindCause, Sight
     from agent.core.track import Track
     from agent.presence.counter import Counter
     from agent.presence.hours import WorkingTime
-    from agent.presence.spells import Era
     from agent.presence.tally import Tally
 
 Kind = Literal["line", "zone", "counter"]

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import date
 
+    from agent.core.event import Era
     from agent.core.frame import Instant
-
-Era = Literal["present", "past", "nowhere"]
-"""Of an event: on the present monotonic clock, on an earlier one, or nobody knows when it was."""
 
 
 @dataclass(slots=True)

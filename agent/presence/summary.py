@@ -14,10 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
 
-    from agent.core.event import Event
+    from agent.core.event import Era, Event
     from agent.core.frame import Instant
     from agent.presence.hours import WorkingTime
-    from agent.presence.spells import Era
     from agent.presence.tally import Tally
 
 _QUARTER_S = 900.0

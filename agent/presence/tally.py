@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
 
-    from agent.core.event import CounterMode, Event
+    from agent.core.event import CounterMode, Era, Event
     from agent.core.frame import Instant
     from agent.presence.hours import Period
-    from agent.presence.spells import Era, Mark, Stretch
+    from agent.presence.spells import Mark, Stretch
 
 _MODES: dict[type[Event], CounterMode] = {
     CounterAttended: "attended",
@@ -103,17 +103,15 @@ class LineTally:
 
     def day(self, at: Instant, date: date, of: Stretch, periods: Sequence[Period]) -> LineDay:
         """A local date and its working periods."""
-        ins, outs = self.counted(of.start_s, of.end_s)
-        there = [(moment.utc_s, is_in) for moment, is_in in self._since(of.start_s)]
-        there = [crossing for crossing in there if crossing[0] < of.end_s]
-        first = min((moment_s for moment_s, is_in in there if is_in), default=None)
-        last = max((moment_s for moment_s, is_in in there if not is_in), default=None)
+        there = [crossing for crossing in self._since(of.start_s) if crossing[0].utc_s < of.end_s]
+        ins = [moment.utc_s for moment, is_in in there if is_in]
+        outs = [moment.utc_s for moment, is_in in there if not is_in]
         return LineDay(
             **of.day(self.rule, at, date),
-            in_count=ins,
-            out_count=outs,
-            first_in=None if first is None else datetime.fromtimestamp(first, UTC),
-            last_out=None if last is None else datetime.fromtimestamp(last, UTC),
+            in_count=len(ins),
+            out_count=len(outs),
+            first_in=datetime.fromtimestamp(min(ins), UTC) if ins else None,
+            last_out=datetime.fromtimestamp(max(outs), UTC) if outs else None,
             periods=tuple(self._about(periods, of)),
         )
 

@@ -12,20 +12,18 @@ from dataclasses import dataclass
 from math import exp, hypot, sqrt
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
-from agent.core.detections import FACE, PERSON, Detections
 from agent.core.track import Track, Watched
+from agent.vision.bodies import bodies_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from agent.core.detections import Detections
     from agent.core.frame import Frame
     from agent.core.look import Box, Look
+    from agent.vision.bodies import Body
 
     Xyxy = tuple[float, float, float, float]
-    Body = tuple[float, float, float, float, float]
-    """left, top, right, bottom in px, and the score."""
 
 # A birth: so much confidence summed over looks, in at least this time, before anybody hears of it.
 _BIRTH_CONFIDENCE = 1.2
@@ -79,13 +77,6 @@ _LEAVING_S = 0.2
 _DOUBTED_S = 0.4
 # A track that was born goes before one that is only suspected.
 _BORN_BONUS = 0.5
-
-# A body for a face that has none in sight: shoulders and chest below it, in widths of the face.
-_BODY_WIDTH = 2.6
-_BODY_ABOVE = 0.4
-_BODY_BELOW = 3.4
-# A face without a body may be a portrait: never clear on its own, it must move or breathe.
-_LONE_FACE_RATIO = 0.6
 
 
 class Liveness(Protocol):
@@ -272,7 +263,7 @@ class PersonTracker:
         for person in self._persons:
             person.predict(now_s)
         if look is not None and detections is not None:
-            self._look(frame, look, _bodies(detections))
+            self._look(frame, look, bodies_of(detections))
         if self._liveness:
             things = self._liveness.sample(frame, [person.xyxy for person in self._persons])
             self._persons = [person for person, thing in zip(self._persons, things, strict=True) if not thing]
@@ -389,41 +380,3 @@ def _is_in(xyxy: Xyxy, regions: Iterable[Box], size_px: tuple[int, int]) -> bool
         if shown >= _LOOKED_RATIO * whole:
             return True
     return False
-
-
-def _bodies(detections: Detections) -> list[Body]:
-    """Persons, made sure by their faces; for each face that is in none of them the shoulders below it."""
-    if not np.any(detections.class_id == FACE):
-        return _listed(detections)
-    persons, faces = detections.of_class(PERSON), detections.of_class(FACE)
-    bodies = _listed(persons)
-    lone: list[Body] = []
-    for left, top, right, bottom, score in _listed(faces):
-        x, y, width = (left + right) / 2, (top + bottom) / 2, right - left
-        owners = [
-            index for index, body in enumerate(bodies) if body[0] <= x <= body[2] and body[1] <= y <= body[3]
-        ]
-        if owners:
-            # The upper half of a body is where its face is; the surest of those has it.
-            index = max(owners, key=lambda owner: bodies[owner][4])
-            body = bodies[index]
-            if y <= (body[1] + body[3]) / 2:
-                bodies[index] = (*body[:4], max(body[4], score))
-            continue
-        lone.append(
-            (
-                x - width * _BODY_WIDTH / 2,
-                top - width * _BODY_ABOVE,
-                x + width * _BODY_WIDTH / 2,
-                top + width * _BODY_BELOW,
-                score * _LONE_FACE_RATIO,
-            )
-        )
-    return bodies + lone
-
-
-def _listed(detections: Detections) -> list[Body]:
-    return [
-        (*box, score)
-        for box, score in zip(detections.xyxy.tolist(), detections.confidence.tolist(), strict=True)
-    ]

@@ -1,0 +1,55 @@
+"""What a look found as bodies: persons, and faces whose bodies are hidden."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from agent.core.detections import FACE, PERSON, Detections
+
+Body = tuple[float, float, float, float, float]
+"""left, top, right, bottom in px, and the score."""
+
+# A body for a face that has none in sight: shoulders and chest below it, in widths of the face.
+_BODY_WIDTH = 2.6
+_BODY_ABOVE = 0.4
+_BODY_BELOW = 3.4
+# A face without a body may be a portrait: never clear on its own, it must move or breathe.
+_LONE_FACE_RATIO = 0.6
+
+
+def bodies_of(detections: Detections) -> list[Body]:
+    """Persons, made sure by their faces; for each face that is in none of them the shoulders below it."""
+    if not np.any(detections.class_id == FACE):
+        return _listed(detections)
+    persons, faces = detections.of_class(PERSON), detections.of_class(FACE)
+    bodies = _listed(persons)
+    lone: list[Body] = []
+    for left, top, right, bottom, score in _listed(faces):
+        x, y, width = (left + right) / 2, (top + bottom) / 2, right - left
+        owners = [
+            index for index, body in enumerate(bodies) if body[0] <= x <= body[2] and body[1] <= y <= body[3]
+        ]
+        if owners:
+            # The upper half of a body is where its face is; the surest of those has it.
+            index = max(owners, key=lambda owner: bodies[owner][4])
+            body = bodies[index]
+            if y <= (body[1] + body[3]) / 2:
+                bodies[index] = (*body[:4], max(body[4], score))
+            continue
+        lone.append(
+            (
+                x - width * _BODY_WIDTH / 2,
+                top - width * _BODY_ABOVE,
+                x + width * _BODY_WIDTH / 2,
+                top + width * _BODY_BELOW,
+                score * _LONE_FACE_RATIO,
+            )
+        )
+    return bodies + lone
+
+
+def _listed(detections: Detections) -> list[Body]:
+    return [
+        (*box, score)
+        for box, score in zip(detections.xyxy.tolist(), detections.confidence.tolist(), strict=True)
+    ]
