@@ -1,7 +1,7 @@
 """Public holidays of a country, worked out in a process of its own.
 
-What the `holidays` package loads for a few dates a year takes 17 MiB and a fifth of a second, on a Pi
-much longer; so it is asked once, for all the years that a clock may ever show, and the agent keeps dates.
+What the `holidays` package loads for a few dates a year is much for a small machine's memory; so it is
+asked once, for all the years that a clock may ever show, and the agent keeps dates only.
 """
 
 from __future__ import annotations
