@@ -15,6 +15,7 @@ from pydantic import Field, TypeAdapter
 from agent.core.event import ClockSet, CounterMode, CounterState, LineState, PeriodCrossings, ZoneState
 from agent.core.frame import Instant
 from agent.core.sight import BlindCause  # noqa: TC001 - pydantic reads annotations
+from agent.delivery.commands import ReplayDoneWire, ReplayRequestWire
 from agent.delivery.event_wire import (
     CONTRACT,
     EVENTS,
@@ -30,6 +31,7 @@ from agent.delivery.event_wire import (
     Timestamp,
     Wire,
 )
+from agent.delivery.health_wire import HealthWire
 
 if TYPE_CHECKING:
     from agent.core.event import Event, State
@@ -264,6 +266,9 @@ def schemas() -> dict[str, dict[str, Any]]:
     adapters |= {
         "status": TypeAdapter(StatusWire),
         "info": TypeAdapter(InfoWire),
+        "health": TypeAdapter(HealthWire),
+        "cmd.replay": TypeAdapter(ReplayRequestWire),
+        "replay.done": TypeAdapter(ReplayDoneWire),
         "state.line": TypeAdapter(LineStateWire),
         "state.zone": TypeAdapter(ZoneStateWire),
         "state.counter": TypeAdapter(CounterStateWire),
@@ -301,6 +306,8 @@ def _published(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 def _open_up(schema: dict[str, Any]) -> None:
     """Allow unknown fields; say that an optional field is absent, never null; require the others."""
+    if "properties" not in schema:
+        return
     schema.pop("additionalProperties", None)
     optional = set()
     for name, of_field in schema.get("properties", {}).items():

@@ -1,0 +1,87 @@
+"""What others send to an agent: read as if it came from an enemy, since anybody may publish anything."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+
+from agent.delivery.event_wire import Closed, Hex8, Identifier
+
+MOST_EVENTS = 1000
+_LONGEST = 512
+_HIGHEST_SEQ = 2**53
+
+_Seq = Annotated[int, Field(ge=1, le=_HIGHEST_SEQ)]
+
+
+class ReplayRequestWire(Closed):
+    """Asks for events of a log; of more than 1,000 the first 1,000 are sent."""
+
+    # Of those who write to us too, unknown fields are ignored.
+    model_config = ConfigDict(extra="ignore")
+
+    log: Hex8
+    from_seq: _Seq
+    to_seq: _Seq
+    request: Identifier
+
+    @model_validator(mode="after")
+    def _in_order(self) -> ReplayRequestWire:
+        if self.to_seq < self.from_seq:
+            raise ValueError("to_seq is before from_seq")
+        return self
+
+
+class ReplayDoneWire(Closed):
+    """The last message of a replay: how many events were sent, and the first and last of them."""
+
+    done: Literal[True] = True
+    sent: Annotated[int, Field(ge=0, le=MOST_EVENTS)]
+    first_seq: _Seq | None
+    last_seq: _Seq | None
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """What a `status` or `health` says of whoever published it; `last_seq` 0: it does not tell."""
+
+    log: str
+    session: str
+    online: bool
+    last_seq: int
+
+
+def replay_request(payload: str) -> ReplayRequestWire:
+    """What a message on `cmd/replay` asks for.
+
+    Raises:
+        ValueError: it is no such request; why, in a few words without what was sent.
+    """
+    if len(payload) > _LONGEST:
+        raise ValueError(f"longer than {_LONGEST} characters")
+    try:
+        return ReplayRequestWire.model_validate_json(payload)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        raise ValueError(": ".join([*map(str, first["loc"]), first["msg"]])) from None
+
+
+def presence(payload: str) -> Presence | None:
+    """What a `status` or `health` says; None: it is neither."""
+    try:
+        said = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None
+    match said:
+        case {"log": str(log), "session": str(session)}:
+            return Presence(log[:8], session[:8], said.get("state") != "offline", _number(said))
+        case _:
+            return None
+
+
+def _number(said: dict[str, Any]) -> int:
+    last_seq = said.get("last_seq")
+    return last_seq if type(last_seq) is int and 0 <= last_seq <= _HIGHEST_SEQ else 0
