@@ -296,6 +296,21 @@ class EventLog:
         with self._lock, self._translated(), self._transaction():
             self._set("alive", f"{self.last_seq} {note}")
 
+    def note(self, key: str, value: str) -> None:
+        """Keep a value beside the events, over what was kept under this key.
+
+        Raises:
+            LogError: it can't be written.
+        """
+        with self._lock, self._translated(), self._transaction():
+            self._set(f"note.{key}", value)
+
+    def noted(self, key: str) -> str | None:
+        """What was kept last under a key."""
+        with self._lock, self._translated():
+            row = self._db.execute("SELECT value FROM meta WHERE key = ?", (f"note.{key}",)).fetchone()
+        return str(row[0]) if row else None
+
     @property
     def first_seq(self) -> int:
         """Of the oldest event still kept; one more than the last when there is none."""

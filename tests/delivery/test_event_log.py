@@ -661,3 +661,16 @@ def test_kill_while_writing_loses_nothing(path: Path) -> None:
                 assert bodies == seqs(log)
                 acknowledged = log.last_seq
     assert acknowledged > KILLS
+
+
+def test_note_across_reopenings(path: Path) -> None:
+    with EventLog(SENDER, path) as log:
+        assert log.noted("published") is None
+        log.note("published", '["a"]')
+        log.note("published", '["a", "b"]')
+        # Our own keys are not in anybody's way.
+        log.note("log_id", "x")
+    with EventLog(SENDER, path) as log:
+        assert log.noted("published") == '["a", "b"]'
+        assert log.noted("other") is None
+        assert log.log_id != "x"
