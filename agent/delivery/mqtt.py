@@ -27,11 +27,16 @@ if TYPE_CHECKING:
     from paho.mqtt.reasoncodes import ReasonCode
 
 KEEPALIVE_S = 30
+# A link that is half open takes everything and gives nothing; paho would find it after twice the keepalive.
+SILENCE_S = 20
 MQTT_5 = 5
 # How many messages wait for the broker's word at once: its default limit too.
 WINDOW = 20
 _ANSWER_S = 5.0
 _LONGEST_SECRET = 1024
+# Reason codes of MQTT 5.
+_NO_SUBSCRIBERS = 16
+_TAKEN_OVER = 142
 # What paho lets through when a packet is malformed.
 _UNREADABLE = (ValueError, LookupError, struct.error, MQTTException)
 
@@ -71,10 +76,16 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The broker's word on a message of ours; `refusal` None: it has it."""
+    """The broker's word on a message of ours, or on a wish to read that it may refuse.
+
+    Attributes:
+        refusal: None: it has it.
+        unheard: nobody subscribes to it. MQTT 3.1.1 never tells.
+    """
 
     mid: int
     refusal: str | None
+    unheard: bool = False
 
 
 class Connection:
@@ -87,6 +98,9 @@ class Connection:
         self._answer: str | None = None
         self._connected = False
         self._lost: str | None = None
+        self._wishes: set[int] = set()
+        self._unanswered = 0
+        self._heard_s = 0.0
         self.window = WINDOW
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2,
@@ -136,11 +150,16 @@ class Connection:
 
     def publish(self, message: Message) -> int:
         """Send at QoS 1; the number comes back in a `Taken`."""
+        self._await()
         return self._client.publish(message.topic, message.payload.encode(), qos=1, retain=message.retain).mid
 
-    def subscribe(self, topic: str) -> None:
-        """Ask for a topic at QoS 1."""
-        self._client.subscribe(topic, qos=1)
+    def subscribe(self, topic: str, *, needed: bool = True) -> int:
+        """Ask for a topic at QoS 1; if it is not needed, the broker's word on it comes back in a `Taken`."""
+        _, mid = self._client.subscribe(topic, qos=1)
+        if not needed and mid is not None:
+            self._await()
+            self._wishes.add(mid)
+        return mid or 0
 
     def pump(self, timeout_s: float, wake_fd: int | None = None) -> list[Taken | Message]:
         """Send and receive, waiting at most this long for something to come; say what came.
@@ -158,6 +177,7 @@ class Connection:
         readable, writable, _ = select.select(reading, writing, [], 0 if held else timeout_s)
         codes = []
         if held or sock in readable:
+            self._heard_s = time.monotonic()
             try:
                 codes.append(self._client.loop_read())
             except _UNREADABLE as error:
@@ -170,7 +190,17 @@ class Connection:
         if self._answer or any(code != MQTTErrorCode.MQTT_ERR_SUCCESS for code in codes):
             raise DeliveryError(self._why_lost())
         reports, self._reports = self._reports, []
+        if self._unanswered and time.monotonic() - self._heard_s > SILENCE_S:
+            raise DeliveryError(
+                f"the broker {self._broker} has been silent for {SILENCE_S} s; the connection is given up"
+            )
         return reports
+
+    def _await(self) -> None:
+        """Silence counts from the first message that waits for an answer."""
+        if not self._unanswered:
+            self._heard_s = time.monotonic()
+        self._unanswered += 1
 
     def close(self) -> None:
         """Disconnect in order, so that the will is not sent."""
@@ -212,17 +242,27 @@ class Connection:
     ) -> None:
         if reason.is_failure and self._connected:
             because = "" if str(reason) == "Unspecified error" else f" ({reason})"
+            if reason.value == _TAKEN_OVER:
+                because = (
+                    ": another client came as this one; has a second agent the same [device] site and name?"
+                )
             self._lost = f"the connection to the broker {self._broker} is lost{because}"
 
     def _on_publish(
         self, _client: object, _data: object, mid: int, reason: ReasonCode, _properties: object
     ) -> None:
-        self._reports.append(Taken(mid, str(reason) if reason.is_failure else None))
+        self._unanswered -= 1
+        unheard = reason.value == _NO_SUBSCRIBERS
+        self._reports.append(Taken(mid, str(reason) if reason.is_failure else None, unheard))
 
     def _on_subscribe(
-        self, _client: object, _data: object, _mid: int, reasons: list[ReasonCode], _properties: object
+        self, _client: object, _data: object, mid: int, reasons: list[ReasonCode], _properties: object
     ) -> None:
-        if any(reason.is_failure for reason in reasons):
+        refused = [str(reason) for reason in reasons if reason.is_failure]
+        if mid in self._wishes:
+            self._unanswered -= 1
+            self._reports.append(Taken(mid, refused[0] if refused else None))
+        elif refused:
             self._answer = f"the broker {self._broker} does not let this client read; check its rights (ACL)"
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:

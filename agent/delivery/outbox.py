@@ -44,27 +44,38 @@ class Outbox:
         return self._delivered
 
     @property
-    def pending(self) -> bool:
-        """Whether there is an event that no broker has taken."""
+    def log(self) -> EventLog:
+        """The log to send."""
+        return self._log
+
+    @property
+    def pending(self) -> int:
+        """How many events no broker has taken."""
         self._pass()
-        return self._delivered < self._log.last_seq
+        return self._log.last_seq - self._delivered - len(self._done)
 
     def next(self, limit: int) -> list[Entry]:
         """What to send next: what happens now before what happened while nobody listened."""
-        entries: list[Entry] = []
-        self._pass()
-        if limit <= 0:
-            return entries
-        if self._live_at < self._log.last_seq:
-            entries = self._log.read(self._live_at, limit)
-            self._live_at = entries[-1].seq if entries else self._log.last_seq
-        if len(entries) < limit and self._backlog_at < self._backlog_end:
-            after = max(self._backlog_at, self._delivered)
-            older = self._log.read(after, limit - len(entries), self._backlog_end)
-            self._backlog_at = older[-1].seq if older else self._backlog_end
-            sent = self._done.union(self._sending.values())
-            entries += [entry for entry in older if entry.seq not in sent]
+        live = self.live(limit)
+        return live + self.backlog(limit - len(live))
+
+    def live(self, limit: int) -> list[Entry]:
+        """The next events that happened since this connection began."""
+        if limit <= 0 or self._live_at >= self._log.last_seq:
+            return []
+        entries = self._log.read(self._live_at, limit)
+        self._live_at = entries[-1].seq if entries else self._log.last_seq
         return entries
+
+    def backlog(self, limit: int) -> list[Entry]:
+        """The next events that happened before it."""
+        if limit <= 0 or self._backlog_at >= self._backlog_end:
+            return []
+        self._pass()
+        older = self._log.read(max(self._backlog_at, self._delivered), limit, self._backlog_end)
+        self._backlog_at = older[-1].seq if older else self._backlog_end
+        sent = self._done.union(self._sending.values())
+        return [entry for entry in older if entry.seq not in sent]
 
     def sending(self, mid: int, seq: int) -> None:
         """Remember that the message of this number carries this event."""

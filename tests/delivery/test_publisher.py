@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 from paho.mqtt.publish import single
 
+from agent.delivery import conversation
 from agent.delivery import publisher as publisher_module
 from agent.delivery.event_log import EventLog
 from agent.delivery.outbox import Outbox
@@ -404,7 +405,7 @@ class SlowOutbox(Outbox):
         self.last[:] = [self]
 
     @property
-    def pending(self) -> bool:
+    def pending(self) -> int:
         seen = super().pending
         threading.Event().wait(0.05)
         return seen
@@ -574,7 +575,7 @@ def test_events_denied_then_allowed(
     start_mosquitto: Callable[..., Mosquitto], listen: Callable[..., Listener], log: EventLog, tmp_path: Path,
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(publisher_module, "_REFUSED_PAUSE_S", 0.1)
+    monkeypatch.setattr(conversation, "_REFUSED_PAUSE_S", 0.1)
     with with_rights(start_mosquitto, tmp_path, ALL_BUT_EVENTS) as (broker, change):
         listener = hears(listen, broker.port)
         appended(log, *range(5))
@@ -604,7 +605,7 @@ def test_rights_not_proven_in_311(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, rights: str,
 ) -> None:  # fmt: skip
     # A broker that takes nothing, or does not let us see our own status: both say that they took it.
-    monkeypatch.setattr(publisher_module, "_RIGHTS_S", 0.5)
+    monkeypatch.setattr(conversation, "_RIGHTS_S", 0.5)
     with with_rights(start_mosquitto, tmp_path, rights) as (broker, _):
         appended(log, 1, 2)
         with publishing(to(broker.port, 311), log, make_zone("waiting", 2), stop_s=0.1) as publisher:

@@ -1,0 +1,385 @@
+"""What is said on one connection to the broker, from its first word to its last.
+
+::
+
+    read own status, health, commands ─▶ info ─▶ states ─▶ status online ─▶ health
+        ─▶ events of now, states, health, replays, backlog ─▶ status offline
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from agent.delivery.commands import presence
+from agent.delivery.mqtt import MQTT_5, Message
+from agent.delivery.payload import StatusWire, made_late, state_json, utc_text
+from agent.delivery.replays import Replays
+from agent.delivery.served import DeliveryFacts
+from agent.errors import LogError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.delivery.commands import Presence
+    from agent.delivery.event_log import Entry
+    from agent.delivery.mqtt import Broker, Connection, Taken
+    from agent.delivery.outbox import Outbox
+    from agent.delivery.payload import StateNow
+    from agent.delivery.served import Extras, Served
+
+_log = logging.getLogger(__name__)
+
+STATE_EVERY_S = 1.0
+HEALTH_EVERY_S = 60.0
+_LATE_S = 30.0
+# A card wears: how far delivery went is written at most this often, doubles are told by their id.
+_KEEP_EVERY_S = 5.0
+_REFUSED_PAUSE_S = 30.0
+_RIGHTS_S = 10.0
+_LAST_WORD_S = 2.0
+_OVERWRITE_EVERY_S = 10.0
+# Of the messages under way some are never events: states and health wait behind nothing.
+_FOR_OTHERS = 2
+_PUBLISHED = "published"
+_READ_TOPICS = ("status", "health", "cmd/replay")
+_HOME_ASSISTANT = "homeassistant/status"
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Who speaks, and how: `root` of its topics, `info` and extras it publishes, `say` for the journal."""
+
+    broker: Broker
+    root: str
+    info: Callable[[str, str], str]
+    extras: Extras
+    say: Callable[[int, str], None]
+
+    def status(self, status: StatusWire) -> Message:
+        """Who is there; `why` is null while online, and the will has no further fields."""
+        body = status.model_dump_json(exclude_none=status.why is not None)
+        return Message(f"{self.root}/status", body, retain=True)
+
+
+@dataclass(slots=True)
+class Conversation:
+    """One connection.
+
+    Attributes:
+        proven: whether the broker is known to pass on what we publish. MQTT 3.1.1 acknowledges what it
+            refuses, so there our own status must come back first.
+        others: messages under way that are no events of ours and no replays.
+        refused: messages with events that the broker did not take; they are tried again later.
+        foreign: what another agent says on our name, to be overwritten.
+        halted: this log went on elsewhere: nothing of it may be sent.
+    """
+
+    speaker: Speaker
+    connection: Connection
+    served: Served
+    session: str
+    on_taken: Callable[[], None]
+    wake_fd: int
+    proven: bool = field(init=False)
+    replays: Replays = field(init=False)
+    others: set[int] = field(default_factory=set)
+    replaying: set[int] = field(default_factory=set)
+    wishes: dict[int, str] = field(default_factory=dict)
+    states: dict[str, tuple[StateNow, float]] = field(default_factory=dict)
+    refused: list[tuple[Outbox, int]] = field(default_factory=list)
+    foreign: bool = False
+    halted: bool = False
+    online: bool = False
+    discovery_due: bool = False
+    retry_at_s: float = 0.0
+    keep_at_s: float = 0.0
+    health_at_s: float = 0.0
+    overwrite_at_s: float = 0.0
+    prove_by_s: float = field(default_factory=lambda: time.monotonic() + _RIGHTS_S)
+
+    def __post_init__(self) -> None:
+        self.proven = self.speaker.broker.protocol == MQTT_5
+        self.replays = Replays(self.speaker.root, self.served.log_of)
+
+    def greet(self) -> None:
+        """Info, every state, then the status: whoever sees the status has the rest.
+
+        What the broker retained of our own is read first; it came before the word on what we say after it.
+        """
+        root, log = self.speaker.root, self.served.log
+        for box in self.served.boxes:
+            box.begin()
+        wanted = [f"{root}/{name}" for name in _READ_TOPICS]
+        if self.speaker.extras.discovery:
+            wanted.append(_HOME_ASSISTANT)
+        for topic in wanted:
+            self.wishes[self.connection.subscribe(topic, needed=False)] = topic
+        self._say(Message(f"{root}/info", self.speaker.info(log.log_id, self.session), retain=True))
+        states = self.served.states()
+        self._clear_gone([f"{root}/state/{state.rule}" for state in states])
+        for state in states:
+            self._send_state(state)
+        while self.others or self.wishes:
+            self.hear()
+        if self.halted:
+            # Its retained status must go on telling how far this log went.
+            return
+        self.served.sessions.add(self.session)
+        self._say(self._present("online", None))
+        self.online = True
+        self._send_health(time.monotonic())
+        self.discovery_due = True
+
+    def _clear_gone(self, states: list[str]) -> None:
+        """What an earlier configuration left at the broker goes; the log remembers what was published."""
+        log = self.served.log
+        discovery = self.speaker.extras.discovery
+        present = sorted([*states, *([discovery.topic] if discovery else [])])
+        with suppress(LogError):
+            before = _topics(log.noted(_PUBLISHED))
+            gone = [topic for topic in before if topic not in present]
+            if gone:
+                # Should the power go before they are cleared, they are known still.
+                log.note(_PUBLISHED, json.dumps(sorted({*present, *before})))
+                for topic in gone:
+                    self._say(Message(topic, "", retain=True))
+                while self.others:
+                    self.hear()
+            if before != present:
+                log.note(_PUBLISHED, json.dumps(present))
+
+    def send(self) -> None:
+        """Send what is due: what happens now, states and health before answers and the backlog."""
+        now_s = time.monotonic()
+        if self.refused and now_s >= self.retry_at_s:
+            for box, mid in self.refused:
+                box.refused(mid)
+            self.refused.clear()
+        sending = self.proven and not self.halted
+        if sending:
+            self._send_events(self.served.current, self.served.current.live)
+        self._send_states(now_s)
+        if self.online:
+            self._send_words(now_s)
+        if sending:
+            self._replay()
+            for box in list(self.served.boxes):
+                self._send_events(box, box.backlog)
+
+    def _send_states(self, now_s: float) -> None:
+        for state in self.served.states():
+            sent, sent_s = self.states.get(state.rule, (None, -STATE_EVERY_S))
+            # The event goes first, then the state that has it in.
+            told = self.served.current.sent_seq >= state.seq or not self.proven
+            if state is not sent and now_s - sent_s >= STATE_EVERY_S and told and self._free():
+                self._send_state(state)
+
+    def _send_words(self, now_s: float) -> None:
+        """What is said of the agent itself."""
+        if now_s >= self.health_at_s and self._free():
+            self._send_health(now_s)
+        if self.foreign and now_s >= self.overwrite_at_s and self._free():
+            self.foreign = False
+            self.overwrite_at_s = now_s + _OVERWRITE_EVERY_S
+            self._say(self._present("online", None))
+            self._send_health(now_s)
+        if self.discovery_due and self.speaker.extras.discovery and self._free():
+            self.discovery_due = False
+            self._say(self.speaker.extras.discovery)
+
+    def hear(self) -> None:
+        """Take what comes, waiting a little for it."""
+        reports = self.connection.pump(STATE_EVERY_S / 2, self.wake_fd)
+        with suppress(BlockingIOError):
+            os.eventfd_read(self.wake_fd)
+        for report in reports:
+            if isinstance(report, Message):
+                self._heed(report)
+            elif box := self.served.box_of(report.mid):
+                self._judge_event(box, report)
+            elif report.mid in self.wishes:
+                self._judge_wish(self.wishes.pop(report.mid), report)
+            elif report.mid in self.replaying:
+                self.replaying.discard(report.mid)
+            else:
+                self.others.discard(report.mid)
+                if report.refusal:
+                    self._warn(self._refusal(report.refusal))
+                if not self.others:
+                    self.on_taken()
+        now_s = time.monotonic()
+        if not self.proven and now_s >= self.prove_by_s:
+            self._warn(self._refusal("its status does not come back: it must be let read that too"))
+        if now_s >= self.keep_at_s:
+            self.keep_at_s = now_s + _KEEP_EVERY_S
+            self.served.keep()
+
+    def part(self) -> None:
+        """Leave in order: nobody must wait for the will to learn it."""
+        for state in self.served.states():
+            if state is not self.states.get(state.rule, (None, 0.0))[0]:
+                self._send_state(state)
+        mid = self._say(self._present("offline", "stopped"))
+        by_s = time.monotonic() + _LAST_WORD_S
+        while mid in self.others and time.monotonic() < by_s:
+            self.hear()
+
+    def _free(self, kept: int = 0) -> int:
+        """How many more messages may be under way, if some places are kept."""
+        under_way = sum(len(box) for box in self.served.boxes) - len(self.refused)
+        under_way += len(self.others) + len(self.replaying)
+        return max(0, max(1, self.connection.window - kept) - under_way)
+
+    def _say(self, message: Message) -> int:
+        """Send what is no event, as soon as the broker has room for it."""
+        while not self._free():
+            self.hear()
+        mid = self.connection.publish(message)
+        self.others.add(mid)
+        return mid
+
+    def _send_state(self, state: StateNow) -> None:
+        body = state_json(state, self.served.log.log_id, self.session)
+        self._say(Message(f"{self.speaker.root}/state/{state.rule}", body, retain=True))
+        self.states[state.rule] = state, time.monotonic()
+
+    def _send_health(self, now_s: float) -> None:
+        self.health_at_s = now_s + HEALTH_EVERY_S
+        if self.speaker.extras.health:
+            body = self.speaker.extras.health(self._facts())
+            self._say(Message(f"{self.speaker.root}/health", body, retain=True))
+
+    def _facts(self) -> DeliveryFacts:
+        told = self.speaker.broker.protocol == MQTT_5
+        return DeliveryFacts(
+            log=self.served.log,
+            session=self.session,
+            pending=self.served.pending,
+            no_subscriber=self.served.unheard if told else None,
+            refused=bool(self.refused) or not self.proven,
+            refusals_seen=told,
+        )
+
+    def _send_events(self, box: Outbox, some: Callable[[int], list[Entry]]) -> None:
+        try:
+            entries = some(self._free(_FOR_OTHERS))
+        except LogError as error:
+            if box is self.served.current:
+                raise
+            # It is read again at the next start; the present one must not wait for it.
+            _log.warning("%s What of it no broker has is not sent now.", error)
+            self.served.drop(box)
+            return
+        for entry in entries:
+            box.sending(self.connection.publish(self._event(entry)), entry.seq)
+
+    def _replay(self) -> None:
+        # Beside a backlog half of the way is for those who ask.
+        most = max(1, self.connection.window // 2) - len(self.replaying)
+        for message in self.replays.next(min(most, self._free(_FOR_OTHERS))):
+            self.replaying.add(self.connection.publish(message))
+
+    def _heed(self, message: Message) -> None:
+        """What others say, or we ourselves."""
+        if message.topic == _HOME_ASSISTANT:
+            # At a connection it is sent anyhow.
+            self.discovery_due |= message.payload == "online" and self.online
+            return
+        name = message.topic.removeprefix(f"{self.speaker.root}/")
+        if name == "cmd/replay":
+            self.replays.ask(message)
+        elif said := presence(message.payload):
+            self._heed_presence(name, said, retained=message.retain)
+
+    def _heed_presence(self, name: str, said: Presence, *, retained: bool) -> None:
+        if said.session == self.session:
+            self.proven |= name == "status"
+            return
+        if said.session in self.served.sessions:
+            # The will of a connection of ours that the broker only now holds for lost.
+            self.foreign |= self.online
+            return
+        log = self.served.log
+        if not self.served.sessions:
+            if retained and said.log == log.log_id and said.last_seq > log.last_seq:
+                self._give_up_log(said.last_seq)
+            return
+        if said.online:
+            self._warn(
+                f"another agent publishes below {self.speaker.root} (its log is {said.log}, "
+                f"this one's is {log.log_id}); give one of them another [device] name"
+            )
+        self.foreign |= self.online
+
+    def _give_up_log(self, last_seq: int) -> None:
+        if self.speaker.extras.superseded is None:
+            return
+        self.halted = True
+        self._warn(
+            f"the broker knows this event log with events up to number {last_seq}, here it ends with "
+            f"{self.served.log.last_seq}: the card is a copy, or was put back; a new log is begun"
+        )
+        self.speaker.extras.superseded(self.served.log, last_seq)
+
+    def _judge_event(self, box: Outbox, report: Taken) -> None:
+        self.served.unheard += report.unheard
+        if report.refusal is None:
+            box.taken(report.mid)
+            self.on_taken()
+            return
+        if not self.refused:
+            self.retry_at_s = time.monotonic() + _REFUSED_PAUSE_S
+        self.refused.append((box, report.mid))
+        self._warn(self._refusal(report.refusal))
+
+    def _judge_wish(self, topic: str, report: Taken) -> None:
+        if report.refusal and self.proven:
+            self._warn(
+                f"the broker {self.speaker.broker} does not let this agent read {topic} ({report.refusal}): "
+                "nobody can ask it for missing events, and two agents on one name are not noticed; "
+                "check the broker's rights (ACL)"
+            )
+
+    def _refusal(self, reason: str) -> str:
+        return (
+            f"the broker {self.speaker.broker} does not let this agent publish below {self.speaker.root} "
+            f"({reason}); check the broker's rights (ACL); events stay in the log"
+        )
+
+    def _warn(self, sentence: str) -> None:
+        self.speaker.say(logging.WARNING, sentence)
+
+    def _event(self, entry: Entry) -> Message:
+        late = time.time() * 1000 - entry.ts_ms > _LATE_S * 1000
+        topic = f"{self.speaker.root}/event/{entry.rule}/{entry.type.replace('.', '/')}"
+        return Message(topic, made_late(entry.body) if late else entry.body)
+
+    def _present(self, state: Literal["online", "offline"], why: Literal["stopped"] | None) -> Message:
+        log = self.served.log
+        return self.speaker.status(
+            StatusWire(
+                state=state,
+                why=why,
+                log=log.log_id,
+                session=self.session,
+                first_seq=log.first_seq,
+                last_seq=log.last_seq,
+                ts=utc_text(datetime.now(UTC)),
+            )
+        )
+
+
+def _topics(noted: str | None) -> list[str]:
+    """What the log remembers; nothing where it makes no sense."""
+    try:
+        topics = json.loads(noted or "[]")
+    except ValueError:
+        return []
+    return sorted(topic for topic in topics if isinstance(topic, str)) if isinstance(topics, list) else []

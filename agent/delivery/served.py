@@ -1,0 +1,149 @@
+"""What is there to publish, whatever connection there is: logs, states, and what is said of the agent."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from agent.delivery.outbox import Outbox
+from agent.errors import LogError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from agent.delivery.event_log import EventLog
+    from agent.delivery.mqtt import Message
+    from agent.delivery.payload import StateNow
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFacts:
+    """How delivery stands, for `health`.
+
+    Attributes:
+        pending: events that no broker has taken, of all logs.
+        no_subscriber: events since the start that nobody subscribed to; None: this broker never tells.
+        refused: whether the broker refuses some of them now.
+        refusals_seen: whether a refusal would be noticed: not with MQTT 3.1.1.
+    """
+
+    log: EventLog
+    session: str
+    pending: int
+    no_subscriber: int | None
+    refused: bool
+    refusals_seen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extras:
+    """What only a running agent publishes, and who wants to know what the broker knows.
+
+    Attributes:
+        health: makes its payload.
+        discovery: what Home Assistant is told.
+        superseded: called with a log and a number: this log had gone on to there, in another place, before
+            this copy of it was taken up. Nothing of it is sent then until another is used.
+    """
+
+    health: Callable[[DeliveryFacts], str] | None = None
+    discovery: Message | None = None
+    superseded: Callable[[EventLog, int], None] | None = None
+
+
+@dataclass(slots=True)
+class Served:
+    """Logs and states; what other threads hand in, the publisher's thread takes up with `changed`.
+
+    Attributes:
+        boxes: of the present log, and of earlier ones, whose events are sent too and replayed.
+        sessions: of this process's connections.
+        unheard: events that nobody subscribed to.
+    """
+
+    boxes: list[Outbox]
+    sessions: set[str] = field(default_factory=set)
+    unheard: int = 0
+    _lock: Lock = field(default_factory=Lock)
+    _coming: list[EventLog] = field(default_factory=list)
+    _states: dict[str, StateNow] = field(default_factory=dict)
+
+    @property
+    def current(self) -> Outbox:
+        """Of the log that events go to now."""
+        return self.boxes[-1]
+
+    @property
+    def log(self) -> EventLog:
+        """The log that events go to now, as far as this is known to the publisher's thread."""
+        return self.current.log
+
+    @property
+    def newest_log(self) -> EventLog:
+        """The log that events go to now."""
+        with self._lock:
+            return self._coming[-1] if self._coming else self.log
+
+    @property
+    def another_log(self) -> bool:
+        """Whether another log is to be taken up."""
+        return bool(self._coming)
+
+    def use(self, log: EventLog) -> None:
+        """Go on with another log; what is left of the earlier ones is sent too."""
+        with self._lock:
+            self._coming.append(log)
+            # What was in the old log is in no state of the new one.
+            self._states = {rule: replace(state, seq=0) for rule, state in self._states.items()}
+
+    def serve_too(self, log: EventLog) -> None:
+        """Send what is left of an earlier log, before there is a thread that does."""
+        self.boxes.insert(0, Outbox(log))
+
+    def take_up(self) -> None:
+        """From here on the newest log is the present one."""
+        with self._lock:
+            coming, self._coming = self._coming, []
+        for log in coming:
+            box = next((box for box in self.boxes if box.log is log), None)
+            if box:
+                self.boxes.remove(box)
+            self.boxes.append(box or Outbox(log))
+
+    def log_of(self, log_id: str) -> EventLog | None:
+        """The log with this id."""
+        return next((box.log for box in self.boxes if box.log.log_id == log_id), None)
+
+    def box_of(self, mid: int) -> Outbox | None:
+        """What the message of this number was taken from, if it is an event."""
+        return next((box for box in self.boxes if mid in box), None)
+
+    def drop(self, box: Outbox) -> None:
+        """Serve an earlier log no longer: it can't be read, or is closed."""
+        self.boxes.remove(box)
+
+    @property
+    def pending(self) -> int:
+        """Events that no broker has taken."""
+        return sum(box.pending for box in self.boxes)
+
+    def tell(self, states: Iterable[StateNow]) -> None:
+        """These states are new."""
+        with self._lock:
+            self._states |= {state.rule: state for state in states}
+
+    def states(self) -> list[StateNow]:
+        """The newest state of each rule."""
+        with self._lock:
+            return list(self._states.values())
+
+    def keep(self) -> None:
+        """Write down how far delivery went.
+
+        Where it can't be written, events are sent again after the next start, and told by their id.
+        """
+        for box in self.boxes:
+            with suppress(LogError):
+                box.keep()
