@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Literal
@@ -15,10 +16,12 @@ from agent.delivery.event_log import EventLog
 from agent.delivery.publisher import Publisher
 from agent.delivery.recall import Memory, alive_note, remembered
 from agent.delivery.retention import Retention
+from agent.delivery.served import Extras
 from agent.device import clock
 from agent.device.frames import played_frames
 from agent.device.recording import open_recording
 from agent.errors import BrokenOffError, ConfigError, DamagedError, LogError
+from agent.health import Health
 from agent.stages import (
     ChangedStates,
     broker,
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
     from agent.core.event import StartCause, StopCause
     from agent.core.frame import Instant
     from agent.core.sight import BlindCause, Sight
-    from agent.delivery.payload import StateNow
+    from agent.delivery.payload import Sender, StateNow
     from agent.presence.hours import WorkingTime
     from agent.presence.ledger import Ledger
 
@@ -83,6 +86,7 @@ def run(config: Config) -> None:
                 at = step.frame.at
                 seq = delivery.keep(step.events, at)
                 sight.tell(step.sight, at)
+                delivery.health.see(at, step.sight.cause, night=sight.night)
                 delivery.tell(changed.of(stage.ledger, at, seq), news=bool(step.events))
         except BrokenOffError as error:
             broken = error
@@ -122,6 +126,11 @@ class SightTeller:
         else:
             _log.warning("the camera can't see (%s); until it does, nobody is counted", now)
 
+    @property
+    def night(self) -> bool:
+        """Whether it is dark as it should be."""
+        return self._told == "night"
+
     def _is_night(self, at: Instant) -> bool:
         if self._night or self._hours.always_open or not at.synced:
             return False
@@ -138,6 +147,7 @@ class _Delivery:
         new_log: Callable[[], EventLog],
         publisher: Publisher | None,
         retention: Retention,
+        health: Health,
     ) -> None:
         self._log = log
         self._boot = boot
@@ -145,6 +155,7 @@ class _Delivery:
         self._publisher = publisher
         self._noted_s = 0.0
         self._retention = retention
+        self.health = health
 
     def keep(self, events: Sequence[PresenceEvent], at: Instant) -> int:
         """Put events on the card, or, while that can't be written, in a new log in memory.
@@ -160,6 +171,7 @@ class _Delivery:
         except LogError as error:
             _log.error("%s Events are now kept in memory only, in a new log.", error)
             self._log = self._new_log()
+            self.health.volatile = True
             if self._publisher:
                 self._publisher.use_log(self._log)
             seq = self._log.append(events)
@@ -215,7 +227,7 @@ def _delivery(config: Config, ledger: Ledger) -> Iterator[_Delivery]:
         log = stack.enter_context(EventLog(who, config.log.path))
         begin = clock.now()
         take_up(log, ledger, begin, who.boot)
-        publisher = None
+        health, publisher = Health(config.log.path), None
         if to is None:
             _log.warning(
                 "there is no [mqtt] in the configuration: events stay in the log %s", config.log.path
@@ -228,13 +240,19 @@ def _delivery(config: Config, ledger: Ledger) -> Iterator[_Delivery]:
                 log,
                 info_maker(config, who.device),
                 client_id=f"presence-{who.site}-{who.device}",
+                extras=Extras(health=health.text),
             )
             publisher.tell(starting_states(config, begin, log.last_seq))
             publisher.start()
         keep = Retention(config.log.keep_days, config.log.keep_mb, delivers=to is not None)
-        yield _Delivery(log, who.boot, lambda: stack.enter_context(EventLog(who, None)), publisher, keep)
+        new_log = partial(_new_log, stack, who)
+        yield _Delivery(log, who.boot, new_log, publisher, keep, health)
         if publisher:
             publisher.stop(_DELIVER_AT_STOP_S)
+
+
+def _new_log(stack: ExitStack, who: Sender) -> EventLog:
+    return stack.enter_context(EventLog(who, None))
 
 
 @contextmanager

@@ -311,7 +311,8 @@ class Conversation:
             if retained and said.log == log.log_id and said.last_seq > log.last_seq:
                 self._give_up_log(said.last_seq)
             return
-        if said.online:
+        # The will of an agent killed just before this one may come late: it speaks of the same log.
+        if said.online or self.served.log_of(said.log) is None:
             self._warn(
                 f"another agent publishes below {self.speaker.root} (its log is {said.log}, "
                 f"this one's is {log.log_id}); give one of them another [device] name"
@@ -322,6 +323,7 @@ class Conversation:
         if self.speaker.extras.superseded is None:
             return
         self.halted = True
+        self.served.give_up()
         self._warn(
             f"the broker knows this event log with events up to number {last_seq}, here it ends with "
             f"{self.served.log.last_seq}: the card is a copy, or was put back; a new log is begun"

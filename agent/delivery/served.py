@@ -67,6 +67,7 @@ class Served:
     sessions: set[str] = field(default_factory=set)
     unheard: int = 0
     _lock: Lock = field(default_factory=Lock)
+    _given_up: bool = False
     _coming: list[EventLog] = field(default_factory=list)
     _states: dict[str, StateNow] = field(default_factory=dict)
 
@@ -106,11 +107,18 @@ class Served:
         """From here on the newest log is the present one."""
         with self._lock:
             coming, self._coming = self._coming, []
+        if coming and self._given_up:
+            self._given_up = False
+            self.boxes.pop()
         for log in coming:
             box = next((box for box in self.boxes if box.log is log), None)
             if box:
                 self.boxes.remove(box)
             self.boxes.append(box or Outbox(log))
+
+    def give_up(self) -> None:
+        """The present log is not to be served any more once there is another."""
+        self._given_up = True
 
     def log_of(self, log_id: str) -> EventLog | None:
         """The log with this id."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from agent.core.event import Event
+    from agent.delivery.served import Extras
 
 
 def to(port: int, protocol: int = 5) -> Broker:
@@ -56,9 +57,12 @@ def publishing(
     *states: StateNow,
     stop_s: float = 2,
     info: Callable[[str, str], str] = info_text,
+    extras: Extras | None = None,
 ) -> Iterator[Publisher]:
     """A publisher of this log, stopped in order at the end."""
-    publisher = Publisher(broker, SENDER.site, SENDER.device, log, info, client_id="presence-test")
+    publisher = Publisher(
+        broker, SENDER.site, SENDER.device, log, info, client_id="presence-test", extras=extras
+    )
     publisher.tell(states)
     publisher.start()
     try:

@@ -1,0 +1,366 @@
+"""What an agent hears, and what it says beside its events."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from paho.mqtt.publish import single
+
+from agent.delivery import conversation, mqtt
+from agent.delivery import publisher as publisher_module
+from agent.delivery.event_log import EventLog
+from agent.delivery.mqtt import Message
+from agent.delivery.served import DeliveryFacts, Extras
+from tests.conftest import Listener, Mosquitto, free_port, wait_until
+from tests.delivery.answering import answering
+from tests.delivery.publishing import make_now, make_zone, publishing, to
+from tests.delivery.samples import ROOT, SENDER, is_sentence, make_health
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+SESSION = "0a0b0c0d"
+DISCOVERY = Message("homeassistant/device/test_yard/config", '{"dev":{"name":"x"}}', retain=True)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[EventLog]:
+    with EventLog(SENDER, tmp_path / "events.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def listener(mosquitto: Mosquitto, listen: Callable[..., Listener]) -> Listener:
+    listener = listen(mosquitto.port)
+
+    def there() -> bool:
+        say(mosquitto, "presence/probe", "1")
+        return any(message.topic == "presence/probe" for message in listener.heard())
+
+    wait_until(there)
+    return listener
+
+
+def say(broker: Mosquitto, topic: str, payload: str, *, retain: bool = False) -> None:
+    single(topic, payload.encode(), 1, retain=retain, hostname="127.0.0.1", port=broker.port)
+
+
+def ask(broker: Mosquitto, **fields: object) -> None:
+    say(broker, f"{ROOT}/cmd/replay", json.dumps(fields))
+
+
+def replayed(listener: Listener, request: str) -> list[str]:
+    return [one.payload for one in listener.heard() if one.topic == f"{ROOT}/replay/{request}"]
+
+
+def is_done(listener: Listener, request: str) -> bool:
+    return any('"done"' in payload for payload in replayed(listener, request))
+
+
+def said_of(listener: Listener, kind: str) -> list[dict[str, Any]]:
+    return [one.json for one in listener.heard() if one.topic == f"{ROOT}/{kind}"]
+
+
+def retained(broker: Mosquitto, topic: str = "#") -> dict[str, str]:
+    done = subprocess.run(
+        ["mosquitto_sub", "-p", str(broker.port), "-t", topic, "-W", "1", "-F", "%t\t%p", "--retained-only"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return dict(line.split("\t", 1) for line in done.stdout.splitlines())
+
+
+def status(log: str, session: str = SESSION, last_seq: int = 0, state: str = "online") -> str:
+    return json.dumps({"v": 1, "state": state, "log": log, "session": session, "last_seq": last_seq})
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> str:
+    return "\n".join(record.getMessage() for record in caplog.records)
+
+
+# --- replays -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", [5, 311])
+def test_replay(mosquitto: Mosquitto, listener: Listener, log: EventLog, protocol: int) -> None:
+    log.append([make_now(number) for number in range(10)])
+    with publishing(to(mosquitto.port, protocol), log) as publisher:
+        assert publisher.wait_delivered(10)
+        ask(mosquitto, log=log.log_id, from_seq=3, to_seq=6, request="r-1")
+        wait_until(lambda: is_done(listener, "r-1"))
+    *events, done = replayed(listener, "r-1")
+    assert events == [entry.body for entry in log.read(2, 4)]
+    assert json.loads(done) == {"done": True, "sent": 4, "first_seq": 3, "last_seq": 6}
+
+
+def test_replay_at_most_a_thousand(mosquitto: Mosquitto, listener: Listener, log: EventLog) -> None:
+    log.append([make_now(number) for number in range(1500)])
+    with publishing(to(mosquitto.port), log):
+        ask_until(mosquitto, listener, log=log.log_id, from_seq=1, to_seq=9999, request="all")
+    *events, done = replayed(listener, "all")
+    assert [json.loads(event)["seq"] for event in events] == list(range(1, 1001))
+    assert json.loads(done) == {"done": True, "sent": 1000, "first_seq": 1, "last_seq": 1000}
+
+
+def ask_until(broker: Mosquitto, listener: Listener, **fields: object) -> None:
+    """Ask once the agent is there to hear it."""
+    wait_until(lambda: any(said["state"] == "online" for said in said_of(listener, "status")))
+    ask(broker, **fields)
+    wait_until(lambda: is_done(listener, str(fields["request"])))
+
+
+@pytest.mark.parametrize("asked", [{"log": "00000000"}, {"from_seq": 50, "to_seq": 60}])
+def test_replay_of_what_is_not_there(
+    mosquitto: Mosquitto, listener: Listener, log: EventLog, asked: dict[str, Any]
+) -> None:
+    log.append([make_now(1)])
+    request = {"log": log.log_id, "from_seq": 1, "to_seq": 1, "request": "x"}
+    with publishing(to(mosquitto.port), log):
+        ask_until(mosquitto, listener, **{**request, **asked})
+    (done,) = replayed(listener, "x")
+    assert json.loads(done) == {"done": True, "sent": 0, "first_seq": None, "last_seq": None}
+
+
+def test_replays_one_after_the_other(mosquitto: Mosquitto, listener: Listener, log: EventLog) -> None:
+    log.append([make_now(number) for number in range(300)])
+    with publishing(to(mosquitto.port), log) as publisher:
+        assert publisher.wait_delivered(10)
+        for name in ("a", "b"):
+            ask(mosquitto, log=log.log_id, from_seq=1, to_seq=300, request=name)
+        wait_until(lambda: is_done(listener, "b"))
+    order = [one.topic[-1] for one in listener.heard() if "/replay/" in one.topic]
+    assert order == ["a"] * 301 + ["b"] * 301
+
+
+def test_replay_of_an_earlier_log(mosquitto: Mosquitto, listener: Listener, log: EventLog) -> None:
+    log.append([make_now(1)])
+    with EventLog(SENDER, None) as other, publishing(to(mosquitto.port), log) as publisher:
+        assert publisher.wait_delivered(10)
+        publisher.use_log(other)
+        assert publisher.wait_delivered(10)
+        ask(mosquitto, log=log.log_id, from_seq=1, to_seq=1, request="old")
+        wait_until(lambda: is_done(listener, "old"))
+    assert replayed(listener, "old")[0] == log.read(0, 1)[0].body
+
+
+def test_replay_request_ignored(
+    mosquitto: Mosquitto, listener: Listener, log: EventLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    log.append([make_now(1)])
+    good: dict[str, Any] = {"log": log.log_id, "from_seq": 1, "to_seq": 1}
+    say(mosquitto, f"{ROOT}/cmd/replay", json.dumps({**good, "request": "kept"}), retain=True)
+    with publishing(to(mosquitto.port), log) as publisher:
+        assert publisher.wait_delivered(10)
+        say(mosquitto, f"{ROOT}/cmd/replay", "x" * 3000)
+        ask(mosquitto, **good, request="../health")
+        ask(mosquitto, **good, request="good")
+        wait_until(lambda: is_done(listener, "good"))
+    assert {one.topic for one in listener.heard() if "/replay/" in one.topic} == {f"{ROOT}/replay/good"}
+    ignored = [one.getMessage() for one in caplog.records if "is ignored" in one.getMessage()]
+    assert len(ignored) == 3
+    assert all(map(is_sentence, ignored))
+    assert "retained" in ignored[0]
+
+
+# --- what is retained --------------------------------------------------------------------------------
+
+
+def test_states_of_rules_that_are_gone_are_cleared(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    def kept() -> set[str]:
+        return {topic.removeprefix(f"{ROOT}/") for topic in retained(mosquitto)}
+
+    for states in (["gate", "staff"], ["staff", "waiting"]):
+        with (
+            EventLog(SENDER, tmp_path / "events.db") as log,
+            publishing(to(mosquitto.port), log, *(make_zone(rule, 1) for rule in states)) as publisher,
+        ):
+            assert publisher.wait_delivered(10)
+            log.append([make_now(1)])
+            publisher.tell()
+            assert publisher.wait_delivered(10)
+            assert kept() == {"info", "status", *(f"state/{rule}" for rule in states)}
+
+
+def test_discovery_is_sent_again_and_cleared(
+    mosquitto: Mosquitto, listen: Callable[..., Listener], tmp_path: Path
+) -> None:
+    home = listen(mosquitto.port, "-t", "homeassistant/#")
+
+    def told() -> list[str]:
+        return [one.payload for one in home.heard() if one.topic == DISCOVERY.topic]
+
+    with EventLog(SENDER, tmp_path / "events.db") as log:
+        with publishing(to(mosquitto.port), log, extras=Extras(discovery=DISCOVERY)):
+            wait_until(lambda: told() == [DISCOVERY.payload])
+            say(mosquitto, "homeassistant/status", "offline")
+            say(mosquitto, "homeassistant/status", "online")
+            wait_until(lambda: told() == [DISCOVERY.payload] * 2)
+        assert DISCOVERY.topic in retained(mosquitto)
+        with publishing(to(mosquitto.port), log) as publisher:
+            log.append([make_now(1)])
+            publisher.tell()
+            assert publisher.wait_delivered(10)
+        assert DISCOVERY.topic not in retained(mosquitto)
+
+
+# --- health ------------------------------------------------------------------------------------------
+
+
+def health_text(facts: DeliveryFacts) -> str:
+    known = {"last_seq": facts.log.last_seq, "pending": facts.pending, "no_subscriber": facts.no_subscriber}
+    return make_health(facts.log.log_id, facts.session, **known).model_dump_json()
+
+
+@pytest.mark.parametrize(("protocol", "unheard"), [(5, 3), (311, None)])
+def test_health_tells_how_delivery_stands(
+    mosquitto: Mosquitto, log: EventLog, monkeypatch: pytest.MonkeyPatch, protocol: int, unheard: int | None
+) -> None:
+    monkeypatch.setattr(conversation, "HEALTH_EVERY_S", 0.1)
+    log.append([make_now(number) for number in range(3)])
+    with publishing(to(mosquitto.port, protocol), log, extras=Extras(health=health_text)) as publisher:
+        assert publisher.wait_delivered(10)
+
+        def said() -> dict[str, Any]:
+            health: dict[str, Any] = json.loads(
+                retained(mosquitto, f"{ROOT}/health").get(f"{ROOT}/health", "{}")
+            )
+            return health
+
+        wait_until(lambda: said().get("pending") == 0)
+        assert (said()["last_seq"], said()["no_subscriber"]) == (3, unheard)
+
+
+def test_states_and_health_are_not_behind_a_backlog(
+    mosquitto: Mosquitto, listener: Listener, log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation, "STATE_EVERY_S", 0.02)
+    monkeypatch.setattr(conversation, "HEALTH_EVERY_S", 0.05)
+    for _ in range(20):
+        log.append([make_now(number) for number in range(500)])
+    with publishing(to(mosquitto.port), log, extras=Extras(health=health_text)) as publisher:
+        for number in count():
+            publisher.tell([make_zone("waiting", number)])
+            if publisher.wait_delivered(0.02):
+                break
+    kinds = [one.topic.removeprefix(f"{ROOT}/").split("/")[0] for one in listener.heard()]
+    first, last = kinds.index("event"), len(kinds) - kinds[::-1].index("event")
+    assert kinds[first:last].count("state") > 5
+    assert kinds[first:last].count("health") > 2
+
+
+# --- others on our name ------------------------------------------------------------------------------
+
+
+def test_foreign_status_is_told_and_overwritten(
+    mosquitto: Mosquitto, listener: Listener, log: EventLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    with publishing(to(mosquitto.port), log):
+        wait_until(lambda: len(said_of(listener, "status")) == 1)
+        say(mosquitto, f"{ROOT}/status", status("ffffffff", last_seq=9), retain=True)
+        wait_until(lambda: len(said_of(listener, "status")) == 3)
+        say(mosquitto, f"{ROOT}/status", status("ffffffff", last_seq=10), retain=True)
+        # The next one has to wait: two agents must not shout at each other.
+        say(mosquitto, f"{ROOT}/cmd/replay", "{}")
+        wait_until(lambda: "is ignored" in lines(caplog))
+        logs = [said["log"] for said in said_of(listener, "status")]
+        assert logs == [log.log_id, "ffffffff", log.log_id, "ffffffff"]
+    assert lines(caplog).count("another agent publishes") == 1
+
+
+def test_late_will_of_a_session_of_before_is_overwritten(
+    mosquitto: Mosquitto, listener: Listener, log: EventLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    with publishing(to(mosquitto.port), log) as publisher, EventLog(SENDER, None) as other:
+        wait_until(lambda: len(said_of(listener, "status")) == 1)
+        session = said_of(listener, "status")[0]["session"]
+        publisher.use_log(other)
+        wait_until(lambda: said_of(listener, "status")[-1]["log"] == other.log_id)
+        say(mosquitto, f"{ROOT}/status", status(log.log_id, session, state="offline"), retain=True)
+        wait_until(lambda: said_of(listener, "status")[-2]["session"] == session)
+        wait_until(lambda: said_of(listener, "status")[-1]["log"] == other.log_id)
+    assert "another agent" not in lines(caplog)
+
+
+@pytest.mark.parametrize("kind", ["status", "health"])
+def test_log_that_went_on_elsewhere_is_not_sent(
+    mosquitto: Mosquitto, listener: Listener, log: EventLog, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    log.append([make_now(number) for number in range(3)])
+    before = status(log.log_id, last_seq=7)
+    say(mosquitto, f"{ROOT}/{kind}", before, retain=True)
+    told: list[tuple[EventLog, int]] = []
+    extras = Extras(superseded=lambda which, last_seq: told.append((which, last_seq)))
+    with EventLog(SENDER, None) as new, publishing(to(mosquitto.port), log, extras=extras) as publisher:
+        wait_until(lambda: bool(told))
+        assert told == [(log, 7)]
+        assert not publisher.wait_delivered(0.5)
+        # Were the power cut now, the next start would see it again.
+        assert retained(mosquitto, f"{ROOT}/{kind}") == {f"{ROOT}/{kind}": before}
+        new.append([make_now(1)])
+        publisher.use_log(new)
+        assert publisher.wait_delivered(10)
+    assert {event["log"] for event in listener.events()} == {new.log_id}
+    assert "the card is a copy" in lines(caplog)
+
+
+def test_own_status_of_the_start_before_is_no_copy(
+    mosquitto: Mosquitto, listener: Listener, log: EventLog
+) -> None:
+    log.append([make_now(1)])
+    say(mosquitto, f"{ROOT}/status", status(log.log_id, last_seq=1), retain=True)
+    told: list[int] = []
+    extras = Extras(superseded=lambda _, last_seq: told.append(last_seq))
+    with publishing(to(mosquitto.port), log, extras=extras) as publisher:
+        assert publisher.wait_delivered(10)
+    assert not told
+    assert listener.events()
+
+
+@pytest.mark.parametrize("rights", ["topic write presence/#\ntopic write homeassistant/#\n"])
+def test_nothing_may_be_read(
+    start_mosquitto: Callable[..., Mosquitto], log: EventLog, tmp_path: Path, rights: str
+) -> None:
+    # mosquitto grants the wish and passes nothing on; with MQTT 5 a refusal of events would be seen.
+    acl = tmp_path / "acl"
+    acl.write_text(rights)
+    acl.chmod(0o600)
+    broker = start_mosquitto(f"allow_anonymous true\nacl_file {acl}")
+    log.append([make_now(1)])
+    with publishing(to(broker.port), log) as publisher:
+        assert publisher.wait_delivered(10)
+
+
+# --- links that are half open ------------------------------------------------------------------------
+
+
+def test_silent_broker_is_given_up(
+    log: EventLog, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mqtt, "SILENCE_S", 1)
+    monkeypatch.setattr(publisher_module, "_FIRST_PAUSE_S", 0.1)
+    came: list[float] = []
+    with answering(bytes([0x20, 3, 0, 0, 0]), came=came) as port, publishing(to(port), log, stop_s=0):
+        wait_until(lambda: len(came) >= 2)
+    assert "silent for 1 s" in lines(caplog)
+
+
+def test_two_agents_on_one_name_are_told(
+    mosquitto: Mosquitto, log: EventLog, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # With one client id they throw each other out.
+    monkeypatch.setattr(publisher_module, "_FIRST_PAUSE_S", 0.1)
+    with (
+        EventLog(SENDER, None) as other,
+        publishing(to(mosquitto.port), log),
+        publishing(to(mosquitto.port), other),
+    ):
+        wait_until(lambda: "another agent publishes" in lines(caplog))
+
+
+def test_no_broker_at_all(log: EventLog) -> None:
+    with publishing(to(free_port()), log, stop_s=0) as publisher:
+        assert not publisher.wait_delivered(0.2)
