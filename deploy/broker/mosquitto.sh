@@ -1,0 +1,237 @@
+#!/usr/bin/env bash
+# A broker for one central place: mosquitto on Debian 12 or 13, with TLS, a login for each device, and queues that keep
+# what an absent central system has not fetched yet.
+#
+#   bash deploy/broker/mosquitto.sh --name broker.example    installs it and starts it, as root
+#   bash deploy/broker/mosquitto.sh --dir FOLDER [--run]     without root: all files in this folder; --run starts it here
+#
+# --name NAME            a host name or address at which devices reach it; again for each; this machine's without it
+# --port N               for logins with a password, 8883
+# --certificate-port N   for logins with a certificate, 8884
+# --websockets-port N    for dashboards in a browser, 8084; 0: none. Debian 12's mosquitto has no websockets
+# --plain-port N         without TLS, and on this machine only, 0 (none)
+# --bind ADDRESS         where it listens, but for the plain port: everywhere
+# --queue-mb N           what is kept for each central system that is away, at most: 512
+#
+# Run again, it changes only what was asked for; authority, certificates, accounts and queues stay.
+set -euo pipefail
+# shellcheck source=deploy/broker/shared.sh
+source "$(dirname "${BASH_SOURCE[0]}")/shared.sh"
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+
+names=()
+port=8883
+certificate_port=8884
+websockets_port=
+plain_port=0
+bind=
+queue_mb=512
+run=false
+while (($#)); do
+    case $1 in
+        --name) need_value "$1" $# && names+=("$2") && shift 2 ;;
+        --dir) need_value "$1" $# && dir=$2 && shift 2 ;;
+        --port) need_value "$1" $# && port=$2 && shift 2 ;;
+        --certificate-port) need_value "$1" $# && certificate_port=$2 && shift 2 ;;
+        --websockets-port) need_value "$1" $# && websockets_port=$2 && shift 2 ;;
+        --plain-port) need_value "$1" $# && plain_port=$2 && shift 2 ;;
+        --bind) need_value "$1" $# && bind=$2 && shift 2 ;;
+        --queue-mb) need_value "$1" $# && queue_mb=$2 && shift 2 ;;
+        --run) run=true && shift ;;
+        *) wrong "$1 is not known; the beginning of deploy/broker/mosquitto.sh says what there is." ;;
+    esac
+done
+
+need_number() {
+    if ! [[ $2 =~ ^[0-9]{1,6}$ ]] || ((10#$2 < $3 || 10#$2 > $4)); then wrong "$1 $2: give a number, $3 to $4."; fi
+}
+need_number --port "$port" 1 65535
+need_number --certificate-port "$certificate_port" 1 65535
+need_number --websockets-port "${websockets_port:-0}" 0 65535
+need_number --plain-port "$plain_port" 0 65535
+need_number --queue-mb "$queue_mb" 1 100000
+[[ $bind =~ ^[0-9A-Fa-f.:]*$ ]] || wrong "--bind $bind: give an address."
+[[ -n $dir ]] || wrong "--dir needs a folder."
+if $run && is_system; then wrong "--run goes with --dir only; as root the service is started."; fi
+dir=$(realpath -m "$dir")
+
+# ---- what must be there ----------------------------------------------------------------------------------------------
+
+if is_system && [[ $EUID -ne 0 ]]; then
+    stop "Run this as root, or with --dir FOLDER for a broker of your own."
+fi
+missing=()
+command -v mosquitto >/dev/null || missing+=(mosquitto)
+command -v mosquitto_sub >/dev/null || missing+=(mosquitto-clients)
+command -v openssl >/dev/null || missing+=(openssl)
+if ((${#missing[@]})); then
+    may_install_packages || stop "Not installed: ${missing[*]}. Run 'apt-get install ${missing[*]}' as root, then this again."
+    if is_system; then
+        apt_install "${missing[@]}" || stop "The Debian packages ${missing[*]} could not be installed; the lines above say why."
+    else
+        # A broker of one's own must not bring another one into every boot.
+        { install_mosquitto && { command -v openssl >/dev/null || apt_install openssl; }; } ||
+            stop "The Debian packages ${missing[*]} could not be installed; the lines above say why."
+    fi
+fi
+
+# Debian 12's is made without websockets, Debian 13's with.
+has_websockets() { ldd "$(command -v mosquitto)" 2>/dev/null | grep -q libwebsockets; }
+if ! has_websockets; then
+    if ((10#${websockets_port:-0})); then
+        stop "This mosquitto is made without websockets (Debian 13's has them); leave --websockets-port out."
+    fi
+    websockets_port=0
+    say "This mosquitto is made without websockets (Debian 13's has them): no listener for browsers."
+fi
+websockets_port=${websockets_port:-8084}
+
+if is_system; then
+    for file in /etc/mosquitto/conf.d/*.conf; do
+        [[ ! -e $file || $file == */presence.conf ]] ||
+            stop "$file sets up this mosquitto for something else; move it away, or give the broker a machine of its own."
+    done
+fi
+
+# ---- certificates and accounts ---------------------------------------------------------------------------------------
+
+mkdir -p "$dir" 2>/dev/null || true
+need_dir
+if is_system; then chmod 755 "$dir"; else chmod 700 "$dir"; fi
+
+if [[ ! -s $dir/ca/ca.key ]]; then bash "$here/certificates.sh" ca --dir "$dir"; fi
+if ((${#names[@]} == 0)) && [[ ! -s $dir/server.pem ]]; then
+    read -r -a addresses < <(hostname -I 2>/dev/null || echo)
+    fqdn=$(hostname -f 2>/dev/null || hostname)
+    names=("$fqdn" "$(hostname)" localhost 127.0.0.1 "${addresses[@]}")
+fi
+if ((${#names[@]})); then
+    # Whoever runs this again with the same names keeps the certificate.
+    wanted=$(printf '%s\n' "${names[@]}" | awk 'NF && !seen[$0]++')
+    if [[ ! -s $dir/server.pem || $(cat "$dir/ca/names" 2>/dev/null) != "$wanted" ]]; then
+        mapfile -t names <<<"$wanted"
+        bash "$here/certificates.sh" server "${names[@]}" --dir "$dir"
+        printf '%s\n' "$wanted" >"$dir/ca/names"
+    fi
+fi
+if is_system; then chown mosquitto: "$dir/server.key"; fi
+bash "$here/account.sh" rights --dir "$dir"
+
+# ---- the configuration -----------------------------------------------------------------------------------------------
+
+# listener PORT [ADDRESS]
+listener() { printf '\nlistener %s%s\n' "$1" "${2:+ $2}"; }
+tls() {
+    cat <<CONF
+certfile $dir/server.pem
+keyfile $dir/server.key
+tls_version tlsv1.2
+CONF
+}
+
+configuration() {
+    cat <<CONF
+# Made by deploy/broker/mosquitto.sh; what is changed here is lost when that is run again.
+
+# Nobody without a login, and no login without rights. One list for all listeners: with per_listener_settings
+# Debian 13's mosquitto 2.0.21 was seen to pass nothing on that came while its reader was away.
+allow_anonymous false
+password_file $dir/passwords
+acl_file $dir/rights
+
+# A central system that is away (persistent session, QoS 1) finds here what came meanwhile. The default is 1000
+# messages, and what comes then is dropped without a word to anybody: a site's quiet night. Now the bytes are the bound, for
+# each reader; beyond it the newest go, and who counts their numbers asks the agents for them (cmd/replay).
+max_queued_messages 0
+max_queued_bytes $((10#$queue_mb * 1000000))
+# Messages under way at once to or from each client; the default of 20 makes a backlog wait for the network's round trip.
+max_inflight_messages 100
+# Sessions of readers that never come back go, or their queues would stay for ever.
+persistent_client_expiration 60d
+# Nothing of an agent is near as long; 256 MB would be let in by default.
+max_packet_size 262144
+set_tcp_nodelay true
+
+# Sessions, queues and retained messages outlive a restart. They are written at an orderly end, and every minute:
+# what a power cut takes is at most that, and is asked for again by number. The default is 30 minutes. All of it is
+# written each time, so more often is not better.
+persistence true
+autosave_interval 60
+
+log_type error
+log_type warning
+log_type notice
+log_type information
+connection_messages true
+CONF
+    if ! is_system; then
+        cat <<CONF
+
+# A broker of one's own.
+user $(id -un)
+pid_file $dir/mosquitto.pid
+persistence_location $dir/data/
+log_dest stderr
+CONF
+    fi
+    printf '\n# A login and a password.'
+    listener "$port" "$bind"
+    tls
+    printf '\n# A certificate of our authority, whose name is the login; mosquitto asks for no password here.'
+    listener "$certificate_port" "$bind"
+    tls
+    cat <<CONF
+cafile $dir/ca.pem
+crlfile $dir/crl.pem
+require_certificate true
+use_identity_as_username true
+CONF
+    if ((10#$websockets_port)); then
+        printf '\n# Dashboards in browsers: MQTT over websockets, a login and a password.'
+        listener "$websockets_port" "$bind"
+        echo "protocol websockets"
+        tls
+    fi
+    if ((10#$plain_port)); then
+        printf '\n# No TLS, this machine only.'
+        listener "$plain_port" 127.0.0.1
+    fi
+}
+
+config=$dir/mosquitto.conf
+if is_system; then config=/etc/mosquitto/conf.d/presence.conf; else mkdir -p "$dir/data"; fi
+before=$(cat "$config" 2>/dev/null || true)
+configuration >"$config.new"
+mv -f "$config.new" "$config"
+
+# ---- start -----------------------------------------------------------------------------------------------------------
+
+if ! is_system; then
+    if $run; then exec mosquitto -c "$config"; fi
+    say "Start the broker with: mosquitto -c $config"
+elif [[ -d /run/systemd/system ]]; then
+    mkdir -p /etc/systemd/system/mosquitto.service.d
+    cat >/etc/systemd/system/mosquitto.service.d/presence.conf <<'UNIT'
+[Unit]
+StartLimitIntervalSec=0
+
+[Service]
+# Whatever ends it, and however often: every agent and central system waits for it.
+Restart=always
+RestartSec=2
+# A connection each; the default is 1024.
+LimitNOFILE=65536
+# It writes its sessions to the card at the end.
+TimeoutStopSec=90
+UNIT
+    systemctl daemon-reload
+    systemctl --quiet enable mosquitto.service
+    if ! systemctl --quiet is-active mosquitto.service || [[ $before != "$(cat "$config")" ]]; then
+        systemctl restart mosquitto.service || stop "mosquitto did not start; 'journalctl -u mosquitto' and /var/log/mosquitto/mosquitto.log say why."
+    fi
+    say "mosquitto runs, and starts at every boot."
+else
+    say "There is no systemd here; start the broker with: mosquitto -c /etc/mosquitto/mosquitto.conf"
+fi
+say "Devices reach it on port $port with a password, on port $certificate_port with a certificate; both with ca_file = a copy of $dir/ca.pem."
+say "Next: 'bash deploy/broker/account.sh add-device SITE NAME' for each device, 'add-central NAME' for the central system."
