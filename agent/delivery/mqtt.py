@@ -18,6 +18,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.exception import MQTTException
 
+from agent.delivery.tls import tls_context, tls_refusal
 from agent.errors import DeliveryError
 
 if TYPE_CHECKING:
@@ -129,7 +130,9 @@ class Connection:
             password = _secret(broker.password_file) if broker.password_file else None
             self._client.username_pw_set(broker.username, password)
         if broker.tls:
-            self._client.tls_set_context(_tls(broker))
+            self._client.tls_set_context(
+                tls_context(broker.ca_file, broker.certificate_file, broker.key_file)
+            )
         try:
             if broker.protocol == MQTT_5:
                 self._client.connect(broker.host, broker.port, KEEPALIVE_S, clean_start=True)
@@ -271,17 +274,6 @@ class Connection:
         self._reports.append(Message(message.topic, text, message.retain))
 
 
-class _TlsSocket(ssl.SSLSocket):
-    """Closes itself when the other side is not who it should be; paho leaves that to the collector."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        try:
-            super().do_handshake(block)
-        except OSError:
-            self.close()
-            raise
-
-
 def _protocol(broker: Broker) -> str:
     if broker.protocol == MQTT_5:
         return "MQTT 5; if it speaks only 3.1.1, set protocol = 311 under [mqtt] (watch: --protocol 311)"
@@ -292,7 +284,9 @@ def _hint(broker: Broker) -> str:
     """What else makes a broker hang up at once."""
     if not broker.tls:
         return "; if that port is for TLS, set tls = true"
-    return "" if broker.certificate_file else "; it may want certificate_file and key_file"
+    if broker.certificate_file:
+        return "; it may not take this device's certificate"
+    return "; it may want certificate_file and key_file"
 
 
 def _secret(path: Path) -> str:
@@ -305,30 +299,11 @@ def _secret(path: Path) -> str:
     return secret
 
 
-def _tls(broker: Broker) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=broker.ca_file)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.sslsocket_class = _TlsSocket
-        if broker.certificate_file and broker.key_file:
-            # A key with a passphrase must not make a service ask for it.
-            context.load_cert_chain(broker.certificate_file, broker.key_file, password=str)
-    except (OSError, ssl.SSLError) as error:
-        raise DeliveryError(
-            f"a certificate or key file of [mqtt] can't be used ({_reason(error)}); "
-            "check ca_file, certificate_file and key_file"
-        ) from error
-    return context
-
-
 def _unreached(broker: Broker, error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return (
-            f"the broker {broker} shows a certificate that is not trusted ({error.verify_message}); "
-            "check host and ca_file"
-        )
-    if isinstance(error, ssl.SSLError) or (broker.tls and isinstance(error, ConnectionResetError)):
-        return f"the broker {broker} does not agree on TLS ({_reason(error)}); check port and certificates"
+    if isinstance(error, ssl.SSLError):
+        return f"the broker {broker}: {tls_refusal(error, broker.host)}"
+    if broker.tls and isinstance(error, ConnectionResetError):
+        return f"the broker {broker} hangs up on TLS; check that port is one for TLS"
     if isinstance(error, socket.gaierror | UnicodeError):
         return f"the broker's name {broker.host} is not known; check the network and the host's name"
     if isinstance(error, ConnectionRefusedError):
