@@ -11,12 +11,14 @@ import socket
 import ssl
 import struct
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.exception import MQTTException
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from agent.delivery.tls import tls_context, tls_refusal
 from agent.errors import DeliveryError
@@ -24,7 +26,6 @@ from agent.errors import DeliveryError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
 KEEPALIVE_S = 30
@@ -68,11 +69,16 @@ class Broker:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is published or received."""
+    """What is published or received.
+
+    Attributes:
+        mid: what the broker waits to be acknowledged by, where the receiver does that itself; 0: nothing.
+    """
 
     topic: str
     payload: str
     retain: bool = False
+    mid: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +98,26 @@ class Taken:
 class Connection:
     """A client of a broker from connect to disconnect; not for more than one thread."""
 
-    def __init__(self, broker: Broker, client_id: str, will: Message | None = None) -> None:
-        """Take where to connect and as whom, and what the broker says should we vanish."""
+    def __init__(
+        self,
+        broker: Broker,
+        client_id: str,
+        will: Message | None = None,
+        *,
+        keep_session_s: int | None = None,
+    ) -> None:
+        """Take where to connect and as whom.
+
+        Args:
+            broker: where.
+            client_id: as whom.
+            will: what the broker says should we vanish.
+            keep_session_s: the broker keeps what it has for us this long while we are away (MQTT 3.1.1:
+                as long as it likes), and each message until `acknowledge`. None: it keeps nothing.
+        """
         self._broker = broker
+        self._keep_session_s = keep_session_s
+        self.session_present = False
         self._reports: list[Taken | Message] = []
         self._answer: str | None = None
         self._connected = False
@@ -107,8 +130,9 @@ class Connection:
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
             protocol=paho.MQTTv5 if broker.protocol == MQTT_5 else paho.MQTTv311,
-            clean_session=None if broker.protocol == MQTT_5 else True,
+            clean_session=None if broker.protocol == MQTT_5 else keep_session_s is None,
             reconnect_on_failure=False,
+            manual_ack=keep_session_s is not None,
         )
         self._client.connect_timeout = _ANSWER_S
         if will:
@@ -135,7 +159,13 @@ class Connection:
             )
         try:
             if broker.protocol == MQTT_5:
-                self._client.connect(broker.host, broker.port, KEEPALIVE_S, clean_start=True)
+                self._client.connect(
+                    broker.host,
+                    broker.port,
+                    KEEPALIVE_S,
+                    clean_start=self._keep_session_s is None,
+                    properties=_keeping(self._keep_session_s),
+                )
             else:
                 self._client.connect(broker.host, broker.port, KEEPALIVE_S)
         except (OSError, ValueError, struct.error) as error:
@@ -163,6 +193,11 @@ class Connection:
             self._await()
             self._wishes.add(mid)
         return mid or 0
+
+    def acknowledge(self, message: Message) -> None:
+        """Tell the broker that a message need not be sent again; of a kept session only."""
+        if message.mid:
+            self._client.ack(message.mid, 1)
 
     def pump(self, timeout_s: float, wake_fd: int | None = None) -> list[Taken | Message]:
         """Send and receive, waiting at most this long for something to come; say what came.
@@ -230,7 +265,7 @@ class Connection:
         self,
         _client: object,
         _data: object,
-        _flags: object,
+        flags: paho.ConnectFlags,
         reason: ReasonCode,
         properties: Properties | None,
     ) -> None:
@@ -238,6 +273,7 @@ class Connection:
             self._answer = _refused(self._broker, reason)
             return
         self._connected = True
+        self.session_present = flags.session_present
         self.window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
 
     def _on_disconnect(
@@ -271,7 +307,15 @@ class Connection:
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
         # What is no text is no message of ours; it is shown as it can be.
         text = bytes(message.payload).decode(errors="replace")
-        self._reports.append(Message(message.topic, text, message.retain))
+        self._reports.append(Message(message.topic, text, message.retain, message.mid))
+
+
+def _keeping(session_s: int | None) -> Properties | None:
+    if session_s is None:
+        return None
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.SessionExpiryInterval = session_s
+    return properties
 
 
 def _protocol(broker: Broker) -> str:
