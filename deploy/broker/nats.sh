@@ -1,0 +1,291 @@
+#!/usr/bin/env bash
+# A broker of three nodes that goes on when one of its machines is gone: nats-server with JetStream, as MQTT 3.1.1 broker
+# over TLS. Agents that publish here have `protocol = 311` in [mqtt].
+#
+#   bash deploy/broker/nats.sh --trial [FOLDER]             three nodes on this machine, until Ctrl-C; for a look only
+#
+#   bash deploy/broker/nats.sh --prepare A,B,C --name HOST  once: certificates and configuration of three machines with
+#                                                           these addresses; HOST is the name that has all three
+#   bash deploy/broker/nats.sh --node                       on each of them: this node in the foreground, until Ctrl-C
+#
+#   bash deploy/broker/nats.sh add-device SITE NAME         an agent's account, and its password in a file
+#   bash deploy/broker/nats.sh add ROLE NAME                central: reads all, writes cmd; reader: reads all;
+#                                                           home-assistant: reads all, says when it is online
+#   bash deploy/broker/nats.sh remove USER                  SITE/NAME or NAME; its retained messages go with it
+#
+# Further: --folder FOLDER (default /etc/presence-broker), --port 8883, --room 1GB (for what waits, on each node).
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+umask 077
+
+say() { printf '%s\n' "$*"; }
+stop() {
+    printf '%s\n' "$*" >&2
+    exit 2
+}
+usage() {
+    sed -n '/^#   bash/,/^set/{/^set/d;s/^# \{0,3\}//p}' "${BASH_SOURCE[0]}" >&2
+    exit 2
+}
+
+what=
+folder=/etc/presence-broker
+name=localhost
+port=8883
+cluster_port=6222
+room=1GB
+words=()
+while (($#)); do
+    case $1 in
+        --trial | --prepare | --node)
+            [[ -z $what ]] || usage
+            what=$1
+            ;;
+        --folder | --name | --port | --cluster-port | --room)
+            [[ -n ${2-} ]] || usage
+            variable=${1#--}
+            printf -v "${variable//-/_}" %s "$2"
+            shift
+            ;;
+        -*) usage ;;
+        *) words+=("$1") ;;
+    esac
+    shift
+done
+if [[ -z $what ]]; then
+    what=${words[0]-}
+    words=("${words[@]:1}")
+fi
+
+# ---- what is needed ------------------------------------------------------------------------------------------------
+
+need_engine() {
+    PATH=$PATH:/usr/sbin
+    command -v nats-server openssl >/dev/null && return
+    say "Installing nats-server and openssl:"
+    if ! { ((EUID == 0)) && apt-get install -y --no-install-recommends nats-server openssl; }; then
+        stop "nats-server or openssl is missing and can't be installed; do: sudo apt install nats-server openssl"
+    fi
+}
+
+secret() { openssl rand -base64 24 | tr '+/' '-_'; }
+
+# ---- certificates --------------------------------------------------------------------------------------------------
+
+make_authority() { # FOLDER
+    [[ -e $1/ca.crt ]] && return
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 7300 -subj "/CN=presence broker CA" \
+        -addext "basicConstraints=critical,CA:TRUE" -addext "keyUsage=critical,keyCertSign,cRLSign" \
+        -keyout "$1/ca.key" -out "$1/ca.crt" 2>/dev/null
+}
+
+make_certificate() { # FOLDER-OF-CA NODE-FOLDER ADDRESS
+    [[ -e $2/node.crt ]] && return
+    # The name that agents connect to is that of all three nodes, so each node's certificate has it.
+    local names
+    names="DNS:$name,$(kind "$3"):$3"
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$name" \
+        -keyout "$2/node.key" -out "$2/node.csr" 2>/dev/null
+    openssl x509 -req -in "$2/node.csr" -CA "$1/ca.crt" -CAkey "$1/ca.key" -CAcreateserial -days 3650 -out "$2/node.crt" \
+        -extfile <(printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth,clientAuth\n' "$names") 2>/dev/null
+    rm "$2/node.csr"
+    cp "$1/ca.crt" "$2/ca.crt"
+}
+
+kind() { if [[ $1 =~ ^[0-9.]+$ || $1 == *:* ]]; then echo IP; else echo DNS; fi; }
+
+# ---- nodes ---------------------------------------------------------------------------------------------------------
+
+write_nodes() { # FOLDER, AT and STORE of the node itself ('' : below FOLDER), addresses
+    local root=$1 at=$2 store=$3 addresses node address routes
+    shift 3
+    addresses=("$@")
+    ((${#addresses[@]} == 3)) || stop "A cluster has three nodes: give three addresses, as in 192.0.2.1,192.0.2.2,192.0.2.3."
+    mkdir -p "$root/accounts" "$root/passwords"
+    [[ -e $root/node.secret ]] || secret >"$root/node.secret"
+    make_authority "$root"
+    routes=
+    for address in "${addresses[@]}"; do
+        routes+="${routes:+, }\"nats-route://node:$(<"$root/node.secret")@$address:$cluster_port\""
+    done
+    for node in 1 2 3; do
+        address=${addresses[node - 1]}
+        mkdir -p "$root/node-$node"
+        make_certificate "$root" "$root/node-$node" "$address"
+        local monitor=127.0.0.1:8222
+        [[ -n $at ]] || monitor=$address:8222
+        sed -e "s|@NODE@|$node|g; s|@ADDRESS@|$address|g; s|@PORT@|$port|g; s|@CLUSTER_PORT@|$cluster_port|g" \
+            -e "s|@AT@|${at:-$root/node-$node}|g; s|@STORE@|${store:-$root/node-$node/store}|g; s|@ROOM@|$room|g" \
+            -e "s|@SECRET@|$(<"$root/node.secret")|g; s|@ROUTES@|$routes|g; s|@MONITOR@|$monitor|g" \
+            "$here/nats.conf" >"$root/node-$node/nats.conf"
+    done
+    write_accounts "$root"
+}
+
+# ---- accounts ------------------------------------------------------------------------------------------------------
+
+# Passwords are in the configuration only as bcrypt hashes. They are 32 random characters, so that a cheap hash is enough:
+# two hundred agents that come back at once must not be refused because hashing takes too long.
+hash() {
+    local salt
+    salt=$(openssl rand -base64 48 | tr -d '+/=\n')
+    SALT="\$2b\$06\$${salt:0:21}O" perl -e 'chomp(my $secret = <STDIN>); print crypt($secret, $ENV{SALT})'
+}
+
+# Topics are subjects here: '/' is '.', '+' is '*', '#' is '>' (without the topic before it, which has a line of its own).
+# What the engine passes on at QoS 1 comes to a reader by way of $MQTT.sub; no MQTT client can ask for that topic itself.
+add_account() { # FOLDER USER PUBLISH SUBSCRIBE (each a list of subjects, in quotes and with commas)
+    local root=$1 user=$2 publish=$3 subscribe=$4 file
+    file=${user//\//_}
+    [[ -d $root/accounts ]] || stop "There is no broker in $root yet; begin with --trial or --prepare."
+    [[ -e $root/passwords/$file ]] || secret >"$root/passwords/$file"
+    cat >"$root/accounts/$file.conf" <<ACCOUNT
+  {
+    user: "$user", password: "$(hash <"$root/passwords/$file")", allowed_connection_types: ["MQTT"]
+    permissions: {
+      publish: { $publish }
+      subscribe: { allow: [$subscribe, "\$MQTT.sub.>"] }
+    }
+  }
+ACCOUNT
+    write_accounts "$root"
+    say "$user: its password is in $root/passwords/$file; take the file to where it is used."
+    tell_nodes "$root"
+}
+
+add_device() { # FOLDER SITE NAME
+    local part
+    for part in "$2" "$3"; do
+        [[ $part =~ ^[a-z0-9-]{1,32}$ ]] || stop "'$part' is no name: a-z, 0-9 and '-', at most 32."
+    done
+    local own="presence.v1.$2.$3" list=
+    for part in status info health 'state.>' 'event.>' 'replay.>'; do
+        list+="\"$own.$part\", "
+    done
+    # Exactly this agent's topic of Home Assistant's discovery, and that it has started.
+    add_account "$1" "$2/$3" "allow: [$list\"homeassistant.device.$2_$3.config\"]" \
+        "\"$own.cmd\", \"$own.cmd.>\", \"$own.status\", \"$own.health\", \"homeassistant.status\""
+}
+
+add_role() { # FOLDER ROLE NAME
+    [[ $3 =~ ^[a-z0-9-]{1,32}$ ]] || stop "'$3' is no name: a-z, 0-9 and '-', at most 32."
+    local all='"presence", "presence.>"'
+    case $2 in
+        central) add_account "$1" "$3" 'allow: ["presence.v1.*.*.cmd.>"]' "$all" ;;
+        reader) add_account "$1" "$3" 'deny: [">"]' "$all" ;;
+        home-assistant) add_account "$1" "$3" 'allow: ["homeassistant.status"]' "$all, \"homeassistant\", \"homeassistant.>\"" ;;
+        *) stop "'$2' is no role: central, reader or home-assistant." ;;
+    esac
+}
+
+remove_account() { # FOLDER USER
+    local file=${2//\//_}
+    [[ -e $1/accounts/$file.conf ]] || stop "There is no account '$2' in $1."
+    rm -f "$1/accounts/$file.conf" "$1/passwords/$file"
+    write_accounts "$1"
+    say "$2 is removed."
+    tell_nodes "$1"
+}
+
+write_accounts() { # FOLDER: the same list for each node, put in place as a whole
+    local root=$1 node file
+    for node in 1 2 3; do
+        {
+            echo "# Written by nats.sh; one account for each file in accounts/."
+            echo "authorization {"
+            echo "  timeout: 10"
+            echo "  users: ["
+            for file in "$root"/accounts/*.conf; do
+                [[ -e $file ]] && cat "$file"
+            done
+            # An account that nobody can use: an empty list would let everybody in.
+            echo "  { user: \"nobody\", password: \"$(secret | hash)\", allowed_connection_types: [\"MQTT\"]"
+            echo "    permissions: { publish: { deny: [\">\"] }, subscribe: { deny: [\">\"] } } }"
+            echo "  ]"
+            echo "}"
+        } >"$root/node-$node/accounts.new"
+        mv "$root/node-$node/accounts.new" "$root/node-$node/accounts.conf"
+    done
+}
+
+tell_nodes() { # FOLDER
+    local node pid here=false
+    for node in 1 2 3; do
+        [[ -e $1/node-$node/pid ]] || continue
+        pid=$(<"$1/node-$node/pid")
+        if [[ $(ps -o comm= -p "$pid") == nats-server ]] && kill -HUP "$pid"; then
+            here=true
+        fi
+    done
+    $here || say "Copy accounts.conf from $1/node-1, -2, -3 to the machines and there: systemctl reload nats-server"
+}
+
+# ---- commands ------------------------------------------------------------------------------------------------------
+
+trial() { # FOLDER
+    local root=$1 node address pids=()
+    need_engine
+    mkdir -p "$root"
+    root=$(cd "$root" && pwd)
+    write_nodes "$root" "" "" 127.0.0.1 127.0.0.2 127.0.0.3
+    [[ -e $root/accounts/trial_camera.conf ]] || add_device "$root" trial camera >/dev/null
+    [[ -e $root/accounts/central.conf ]] || add_role "$root" central central >/dev/null
+    trap 'kill "${pids[@]}" 2>/dev/null || true; wait; exit 0' INT TERM
+    for node in 1 2 3; do
+        nats-server -c "$root/node-$node/nats.conf" 2>>"$root/node-$node/log" &
+        pids+=($!)
+        echo $! >"$root/node-$node/pid"
+    done
+    for node in 1 2 3; do
+        address=127.0.0.$node
+        until answers "$address:8222"; do
+            kill -0 "${pids[node - 1]}" 2>/dev/null || { tail -3 "$root/node-$node/log" >&2; kill "${pids[@]}" 2>/dev/null; exit 1; }
+            sleep 0.2
+        done
+    done
+    say "Three nodes run: mqtts at 127.0.0.1:$port, 127.0.0.2:$port and 127.0.0.3:$port (MQTT 3.1.1)."
+    say "ca_file:         $root/ca.crt"
+    say "an agent:        trial/camera, password_file $root/passwords/trial_camera"
+    say "central system:  central, password_file $root/passwords/central"
+    say "process ids:     ${pids[*]}; their logs are $root/node-*/log"
+    say "All that happens: mosquitto_sub -V 311 -q 1 -h 127.0.0.2 -p $port --cafile $root/ca.crt -u central -P \"\$(cat $root/passwords/central)\" -t 'presence/#' -v"
+    wait
+}
+
+answers() { # whether this node of a running cluster is in step
+    local line
+    exec {web}<>"/dev/tcp/${1/:/\/}" || return 1
+    printf 'GET /healthz HTTP/1.0\r\n\r\n' >&"$web"
+    read -r line <&"$web" || line=
+    exec {web}>&-
+    [[ $line == *" 200 "* ]]
+} 2>/dev/null
+
+prepare() { # addresses with commas
+    [[ $name != localhost ]] || stop "--prepare needs --name: the host name that has all three addresses."
+    need_engine
+    mkdir -p "$folder"
+    IFS=, read -r -a addresses <<<"$1"
+    write_nodes "$folder" /etc/presence-broker/node /var/lib/presence-broker "${addresses[@]}"
+    say "Prepared in $folder. To each machine, as /etc/presence-broker/node, readable for user nats only:"
+    local node
+    for node in 1 2 3; do
+        say "  ${addresses[node - 1]}: $folder/node-$node"
+    done
+    say "Keep ca.key, passwords/ and accounts/ on this machine. Agents get ca.crt and their password."
+    say "Then on each: bash nats.sh --node, or as a service with nats-server.service.d/presence.conf."
+}
+
+case $what:${#words[@]} in
+    --trial:0) trial "$(mktemp -d)" ;;
+    --trial:1) trial "${words[0]}" ;;
+    --prepare:1) prepare "${words[0]}" ;;
+    --node:0)
+        need_engine
+        exec nats-server -c "$folder/node/nats.conf"
+        ;;
+    add-device:2) add_device "$folder" "${words[@]}" ;;
+    add:2) add_role "$folder" "${words[@]}" ;;
+    remove:1) remove_account "$folder" "${words[0]}" ;;
+    *) usage ;;
+esac
