@@ -63,3 +63,10 @@ def replay_name(name: str | None, *, publish: bool) -> str | None:
             f"--as {name}: give at most 32 of a-z, 0-9 and '-'; it becomes a level of the topics."
         )
     return name
+
+
+def identifier(option: str, text: str) -> str:
+    """A site, a device's name or a rule's id."""
+    if not re.fullmatch(r"[a-z0-9-]{1,32}", text):
+        raise ConfigError(f"{option} {text}: it has only a-z, 0-9 and '-', at most 32 of them.")
+    return text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
 import traceback
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from agent import arguments
-from agent.cli_log import CONFIG, ConfigOption, log_app
+from agent.cli_broker import broker_commands
+from agent.cli_log import CONFIG, ConfigOption, log_app, log_to_stderr
 from agent.errors import AgentError, ConfigError
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ app = App(
 models_app = App(name="models", help="The networks' weights: what is there, get them, check them.")
 app.command(models_app)
 app.command(log_app)
+for _command in broker_commands:
+    app.command(_command)
 
 
 @app.command
@@ -51,7 +53,7 @@ def run(*, config: ConfigOption = CONFIG) -> int:
     This is what the service starts. With a recording as `[camera] source` it plays that once, at
     its own pace, and ends. SIGTERM or Ctrl-C ends it in order; a second one at once.
     """
-    _log_to_stderr()
+    log_to_stderr()
     from agent.config import load
     from agent.service import run as serve
 
@@ -175,7 +177,7 @@ def replay(
     The same recording gives the same events, to the byte. The configuration's camera source and
     event log are not touched.
     """
-    _log_to_stderr()
+    log_to_stderr()
     from agent.config import load
     from agent.replay import ReplayWishes
     from agent.replay import replay as play
@@ -191,30 +193,6 @@ def replay(
     )
     with _progress("frames", printing=events == "-") as progress:
         play(loaded, video, wishes, progress)
-    return 0
-
-
-@app.command
-def watch(
-    *,
-    broker: Annotated[
-        str, Parameter(help="mqtt://[user@]host[:port], or mqtts:// for TLS.")
-    ] = "mqtt://127.0.0.1",
-    site: Annotated[str | None, Parameter(help="Only this site's agents.")] = None,
-    json_: Annotated[bool, Parameter(name="--json", help="Print the events as they are published.")] = False,
-    protocol: Annotated[Literal[5, 311], Parameter(help="311 for a broker that speaks only MQTT 3.1.1.")] = 5,
-    password_file: Annotated[Path | None, Parameter(help="Holds the password of the user.")] = None,
-    ca_file: Annotated[Path | None, Parameter(help="Who signs the broker's certificate.")] = None,
-) -> int:
-    """Subscribe to a broker and print what happens, a line an event, until interrupted."""
-    _log_to_stderr()
-    from agent.service import stop_signals
-    from agent.watching import broker_from_url, watched
-
-    to = broker_from_url(broker, protocol, password_file, ca_file)
-    with stop_signals() as stop:
-        for line in watched(to, site, stop, as_json=json_):
-            print(line, flush=True)
     return 0
 
 
@@ -341,14 +319,6 @@ def _exit_code(error: Exception) -> int:
 
 def _complain(error: AgentError | str) -> None:
     print(error, file=sys.stderr)
-
-
-def _log_to_stderr() -> None:
-    if logging.getLogger().handlers:
-        return
-    # A descriptor of its own: what libraries write to standard error is silenced now and then.
-    lines = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=lines)
 
 
 @contextmanager

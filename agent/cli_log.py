@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +14,16 @@ from agent import arguments
 
 CONFIG = Path("/etc/presence-agent/agent.toml")
 ConfigOption = Annotated[Path, Parameter(name="--config", help="The configuration file (TOML).")]
+
+
+def log_to_stderr() -> None:
+    """What is logged goes to standard error, a line each."""
+    if logging.getLogger().handlers:
+        return
+    # A descriptor of its own: what libraries write to standard error is silenced now and then.
+    lines = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=lines)
+
 
 log_app = App(name="log", help="The event log on the card: follow it, write it out, check it, draw a day.")
 

@@ -269,6 +269,15 @@ def broker(config: Config) -> Broker | None:
     )
 
 
+def rule_ids(config: Config) -> list[str]:
+    """Of all lines, zones and counters."""
+    return [
+        *(line.id for line in config.line),
+        *(zone.id for zone in config.zone),
+        *(counter.id for counter in config.counter),
+    ]
+
+
 def starting_states(config: Config, at: Instant, seq: int) -> Iterator[StateNow]:
     """What every rule's topic says before the first frame."""
     for line in config.line:

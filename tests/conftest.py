@@ -178,6 +178,12 @@ class Mosquitto:
             self._process = subprocess.Popen([_mosquitto(), "-c", self._config], stdout=log, stderr=log)
         wait_until(lambda: _listens(self.port))
 
+    def reload(self) -> None:
+        """Have accounts and rights read again; it answers nothing, so come with a little patience."""
+        assert self._process
+        self._process.send_signal(signal.SIGHUP)
+        time.sleep(0.2)
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         if self._process:
             self._process.send_signal(number)

@@ -1,0 +1,91 @@
+"""The commands that talk to a broker as somebody else than an agent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from agent.cli_log import CONFIG, ConfigOption, log_to_stderr
+from agent.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ProtocolOption = Annotated[Literal[5, 311], Parameter(help="311 for a broker that speaks only MQTT 3.1.1.")]
+PasswordOption = Annotated[Path | None, Parameter(help="Holds the password of the user.")]
+AuthorityOption = Annotated[Path | None, Parameter(help="Who signs the broker's certificate.")]
+
+
+def watch(
+    *,
+    broker: Annotated[
+        str, Parameter(help="mqtt://[user@]host[:port], or mqtts:// for TLS.")
+    ] = "mqtt://127.0.0.1",
+    site: Annotated[str | None, Parameter(help="Only this site's agents.")] = None,
+    json_: Annotated[bool, Parameter(name="--json", help="Print the events as they are published.")] = False,
+    protocol: ProtocolOption = 5,
+    password_file: PasswordOption = None,
+    ca_file: AuthorityOption = None,
+) -> int:
+    """Subscribe to a broker and print what happens, a line an event, until interrupted."""
+    log_to_stderr()
+    from agent.service import stop_signals
+    from agent.watching import broker_from_url, watched
+
+    to = broker_from_url(broker, protocol, password_file, ca_file)
+    with stop_signals() as stop:
+        for line in watched(to, site, stop, as_json=json_):
+            print(line, flush=True)
+    return 0
+
+
+def retire(
+    *,
+    site: Annotated[str, Parameter(help="The agent's site.")],
+    name: Annotated[str, Parameter(help="The agent's name.")],
+    rule: Annotated[
+        tuple[str, ...],
+        Parameter(negative="", help="A rule it had, where the account may not read what is retained."),
+    ] = (),
+    broker: Annotated[
+        str | None, Parameter(help="mqtt://[user@]host[:port], or mqtts://; otherwise [mqtt] of --config.")
+    ] = None,
+    config: ConfigOption = CONFIG,
+    protocol: ProtocolOption = 5,
+    password_file: PasswordOption = None,
+    ca_file: AuthorityOption = None,
+) -> int:
+    """Clear what a broker retains of an agent that is gone: its status, info, health, states and discovery.
+
+    Stop that agent first. On its own device its configuration and account are taken; elsewhere give
+    --broker and an account that may write below its topics.
+    """
+    from agent.arguments import identifier
+    from agent.config import load
+    from agent.retiring import retired
+    from agent.stages import broker as broker_of
+    from agent.stages import rule_ids
+    from agent.watching import broker_from_url
+
+    identifier("--site", site)
+    identifier("--name", name)
+    for one in rule:
+        identifier("--rule", one)
+    rules = list(rule)
+    if broker is None:
+        loaded = load(config)
+        to = broker_of(loaded)
+        if to is None:
+            raise ConfigError(f"{config} has no [mqtt]; give --broker mqtts://HOST:PORT.")
+        if (loaded.device.site, loaded.device.name) == (site, name):
+            rules += rule_ids(loaded)
+    else:
+        to = broker_from_url(broker, protocol, password_file, ca_file)
+    for topic in retired(to, site, name, rules):
+        print(f"cleared {topic}")
+    return 0
+
+
+broker_commands: tuple[Callable[..., int], ...] = (watch, retire)
