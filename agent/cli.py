@@ -200,16 +200,17 @@ def replay(
 def schema(
     *, out: Annotated[Path | None, Parameter(help="Write a file for each into this folder.")] = None
 ) -> int:
-    """Print the JSON Schemas of everything published, or write them into a folder."""
-    from agent.delivery.payload import schemas
+    """Print the JSON Schemas and the AsyncAPI document of everything published, or write them as files."""
+    from agent.delivery.asyncapi import DOCUMENT, documents
 
     if out is None:
-        print(json.dumps(schemas(), indent=2))
+        print(json.dumps(documents(), indent=2))
         return 0
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name, content in schemas().items():
-            (out / f"{name}.schema.json").write_text(json.dumps(content, indent=2) + "\n")
+        for name, content in documents().items():
+            path = out / (f"{name}.json" if name == DOCUMENT else f"{name}.schema.json")
+            path.write_text(json.dumps(content, indent=2) + "\n")
     except OSError as error:
         raise AgentError(f"--out {out}: can't be written ({error.strerror}).") from error
     return 0

@@ -302,9 +302,11 @@ def test_schema_written(presence_agent: Callable[..., Ran], tmp_path: Path) -> N
     ran = presence_agent("schema", "--out", tmp_path / "schemas")
     assert (ran.code, ran.out) == (0, "")
     printed = json.loads(presence_agent("schema").out)
-    files = {path.name.removesuffix(".schema.json"): path for path in (tmp_path / "schemas").iterdir()}
+    written = (tmp_path / "schemas").iterdir()
+    files = {path.name.removesuffix(".json").removesuffix(".schema"): path for path in written}
     assert {name: json.loads(path.read_text()) for name, path in files.items()} == printed
     assert {"status", "info", "state.line", "state.zone", "event.line.crossed"} <= set(printed)
+    assert (tmp_path / "schemas" / "asyncapi.json").is_file()
 
 
 def test_check_good(presence_agent: Callable[..., Ran], clip: Path, tmp_path: Path) -> None:

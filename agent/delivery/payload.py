@@ -274,8 +274,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "state.counter": TypeAdapter(CounterStateWire),
     }
     return {
-        name: _published(name, adapter.json_schema(mode="serialization"))
-        for name, adapter in adapters.items()
+        name: published(name, adapter.json_schema(mode="serialization")) for name, adapter in adapters.items()
     }
 
 
@@ -296,7 +295,8 @@ def _value(value: object, at: Instant) -> object:
     return value
 
 
-def _published(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+def published(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """A model's JSON Schema as others get it."""
     version = CONTRACT.replace("/", ":")
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:{version}:{name}"}
     for part in [schema, *schema.get("$defs", {}).values()]:

@@ -1,0 +1,216 @@
+"""What Home Assistant makes its device and entities of: one retained message for the whole agent.
+
+https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload, known to it from 2024.12 on.
+Nothing here reads or sends. A value that is not known is `None` there, which it shows as unknown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
+
+from pydantic import Field
+
+from agent.core.event import CounterMode
+from agent.delivery.event_wire import CONTRACT, Closed, Name
+from agent.delivery.health_wire import Verdict
+from agent.delivery.payload import CounterGeometryWire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from agent.delivery.payload import RuleGeometryWire
+
+HOME_ASSISTANT_STATUS: Final = "homeassistant/status"
+REMOVED: Final = ""
+"""Retained on the topic of discovery, it takes the device and all its entities away."""
+# Health is told every 60 s and stale after three times that.
+_STALE_S: Final = 180
+
+_Topic = Annotated[str, Field(pattern=r"^presence/v1/[a-z0-9/-]{1,120}$")]
+_UniqueId = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}_[a-z0-9-]{1,32}(_[a-z0-9-]{1,32}(_[a-z]+)?)?$")]
+_Platform = Literal["sensor", "binary_sensor"]
+_Template = Annotated[str, Field(pattern=r"^\{\{ [A-Za-z0-9_.,'()=> ]{1,150} \}\}$")]
+
+
+class DeviceWire(Closed):
+    """The agent, as a device."""
+
+    identifiers: tuple[_UniqueId, ...]
+    name: Name
+    manufacturer: Literal["presence-agent"] = "presence-agent"
+    sw_version: Name
+
+
+class OriginWire(Closed):
+    """Who sends the discovery."""
+
+    name: Literal["presence-agent"] = "presence-agent"
+    sw_version: Name
+
+
+class ComponentWire(Closed):
+    """An entity; of one that is gone only the platform, which takes it away."""
+
+    platform: _Platform
+    unique_id: _UniqueId | None = None
+    name: Name | None = None
+    state_topic: _Topic | None = None
+    value_template: _Template | None = None
+    device_class: Literal["enum", "occupancy", "problem"] | None = None
+    state_class: Literal["measurement", "total_increasing"] | None = None
+    options: tuple[CounterMode | Verdict, ...] | None = None
+    icon: Annotated[str, Field(pattern=r"^mdi:[a-z-]{1,30}$")] | None = None
+    entity_category: Literal["diagnostic"] | None = None
+    expire_after: Literal[180] | None = None
+
+
+class DiscoveryWire(Closed):
+    """The device, its entities, and by what Home Assistant knows whether they are there."""
+
+    device: DeviceWire
+    origin: OriginWire
+    components: dict[str, ComponentWire]
+    availability_topic: _Topic
+    availability_template: _Template
+    qos: Literal[1] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One entity of a rule; `suffix` tells its unique id from those of the same platform."""
+
+    name: str
+    platform: _Platform
+    template: str
+    more: dict[str, Any]
+    suffix: str = ""
+
+
+def _known(value: str) -> str:
+    """A template for a state; where that is cleared or not valid it says None."""
+    return f"{{{{ {value} if value_json is defined and value_json.valid else None }}}}"
+
+
+_COUNT: Final = {"state_class": "measurement", "icon": "mdi:account-group"}
+# Counted from local midnight: it begins again at 0.
+_CROSSED: Final = {"state_class": "total_increasing"}
+_PARTS: Final[dict[str, tuple[_Part, ...]]] = {
+    "line": (
+        _Part("in", "sensor", _known("value_json.in_count"), {**_CROSSED, "icon": "mdi:login"}, "_in"),
+        _Part("out", "sensor", _known("value_json.out_count"), {**_CROSSED, "icon": "mdi:logout"}, "_out"),
+    ),
+    "zone": (
+        _Part("persons", "sensor", _known("value_json.count"), _COUNT),
+        _Part(
+            "occupied",
+            "binary_sensor",
+            _known("('ON' if value_json.count > 0 else 'OFF')"),
+            {"device_class": "occupancy"},
+        ),
+    ),
+    "counter": (
+        _Part(
+            "mode",
+            "sensor",
+            _known("value_json.mode"),
+            {"device_class": "enum", "options": get_args(CounterMode), "icon": "mdi:desk"},
+        ),
+        _Part(
+            "waiting",
+            "sensor",
+            _known("value_json.waiting"),
+            {"state_class": "measurement", "icon": "mdi:account-clock"},
+            "_waiting",
+        ),
+    ),
+}
+_OF_HEALTH: Final = {"entity_category": "diagnostic", "expire_after": _STALE_S}
+_AGENT_PARTS: Final = {
+    "camera": _Part(
+        "camera",
+        "binary_sensor",
+        "{{ None if value_json is not defined or value_json.camera is none "
+        "else 'OFF' if value_json.camera == 'ok' else 'ON' }}",
+        {**_OF_HEALTH, "device_class": "problem"},
+    ),
+    "agent": _Part(
+        "health",
+        "sensor",
+        "{{ value_json.verdict if value_json is defined else None }}",
+        {**_OF_HEALTH, "device_class": "enum", "options": get_args(Verdict)},
+    ),
+}
+
+
+def discovery_topic(site: str, device: str) -> str:
+    """Where Home Assistant looks for an agent; the broker's rights have a line for exactly this one."""
+    return f"homeassistant/device/{site}_{device}/config"
+
+
+def discovery_config(
+    site: str,
+    device: str,
+    place: str,
+    rules: Iterable[RuleGeometryWire],
+    version: str,
+    gone: Iterable[tuple[Literal["line", "zone", "counter"], str]] = (),
+) -> tuple[str, str]:
+    """What to publish, retained, so that Home Assistant shows an agent.
+
+    Args:
+        site: of the agent.
+        device: its name.
+        place: its label for people; empty: it is called by site and name.
+        rules: as in `info`.
+        version: of presence-agent.
+        gone: kind and id of rules that were told before and are no more; their entities go.
+
+    Returns:
+        Topic and payload.
+    """
+    root, own = f"{CONTRACT}/{site}/{device}", f"{site}_{device}"
+    components = dict(_removed(gone))
+    for rule in rules:
+        for part in _PARTS[rule.kind]:
+            key = _key(rule.rule, part)
+            if part.suffix == "_waiting" and isinstance(rule, CounterGeometryWire) and rule.public is None:
+                # Nobody is counted there; one that was told before goes.
+                components[key] = ComponentWire(platform=part.platform)
+                continue
+            components[key] = ComponentWire(
+                platform=part.platform,
+                unique_id=f"{own}_{rule.rule}{part.suffix}",
+                name=f"{rule.rule} {part.name}",
+                state_topic=f"{root}/state/{rule.rule}",
+                value_template=part.template,
+                **part.more,
+            )
+    for rule_id, part in _AGENT_PARTS.items():
+        components[_key(rule_id, part)] = ComponentWire(
+            platform=part.platform,
+            unique_id=f"{own}_{rule_id}",
+            name=part.name,
+            state_topic=f"{root}/health",
+            value_template=part.template,
+            **part.more,
+        )
+    wire = DiscoveryWire(
+        device=DeviceWire(identifiers=(own,), name=place or f"{site} {device}", sw_version=version),
+        origin=OriginWire(sw_version=version),
+        components=components,
+        availability_topic=f"{root}/status",
+        availability_template="{{ value_json.state if value_json is defined else 'offline' }}",
+    )
+    return discovery_topic(site, device), wire.model_dump_json(exclude_none=True)
+
+
+def _removed(gone: Iterable[tuple[str, str]]) -> Iterator[tuple[str, ComponentWire]]:
+    for kind, rule_id in gone:
+        for part in _PARTS[kind]:
+            yield _key(rule_id, part), ComponentWire(platform=part.platform)
+
+
+def _key(rule_id: str, part: _Part) -> str:
+    """Under which a part stands among the components; the same for as long as there is this rule."""
+    return f"{rule_id}_{part.name}"
