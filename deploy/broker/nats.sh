@@ -33,6 +33,7 @@ folder=/etc/presence-broker
 name=localhost
 port=8883
 cluster_port=6222
+monitor_port=8222
 room=1GB
 words=()
 while (($#)); do
@@ -41,7 +42,7 @@ while (($#)); do
             [[ -z $what ]] || usage
             what=$1
             ;;
-        --folder | --name | --port | --cluster-port | --room)
+        --folder | --name | --port | --cluster-port | --monitor-port | --room)
             [[ -n ${2-} ]] || usage
             variable=${1#--}
             printf -v "${variable//-/_}" %s "$2"
@@ -112,8 +113,8 @@ write_nodes() { # FOLDER, AT and STORE of the node itself ('' : below FOLDER), a
         address=${addresses[node - 1]}
         mkdir -p "$root/node-$node"
         make_certificate "$root" "$root/node-$node" "$address"
-        local monitor=127.0.0.1:8222
-        [[ -n $at ]] || monitor=$address:8222
+        local monitor=127.0.0.1:$monitor_port
+        [[ -n $at ]] || monitor=$address:$monitor_port
         sed -e "s|@NODE@|$node|g; s|@ADDRESS@|$address|g; s|@PORT@|$port|g; s|@CLUSTER_PORT@|$cluster_port|g" \
             -e "s|@AT@|${at:-$root/node-$node}|g; s|@STORE@|${store:-$root/node-$node/store}|g; s|@ROOM@|$room|g" \
             -e "s|@SECRET@|$(<"$root/node.secret")|g; s|@ROUTES@|$routes|g; s|@MONITOR@|$monitor|g" \
@@ -241,7 +242,7 @@ trial() { # FOLDER
     done
     for node in 1 2 3; do
         address=127.0.0.$node
-        until answers "$address:8222"; do
+        until answers "$address:$monitor_port"; do
             kill -0 "${pids[node - 1]}" 2>/dev/null || { tail -3 "$root/node-$node/log" >&2; kill "${pids[@]}" 2>/dev/null; exit 1; }
             sleep 0.2
         done
@@ -251,6 +252,7 @@ trial() { # FOLDER
     say "an agent:        trial/camera, password_file $root/passwords/trial_camera"
     say "central system:  central, password_file $root/passwords/central"
     say "process ids:     ${pids[*]}; their logs are $root/node-*/log"
+    say "One that was ended comes back with: nats-server -c $root/node-1/nats.conf"
     say "All that happens: mosquitto_sub -V 311 -q 1 -h 127.0.0.2 -p $port --cafile $root/ca.crt -u central -P \"\$(cat $root/passwords/central)\" -t 'presence/#' -v"
     wait
 }

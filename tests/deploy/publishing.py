@@ -1,0 +1,61 @@
+"""The agent's publisher with events of its own, 200 a second, for tests that kill its broker.
+
+`python -m tests.deploy.publishing HOST PORT CA USER PASSWORD_FILE LOG COUNT` says `connected`, then how many events
+are in the log, `delivered` when a broker has taken them all, and stays until its input ends. CA '-': no TLS.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from agent.delivery.event_log import EventLog
+from agent.delivery.mqtt import Broker
+from agent.delivery.payload import Sender
+from tests.delivery.publishing import make_now
+from tests.delivery.samples import info_text
+
+GROUP = 20
+EVERY_S = 0.1
+
+
+def main(
+    host: str, port: str, ca: str, user: str, password_file: str, log_file: str, count: str
+) -> None:  # fmt: skip
+    from agent.delivery.publisher import Publisher
+
+    site, name = user.split("/")
+    broker = Broker(
+        host,
+        int(port),
+        311,
+        tls=ca != "-",
+        username=user,
+        password_file=Path(password_file),
+        ca_file=None if ca == "-" else Path(ca),
+    )
+    with EventLog(Sender(site, name, "0123abcd"), Path(log_file)) as log:
+        publisher = Publisher(broker, site, name, log, info_text, client_id=f"presence-{site}-{name}")
+        log.append([make_now(0)])
+        publisher.start()
+        say("connected" if publisher.wait_delivered(30) else "not connected")
+        begin_s = time.monotonic()
+        while (last := log.last_seq) < int(count):
+            log.append([make_now(last + number) for number in range(GROUP)])
+            publisher.tell()
+            say(str(log.last_seq))
+            time.sleep(max(0.0, begin_s + log.last_seq / GROUP * EVERY_S - time.monotonic()))
+        if publisher.wait_delivered(120):
+            say(f"delivered {log.last_seq} {time.monotonic() - begin_s:.1f}")
+        sys.stdin.read()
+        publisher.stop(2)
+
+
+def say(word: str) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
