@@ -6,55 +6,20 @@ import json
 import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from agent.delivery.event_wire import CONTRACT
-from agent.delivery.mqtt import Broker
-from agent.delivery.subscriber import received
+from agent.delivery.subscriber import broker_from_url, received
 from agent.errors import ConfigError
 from agent.words import harmless, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from threading import Event
 
-    from agent.delivery.mqtt import Message
+    from agent.delivery.mqtt import Broker, Message
 
-_PORTS = {"mqtt": 1883, "mqtts": 8883}
-
-
-def broker_from_url(url: str, protocol: int, password_file: Path | None, ca_file: Path | None) -> Broker:
-    """A broker's address as people write it: mqtt://[user@]host[:port], or mqtts:// with TLS.
-
-    Raises:
-        ConfigError: it is no such address, or has a password in it.
-    """
-    # What was given is not repeated: there may be a password in it.
-    wrong = ConfigError(
-        "--broker: give mqtt://HOST:PORT, or mqtts://HOST:PORT for TLS; a / in a user is %2F."
-    )
-    try:
-        parts = urlsplit(url)
-        port, host = parts.port, parts.hostname
-    except ValueError:
-        raise wrong from None
-    if not host or port == 0 or parts.scheme not in _PORTS:
-        raise wrong
-    if parts.password is not None:
-        raise ConfigError("--broker: a password in the address is seen by everybody; give --password-file.")
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        raise wrong
-    return Broker(
-        host=host,
-        port=port or _PORTS[parts.scheme],
-        protocol=protocol,
-        tls=parts.scheme == "mqtts",
-        username=None if parts.username is None else unquote(parts.username),
-        password_file=password_file,
-        ca_file=ca_file,
-    )
+__all__ = ["broker_from_url", "watched"]
 
 
 def watched(broker: Broker, site: str | None, stop: Event, *, as_json: bool) -> Iterator[str]:

@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""Stores what presence-agents publish in SQLite, and asks again for what did not arrive.
+
+    python subscriber.py run --broker mqtts://central@broker.example --db presence.db
+    python subscriber.py status --db presence.db
+
+Runs with the package presence-agent installed, or with PYTHONPATH set to a checkout of it; of other
+packages it needs paho-mqtt alone. Meant to be read, and to be begun from: agent/delivery/central/store.py
+tells what is in the tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import re
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+from time import monotonic
+
+from agent.delivery.central.hearing import ROOT
+from agent.delivery.central.overview import overview, table
+from agent.delivery.central.receiver import Receiver
+from agent.delivery.central.store import Store
+from agent.delivery.subscriber import Subscriber, broker_from_url
+from agent.errors import AgentError, ConfigError, LogError
+
+_log = logging.getLogger("subscriber")
+
+
+def receive(subscriber: Subscriber, receiver: Receiver, stop: Event, until_complete: list[str]) -> bool:
+    """Store what comes and ask for what is missing, until told to stop; True if these logs are complete."""
+    while not stop.is_set():
+        messages = subscriber.pump(0.25)
+        try:
+            if messages:
+                receiver.take(messages)
+        except LogError as error:
+            # Not acknowledged, so the broker sends it again on the next connection.
+            subscriber.drop(f"{error} Nothing is lost: it stays with the broker")
+            while not stop.wait(1.0) and not loaded(receiver):
+                pass
+            continue
+        subscriber.acknowledge(messages)
+        if subscriber.connected:
+            for request in receiver.due():
+                subscriber.publish(request)
+        if until_complete and all(map(receiver.complete, until_complete)):
+            return True
+    return not until_complete
+
+
+def loaded(receiver: Receiver) -> bool:
+    """Whether the store can be read again."""
+    try:
+        receiver.load()
+    except LogError:
+        return False
+    return True
+
+
+def run(options: argparse.Namespace) -> int:
+    """Subscribe and store."""
+    if options.site and not re.fullmatch(r"[a-z0-9-]{1,32}", options.site):
+        raise ConfigError("--site: a site's name has only a-z, 0-9 and '-', at most 32 of them.")
+    if bool(options.certificate_file) != bool(options.key_file):
+        raise ConfigError("--certificate-file and --key-file: give both, or none.")
+    broker = replace(
+        broker_from_url(options.broker, options.protocol, options.password_file, options.ca_file),
+        certificate_file=options.certificate_file,
+        key_file=options.key_file,
+    )
+    agents = f"{ROOT}/{options.site or '+'}/+"
+    topics = [f"{agents}/{name}" for name in ("event/#", "replay/#", "state/#", "health", "status")]
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with Store(options.db) as store:
+        receiver = Receiver(store, settle_s=options.settle_s)
+        subscriber = Subscriber(
+            broker, options.client_id, topics, stop, keep_session_s=int(options.session_days * 86_400)
+        )
+        begin_s = monotonic()
+        try:
+            good = receive(subscriber, receiver, stop, options.until_complete)
+        finally:
+            subscriber.close()
+        if good and options.until_complete:
+            _log.info("complete after %.1f s", monotonic() - begin_s)
+    return 0 if good else 1
+
+
+def status(options: argparse.Namespace) -> int:
+    """Print what is in a store."""
+    with Store(options.db, reading=True) as store:
+        seen = overview(store)
+    print(json.dumps(seen) if options.json else table(seen))  # noqa: T201 - it is what it is for
+    return 0
+
+
+def arguments(words: list[str]) -> argparse.Namespace:
+    """Read the command line; without a command it is `run`."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    commands = parser.add_subparsers(required=True, metavar="run|status")
+    to_run = commands.add_parser("run", help="subscribe and store, until told to stop")
+    to_run.set_defaults(call=run)
+    to_run.add_argument(
+        "--broker", default="mqtt://127.0.0.1", help="mqtt://[user@]host[:port], mqtts:// for TLS"
+    )
+    to_run.add_argument("--site", help="only this site's agents")
+    to_run.add_argument(
+        "--client-id",
+        default="presence-central",
+        help="the same at each start, and nobody else's at the broker",
+    )
+    to_run.add_argument(
+        "--session-days", type=float, default=7, help="how long the broker keeps messages while this is away"
+    )
+    to_run.add_argument("--protocol", type=int, choices=(5, 311), default=5)
+    for name in ("password", "ca", "certificate", "key"):
+        to_run.add_argument(f"--{name}-file", type=Path)
+    to_run.add_argument(
+        "--settle-s",
+        type=float,
+        default=3.0,
+        help="how long an event may be on its way before it is asked for",
+    )
+    to_run.add_argument(
+        "--until-complete",
+        nargs="+",
+        default=[],
+        metavar="LOG",
+        help="end when nothing of these logs is missing",
+    )
+    to_tell = commands.add_parser("status", help="print agents, logs, gaps and states")
+    to_tell.set_defaults(call=status)
+    to_tell.add_argument("--json", action="store_true")
+    for parts in (to_run, to_tell):
+        parts.add_argument("--db", type=Path, default=Path("presence.db"), help="the store")
+    if not words or (words[0].startswith("-") and words[0] not in {"-h", "--help"}):
+        words = ["run", *words]
+    return parser.parse_args(words)
+
+
+def main() -> int:
+    """One line an error, as the agent does."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    options = arguments(sys.argv[1:])
+    try:
+        return int(options.call(options))
+    except AgentError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
