@@ -87,6 +87,10 @@ _SENTENCES = {
     ),
     "agent.stopped": ("the agent stopped ({cause})", "thiết bị đã dừng ({cause})"),
     "agent.clock_set": ("the agent's clock was set right", "đồng hồ của thiết bị đã được chỉnh lại"),
+    "events.dropped disk_full": (
+        "events {from_seq} to {to_seq} were deleted before all of them arrived: the disk is full",
+        "các sự kiện từ {from_seq} đến {to_seq} đã bị xóa khi chưa gửi hết: thẻ nhớ đã đầy",
+    ),
     "events.dropped": (
         "events {from_seq} to {to_seq} were deleted before all of them arrived ({cause})",
         "các sự kiện từ {from_seq} đến {to_seq} đã bị xóa khi chưa gửi hết ({cause})",
@@ -164,7 +168,7 @@ def sentence(payload: Mapping[str, Any], timezone: str) -> str:
         kind == "counter.closed" and why != "closed"
     ):
         key = f"{kind} unseen"
-    elif kind == "agent.started" and f"{kind} {payload.get('cause')}" in _SENTENCES:
+    elif kind in {"agent.started", "events.dropped"} and f"{kind} {payload.get('cause')}" in _SENTENCES:
         key = f"{kind} {payload.get('cause')}"
     both = _SENTENCES.get(key)
     try:

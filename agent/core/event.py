@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Direction = Literal["in", "out"]
 StartCause = Literal["new_log", "started", "restarted"]
 StopCause = Literal["signal", "recording_ended", "recording_broken"]
-DropCause = Literal["keep_days", "keep_mb"]
+DropCause = Literal["keep_days", "keep_mb", "disk_full"]
 EndedWhy = Literal["seen", "lost", "blind", "closed", "stopped", "restarted"]
 CounterMode = Literal["attended", "unattended", "closed"]
 Era = Literal["present", "past", "nowhere"]

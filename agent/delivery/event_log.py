@@ -6,18 +6,21 @@ nothing of it. Each log has a random id; a seq is never used twice in it.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import secrets
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Self
 
+from agent.core.event import EventsDropped
+from agent.delivery.log_form import LAST_SPELL, RULES_WITH_SPELLS, prepare, transaction
+from agent.delivery.log_lock import locked
+from agent.delivery.log_room import Room
 from agent.delivery.log_trouble import DAMAGED, is_damage, said, set_aside
 from agent.delivery.payload import event_json
-from agent.errors import BusyError, DamagedError, LogError
+from agent.errors import DamagedError, LogError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,40 +32,12 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_SCHEMA = """
-CREATE TABLE event (
-    seq INTEGER PRIMARY KEY,
-    ts_ms INTEGER NOT NULL,
-    type TEXT NOT NULL,
-    rule TEXT NOT NULL,
-    body TEXT NOT NULL
-) STRICT;
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-PRAGMA user_version = 1;
-"""
-VERSION = 1
-# What may last longer than a start reads back.
-_SPELLS = (
-    "type IN ('camera.blind', 'camera.restored', 'zone.occupied', 'zone.vacated', "
-    "'counter.attended', 'counter.unattended', 'counter.closed')"
-)
-# From each rule straight to the next one, past its thousands of events.
-_RULES_WITH_SPELLS = f"""
-WITH RECURSIVE found(rule) AS (
-    SELECT min(rule) FROM event INDEXED BY spell WHERE {_SPELLS}
-    UNION ALL
-    SELECT (SELECT min(rule) FROM event INDEXED BY spell WHERE {_SPELLS} AND rule > found.rule)
-    FROM found WHERE found.rule IS NOT NULL
-)
-SELECT rule FROM found WHERE rule IS NOT NULL
-"""  # noqa: S608 - it is all written here
-_LAST_SPELL = f"""
-SELECT seq, ts_ms, type, rule, body FROM event INDEXED BY spell
-WHERE {_SPELLS} AND rule = ? AND seq < ? ORDER BY seq DESC LIMIT 1
-"""  # noqa: S608
-# Tells our files from other people's databases: "pres" in ASCII.
-APPLICATION_ID = 0x70726573
 _AT_ONCE = 500
+# Another process that holds the file is waited for so long: the camera waits too.
+_BUSY_S = 2.0
+_FULL = "the disk of the event log %s is full; make room. Until then the oldest events go for new ones"
+# Of the oldest events so many go at once where there is no room for new ones.
+_RECYCLED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +68,7 @@ class EventLog:
         """
         self._sender = sender
         self._path = path
+        self._room = Room(path)
         self._lock = Lock()
         self._new_id = log_id or secrets.token_hex(4)
         self._delivered = 0
@@ -108,22 +84,7 @@ class EventLog:
             BusyError: another agent holds it.
             LogError: it can't be read, written or set aside, or is somebody else's.
         """
-        if self._path is None:
-            self._file_lock = None
-        else:
-            try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._file_lock = self._path.with_name(self._path.name + ".lock").open("w")
-            except OSError as error:
-                raise LogError(f"the event log {self._path} can't be written ({error.strerror}).") from error
-            try:
-                fcntl.flock(self._file_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                self._file_lock.close()
-                raise BusyError(
-                    f"another agent already runs with the event log {self._path}; "
-                    "stop it first, or set another [log] path."
-                ) from error
+        self._file_lock = locked(self._path, self._room) if self._path else None
         try:
             try:
                 with self._translated():
@@ -180,14 +141,84 @@ class EventLog:
             return self.last_seq
         sender = replace(self._sender, boot=boot) if boot else self._sender
         with self._lock, self._translated():
-            rows = [
-                (seq, _ms(event), event.TYPE, event.rule, event_json(event, sender, self.log_id, seq))
-                for seq, event in enumerate(events, self.last_seq + 1)
-            ]
-            with self._transaction():
-                self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", rows)
-            self.last_seq = rows[-1][0]
-            return self.last_seq
+            try:
+                return self._appended(events, sender)
+            except sqlite3.Error as error:
+                if not self._room.is_full(error):
+                    raise
+            return self._appended_instead(events, sender)
+
+    def _appended(self, events: Sequence[Event], sender: Sender) -> int:
+        with transaction(self._db):
+            last_seq = self._insert(events, sender, self.last_seq)
+        self.last_seq = last_seq
+        return last_seq
+
+    def _insert(self, events: Sequence[Event], sender: Sender, after_seq: int) -> int:
+        rows = [
+            (seq, _ms(event), event.TYPE, event.rule, event_json(event, sender, self.log_id, seq))
+            for seq, event in enumerate(events, after_seq + 1)
+        ]
+        self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", rows)
+        return rows[-1][0]
+
+    def _appended_instead(self, events: Sequence[Event], sender: Sender) -> int:
+        """Append on a full disk: into the reserve, and once that is used up, in place of the oldest."""
+        if not self._room.tight:
+            self._tighten()
+            with suppress(sqlite3.OperationalError):
+                return self._appended(events, sender)
+        portion = _RECYCLED
+        while True:
+            through = min(self._deleted + portion, self.last_seq - 1)
+            try:
+                with transaction(self._db):
+                    _, lost, first = self._take_out(through)
+                    last_seq = self._insert(events, sender, self.last_seq)
+                    if lost:
+                        at = events[-1].at
+                        told = EventsDropped(
+                            rule="agent", at=at, cause="disk_full", from_seq=first, to_seq=through
+                        )
+                        last_seq = self._insert([told], self._sender, last_seq)
+            except sqlite3.Error as error:
+                if not self._room.is_full(error) or through >= self.last_seq - 1:
+                    raise
+                portion *= 4
+                continue
+            self.last_seq = last_seq
+            self._deleted = max(self._deleted, through)
+            return last_seq
+
+    def _take_out(self, through: int) -> tuple[int, int, int]:
+        """Delete up to a number.
+
+        Returns:
+            How many went, how many of them no broker is known to have taken, and the first of which the
+            event must tell that tells of them.
+        """
+        # Who did not learn what an earlier one tells, learns it from the one that tells of it.
+        lost, first, earlier = self._db.execute(
+            "SELECT count(*), min(seq), min(json_extract(body, '$.from_seq')) "
+            "FILTER (WHERE type = 'events.dropped') FROM event WHERE seq > ? AND seq <= ?",
+            (self._delivered, through),
+        ).fetchone()
+        gone = self._db.execute("DELETE FROM event WHERE seq <= ?", (through,)).rowcount
+        return gone, lost, min(first, earlier or first) if lost else 0
+
+    def settle(self) -> None:
+        """See whether the disk has room: to be called now and then.
+
+        Raises:
+            LogError: the log can't be read.
+        """
+        with self._lock, self._translated():
+            if not self._room.settle(self._db):
+                return
+        if self._room.tight:
+            _log.warning(_FULL, self._path)
+        else:
+            _log.info("there is room again on the disk of the event log %s", self._path)
 
     def delete(self, through_seq: int, told: Callable[[int, int], Event] | None = None) -> tuple[int, int]:
         """Delete the events up to a number but the last, from which numbers go on.
@@ -205,23 +236,18 @@ class EventLog:
         """
         with self._lock, self._translated():
             last_seq, through = self.last_seq, min(through_seq, self.last_seq - 1)
-            with self._transaction():
-                # Who did not learn what an earlier one tells, learns it from the one that tells of it.
-                lost, first, earlier = self._db.execute(
-                    "SELECT count(*), min(seq), min(json_extract(body, '$.from_seq')) "
-                    "FILTER (WHERE type = 'events.dropped') FROM event WHERE seq > ? AND seq <= ?",
-                    (self._delivered, through),
-                ).fetchone()
-                gone = self._db.execute("DELETE FROM event WHERE seq <= ?", (through,)).rowcount
+            with transaction(self._db):
+                gone, lost, first = self._take_out(through)
                 if lost and told:
-                    last_seq += 1
-                    event = told(min(first, earlier or first), through)
-                    body = event_json(event, self._sender, self.log_id, last_seq)
-                    row = (last_seq, _ms(event), event.TYPE, event.rule, body)
-                    self._db.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?)", row)
+                    last_seq = self._insert([told(first, through)], self._sender, last_seq)
             self.last_seq = last_seq
             self._deleted = max(self._deleted, through)
             return gone, lost
+
+    @property
+    def tight(self) -> bool:
+        """Whether its disk is full, so that the oldest events go for new ones."""
+        return self._room.tight
 
     @property
     def deleted(self) -> int:
@@ -266,8 +292,8 @@ class EventLog:
         """Of each rule the newest event older than a number that begins or ends a spell of it."""
         found: list[Entry] = []
         with self._lock, self._translated():
-            for (rule,) in self._db.execute(_RULES_WITH_SPELLS).fetchall():
-                row = self._db.execute(_LAST_SPELL, (rule, before_seq)).fetchone()
+            for (rule,) in self._db.execute(RULES_WITH_SPELLS).fetchall():
+                row = self._db.execute(LAST_SPELL, (rule, before_seq)).fetchone()
                 if row:
                     found.append(Entry(*row))
         return sorted(found, key=lambda entry: entry.seq)
@@ -293,7 +319,7 @@ class EventLog:
         Raises:
             LogError: it can't be written.
         """
-        with self._lock, self._translated(), self._transaction():
+        with self._lock, self._translated():
             self._set("alive", f"{self.last_seq} {note}")
 
     def note(self, key: str, value: str) -> None:
@@ -302,7 +328,7 @@ class EventLog:
         Raises:
             LogError: it can't be written.
         """
-        with self._lock, self._translated(), self._transaction():
+        with self._lock, self._translated():
             self._set(f"note.{key}", value)
 
     def noted(self, key: str) -> str | None:
@@ -325,36 +351,19 @@ class EventLog:
 
     @delivered.setter
     def delivered(self, seq: int) -> None:
-        with self._lock, self._translated(), self._transaction():
+        with self._lock, self._translated():
             self._set("delivered", str(seq))
-        self._delivered = seq
+            self._delivered = seq
 
     def _open(self) -> None:
-        self._db = sqlite3.connect(
-            self._path or ":memory:", isolation_level=None, check_same_thread=False, timeout=5
-        )
-        # Nothing is changed in a file before it is known to be ours.
-        (application,) = self._db.execute("PRAGMA application_id").fetchone()
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if application != APPLICATION_ID and (application or version or tables):
-            raise LogError(f"{self._path} is a database of something else; set another [log] path.")
-        if application and version != VERSION:
-            raise LogError(
-                f"the event log {self._path} was written by a newer agent "
-                f"(form {version}, this one knows {VERSION}); "
-                "install that version again, or move the file away."
-            )
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        if not application:
-            with self._transaction():
-                for statement in _SCHEMA.split(";"):
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                self._set("log_id", self._new_id)
-        # Logs of before have none; a start asks for the last of few among many.
-        self._db.execute(f"CREATE INDEX IF NOT EXISTS spell ON event (rule, seq) WHERE {_SPELLS}")
+        self._room.begin()
+        try:
+            self._connect()
+        except sqlite3.OperationalError as error:
+            if not (self._room.is_full(error) and self._room.give_up()):
+                raise
+            self._db.close()
+            self._connect()
         try:
             meta = dict(self._db.execute("SELECT key, value FROM meta"))
             self.log_id = meta["log_id"]
@@ -371,19 +380,28 @@ class EventLog:
         if not self.ended_in_order and self._db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise DamagedError(f"the event log {self._path} {DAMAGED}.")
 
-    def _set(self, key: str, value: str) -> None:
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+        self._room.settle(self._db)
+        if self._room.tight:
+            _log.warning(_FULL, self._path)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
+    def _connect(self) -> None:
+        self._db = sqlite3.connect(
+            self._path or ":memory:", isolation_level=None, check_same_thread=False, timeout=_BUSY_S
+        )
+        prepare(self._db, self._path, {"log_id": self._new_id})
+
+    def _set(self, key: str, value: str) -> None:
         try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+        except sqlite3.Error as error:
+            if self._room.tight or not self._room.is_full(error):
+                raise
+            self._tighten()
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def _tighten(self) -> None:
+        _log.warning(_FULL, self._path)
+        self._room.tighten(self._db)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -400,6 +418,7 @@ class EventLog:
         with self._lock:
             if hasattr(self, "_db"):
                 self._db.close()
+                self._room.leave()
         if self._file_lock is not None:
             self._file_lock.close()
 

@@ -13,7 +13,7 @@ from stat import S_ISREG
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from agent.delivery.event_log import APPLICATION_ID, VERSION
+from agent.delivery.log_form import APPLICATION_ID, VERSION
 from agent.delivery.log_trouble import said
 from agent.errors import ConfigError, LogError
 

@@ -125,7 +125,7 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(
         EventsDropped,
         **shared,
-        cause=st.sampled_from(["keep_days", "keep_mb"]),
+        cause=st.sampled_from(["keep_days", "keep_mb", "disk_full"]),
         from_seq=st.integers(1, LARGEST_SEQ),
         to_seq=st.integers(1, LARGEST_SEQ),
     ),

@@ -104,7 +104,7 @@ def test_read_log_at_rest(path: Path) -> None:
     before = files(path)
     assert read_by_another(path) == [0, 1, 2, 3, 4]
     assert files(path) == before
-    assert before.keys() == {"events.db", "events.db.lock"}
+    assert before.keys() == {"events.db", "events.db.lock", "events.db.reserve"}
 
 
 KILLED = """

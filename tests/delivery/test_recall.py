@@ -453,6 +453,7 @@ def test_log_of_an_older_version_gets_its_index(path: Path) -> None:
         log.append([blind(10), *(make_entered(n, make_at(n * HOUR_S)) for n in range(1, 100))])
     with closing(sqlite3.connect(path)) as database:
         database.execute("DROP INDEX spell")
+        database.execute("PRAGMA user_version = 1")
         database.commit()
     with EventLog(SENDER, path) as log:
         memory = remembered(log, NOW, BOOT)

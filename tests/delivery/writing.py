@@ -2,11 +2,12 @@
 
 `python -m tests.delivery.writing fill LOG` appends until the log fails, and tells what is left;
 `… serve LOG BATCH` begins a writer for each line it is sent, and tells when that one was killed;
-`… open LOG` only opens it and appends one event.
+`… recycle LOG DELIVERED` appends on a disk that gets full; `… open LOG` only opens it and appends one event.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import subprocess
@@ -108,6 +109,28 @@ def fill(path: Path, limit: int | None) -> None:
         say(f"mended {error}")
 
 
+def recycle(path: Path, delivered: int) -> None:
+    """Append far more than there is room for; tell what is kept and what is told to be gone."""
+    with EventLog(SENDER, path) as log:
+        log.append([make_entered()] * 100)
+        log.delivered = delivered
+        for _ in range(700):
+            log.append([make_entered()] * 9)
+        say(f"tight {log.tight}")
+        kept = seqs(log)
+        say(f"kept {kept == list(range(kept[0], 1 + log.last_seq)) and kept[0] > 1000}")
+        told = [json.loads(entry.body) for entry in log.read(0, 9999) if entry.type == "events.dropped"]
+        first, last = min(row["from_seq"] for row in told), max(row["to_seq"] for row in told)
+        say(f"dropped {first} {told[-1]['cause']} {last == kept[0] - 1}")
+    with EventLog(SENDER, path) as log:
+        for _ in range(300):
+            log.append([make_entered()])
+        say(f"again {log.tight}")
+    path.with_name("ballast").unlink()
+    with EventLog(SENDER, path) as log:
+        say(f"mended {log.tight}")
+
+
 def open_once(path: Path) -> None:
     """Open it and append one event."""
     try:
@@ -125,5 +148,7 @@ if __name__ == "__main__":
         serve(Path(log_path), int(rest[0]))
     elif task == "fill":
         fill(Path(log_path), int(rest[0]) if rest else None)
+    elif task == "recycle":
+        recycle(Path(log_path), int(rest[0]))
     else:
         open_once(Path(log_path))
