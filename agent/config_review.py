@@ -165,18 +165,11 @@ def _spells(raw: Mapping[str, Any]) -> Iterator[_Spell]:
 
 
 def _not_in_force(config: Config) -> Iterator[str]:
-    discovery = config.mqtt is not None and config.mqtt.discovery
-    asked = (
-        (
-            config.camera.is_live,
-            f"[camera] source = {shown(config.camera.source)}",
-            "`run` takes a recording or a folder of pictures",
-        ),
-        (discovery, "[mqtt] discovery = true", "Home Assistant is not told of this agent"),
-    )
-    for is_asked, what, meaning in asked:
-        if is_asked:
-            yield f"{what} is valid, but not in force yet in this version: {meaning}."
+    if config.camera.is_live:
+        yield (
+            f"[camera] source = {shown(config.camera.source)} is valid, "
+            "but not in force yet in this version: `run` takes a recording or a folder of pictures."
+        )
 
 
 def _risks(config: Config) -> Iterator[str]:

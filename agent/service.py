@@ -25,6 +25,7 @@ from agent.health import Health
 from agent.stages import (
     ChangedStates,
     broker,
+    discovery_maker,
     info_maker,
     random_track_ids,
     sender,
@@ -240,7 +241,7 @@ def _delivery(config: Config, ledger: Ledger) -> Iterator[_Delivery]:
                 log,
                 info_maker(config, who.device),
                 client_id=f"presence-{who.site}-{who.device}",
-                extras=Extras(health=health.text),
+                extras=Extras(health=health.text, discovery=discovery_maker(config)),
             )
             publisher.tell(starting_states(config, begin, log.last_seq))
             publisher.start()

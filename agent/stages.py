@@ -15,7 +15,8 @@ import onnxruntime as ort
 
 from agent.config import Detector, digest
 from agent.core.geometry import Line, Zone, scaled
-from agent.delivery.mqtt import Broker
+from agent.delivery.discovery import discovery_config
+from agent.delivery.mqtt import Broker, Message
 from agent.delivery.payload import (
     CounterGeometryWire,
     InfoWire,
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
     from agent.core.event import Event, State
     from agent.core.frame import Frame, Instant
     from agent.core.geometry import Point, Polygon
+    from agent.delivery.payload import RuleGeometryWire
+    from agent.delivery.served import Kind
     from agent.install.models import Weights
     from agent.pipeline import Rule, Step
     from agent.pipeline import Tamper as SightJudge
@@ -314,23 +317,7 @@ def info_maker(config: Config, name: str) -> Callable[[str, str], str]:
         onnxruntime=ort.__version__,
         opencv=cv2.__version__,
     )
-    lines = tuple(
-        LineGeometryWire(rule=line.id, start=line.start, end=line.end, inside=line.inside)
-        for line in config.line
-    )
-    counters = tuple(
-        CounterGeometryWire(
-            rule=counter.id,
-            staff=counter.staff,
-            public=counter.public,
-            unattended_after_s=counter.unattended_after_s,
-        )
-        for counter in config.counter
-    )
-    zones = tuple(
-        ZoneGeometryWire(rule=zone.id, polygon=zone.polygon, min_dwell_s=zone.min_dwell_s)
-        for zone in config.zone
-    )
+    rules = tuple(_geometries(config))
 
     def info(log_id: str, session: str) -> str:
         wire = InfoWire(
@@ -343,9 +330,39 @@ def info_maker(config: Config, name: str) -> Callable[[str, str], str]:
             timezone=config.device.timezone,
             versions=versions,
             models=tuple(ModelWire(name=entry.name, sha256=entry.sha256) for entry in in_use),
-            rules=(*lines, *zones, *counters),
+            rules=rules,
             config_digest=digest(config),
         )
         return wire.model_dump_json()
 
     return info
+
+
+def discovery_maker(config: Config) -> Callable[[list[tuple[Kind, str]]], Message] | None:
+    """Make what Home Assistant is told; None: it is not to be told."""
+    if config.mqtt is None or not config.mqtt.discovery:
+        return None
+    device, rules = config.device, tuple(_geometries(config))
+
+    def discovery(gone: list[tuple[Kind, str]]) -> Message:
+        topic, body = discovery_config(
+            device.site, device.name, device.place, rules, version("presence-agent"), gone
+        )
+        return Message(topic, body, retain=True)
+
+    return discovery
+
+
+def _geometries(config: Config) -> Iterator[RuleGeometryWire]:
+    """All rules, as `info` names them."""
+    for line in config.line:
+        yield LineGeometryWire(rule=line.id, start=line.start, end=line.end, inside=line.inside)
+    for zone in config.zone:
+        yield ZoneGeometryWire(rule=zone.id, polygon=zone.polygon, min_dwell_s=zone.min_dwell_s)
+    for counter in config.counter:
+        yield CounterGeometryWire(
+            rule=counter.id,
+            staff=counter.staff,
+            public=counter.public,
+            unattended_after_s=counter.unattended_after_s,
+        )

@@ -677,7 +677,6 @@ def test_load_forbidden(unreadable: Path) -> None:
     ("text", "words"),
     [
         pytest.param(LEAST + "[calendar]", ["[calendar]", "no use", "[[hours]]"], id="calendar"),
-        pytest.param(mqtt("discovery = true"), ["discovery", "not in force"], id="discovery"),
         pytest.param(mqtt("tls = false"), ["tls = false", "password", "read"], id="tls"),
         pytest.param(
             mqtt('username = "u"\npassword_file = "/p"'), ['"que-phong/one-stop"', "rights"], id="rights"

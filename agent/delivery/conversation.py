@@ -8,18 +8,19 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from agent.delivery.commands import presence
+from agent.delivery.discovery import HOME_ASSISTANT_STATUS
 from agent.delivery.mqtt import MQTT_5, Message
 from agent.delivery.payload import StatusWire, made_late, state_json, utc_text
+from agent.delivery.published import Published
 from agent.delivery.replays import Replays
 from agent.delivery.served import DeliveryFacts
 from agent.errors import LogError
@@ -49,7 +50,6 @@ _OVERWRITE_EVERY_S = 10.0
 _FOR_OTHERS = 2
 _PUBLISHED = "published"
 _READ_TOPICS = ("status", "health", "cmd/replay")
-_HOME_ASSISTANT = "homeassistant/status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +118,12 @@ class Conversation:
             box.begin()
         wanted = [f"{root}/{name}" for name in _READ_TOPICS]
         if self.speaker.extras.discovery:
-            wanted.append(_HOME_ASSISTANT)
+            wanted.append(HOME_ASSISTANT_STATUS)
         for topic in wanted:
             self.wishes[self.connection.subscribe(topic, needed=False)] = topic
         self._say(Message(f"{root}/info", self.speaker.info(log.log_id, self.session), retain=True))
         states = self.served.states()
-        self._clear_gone([f"{root}/state/{state.rule}" for state in states])
+        self._clear_gone(states)
         for state in states:
             self._send_state(state)
         while self.others or self.wishes:
@@ -135,25 +135,33 @@ class Conversation:
         self._say(self._present("online", None))
         self.online = True
         self._send_health(time.monotonic())
-        self.discovery_due = True
 
-    def _clear_gone(self, states: list[str]) -> None:
+    def _clear_gone(self, states: list[StateNow]) -> None:
         """What an earlier configuration left at the broker goes; the log remembers what was published."""
-        log = self.served.log
         discovery = self.speaker.extras.discovery
-        present = sorted([*states, *([discovery.topic] if discovery else [])])
+        log = self.served.log
         with suppress(LogError):
-            before = _topics(log.noted(_PUBLISHED))
-            gone = [topic for topic in before if topic not in present]
-            if gone:
-                # Should the power go before they are cleared, they are known still.
-                log.note(_PUBLISHED, json.dumps(sorted({*present, *before})))
-                for topic in gone:
-                    self._say(Message(topic, "", retain=True))
-                while self.others:
-                    self.hear()
-            if before != present:
-                log.note(_PUBLISHED, json.dumps(present))
+            before = Published.of(log.noted(_PUBLISHED))
+            present = Published({state.rule: state.kind for state in states}, before.discovery)
+            gone = [(kind, rule) for rule, kind in before.rules.items() if rule not in present.rules]
+            message = discovery(gone) if discovery else None
+            present = replace(present, discovery=message.topic if message else None)
+            # Should the power go before it is done, what is to be cleared is known still.
+            both = Published({**before.rules, **present.rules}, present.discovery or before.discovery)
+            self._note(both, before)
+            for _, rule in gone:
+                self._say(Message(f"{self.speaker.root}/state/{rule}", "", retain=True))
+            if before.discovery not in {None, present.discovery}:
+                self._say(Message(str(before.discovery), "", retain=True))
+            if message:
+                self._say(message)
+            while self.others:
+                self.hear()
+            self._note(present, both)
+
+    def _note(self, published: Published, before: Published) -> None:
+        if published != before:
+            self.served.log.note(_PUBLISHED, published.text())
 
     def send(self) -> None:
         """Send what is due: what happens now, states and health before answers and the backlog."""
@@ -192,7 +200,7 @@ class Conversation:
             self._send_health(now_s)
         if self.discovery_due and self.speaker.extras.discovery and self._free():
             self.discovery_due = False
-            self._say(self.speaker.extras.discovery)
+            self._say(self.speaker.extras.discovery([]))
 
     def hear(self) -> None:
         """Take what comes, waiting a little for it."""
@@ -288,7 +296,7 @@ class Conversation:
 
     def _heed(self, message: Message) -> None:
         """What others say, or we ourselves."""
-        if message.topic == _HOME_ASSISTANT:
+        if message.topic == HOME_ASSISTANT_STATUS:
             # At a connection it is sent anyhow.
             self.discovery_due |= message.payload == "online" and self.online
             return
@@ -376,12 +384,3 @@ class Conversation:
                 ts=utc_text(datetime.now(UTC)),
             )
         )
-
-
-def _topics(noted: str | None) -> list[str]:
-    """What the log remembers; nothing where it makes no sense."""
-    try:
-        topics = json.loads(noted or "[]")
-    except ValueError:
-        return []
-    return sorted(topic for topic in topics if isinstance(topic, str)) if isinstance(topics, list) else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from agent.delivery.outbox import Outbox
 from agent.errors import LogError
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from agent.delivery.event_log import EventLog
     from agent.delivery.mqtt import Message
     from agent.delivery.payload import StateNow
+
+Kind = Literal["line", "zone", "counter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +45,13 @@ class Extras:
 
     Attributes:
         health: makes its payload.
-        discovery: what Home Assistant is told.
+        discovery: makes what Home Assistant is told, from the kinds and ids of rules that are gone.
         superseded: called with a log and a number: this log had gone on to there, in another place, before
             this copy of it was taken up. Nothing of it is sent then until another is used.
     """
 
     health: Callable[[DeliveryFacts], str] | None = None
-    discovery: Message | None = None
+    discovery: Callable[[list[tuple[Kind, str]]], Message] | None = None
     superseded: Callable[[EventLog, int], None] | None = None
 
 

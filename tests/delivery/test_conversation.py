@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from agent.delivery.served import Kind
+
 SESSION = "0a0b0c0d"
 DISCOVERY = Message("homeassistant/device/test_yard/config", '{"dev":{"name":"x"}}', retain=True)
 
@@ -194,7 +196,7 @@ def test_discovery_is_sent_again_and_cleared(
         return [one.payload for one in home.heard() if one.topic == DISCOVERY.topic]
 
     with EventLog(SENDER, tmp_path / "events.db") as log:
-        with publishing(to(mosquitto.port), log, extras=Extras(discovery=DISCOVERY)):
+        with publishing(to(mosquitto.port), log, extras=Extras(discovery=lambda _: DISCOVERY)):
             wait_until(lambda: told() == [DISCOVERY.payload])
             say(mosquitto, "homeassistant/status", "offline")
             say(mosquitto, "homeassistant/status", "online")
@@ -205,6 +207,22 @@ def test_discovery_is_sent_again_and_cleared(
             publisher.tell()
             assert publisher.wait_delivered(10)
         assert DISCOVERY.topic not in retained(mosquitto)
+
+
+def test_rules_that_are_gone_are_told_to_discovery(mosquitto: Mosquitto, log: EventLog) -> None:
+    told: list[list[tuple[str, str]]] = []
+
+    def discovery(gone: list[tuple[Kind, str]]) -> Message:
+        told.append(list(gone))
+        return DISCOVERY
+
+    for rules in (["gate", "staff"], ["staff"], ["staff"]):
+        states = (make_zone(rule, 1) for rule in rules)
+        with publishing(to(mosquitto.port), log, *states, extras=Extras(discovery=discovery)) as publisher:
+            log.append([make_now(1)])
+            publisher.tell()
+            assert publisher.wait_delivered(10)
+    assert told == [[], [("zone", "gate")], []]
 
 
 # --- health ------------------------------------------------------------------------------------------
