@@ -140,9 +140,10 @@ password_file $dir/passwords
 acl_file $dir/rights
 
 # A central system that is away (persistent session, QoS 1) finds here what came meanwhile. The default is 1000
-# messages, and what comes then is dropped without a word to anybody: a site's quiet night. Now the bytes are the bound, for
-# each reader; beyond it the newest go, and who counts their numbers asks the agents for them (cmd/replay).
-max_queued_messages 0
+# messages for each, and what comes then is dropped without a word to anybody. Here the bytes are the bound; beyond it
+# the newest go, and who counts their numbers asks the agents for them (cmd/replay). Not 0, which is no bound at
+# all: with that Debian's mosquittos hang up on whoever publishes what it may not, instead of saying so.
+max_queued_messages 100000000
 max_queued_bytes $((10#$queue_mb * 1000000))
 # Messages under way at once to or from each client; the default of 20 makes a backlog wait for the network's round trip.
 max_inflight_messages 100

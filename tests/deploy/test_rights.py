@@ -13,7 +13,7 @@ from tests.broker import Account, CentralBroker
 from tests.conftest import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 PROTOCOLS = pytest.mark.parametrize("protocol", [5, 311])
@@ -102,7 +102,7 @@ class Reader:
 
 
 @pytest.fixture
-def reads(tmp_path: Path) -> Callable[..., dict[str, Reader]]:
+def reads(tmp_path: Path) -> Iterator[Callable[..., dict[str, Reader]]]:
     started: list[Reader] = []
 
     def start(broker: CentralBroker, accounts: dict[str, Account], protocol: int) -> dict[str, Reader]:
@@ -112,7 +112,7 @@ def reads(tmp_path: Path) -> Callable[..., dict[str, Reader]]:
             started.append(readers[login])
         return readers
 
-    yield start  # type: ignore[misc]
+    yield start
     for reader in started:
         reader.process.kill()
         reader.process.wait(10)
