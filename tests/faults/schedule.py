@@ -1,0 +1,82 @@
+"""When what goes wrong: made from a seed, so that a run can be had again."""
+
+from __future__ import annotations
+
+import heapq
+from random import Random
+from typing import TYPE_CHECKING
+
+from tests.faults.network import CABLES, KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.faults.network import Cable, Fault
+
+# A half-open connection is found after 45 s at the latest: some faults, and some lives, are longer.
+_SHORT_UP_S, _LONG_UP_S = (0.05, 4.0), (10.0, 70.0)
+_SHORT_CUT_S, _LONG_CUT_S = (2.0, 10.0), (10.0, 60.0)
+
+
+class Schedule:
+    """Draws how long everything lasts.
+
+    Attributes:
+        hurry: 1 for the long run; the short form's times are shorter by this factor.
+    """
+
+    def __init__(self, seed: int, hurry: float = 1.0) -> None:
+        self._random = Random(seed)  # noqa: S311
+        self._hurry = hurry
+        self._deck: list[tuple[Fault, tuple[Cable, ...]]] = []
+
+    def life_s(self) -> float:
+        """From a start to the kill; most are short, so that many hit while it still starts."""
+        return self._drawn(0.85, _SHORT_UP_S, _LONG_UP_S)
+
+    def death_s(self) -> float:
+        """From a kill to the next start."""
+        return self._drawn(0.85, (0.0, 0.4), (0.5, 4.0))
+
+    def calm_s(self) -> float:
+        """From the end of a partition to the next."""
+        return self._random.uniform(1.0, 15.0) / self._hurry
+
+    def cut_s(self) -> float:
+        """How long a partition lasts."""
+        return self._drawn(0.7, _SHORT_CUT_S, _LONG_CUT_S)
+
+    def partition(self) -> tuple[Fault, tuple[Cable, ...]]:
+        """What goes wrong next, and on which cables: each kind comes before any comes again."""
+        if not self._deck:
+            cables: tuple[tuple[Cable, ...], ...] = (("agent",), ("agent",), ("receiver",), CABLES)
+            self._deck = [(fault, self._random.choice(cables)) for fault in KINDS]
+            self._random.shuffle(self._deck)
+        return self._deck.pop()
+
+    def _drawn(self, often: float, short: tuple[float, float], long: tuple[float, float]) -> float:
+        span = short if self._random.random() < often else long
+        return self._random.uniform(*span) / self._hurry
+
+
+class Clockwork:
+    """What is due when; time is told from outside."""
+
+    def __init__(self) -> None:
+        self._due: list[tuple[float, int, str]] = []
+        self._count = 0
+
+    def set(self, at_s: float, what: str) -> None:
+        """This is due then."""
+        self._count += 1
+        heapq.heappush(self._due, (at_s, self._count, what))
+
+    def due(self, now_s: float) -> Iterator[str]:
+        """What is due by now, in order."""
+        while self._due and self._due[0][0] <= now_s:
+            yield heapq.heappop(self._due)[2]
+
+    @property
+    def next_s(self) -> float:
+        """When the next is due."""
+        return self._due[0][0]

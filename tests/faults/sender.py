@@ -1,0 +1,207 @@
+"""A stand-in for the agent: its real log and its real publisher, fed with events that nobody saw.
+
+`python -m tests.faults.sender LOG HOST PORT` appends until it is told to stop or killed, and goes on
+where the log ends. What `append` acknowledged is written, with the log's id, to LOG.acknowledged: that is
+the rig's book, the agent never looks at it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import random
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event as Flag
+from typing import TYPE_CHECKING, Any
+
+from agent.core.event import ZoneEntered, ZoneState
+from agent.delivery.event_log import EventLog
+from agent.delivery.health_wire import HealthWire
+from agent.delivery.mqtt import Broker
+from agent.delivery.payload import InfoWire, Sender, StateNow, VersionsWire, utc_text
+from agent.delivery.publisher import Publisher
+from agent.delivery.served import Extras
+from agent.device import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agent.delivery.served import DeliveryFacts
+
+SITE = "faults"
+NAME = "stand-in"
+RULE = "waiting"
+_BURST = 100
+_STOP_S = 20.0
+_UNKNOWN: Any = dict.fromkeys([
+    "fps_captured", "fps_looked_at", "inference_p50_ms", "inference_p95_ms", "event_latency_p95_ms",
+    "motion_ratio", "camera", "frame_age_s", "stalls", "recoveries", "temp_c", "throttled", "under_voltage",
+    "rss_mb", "mem_free_mb", "disk_free_mb", "clock_offset_ms",
+])  # fmt: skip
+
+
+def events(first: int, count: int) -> list[ZoneEntered]:
+    """Events of this moment; the track of each tells the number it should get."""
+    at = clock.now()
+    return [
+        ZoneEntered(rule=RULE, at=at, since=at, count=seq % 100, track=f"t{seq}")
+        for seq in range(first, first + count)
+    ]
+
+
+def state(seq: int) -> StateNow:
+    """The state with the event of this number in it."""
+    at = clock.now()
+    return StateNow("zone", RULE, at, at, seq, ZoneState(rule=RULE, since=at, count=seq % 100), None)
+
+
+def info(site: str, name: str, log_id: str, session: str) -> str:
+    """As the publisher wants it."""
+    return InfoWire(
+        log=log_id,
+        session=session,
+        ts="2026-01-05T00:00:00.000Z",
+        site=site,
+        device=name,
+        place="Bộ phận một cửa",
+        timezone="Asia/Ho_Chi_Minh",
+        versions=VersionsWire(agent="0", python="3", onnxruntime="0", opencv="0"),
+        models=(),
+        rules=(),
+        config_digest="0123456789abcdef",
+    ).model_dump_json()
+
+
+def health(facts: DeliveryFacts) -> str:
+    """With what delivery knows; of a camera and a machine there is nothing to tell."""
+    log = facts.log
+    return HealthWire(
+        ts=utc_text(datetime.now(UTC)),
+        log=log.log_id,
+        session=facts.session,
+        verdict="ok",
+        reasons=(),
+        uptime_s=0,
+        **_UNKNOWN,
+        first_seq=log.first_seq,
+        last_seq=log.last_seq,
+        pending=facts.pending,
+        log_mb=0,
+        log_volatile=False,
+        no_subscriber=facts.no_subscriber,
+        clock="synced",
+    ).model_dump_json()
+
+
+def publisher(log: EventLog, broker: Broker, site: str = SITE, name: str = NAME) -> Publisher:
+    """The real one, for this log."""
+    return Publisher(
+        broker,
+        site,
+        name,
+        log,
+        lambda log_id, session: info(site, name, log_id, session),
+        client_id=f"presence-{site}-{name}",
+        extras=Extras(health=health),
+    )
+
+
+def sender(site: str = SITE, name: str = NAME) -> Sender:
+    """Whose events these are."""
+    return Sender(site, name, clock.boot_id())
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """One line of the rig's book: these numbers are in that log."""
+
+    log: str
+    first: int
+    last: int
+
+
+def book_of(log: Path) -> Path:
+    """Where what `append` acknowledged is written."""
+    return log.with_name(log.name + ".acknowledged")
+
+
+def read_book(log: Path) -> list[Acknowledged]:
+    """What `append` acknowledged; a line that was being written at a kill says nothing."""
+    book = book_of(log)
+    text = book.read_text() if book.exists() else ""
+    whole = text[: text.rfind("\n") + 1]
+    rows = (line.split() for line in whole.splitlines())
+    return [Acknowledged(log_id, int(first), int(last)) for log_id, first, last in rows]
+
+
+class Book:
+    """Appended to with fsync: each line is a promise that was made."""
+
+    def __init__(self, log: Path) -> None:
+        self._fd = os.open(book_of(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        # A line that a kill cut off would spoil the next one.
+        size = os.fstat(self._fd).st_size
+        if size and book_of(log).read_bytes()[-1:] != b"\n":
+            os.ftruncate(self._fd, book_of(log).read_bytes().rfind(b"\n") + 1)
+
+    def note(self, log_id: str, first: int, last: int) -> None:
+        os.write(self._fd, f"{log_id} {first} {last}\n".encode())
+        os.fdatasync(self._fd)
+
+
+def pause(rate: float) -> tuple[int, float]:
+    """How many events come now, and how long none comes: one by one, and now and then a burst.
+
+    Half of all come in bursts, so that both ways of committing are killed.
+    """
+    count = _BURST if random.random() < 1 / (_BURST + 1) else 1  # noqa: S311
+    # The mean of `count` is 2 * BURST / (BURST + 1), just under two.
+    return count, random.expovariate(rate * (_BURST + 1) / (2 * _BURST))
+
+
+def run(path: Path, broker: Broker, rate: float) -> None:
+    """Append and publish until SIGTERM."""
+    stop = Flag()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
+    with EventLog(sender(), path) as log:
+        book = Book(path)
+        publishing = publisher(log, broker)
+        publishing.tell([state(log.last_seq)])
+        publishing.start()
+        while not stop.is_set() and publishing.failure is None:
+            if not rate:
+                stop.wait(1.0)
+                continue
+            count, pause_s = pause(rate)
+            first = log.last_seq + 1
+            last = log.append(events(first, count))
+            book.note(log.log_id, first, last)
+            publishing.tell([state(last)])
+            stop.wait(pause_s)
+        publishing.stop(_STOP_S)
+        if publishing.failure:
+            raise publishing.failure
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the arguments and run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("log", type=Path)
+    parser.add_argument("host")
+    parser.add_argument("port", type=int)
+    parser.add_argument("--rate", type=float, default=0.0, help="events a second, on average")
+    parser.add_argument("--protocol", type=int, default=5, choices=(5, 311))
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    logging.Formatter.converter = time.gmtime
+    run(given.log, Broker(given.host, given.port, given.protocol, tls=False), given.rate)
+
+
+if __name__ == "__main__":
+    main()
