@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ from agent.delivery.event_wire import Closed, Hex8, Identifier
 MOST_EVENTS = 1000
 _LONGEST = 512
 _HIGHEST_SEQ = 2**53
+_HEX8 = re.compile("[0-9a-f]{8}").fullmatch
 
 _Seq = Annotated[int, Field(ge=1, le=_HIGHEST_SEQ)]
 
@@ -76,8 +78,8 @@ def presence(payload: str) -> Presence | None:
     except (ValueError, RecursionError):
         return None
     match said:
-        case {"log": str(log), "session": str(session)}:
-            return Presence(log[:8], session[:8], said.get("state") != "offline", _number(said))
+        case {"log": str(log), "session": str(session)} if _HEX8(log) and _HEX8(session):
+            return Presence(log, session, said.get("state") != "offline", _number(said))
         case _:
             return None
 

@@ -129,9 +129,8 @@ class Conversation:
         while self.others or self.wishes:
             self.hear()
         if self.halted:
-            # Its retained status must go on telling how far this log went.
             return
-        self.served.sessions.add(self.session)
+        self.served.sessions.append(self.session)
         self._say(self._present("online", None))
         self.online = True
         self._send_health(time.monotonic())
@@ -216,10 +215,10 @@ class Conversation:
                 self._judge_wish(self.wishes.pop(report.mid), report)
             elif report.mid in self.replaying:
                 self.replaying.discard(report.mid)
+                self._refuse(report)
             else:
                 self.others.discard(report.mid)
-                if report.refusal:
-                    self._warn(self._refusal(report.refusal))
+                self._refuse(report)
                 if not self.others:
                     self.on_taken()
         now_s = time.monotonic()
@@ -231,6 +230,9 @@ class Conversation:
 
     def part(self) -> None:
         """Leave in order: nobody must wait for the will to learn it."""
+        if self.halted:
+            # Its retained status must go on telling how far this log went.
+            return
         for state in self.served.states():
             if state is not self.states.get(state.rule, (None, 0.0))[0]:
                 self._send_state(state)
@@ -305,6 +307,9 @@ class Conversation:
             self.replays.ask(message)
         elif said := presence(message.payload):
             self._heed_presence(name, said, retained=message.retain)
+        elif self.online:
+            self._warn(f"somebody publishes on {message.topic} what is no {name}; it is overwritten")
+            self.foreign = True
 
     def _heed_presence(self, name: str, said: Presence, *, retained: bool) -> None:
         if said.session == self.session:
@@ -348,6 +353,10 @@ class Conversation:
             self.retry_at_s = time.monotonic() + _REFUSED_PAUSE_S
         self.refused.append((box, report.mid))
         self._warn(self._refusal(report.refusal))
+
+    def _refuse(self, report: Taken) -> None:
+        if report.refusal:
+            self._warn(self._refusal(report.refusal))
 
     def _judge_wish(self, topic: str, report: Taken) -> None:
         if report.refusal and self.proven:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from threading import Lock
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from agent.delivery.mqtt import Message
     from agent.delivery.payload import StateNow
 
+# A will that comes later than so many connections is told as a foreign one.
+_SESSIONS = 100
 Kind = Literal["line", "zone", "counter"]
 
 
@@ -61,12 +64,12 @@ class Served:
 
     Attributes:
         boxes: of the present log, and of earlier ones, whose events are sent too and replayed.
-        sessions: of this process's connections.
+        sessions: of this process's last connections.
         unheard: events that nobody subscribed to.
     """
 
     boxes: list[Outbox]
-    sessions: set[str] = field(default_factory=set)
+    sessions: deque[str] = field(default_factory=lambda: deque(maxlen=_SESSIONS))
     unheard: int = 0
     _lock: Lock = field(default_factory=Lock)
     _given_up: bool = False

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 
 from agent.delivery.commands import Presence, ReplayRequestWire, presence, replay_request
 
+WHO = '{"log":"5f3a9c21","session":"c01dbeef"'
 GOOD: dict[str, Any] = {"log": "5f3a9c21", "from_seq": 3, "to_seq": 9, "request": "r-1"}
+
+
+def said(*, online: bool, last_seq: int) -> Presence:
+    return Presence("5f3a9c21", "c01dbeef", online, last_seq)
 
 
 def test_request() -> None:
@@ -54,11 +59,12 @@ def test_request_no_object(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ('{"log":"5f3a","session":"c0","state":"offline"}', Presence("5f3a", "c0", online=False, last_seq=0)),
-        ('{"log":"5f3a","session":"c0","last_seq":7}', Presence("5f3a", "c0", online=True, last_seq=7)),
-        ('{"log":"5f3a","session":"c0","last_seq":1e9}', Presence("5f3a", "c0", online=True, last_seq=0)),
-        ('{"log":"5f3a","session":"c0","last_seq":-1}', Presence("5f3a", "c0", online=True, last_seq=0)),
-        ('{"log":7,"session":"c0"}', None),
+        (WHO + ',"state":"offline"}', said(online=False, last_seq=0)),
+        (WHO + ',"last_seq":7}', said(online=True, last_seq=7)),
+        (WHO + ',"last_seq":1e9}', said(online=True, last_seq=0)),
+        (WHO + ',"last_seq":-1}', said(online=True, last_seq=0)),
+        ('{"log":"a\\nb","session":"c01dbeef"}', None),  # it goes into log lines
+        ('{"log":7,"session":"c01dbeef"}', None),
         ("[" * 100_000, None),
         ("", None),
     ],

@@ -289,6 +289,18 @@ def test_foreign_status_is_told_and_overwritten(
     assert lines(caplog).count("another agent publishes") == 1
 
 
+@pytest.mark.parametrize("payload", ["", "[]", "hello", '{"log":"\\u001b[2J","session":"x"}'])
+def test_nonsense_on_our_name_is_overwritten(
+    mosquitto: Mosquitto, listener: Listener, log: EventLog, caplog: pytest.LogCaptureFixture, payload: str
+) -> None:
+    with publishing(to(mosquitto.port), log):
+        wait_until(lambda: len(said_of(listener, "status")) == 1)
+        say(mosquitto, f"{ROOT}/status", payload, retain=True)
+        wait_until(lambda: "what is no status" in lines(caplog))
+        wait_until(lambda: "online" in retained(mosquitto, f"{ROOT}/status").get(f"{ROOT}/status", ""))
+    assert "\x1b" not in lines(caplog)
+
+
 def test_late_will_of_a_session_of_before_is_overwritten(
     mosquitto: Mosquitto, listener: Listener, log: EventLog, caplog: pytest.LogCaptureFixture
 ) -> None:
