@@ -180,9 +180,12 @@ class Mosquitto:
 
     def reload(self) -> None:
         """Have accounts and rights read again; it answers nothing, so come with a little patience."""
-        assert self._process
-        self._process.send_signal(signal.SIGHUP)
+        self.send(signal.SIGHUP)
         time.sleep(0.2)
+
+    def send(self, number: signal.Signals) -> None:
+        assert self._process
+        self._process.send_signal(number)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         if self._process:

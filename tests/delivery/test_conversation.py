@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
+import time
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -376,6 +378,30 @@ def test_silent_broker_is_given_up(
     with answering(bytes([0x20, 3, 0, 0, 0]), came=came) as port, publishing(to(port), log, stop_s=0):
         wait_until(lambda: len(came) >= 2)
     assert "silent for 1 s" in lines(caplog)
+
+
+def test_hanging_broker_does_not_hold_up_the_camera(
+    mosquitto: Mosquitto, listener: Listener, log: EventLog
+) -> None:
+    def longest_s() -> float:
+        """Of 100 frames with an event and a state each."""
+        took = []
+        for number in range(100):
+            begin_s = time.monotonic()
+            seq = log.append([make_now(number)])
+            publisher.tell([make_zone("waiting", number, seq)])
+            took.append(time.monotonic() - begin_s)
+        return sorted(took)[-3]
+
+    with publishing(to(mosquitto.port), log, stop_s=0) as publisher:
+        wait_until(lambda: bool(said_of(listener, "status")))
+        free_s = longest_s()
+        mosquitto.send(signal.SIGSTOP)
+        try:
+            assert longest_s() < 5 * free_s + 0.05
+            assert publisher.failure is None
+        finally:
+            mosquitto.send(signal.SIGCONT)
 
 
 def test_two_agents_on_one_name_are_told(
