@@ -77,6 +77,12 @@ class Asking:
         self._ask_at_s = 0.0
         self._request = None
 
+    def answered_badly(self, request: str | None) -> None:
+        """What came in a replay can't be taken: it counts as come, and as missing."""
+        if self._request and request == self._request.request:
+            self._request.came += 1
+            self._progress = True
+
     def heard(self, events: Sequence[Happened]) -> None:
         """Events came, by themselves or in a replay."""
         for event in events:

@@ -103,10 +103,11 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """What is none of these."""
+    """What is none of these; `replay` is the request, if it came as an answer to one."""
 
     agent: str
     why: str
+    replay: str | None = None
 
 
 Heard = Happened | Status | Health | StateHeard | Done | Refused
@@ -120,7 +121,7 @@ def heard(message: Message) -> Heard:
     """Read what an agent, or somebody else, has published."""
     levels = message.topic.split("/")
     match levels:
-        case [_, _, site, name, *rest] if "/".join(levels[:_ROOT_LEVELS]) == ROOT:
+        case [_, _, site, name, *rest] if rest and "/".join(levels[:_ROOT_LEVELS]) == ROOT:
             pass
         case _:
             return Refused("", "topic")
@@ -130,7 +131,8 @@ def heard(message: Message) -> Heard:
     try:
         return _read(agent, rest, message)
     except _WrongError as error:
-        return Refused(agent, str(error))
+        replay = rest[1] if rest[0] == "replay" and len(rest) > 1 else None
+        return Refused(agent, str(error), replay)
 
 
 def _read(agent: str, levels: list[str], message: Message) -> Heard:

@@ -9,9 +9,9 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from datetime import datetime
+from time import monotonic, time_ns
 from typing import TYPE_CHECKING
 
 from agent.delivery.central.asking import Asking
@@ -64,6 +64,8 @@ class Receiver:
                 begin = at + 1
                 if isinstance(thing, Refused):
                     refused[thing.agent, thing.why] += 1
+                    if thing.replay and thing.agent in self._asking:
+                        self._asking[thing.agent].answered_badly(thing.replay)
                 elif isinstance(thing, Done):
                     answers.append(thing)
                 elif thing is not None and not self._said(thing):
@@ -75,7 +77,7 @@ class Receiver:
 
     def due(self) -> list[Message]:
         """What to ask agents for now."""
-        now_s = time.monotonic()
+        now_s = monotonic()
         return [message for asking in self._asking.values() if (message := asking.next(now_s))]
 
     def complete(self, log: str) -> bool:
@@ -134,7 +136,7 @@ class Receiver:
             return False
         if isinstance(thing, StateHeard):
             return self._state(thing)
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = time_ns() // 1_000_000
         # What is retained was said at some time before; an agent whose clock is wrong is heard again soon.
         heard_ms = now_ms if thing.live else min(now_ms, _ms(thing.ts))
         owner.heard_ms = max(owner.heard_ms, heard_ms)
@@ -179,7 +181,7 @@ class Receiver:
         asking = self._asking.get(done.agent)
         if asking is None or not asking.answers(done.request):
             return False
-        log, lost = asking.over(done, time.monotonic())
+        log, lost = asking.over(done, monotonic())
         kept = self.agents[done.agent].logs[log]
         self._store.put_log(done.agent, log, kept)
         for span in lost:
