@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from contextlib import suppress
@@ -22,6 +23,7 @@ from agent.delivery.mqtt import MQTT_5, Message
 from agent.delivery.payload import StatusWire, made_late, state_json, utc_text
 from agent.delivery.published import Published
 from agent.delivery.replays import Replays
+from agent.delivery.rights import may_not_publish, may_not_read
 from agent.delivery.served import DeliveryFacts
 from agent.errors import LogError
 
@@ -102,6 +104,7 @@ class Conversation:
     keep_at_s: float = 0.0
     health_at_s: float = 0.0
     overwrite_at_s: float = 0.0
+    introduce_at_s: float = math.inf
     prove_by_s: float = field(default_factory=lambda: time.monotonic() + _RIGHTS_S)
 
     def __post_init__(self) -> None:
@@ -113,7 +116,7 @@ class Conversation:
 
         What the broker retained of our own is read first; it came before the word on what we say after it.
         """
-        root, log = self.speaker.root, self.served.log
+        root = self.speaker.root
         for box in self.served.boxes:
             box.begin()
         wanted = [f"{root}/{name}" for name in _READ_TOPICS]
@@ -121,7 +124,7 @@ class Conversation:
             wanted.append(HOME_ASSISTANT_STATUS)
         for topic in wanted:
             self.wishes[self.connection.subscribe(topic, needed=False)] = topic
-        self._say(Message(f"{root}/info", self.speaker.info(log.log_id, self.session), retain=True))
+        self._say(self._info())
         states = self.served.states()
         self._clear_gone(states)
         for state in states:
@@ -134,6 +137,15 @@ class Conversation:
         self._say(self._present("online", None))
         self.online = True
         self._send_health(time.monotonic())
+
+    def _introduce_again(self) -> None:
+        """What was refused of who we are; the rights may have been mended meanwhile."""
+        self.introduce_at_s = math.inf
+        self._say(self._info())
+        for state in self.served.states():
+            self._send_state(state)
+        self._say(self._present("online", None))
+        self.health_at_s, self.discovery_due = 0.0, True
 
     def _clear_gone(self, states: list[StateNow]) -> None:
         """What an earlier configuration left at the broker goes; the log remembers what was published."""
@@ -190,6 +202,8 @@ class Conversation:
 
     def _send_words(self, now_s: float) -> None:
         """What is said of the agent itself."""
+        if now_s >= self.introduce_at_s:
+            self._introduce_again()
         if now_s >= self.health_at_s and self._free():
             self._send_health(now_s)
         if self.foreign and now_s >= self.overwrite_at_s and self._free():
@@ -218,12 +232,16 @@ class Conversation:
                 self._refuse(report)
             else:
                 self.others.discard(report.mid)
+                if report.refusal:
+                    self.introduce_at_s = time.monotonic() + _REFUSED_PAUSE_S
                 self._refuse(report)
                 if not self.others:
                     self.on_taken()
         now_s = time.monotonic()
         if not self.proven and now_s >= self.prove_by_s:
             self._warn(self._refusal("its status does not come back: it must be let read that too"))
+            self.introduce_at_s = now_s + _REFUSED_PAUSE_S
+            self.prove_by_s = self.introduce_at_s + _RIGHTS_S
         if now_s >= self.keep_at_s:
             self.keep_at_s = now_s + _KEEP_EVERY_S
             self.served.keep()
@@ -360,17 +378,10 @@ class Conversation:
 
     def _judge_wish(self, topic: str, report: Taken) -> None:
         if report.refusal and self.proven:
-            self._warn(
-                f"the broker {self.speaker.broker} does not let this agent read {topic} ({report.refusal}): "
-                "nobody can ask it for missing events, and two agents on one name are not noticed; "
-                "check the broker's rights (ACL)"
-            )
+            self._warn(may_not_read(self.speaker.broker, topic, report.refusal))
 
     def _refusal(self, reason: str) -> str:
-        return (
-            f"the broker {self.speaker.broker} does not let this agent publish below {self.speaker.root} "
-            f"({reason}); check the broker's rights (ACL); events stay in the log"
-        )
+        return may_not_publish(self.speaker.broker, self.speaker.root, reason)
 
     def _warn(self, sentence: str) -> None:
         self.speaker.say(logging.WARNING, sentence)
@@ -379,6 +390,10 @@ class Conversation:
         late = time.time() * 1000 - entry.ts_ms > _LATE_S * 1000
         topic = f"{self.speaker.root}/event/{entry.rule}/{entry.type.replace('.', '/')}"
         return Message(topic, made_late(entry.body) if late else entry.body)
+
+    def _info(self) -> Message:
+        body = self.speaker.info(self.served.log.log_id, self.session)
+        return Message(f"{self.speaker.root}/info", body, retain=True)
 
     def _present(self, state: Literal["online", "offline"], why: Literal["stopped"] | None) -> Message:
         log = self.served.log

@@ -216,6 +216,7 @@ def keeps_secrets(place: Place, text: str) -> bool:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))
 def test_refused_until_mended(
     case: Case,
+    *,
     protocol: int,
     central: CentralBroker,
     listen: Callable[..., Listener],
@@ -293,6 +294,7 @@ def without_rights(central: CentralBroker, *parts: str) -> None:
 )
 def test_rights_missing_until_mended(
     central: CentralBroker,
+    *,
     listen: Callable[..., Listener],
     log: EventLog,
     tmp_path: Path,
