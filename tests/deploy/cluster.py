@@ -117,6 +117,7 @@ class Client:
     clean: bool = True
     topics: tuple[str, ...] = ()
     will: tuple[str, str] | None = None
+    qos: int = 1
     heard: list[tuple[str, str, bool, float]] = field(default_factory=list)
     acknowledged: set[int] = field(default_factory=set)
     granted: list[bool] = field(default_factory=list)
@@ -143,7 +144,7 @@ class Client:
                 self.refused = str(reason)
                 self.ready.set()
             elif self.topics:
-                client.subscribe([(topic, 1) for topic in self.topics])
+                client.subscribe([(topic, self.qos) for topic in self.topics])
             else:
                 self.ready.set()
 
@@ -163,13 +164,15 @@ class Client:
         self._client = client
 
     def open(self, within_s: float = 8.0) -> bool:
-        """Whether it is connected, and its subscriptions answered, in this time."""
+        """Whether it is connected, and its subscriptions granted, in this time."""
         try:
             self._client.connect(self.host, self.port, 30)
         except OSError:
             return False
         self._client.loop_start()
-        return self.ready.wait(within_s) and not self.refused and not self.gone.is_set()
+        return (
+            self.ready.wait(within_s) and not self.refused and not self.gone.is_set() and all(self.granted)
+        )
 
     def publish(self, topic: str, text: str, *, retain: bool = False, within_s: float = 5.0) -> bool:
         """Whether the broker acknowledged it in this time."""
