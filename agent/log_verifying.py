@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from agent.delivery.event_wire import EVENTS
 from agent.delivery.log_reading import LogReader
 from agent.errors import LogError
+from agent.words import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -213,7 +214,7 @@ def _summary(path: Path, head: Head, checks: _Checks, zone: ZoneInfo) -> list[st
         return [*lines, "no events"]
     times = " to ".join(f"{row.local(zone):%Y-%m-%d %H:%M:%S}" for row in checks.ends)
     lines.append(f"{number} events, numbers {head.first_seq} to {head.last_seq}, {times}")
-    lines += [f"  {number:>8} {kind}" for kind, number in sorted(checks.types.items())]
+    lines += [f"  {number:>8} {harmless(kind)}" for kind, number in sorted(checks.types.items())]
     if checks.unknown:
         lines.append(f"{checks.unknown} of types that this version does not know")
     delivered = _number(head.delivered) or 0

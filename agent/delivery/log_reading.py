@@ -31,7 +31,8 @@ _TRIES = 5
 _WAL = "-wal"
 _PAGE = 500
 _ROWS = """
-SELECT seq, ts_ms, CAST(type AS BLOB), CAST(rule AS BLOB), CAST(body AS BLOB) FROM event
+SELECT seq, ts_ms, coalesce(CAST(type AS BLOB), x''), coalesce(CAST(rule AS BLOB), x''),
+    coalesce(CAST(body AS BLOB), x'') FROM event
 WHERE seq > ? AND ts_ms >= ? AND ts_ms < ? ORDER BY seq LIMIT ?
 """
 _ALWAYS_MS = (-(2**63), 2**63 - 1)

@@ -137,7 +137,7 @@ def remembered(log: EventLog, now: Instant, boot: str) -> Memory:
             last["boot"] if foreign else None,
             last["mono_s"] if foreign else 0.0,
         )
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise DamagedError(
             f"the event log {log.path or 'in memory'} holds what is no event; "
             "move it away and a new one is begun."
