@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal
 from agent.delivery.commands import presence
 from agent.delivery.discovery import HOME_ASSISTANT_STATUS
 from agent.delivery.mqtt import MQTT_5, Message
+from agent.delivery.own_name import copied_log, two_agents, whose
 from agent.delivery.payload import StatusWire, made_late, state_json, utc_text
 from agent.delivery.published import Published
 from agent.delivery.replays import Replays
@@ -330,36 +331,22 @@ class Conversation:
             self.foreign = True
 
     def _heed_presence(self, name: str, said: Presence, *, retained: bool) -> None:
-        if said.session == self.session:
-            self.proven |= name == "status"
-            return
-        if said.session in self.served.sessions:
-            # The will of a connection of ours that the broker only now holds for lost.
-            self.foreign |= self.online
-            return
-        log = self.served.log
-        if not self.served.sessions:
-            if retained and said.log == log.log_id and said.last_seq > log.last_seq:
-                self._give_up_log(said.last_seq)
-            return
-        # The will of an agent killed just before this one may come late: it speaks of the same log.
-        if said.online or self.served.log_of(said.log) is None:
-            self._warn(
-                f"another agent publishes below {self.speaker.root} (its log is {said.log}, "
-                f"this one's is {log.log_id}); give one of them another [device] name"
-            )
-        self.foreign |= self.online
-
-    def _give_up_log(self, last_seq: int) -> None:
-        if self.speaker.extras.superseded is None:
-            return
-        self.halted = True
-        self.served.give_up()
-        self._warn(
-            f"the broker knows this event log with events up to number {last_seq}, here it ends with "
-            f"{self.served.log.last_seq}: the card is a copy, or was put back; a new log is begun"
-        )
-        self.speaker.extras.superseded(self.served.log, last_seq)
+        served = self.served
+        match whose(said, self.session, served, retained=retained):
+            case "own":
+                self.proven |= name == "status"
+            case "own_before" | "foreign_will":
+                self.foreign |= self.online
+            case "foreign":
+                self._warn(two_agents(self.speaker.root, said.log, served.log.log_id))
+                self.foreign |= self.online
+            case "copied" if self.speaker.extras.superseded:
+                self.halted = True
+                served.give_up()
+                self._warn(copied_log(served.log.last_seq, said.last_seq))
+                self.speaker.extras.superseded(served.log, said.last_seq)
+            case _:
+                pass
 
     def _judge_event(self, box: Outbox, report: Taken) -> None:
         self.served.unheard += report.unheard

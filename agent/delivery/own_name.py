@@ -1,0 +1,45 @@
+"""Who speaks on an agent's own topics: itself, before or now, a copy of its card, or another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from agent.delivery.commands import Presence
+    from agent.delivery.served import Served
+
+Whose = Literal["own", "own_before", "earlier_start", "copied", "foreign", "foreign_will"]
+
+
+def whose(said: Presence, session: str, served: Served, *, retained: bool) -> Whose:
+    """Tell by its session and log who published a status or health.
+
+    `own_before`: the will of a connection that the broker only now holds for lost. `earlier_start`: what
+    was there before this process's first connection. `copied`: this log had gone on further than here.
+    `foreign_will`: as it comes late from this very agent, killed just before.
+    """
+    log = served.log
+    if said.session == session:
+        return "own"
+    if said.session in served.sessions:
+        return "own_before"
+    if not served.sessions:
+        copied = retained and said.log == log.log_id and said.last_seq > log.last_seq
+        return "copied" if copied else "earlier_start"
+    return "foreign" if said.online or served.log_of(said.log) is None else "foreign_will"
+
+
+def two_agents(root: str, their_log: str, log: str) -> str:
+    """What the journal says of a second agent."""
+    return (
+        f"another agent publishes below {root} (its log is {their_log}, this one's is {log}); "
+        "give one of them another [device] name"
+    )
+
+
+def copied_log(last_seq: int, known_seq: int) -> str:
+    """What the journal says of a log that is a copy."""
+    return (
+        f"the broker knows this event log up to number {known_seq}, here it ends with {last_seq}: "
+        "the card is a copy, or was put back; a new log is begun"
+    )
