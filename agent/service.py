@@ -6,21 +6,22 @@ import logging
 import os
 import signal
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Literal
 
 from agent.core.event import AgentStarted, AgentStopped
 from agent.delivery.event_log import EventLog
+from agent.delivery.keeping import Keeper
 from agent.delivery.publisher import Publisher
-from agent.delivery.recall import Memory, alive_note, remembered
+from agent.delivery.recall import Memory, remembered
 from agent.delivery.retention import Retention
 from agent.delivery.served import Extras
 from agent.device import clock
+from agent.device.board import serial_number
 from agent.device.frames import played_frames
 from agent.device.recording import open_recording
-from agent.errors import BrokenOffError, ConfigError, DamagedError, LogError
+from agent.errors import BrokenOffError, ConfigError, DamagedError
 from agent.health import Health
 from agent.stages import (
     ChangedStates,
@@ -36,7 +37,7 @@ from agent.stages import (
 from agent.working_time import working_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from types import FrameType
 
     from agent.config import Config
@@ -44,15 +45,13 @@ if TYPE_CHECKING:
     from agent.core.event import StartCause, StopCause
     from agent.core.frame import Instant
     from agent.core.sight import BlindCause, Sight
-    from agent.delivery.payload import Sender, StateNow
+    from agent.delivery.payload import StateNow
     from agent.presence.hours import WorkingTime
     from agent.presence.ledger import Ledger
 
 _log = logging.getLogger(__name__)
 
 _DELIVER_AT_STOP_S = 3.0
-# A card wears: what was open when the agent was killed ends at most this long too early.
-_NOTE_S = 60.0
 _CAUSES = {
     "signal": "told to by a signal",
     "recording_ended": "the recording is over",
@@ -139,47 +138,17 @@ class SightTeller:
 
 
 class _Delivery:
-    """The event log and its publisher, and what is done when the card fails."""
+    """What keeps events, and their publisher."""
 
-    def __init__(
-        self,
-        log: EventLog,
-        boot: str,
-        new_log: Callable[[], EventLog],
-        publisher: Publisher | None,
-        retention: Retention,
-        health: Health,
-    ) -> None:
-        self._log = log
-        self._boot = boot
-        self._new_log = new_log
+    def __init__(self, keeper: Keeper, publisher: Publisher | None, health: Health) -> None:
+        self._keeper = keeper
         self._publisher = publisher
-        self._noted_s = 0.0
-        self._retention = retention
         self.health = health
 
     def keep(self, events: Sequence[PresenceEvent], at: Instant) -> int:
-        """Put events on the card, or, while that can't be written, in a new log in memory.
-
-        Without events it is noted now and then that the agent still ran. What is not to be kept any
-        longer goes.
-        """
-        try:
-            if not events and at.monotonic_s - self._noted_s >= _NOTE_S:
-                self._noted_s = at.monotonic_s
-                self._log.note_alive(alive_note(at, self._boot))
-            seq = self._log.append(events)
-        except LogError as error:
-            _log.error("%s Events are now kept in memory only, in a new log.", error)
-            self._log = self._new_log()
-            self.health.volatile = True
-            if self._publisher:
-                self._publisher.use_log(self._log)
-            seq = self._log.append(events)
-        try:
-            self._retention.look(self._log, at)
-        except LogError as error:
-            _log.warning("%s The oldest events are not deleted now; it is tried again in an hour.", error)
+        """Keep events; return the last number."""
+        seq = self._keeper.keep(events, at)
+        self.health.volatile = self._keeper.volatile
         return seq
 
     def tell(self, states: Sequence[StateNow], *, news: bool) -> None:
@@ -225,8 +194,10 @@ def _kept(log: EventLog, events: Sequence[PresenceEvent], boot: str) -> None:
 def _delivery(config: Config, ledger: Ledger) -> Iterator[_Delivery]:
     who, to = sender(config), broker(config)
     with ExitStack() as stack:
-        log = stack.enter_context(EventLog(who, config.log.path))
-        begin = clock.now()
+        card = stack.enter_context(EventLog(who, config.log.path, board=serial_number()))
+        retention = Retention(config.log.keep_days, config.log.keep_mb, delivers=to is not None)
+        keeper = stack.enter_context(Keeper(card, who, retention, folder=_runtime_folder()))
+        log, begin = keeper.log, clock.now()
         take_up(log, ledger, begin, who.boot)
         health, publisher = Health(config.log.path), None
         if to is None:
@@ -241,19 +212,24 @@ def _delivery(config: Config, ledger: Ledger) -> Iterator[_Delivery]:
                 log,
                 info_maker(config, who.device),
                 client_id=f"presence-{who.site}-{who.device}",
-                extras=Extras(health=health.text, discovery=discovery_maker(config)),
+                extras=Extras(
+                    health=health.text,
+                    discovery=discovery_maker(config),
+                    superseded=keeper.superseded,
+                ),
             )
             publisher.tell(starting_states(config, begin, log.last_seq))
+            keeper.serve(publisher.use_log)
             publisher.start()
-        keep = Retention(config.log.keep_days, config.log.keep_mb, delivers=to is not None)
-        new_log = partial(_new_log, stack, who)
-        yield _Delivery(log, who.boot, new_log, publisher, keep, health)
+        yield _Delivery(keeper, publisher, health)
         if publisher:
             publisher.stop(_DELIVER_AT_STOP_S)
 
 
-def _new_log(stack: ExitStack, who: Sender) -> EventLog:
-    return stack.enter_context(EventLog(who, None))
+def _runtime_folder() -> Path | None:
+    """The folder in memory that systemd gives a service; it outlives a kill."""
+    folder = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    return Path(folder) if folder else None
 
 
 @contextmanager

@@ -6,36 +6,25 @@ nothing of it. Each log has a random id; a seq is never used twice in it.
 
 from __future__ import annotations
 
-import logging
-import secrets
+import json
 import sqlite3
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from threading import Lock
 from typing import TYPE_CHECKING, Self
 
 from agent.core.event import EventsDropped
-from agent.delivery.log_form import LAST_SPELL, RULES_WITH_SPELLS, prepare, transaction
-from agent.delivery.log_lock import locked
-from agent.delivery.log_room import Room
-from agent.delivery.log_trouble import DAMAGED, is_damage, said, set_aside
+from agent.delivery.log_file import LogFile
+from agent.delivery.log_form import LAST_SPELL, RULES_WITH_SPELLS, transaction
+from agent.delivery.log_trouble import after, swap
 from agent.delivery.payload import event_json
-from agent.errors import DamagedError, LogError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
-    from types import TracebackType
 
     from agent.core.event import Event
     from agent.delivery.payload import Sender
 
-_log = logging.getLogger(__name__)
-
 _AT_ONCE = 500
-# Another process that holds the file is waited for so long: the camera waits too.
-_BUSY_S = 2.0
-_FULL = "the disk of the event log %s is full; make room. Until then the oldest events go for new ones"
 # Of the oldest events so many go at once where there is no room for new ones.
 _RECYCLED = 100
 
@@ -51,81 +40,8 @@ class Entry:
     body: str
 
 
-class EventLog:
-    """Appends events and reads them back, from any thread.
-
-    Attributes:
-        log_id: 8 random hex digits, made with the log.
-    """
-
-    def __init__(self, sender: Sender, path: Path | None, *, log_id: str | None = None) -> None:
-        """Take whose events these are and where they are kept.
-
-        Args:
-            sender: goes into each event.
-            path: of the file; None: in memory only.
-            log_id: of a new log; random if None.
-        """
-        self._sender = sender
-        self._path = path
-        self._room = Room(path)
-        self._lock = Lock()
-        self._new_id = log_id or secrets.token_hex(4)
-        self._delivered = 0
-        self._deleted = 0
-        self.log_id = ""
-        self.last_seq = 0
-        self.ended_in_order: bool | None = None
-
-    def __enter__(self) -> Self:
-        """Open or make the log; a damaged one is set aside and a new one begun.
-
-        Raises:
-            BusyError: another agent holds it.
-            LogError: it can't be read, written or set aside, or is somebody else's.
-        """
-        self._file_lock = locked(self._path, self._room) if self._path else None
-        try:
-            try:
-                with self._translated():
-                    self._open()
-            except DamagedError as error:
-                self.begin_anew(error)
-        except BaseException:
-            self._close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the file."""
-        self._close()
-
-    def begin_anew(self, why: DamagedError) -> None:
-        """Set the file aside, damaged as it is, and begin a new log in its place.
-
-        Raises:
-            LogError: it can't be set aside, or no new one made.
-        """
-        if self._path is None:
-            raise why
-        with self._lock:
-            try:
-                # Open still: as it closes, SQLite would clear away the WAL beside it.
-                aside = set_aside(self._path)
-            except OSError as error:
-                raise LogError(
-                    f"the event log {self._path} is damaged and can't be moved away ({error.strerror}); "
-                    "move it away and a new one is begun."
-                ) from error
-            self._db.close()
-            self._new_id = secrets.token_hex(4)
-            self._delivered = self._deleted = self.last_seq = 0
-            self.ended_in_order = None
-            with self._translated():
-                self._open()
-        _log.warning("the event log %s is damaged; it is now %s, and a new log was begun", self._path, aside)
+class EventLog(LogFile):
+    """Appends events and reads them back, from any thread."""
 
     def append(self, events: Sequence[Event], boot: str | None = None) -> int:
         """Number and keep events, all or none; return the last number once they are on the card.
@@ -190,6 +106,58 @@ class EventLog:
             self._deleted = max(self._deleted, through)
             return last_seq
 
+    def forget_after(self, seq: int) -> None:
+        """Delete what was never acknowledged: it came after a number, and is kept in another log.
+
+        Raises:
+            LogError: it can't be written.
+        """
+        with self._lock, self._translated():
+            with transaction(self._db):
+                self._db.execute("DELETE FROM event WHERE seq > ?", (seq,))
+            self.last_seq = min(self.last_seq, seq)
+
+    def superseded(self) -> Self:
+        """Begin a new log that has the undelivered events of this one, under numbers of its own.
+
+        This one's numbers belong to other events too: the card was restored, and a broker knows what it
+        held before. Whoever still reads this one finds that nothing is left in it.
+
+        Raises:
+            LogError: it can't be written; this log goes on.
+        """
+        with self._lock, self._translated():
+            if self._path is None:
+                return self
+            swap(self._path)
+            with type(self)(self._sender, after(self._path), board=self._board, reserve=False) as other:
+                rows = self._db.execute(
+                    "SELECT ts_ms, type, rule, body FROM event WHERE seq > ? ORDER BY seq",
+                    (self._delivered_before,),
+                )
+                other._take_over(rows)  # noqa: SLF001 - of the same class
+            # In order: what is in the WAL is in the file then.
+            self._db.close()
+            path = self._path
+            self._path = self._set_aside("superseded")
+            swap(path)
+            self._connect()
+            self._deleted = self.last_seq
+            aside, self._path = self._path, path
+            other = self._successor()
+            self._path = aside
+            return other
+
+    def _take_over(self, rows: Iterator[tuple[int, str, str, str]]) -> None:
+        def renumbered() -> Iterator[tuple[int, int, str, str, str]]:
+            for seq, (ts_ms, kind, rule, body) in enumerate(rows, 1):
+                told = json.loads(body) | {"log": self.log_id, "seq": seq, "id": f"{self.log_id}/{seq}"}
+                text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+                yield seq, ts_ms, kind, rule, text
+
+        with transaction(self._db):
+            self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", renumbered())
+
     def _take_out(self, through: int) -> tuple[int, int, int]:
         """Delete up to a number.
 
@@ -205,20 +173,6 @@ class EventLog:
         ).fetchone()
         gone = self._db.execute("DELETE FROM event WHERE seq <= ?", (through,)).rowcount
         return gone, lost, min(first, earlier or first) if lost else 0
-
-    def settle(self) -> None:
-        """See whether the disk has room: to be called now and then.
-
-        Raises:
-            LogError: the log can't be read.
-        """
-        with self._lock, self._translated():
-            if not self._room.settle(self._db):
-                return
-        if self._room.tight:
-            _log.warning(_FULL, self._path)
-        else:
-            _log.info("there is room again on the disk of the event log %s", self._path)
 
     def delete(self, through_seq: int, told: Callable[[int, int], Event] | None = None) -> tuple[int, int]:
         """Delete the events up to a number but the last, from which numbers go on.
@@ -243,11 +197,6 @@ class EventLog:
             self.last_seq = last_seq
             self._deleted = max(self._deleted, through)
             return gone, lost
-
-    @property
-    def tight(self) -> bool:
-        """Whether its disk is full, so that the oldest events go for new ones."""
-        return self._room.tight
 
     @property
     def deleted(self) -> int:
@@ -299,45 +248,6 @@ class EventLog:
         return sorted(found, key=lambda entry: entry.seq)
 
     @property
-    def path(self) -> Path | None:
-        """The file; None: in memory only."""
-        return self._path
-
-    @property
-    def alive(self) -> str | None:
-        """What was noted last with `note_alive`, if no event was kept since."""
-        with self._lock, self._translated():
-            row = self._db.execute("SELECT value FROM meta WHERE key = 'alive'").fetchone()
-        if row is None:
-            return None
-        seq, _, note = row[0].partition(" ")
-        return note if seq == str(self.last_seq) else None
-
-    def note_alive(self, note: str) -> None:
-        """Keep that nothing has changed up to now: where a start after a kill finds what was open.
-
-        Raises:
-            LogError: it can't be written.
-        """
-        with self._lock, self._translated():
-            self._set("alive", f"{self.last_seq} {note}")
-
-    def note(self, key: str, value: str) -> None:
-        """Keep a value beside the events, over what was kept under this key.
-
-        Raises:
-            LogError: it can't be written.
-        """
-        with self._lock, self._translated():
-            self._set(f"note.{key}", value)
-
-    def noted(self, key: str) -> str | None:
-        """What was kept last under a key."""
-        with self._lock, self._translated():
-            row = self._db.execute("SELECT value FROM meta WHERE key = ?", (f"note.{key}",)).fetchone()
-        return str(row[0]) if row else None
-
-    @property
     def first_seq(self) -> int:
         """Of the oldest event still kept; one more than the last when there is none."""
         with self._lock, self._translated():
@@ -354,73 +264,6 @@ class EventLog:
         with self._lock, self._translated():
             self._set("delivered", str(seq))
             self._delivered = seq
-
-    def _open(self) -> None:
-        self._room.begin()
-        try:
-            self._connect()
-        except sqlite3.OperationalError as error:
-            if not (self._room.is_full(error) and self._room.give_up()):
-                raise
-            self._db.close()
-            self._connect()
-        try:
-            meta = dict(self._db.execute("SELECT key, value FROM meta"))
-            self.log_id = meta["log_id"]
-            self._delivered = int(meta.get("delivered", "0"))
-        except (KeyError, ValueError, sqlite3.OperationalError) as error:
-            raise DamagedError(f"the event log {self._path} {DAMAGED}.") from error
-        last = self._db.execute("SELECT seq, type FROM event ORDER BY seq DESC LIMIT 1").fetchone()
-        if last:
-            self.last_seq = int(last[0])
-            self.ended_in_order = last[1] == "agent.stopped"
-            (first,) = self._db.execute("SELECT min(seq) FROM event").fetchone()
-            self._deleted = int(first) - 1
-        # A card is damaged by power cuts; what was found damaged while it ran is not ended either.
-        if not self.ended_in_order and self._db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-            raise DamagedError(f"the event log {self._path} {DAMAGED}.")
-
-        self._room.settle(self._db)
-        if self._room.tight:
-            _log.warning(_FULL, self._path)
-
-    def _connect(self) -> None:
-        self._db = sqlite3.connect(
-            self._path or ":memory:", isolation_level=None, check_same_thread=False, timeout=_BUSY_S
-        )
-        prepare(self._db, self._path, {"log_id": self._new_id})
-
-    def _set(self, key: str, value: str) -> None:
-        try:
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
-        except sqlite3.Error as error:
-            if self._room.tight or not self._room.is_full(error):
-                raise
-            self._tighten()
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
-
-    def _tighten(self) -> None:
-        _log.warning(_FULL, self._path)
-        self._room.tighten(self._db)
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except UnicodeDecodeError as error:
-            raise DamagedError(f"the event log {self._path} {DAMAGED}.") from error
-        except sqlite3.Error as error:
-            kind = DamagedError if is_damage(error) else LogError
-            raise kind(f"the event log {self._path or 'in memory'} can't be used: {said(error)}.") from error
-
-    def _close(self) -> None:
-        # Never under another thread's hands: SQLite would crash. Who comes later gets a LogError.
-        with self._lock:
-            if hasattr(self, "_db"):
-                self._db.close()
-                self._room.leave()
-        if self._file_lock is not None:
-            self._file_lock.close()
 
 
 def _ms(event: Event) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,8 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
+# Of what was set aside so much is kept.
+_KEPT = 3
 DAMAGED = "is damaged; move it away and a new one is begun"
 
 
@@ -17,16 +21,65 @@ def is_damage(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT"))
 
 
-def set_aside(path: Path) -> Path:
+def set_aside(path: Path, mark: str) -> Path:
     """Rename a log and what SQLite has beside it, over nothing; return its new path."""
     now = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    names = (f"{path.name}.damaged-{now}{more}" for more in ("", *(f".{number}" for number in range(2, 99))))
-    aside = next(found for name in names if not (found := path.with_name(name)).exists())
+    stamp = path.with_name(f"{path.name}.{mark}-{now}")
+    before = [
+        int(file.suffix[1:]) if file != stamp else 1 for file in asides(path, mark) if _same(file, stamp)
+    ]
+    aside = path.with_name(f"{stamp.name}.{max(before) + 1}") if before else stamp
     # The file last: were the power cut in between, the new log must not meet the old one's WAL.
     for end in ("-wal", "-shm", ""):
         if (part := path.with_name(path.name + end)).exists():
             part.rename(aside.with_name(aside.name + end))
     return aside
+
+
+def _same(file: Path, stamp: Path) -> bool:
+    return file == stamp or file.name.startswith(f"{stamp.name}.")
+
+
+def asides(path: Path, mark: str) -> list[Path]:
+    """The logs that were set aside at a path, newest first."""
+    stamp = re.compile(re.escape(f"{path.name}.{mark}-") + r"(\d{8}T\d{6}Z)(?:\.(\d+))?")
+    found = [
+        (match[1], int(match[2] or 1), file)
+        for file in path.parent.iterdir()
+        if (match := stamp.fullmatch(file.name))
+    ]
+    return [file for *_, file in sorted(found, reverse=True)]
+
+
+def forget_oldest(path: Path, mark: str) -> list[Path]:
+    """Delete what was set aside, but the newest of it; return what is gone."""
+    gone = asides(path, mark)[_KEPT:]
+    for file in gone:
+        delete(file)
+    return gone
+
+
+def delete(path: Path) -> None:
+    """Delete a log's file and what is beside it, as far as that can be done."""
+    for end in ("-wal", "-shm", "", ".lock"):
+        with suppress(OSError):
+            path.with_name(path.name + end).unlink(missing_ok=True)
+
+
+def after(path: Path) -> Path:
+    """Where the log is made that comes after the one at a path."""
+    return path.with_name(f"{path.name}.next")
+
+
+def swap(path: Path) -> None:
+    """Put the log that comes after another in its place, if that was made room; else it is not finished."""
+    if not after(path).exists():
+        return
+    if path.exists():
+        delete(after(path))
+    else:
+        after(path).rename(path)
+        delete(after(path))
 
 
 def said(error: sqlite3.Error) -> str:

@@ -440,13 +440,14 @@ def test_open_damaged_takes_its_wal_along(path: Path) -> None:
     assert aside.with_name(f"{aside.name}-shm").exists()
 
 
-def test_open_damaged_again_and_again_overwrites_nothing(path: Path) -> None:
+def test_open_damaged_again_and_again_keeps_the_newest(path: Path) -> None:
     for number in range(5):
         path.write_bytes(b"\xa5" * 9000 + bytes([number]))
         with EventLog(SENDER, path):
             pass
     asides = [file.read_bytes()[-1] for file in path.parent.glob("events.db.damaged-*")]
-    assert sorted(asides) == list(range(5))
+    # Of all that pile up, a few.
+    assert sorted(asides) == [2, 3, 4]
 
 
 def test_open_damaged_that_can_not_be_moved(tmp_path: Path) -> None:

@@ -1,0 +1,262 @@
+"""Where events are kept: on the card, or, while that takes none, in a log in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+from contextlib import ExitStack
+from threading import Lock
+from typing import TYPE_CHECKING, Self
+
+from agent.delivery.event_log import EventLog
+from agent.delivery.log_trouble import asides, delete
+from agent.delivery.recall import alive_note
+from agent.delivery.retention import Retention
+from agent.errors import BusyError, DamagedError, LogError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from agent.core.event import Event
+    from agent.core.frame import Instant
+    from agent.delivery.payload import Sender
+
+_log = logging.getLogger(__name__)
+
+# A card wears: what was open when the agent was killed ends at most this long too early.
+_NOTE_S = 60.0
+# As often it is seen whether the card takes events again, and what is delivered.
+_LOOK_S = 60.0
+_VOLATILE_DAYS = 30
+_VOLATILE_MB = 20
+# In a volatile log: which log it goes on from, and after which number.
+_AFTER = "after"
+
+
+class Keeper:
+    """Keeps events, whatever the card does; the only one who decides in which log.
+
+    ::
+
+        card ── fails ──▶ volatile ── card takes events again ──▶ card
+                 the one that is left is served until all of it is delivered
+
+    A volatile log is a file in a folder that is memory (systemd's RUNTIME_DIRECTORY), so that it outlives
+    a kill; the next start finds it. Where there is no such folder it is lost with the process.
+    """
+
+    def __init__(
+        self, card: EventLog, sender: Sender, retention: Retention, *, folder: Path | None = None
+    ) -> None:
+        """Take the opened log on the card, whose events come, how long they are kept, and the folder."""
+        self._card = card
+        self._sender = sender
+        self._retention = retention
+        self._folder = folder
+        self._use: Callable[[EventLog], None] = lambda _: None
+        self._log = card
+        self._volatile_retention = Retention(_VOLATILE_DAYS, _VOLATILE_MB, delivers=True)
+        self._others: list[EventLog] = []
+        self._ended: list[EventLog] = []
+        self._noted_s = 0.0
+        self._look_at_s: float | None = None
+        self._lock = Lock()
+        self._superseded: tuple[EventLog, int] | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Find what earlier runs left undelivered elsewhere than in the card's log."""
+        for path in self._left():
+            try:
+                log = self._stack.enter_context(EventLog(self._sender, path, reserve=False))
+                self._forget_doubles(log)
+            except (LogError, BusyError) as error:
+                _log.warning("%s What is in it is not delivered.", error)
+                continue
+            if log.delivered >= log.last_seq:
+                self._close(log)
+                continue
+            self._others.append(log)
+            _log.info(
+                "%d events in %s are still to be delivered, beside those of the event log",
+                log.last_seq - max(log.delivered, log.deleted),
+                path,
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close all logs but the one that was given."""
+        self._stack.close()
+
+    @property
+    def log(self) -> EventLog:
+        """The log that events go to now."""
+        return self._log
+
+    @property
+    def volatile(self) -> bool:
+        """Whether they are kept in memory only."""
+        return self._log is not self._card
+
+    def serve(self, use: Callable[[EventLog], None]) -> None:
+        """Say who is told of logs: of what earlier runs left, now, and of each that becomes current."""
+        self._use = use
+        if self._others:
+            for log in (*self._others, self._log):
+                use(log)
+
+    def superseded(self, log: EventLog, last_seq: int) -> None:
+        """A broker knows a log with a higher number than it has: go on in another; from any thread."""
+        with self._lock:
+            self._superseded = (log, last_seq)
+
+    def keep(self, events: Sequence[Event], at: Instant) -> int:
+        """Keep events; return the last number.
+
+        Without events it is noted now and then that the agent still ran. What is not to be kept any
+        longer goes.
+
+        Raises:
+            LogError: not even memory takes them.
+        """
+        self._renumber()
+        if self._look_at_s is None or at.monotonic_s >= self._look_at_s:
+            self._look_at_s = at.monotonic_s + _LOOK_S
+            self._look(at)
+        try:
+            if not events and at.monotonic_s - self._noted_s >= _NOTE_S:
+                self._noted_s = at.monotonic_s
+                self._log.note_alive(alive_note(at, self._sender.boot))
+            seq = self._log.append(events)
+        except LogError as error:
+            self._leave(error)
+            seq = self._log.append(events)
+        try:
+            (self._volatile_retention if self.volatile else self._retention).look(self._log, at)
+        except LogError as error:
+            _log.warning("%s The oldest events are not deleted now; it is tried again in an hour.", error)
+        return seq
+
+    def _leave(self, error: LogError) -> None:
+        """Go on in another log: the current one takes nothing."""
+        failed = self._log
+        if isinstance(error, DamagedError) and failed is self._card:
+            try:
+                self._card = failed.replaced()
+            except LogError as worse:
+                error = worse
+            else:
+                self._stack.push(self._card)
+                self._log = self._card
+                self._use(self._log)
+                return
+        _log.error("%s Events are now kept in memory only, in a new log.", error)
+        self._log = self._begun(failed)
+        self._others.append(failed)
+        self._use(self._log)
+
+    def _begun(self, failed: EventLog) -> EventLog:
+        """A log in memory, that of an earlier time where it still is; not the one that failed."""
+        earlier = [log for log in self._others if self._is_volatile(log)]
+        if failed is self._card and self._folder:
+            try:
+                log = earlier[-1] if earlier else self._made(self._folder)
+                log.note(_AFTER, f"{self._card.log_id} {self._card.last_seq}")
+            except (LogError, BusyError) as error:
+                _log.warning("%s", error)
+            else:
+                self._others = [other for other in self._others if other is not log]
+                return log
+        return self._stack.enter_context(EventLog(self._sender, None))
+
+    def _made(self, folder: Path) -> EventLog:
+        path = folder / f"{self._mark()}{secrets.token_hex(4)}.db"
+        return self._stack.enter_context(EventLog(self._sender, path, reserve=False))
+
+    def _look(self, at: Instant) -> None:
+        """Once in a while: see how the card is, and what is delivered of the logs that are left."""
+        try:
+            self._card.settle()
+            if self.volatile:
+                self._card.note_alive(alive_note(at, self._sender.boot))
+                # From here on a number after that one is an event of the card's.
+                self._log.note(_AFTER, "")
+                self._return()
+        except LogError:
+            # That it takes no events was said.
+            return
+        for log in self._ended:
+            self._close(log)
+        self._ended = [log for log in self._others if log is not self._card and log.delivered >= log.last_seq]
+        self._others = [log for log in self._others if log not in (*self._ended, self._card)]
+
+    def _return(self) -> None:
+        left = self._log
+        self._others.append(left)
+        self._log = self._card
+        self._use(self._card)
+        _log.info(
+            "the event log %s takes events again; the %d that were kept in memory are delivered beside it",
+            self._card.path,
+            left.last_seq - left.deleted,
+        )
+
+    def _renumber(self) -> None:
+        with self._lock:
+            if self._superseded is None or self.volatile:
+                return
+            (old, seen), self._superseded = self._superseded, None
+        if old is not self._card:
+            return
+        try:
+            self._card = old.superseded()
+        except LogError as error:
+            _log.error("%s", error)
+            return
+        self._stack.push(self._card)
+        self._log = self._card
+        self._use(self._log)
+        _log.warning(
+            "a broker knows the event log %s up to %d, which is more than is in it: the card was restored. "
+            "A new log %s was begun, with the %d events that were not delivered",
+            old.log_id,
+            seen,
+            self._card.log_id,
+            self._card.last_seq,
+        )
+
+    def _left(self) -> list[Path]:
+        """Logs of earlier runs, oldest first."""
+        card = self._card.path
+        found = asides(card, "of")[::-1] if card else []
+        if self._folder and self._folder.is_dir():
+            files = [file for file in self._folder.glob(f"{self._mark()}*.db") if file.is_file()]
+            found += sorted(files, key=lambda file: file.stat().st_mtime)
+        return found
+
+    def _forget_doubles(self, volatile: EventLog) -> None:
+        """What the card failed to acknowledge it may hold all the same: it is in the volatile log."""
+        log_id, _, seq = (volatile.noted(_AFTER) or "").partition(" ")
+        if log_id == self._card.log_id and seq:
+            self._card.forget_after(int(seq))
+            volatile.note(_AFTER, "")
+
+    def _mark(self) -> str:
+        """What tells this card's volatile logs from those of other agents in the folder."""
+        return (
+            hashlib.sha256(str(self._card.path and self._card.path.absolute()).encode()).hexdigest()[:8] + "-"
+        )
+
+    def _is_volatile(self, log: EventLog) -> bool:
+        return log.path is not None and log.path.parent == self._folder
+
+    def _close(self, log: EventLog) -> None:
+        """Let go of a log that is delivered; one that is only set aside stays where it is."""
+        log.__exit__(None, None, None)
+        if log.path and self._is_volatile(log):
+            delete(log.path)

@@ -1,0 +1,324 @@
+"""The file of an event log: opened, taken over, set aside, and what is noted in it beside the events."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import sqlite3
+from contextlib import contextmanager
+from threading import Lock
+from typing import IO, TYPE_CHECKING, Self
+
+from agent.delivery.log_form import prepare
+from agent.delivery.log_lock import locked
+from agent.delivery.log_room import Room
+from agent.delivery.log_trouble import DAMAGED, forget_oldest, is_damage, said, set_aside, swap
+from agent.errors import DamagedError, LogError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+    from agent.delivery.payload import Sender
+
+_log = logging.getLogger(__name__)
+
+# Another process that holds the file is waited for so long: the camera waits too.
+_BUSY_S = 2.0
+_FULL = "the disk of the event log %s is full; make room. Until then the oldest events go for new ones"
+
+
+class LogFile:
+    """A log's file, and the numbers that go on from what is in it.
+
+    Attributes:
+        log_id: 8 random hex digits, made with the log.
+        last_seq: of the newest event; 0 where there was none yet.
+        ended_in_order: whether the last event told that the agent stops; None: there is no event.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        path: Path | None,
+        *,
+        log_id: str | None = None,
+        board: str | None = None,
+        reserve: bool = True,
+    ) -> None:
+        """Take whose events these are and where they are kept.
+
+        Args:
+            sender: goes into each event.
+            path: of the file; None: in memory only.
+            log_id: of a new log; random if None.
+            board: the serial number of this machine; a log that has another one is a copy, and is set
+                aside. None: nobody knows.
+            reserve: whether room is kept so that it goes on when the disk is full.
+        """
+        self._sender = sender
+        self._path = path
+        self._board = board
+        self._room = Room(path if reserve else None)
+        self._lock = Lock()
+        self._new_id = log_id or secrets.token_hex(4)
+        self._file_lock: IO[str] | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self._delivered = self._deleted = self._delivered_before = 0
+        self.log_id = ""
+        self.last_seq = 0
+        self.ended_in_order: bool | None = None
+
+    def __enter__(self) -> Self:
+        """Open or make the log; one that is damaged, or another board's, is set aside and a new one begun.
+
+        Raises:
+            BusyError: another agent holds it.
+            LogError: it can't be read, written or set aside, or is somebody else's.
+        """
+        if self._path:
+            self._file_lock = locked(self._path, self._room)
+            swap(self._path)
+        try:
+            try:
+                with self._translated():
+                    self._open()
+                    foreign = self._is_foreign()
+            except DamagedError as error:
+                self.begin_anew(error)
+            else:
+                if foreign:
+                    self._leave_to_its_board()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file."""
+        self._close()
+
+    @property
+    def path(self) -> Path | None:
+        """The file; None: in memory only."""
+        return self._path
+
+    @property
+    def tight(self) -> bool:
+        """Whether its disk is full, so that the oldest events go for new ones."""
+        return self._room.tight
+
+    def settle(self) -> None:
+        """See whether the disk has room: to be called now and then.
+
+        Raises:
+            LogError: the log can't be read.
+        """
+        with self._lock, self._translated():
+            if not self._room.settle(self._db):
+                return
+        if self._room.tight:
+            _log.warning(_FULL, self._path)
+        else:
+            _log.info("there is room again on the disk of the event log %s", self._path)
+
+    def begin_anew(self, why: DamagedError) -> None:
+        """Set the file aside, damaged as it is, and begin a new log in its place, before anybody reads it.
+
+        Raises:
+            LogError: it can't be set aside, or no new one made.
+        """
+        if self._path is None:
+            raise why
+        with self._lock:
+            # Open still: as it closes, SQLite would clear away the WAL beside it.
+            aside = self._set_aside("damaged")
+            self._db.close()
+            self._new_id = secrets.token_hex(4)
+            self._reset()
+            with self._translated():
+                self._open()
+        _log.warning("the event log %s is damaged; it is now %s, and a new log was begun", self._path, aside)
+
+    def replaced(self) -> Self:
+        """Set the file aside, damaged as it is, and begin a new log in its place that others go on with.
+
+        Whoever still reads this one gets a LogError.
+
+        Raises:
+            LogError: it can't be set aside, or no new one made.
+        """
+        with self._lock:
+            aside = self._set_aside("damaged")
+            self._db.close()
+            other = self._successor()
+        _log.warning("the event log %s is damaged; it is now %s, and a new log was begun", other.path, aside)
+        return other
+
+    def _successor(self) -> Self:
+        """The log that is at this one's path now; this one holds it no longer."""
+        other = type(self)(self._sender, self._path, board=self._board)
+        other._file_lock, self._file_lock = self._file_lock, None  # noqa: SLF001 - of the same class
+        try:
+            with other._translated():  # noqa: SLF001
+                other._open()  # noqa: SLF001
+        except BaseException:
+            other._close()  # noqa: SLF001
+            raise
+        return other
+
+    def _set_aside(self, mark: str) -> Path:
+        if self._path is None:
+            raise LogError("there is no file of an event log in memory.")
+        try:
+            aside = set_aside(self._path, mark)
+        except OSError as error:
+            raise LogError(
+                f"the event log {self._path} is {mark} and can't be moved away ({error.strerror}); "
+                "move it away and a new one is begun."
+            ) from error
+        for gone in forget_oldest(self._path, mark):
+            _log.info("%s was deleted: there are newer ones that were set aside", gone)
+        return aside
+
+    def _is_foreign(self) -> bool:
+        """Whether it was begun on another board; it takes this one's number where it has none."""
+        if self._board is None:
+            return False
+        before = self._meta("board")
+        if before is None:
+            self._set("board", self._board)
+        return before not in {None, self._board}
+
+    def _leave_to_its_board(self) -> None:
+        with self._lock:
+            # In order: a copy of a card is a good log, and what is in it is still to be delivered.
+            self._db.close()
+            aside = self._set_aside("of")
+            self._new_id = secrets.token_hex(4)
+            self._reset()
+            with self._translated():
+                self._open()
+                self._is_foreign()
+        _log.warning(
+            "the event log %s was begun on another board; it is now %s, and a new log was begun",
+            self._path,
+            aside,
+        )
+
+    def note(self, key: str, value: str) -> None:
+        """Keep a value beside the events, over what was kept under this key.
+
+        Raises:
+            LogError: it can't be written.
+        """
+        with self._lock, self._translated():
+            self._set(f"note.{key}", value)
+
+    def noted(self, key: str) -> str | None:
+        """What was kept last under a key."""
+        with self._lock, self._translated():
+            return self._meta(f"note.{key}")
+
+    @property
+    def alive(self) -> str | None:
+        """What was noted last with `note_alive`, if no event was kept since."""
+        with self._lock, self._translated():
+            kept = self._meta("alive")
+        seq, _, note = (kept or "").partition(" ")
+        return note if seq == str(self.last_seq) else None
+
+    def note_alive(self, note: str) -> None:
+        """Keep that nothing has changed up to now: where a start after a kill finds what was open.
+
+        Raises:
+            LogError: it can't be written.
+        """
+        with self._lock, self._translated():
+            self._set("alive", f"{self.last_seq} {note}")
+
+    @property
+    def delivered(self) -> int:
+        """Everything up to this number was taken by a broker."""
+        return self._delivered
+
+    @delivered.setter
+    def delivered(self, seq: int) -> None:
+        with self._lock, self._translated():
+            self._set("delivered", str(seq))
+            self._delivered = seq
+
+    def _open(self) -> None:
+        self._room.begin()
+        try:
+            self._connect()
+        except sqlite3.OperationalError as error:
+            if not (self._room.is_full(error) and self._room.give_up()):
+                raise
+            self._db.close()
+            self._connect()
+        try:
+            meta = dict(self._db.execute("SELECT key, value FROM meta WHERE key IN ('log_id', 'delivered')"))
+            self.log_id = meta["log_id"]
+            self._delivered = self._delivered_before = int(meta.get("delivered", "0"))
+        except (KeyError, ValueError, sqlite3.OperationalError) as error:
+            raise DamagedError(f"the event log {self._path} {DAMAGED}.") from error
+        last = self._db.execute("SELECT seq, type FROM event ORDER BY seq DESC LIMIT 1").fetchone()
+        if last:
+            self.last_seq = int(last[0])
+            self.ended_in_order = last[1] == "agent.stopped"
+            (first,) = self._db.execute("SELECT min(seq) FROM event").fetchone()
+            self._deleted = int(first) - 1
+        # A card is damaged by power cuts; what was found damaged while it ran is not ended either.
+        if not self.ended_in_order and self._db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise DamagedError(f"the event log {self._path} {DAMAGED}.")
+        self._room.settle(self._db)
+        if self._room.tight:
+            _log.warning(_FULL, self._path)
+
+    def _connect(self) -> None:
+        self._db = sqlite3.connect(
+            self._path or ":memory:", isolation_level=None, check_same_thread=False, timeout=_BUSY_S
+        )
+        prepare(self._db, self._path, {"log_id": self._new_id})
+
+    def _meta(self, key: str) -> str | None:
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return str(row[0]) if row else None
+
+    def _set(self, key: str, value: str) -> None:
+        try:
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+        except sqlite3.Error as error:
+            if self._room.tight or not self._room.is_full(error):
+                raise
+            self._tighten()
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def _tighten(self) -> None:
+        _log.warning(_FULL, self._path)
+        self._room.tighten(self._db)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except UnicodeDecodeError as error:
+            raise DamagedError(f"the event log {self._path} {DAMAGED}.") from error
+        except sqlite3.Error as error:
+            kind = DamagedError if is_damage(error) else LogError
+            raise kind(f"the event log {self._path or 'in memory'} can't be used: {said(error)}.") from error
+
+    def _close(self) -> None:
+        # Never under another thread's hands: SQLite would crash. Who comes later gets a LogError.
+        with self._lock:
+            if hasattr(self, "_db"):
+                self._db.close()
+                self._room.leave()
+        if self._file_lock is not None:
+            self._file_lock.close()

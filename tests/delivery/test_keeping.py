@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.delivery import log_file
+from agent.delivery.event_log import EventLog
+from agent.delivery.keeping import Keeper
+from agent.delivery.log_trouble import asides
+from agent.delivery.retention import Retention
+from tests.builders import make_at
+from tests.delivery.samples import SENDER, is_sentence, make_entered, make_started, seqs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "card" / "events.db"
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Path:
+    folder = tmp_path / "memory"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _short_and_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(log_file, "_BUSY_S", 0.05)
+    caplog.set_level("INFO")
+
+
+class Run:
+    """A run of the agent, as far as it keeps events; without a publisher, but with what that is told."""
+
+    def __init__(self, path: Path, memory: Path | None, stack: ExitStack, board: str | None = None) -> None:
+        self.card = stack.enter_context(EventLog(SENDER, path, board=board))
+        retention = Retention(30, 200, delivers=True)
+        self.keeper = stack.enter_context(Keeper(self.card, SENDER, retention, folder=memory))
+        self.served: list[EventLog] = []
+        self.keeper.serve(self.served.append)
+        self.at_s = 0.0
+
+    def keep(self, *counts: int, after_s: float = 1.0) -> int:
+        self.at_s += after_s
+        at = make_at(self.at_s)
+        return self.keeper.keep([make_entered(count, at) for count in counts], at)
+
+
+@contextmanager
+def run(path: Path, memory: Path | None = None, board: str | None = None) -> Iterator[Run]:
+    with ExitStack() as stack:
+        yield Run(path, memory, stack, board)
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Somebody holds the file, as a technician's shell in the midst of a transaction does."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        yield
+        db.execute("ROLLBACK")
+
+
+def counts(log: EventLog) -> list[int]:
+    """What can be told apart in events."""
+    return [json.loads(entry.body)["count"] for entry in log.read(0, 99) if entry.type == "zone.entered"]
+
+
+# --- a card that takes nothing -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("with_folder", [True, False])
+def test_card_held_and_free_again(
+    path: Path, memory: Path, with_folder: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with run(path, memory if with_folder else None) as agent:
+        assert agent.keep(1) == 1
+        with held(path):
+            assert agent.keep(2) == 1
+            assert agent.keeper.volatile
+            assert agent.keep(3, 4) == 3
+        # It is not asked with each frame.
+        assert agent.keep(5) == 4
+        volatile = agent.keeper.log
+        assert (agent.keep(after_s=60), agent.keeper.volatile) == (1, False)
+        assert agent.keep(6) == 2
+        assert (counts(agent.card), counts(volatile)) == ([1, 6], [2, 3, 4, 5])
+        assert agent.served == [volatile, agent.card]
+        assert agent.card.log_id != volatile.log_id
+    assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
+    assert all(is_sentence(record.message) for record in caplog.records)
+
+
+def test_card_held_twice_is_one_volatile_log(path: Path, memory: Path) -> None:
+    with run(path, memory) as agent:
+        agent.keep(1)
+        for count in (2, 4):
+            with held(path):
+                agent.keep(count, after_s=61)
+            agent.keep(count + 1, after_s=61)
+        one, card, other, _ = agent.served
+        assert one is other
+        assert (counts(card), counts(one)) == ([1, 3, 5], [2, 4])
+        assert len(list(memory.glob("*.db"))) == 1
+
+
+def test_volatile_log_delivered_is_removed(path: Path, memory: Path) -> None:
+    with run(path, memory) as agent:
+        agent.keep(1)
+        with held(path):
+            agent.keep(2)
+        agent.keep(after_s=61)
+        (volatile,) = memory.glob("*.db")
+        agent.keep(after_s=61)
+        assert volatile.exists()
+        agent.served[0].delivered = 1
+        agent.keep(after_s=61)
+        agent.keep(after_s=61)
+        assert list(memory.iterdir()) == []
+        # And the next one begins anew.
+        with held(path):
+            agent.keep(3, after_s=61)
+        assert agent.keeper.volatile
+
+
+def test_volatile_log_of_a_killed_run_is_served(path: Path, memory: Path) -> None:
+    killed = ExitStack()
+    agent = Run(path, memory, killed)
+    agent.keep(1)
+    with held(path):
+        agent.keep(2, 3)
+        copies = {file: file.read_bytes() for file in (*memory.iterdir(), *path.parent.iterdir())}
+    killed.close()
+    # As the kill left it.
+    for file, content in copies.items():
+        file.write_bytes(content)
+    with run(path, memory) as agent:
+        assert [counts(log) for log in agent.served] == [[2, 3], [1]]
+        assert agent.keep(4) == 2
+        agent.served[0].delivered = 2
+    with run(path, memory) as agent:
+        assert agent.served == []
+        assert list(memory.iterdir()) == []
+        assert counts(agent.card) == [1, 4]
+
+
+def test_volatile_logs_of_other_agents_are_theirs(path: Path, memory: Path, tmp_path: Path) -> None:
+    with run(path, memory) as agent, held(path):
+        agent.keep(1)
+    assert len(list(memory.glob("*.db"))) == 1
+    with run(tmp_path / "other.db", memory) as other:
+        assert other.served == []
+
+
+def test_card_that_holds_what_it_did_not_acknowledge(path: Path, memory: Path) -> None:
+    # Synchronising failed, but all of it was written: the next start finds it.
+    with run(path, memory) as agent:
+        agent.keep(1)
+        with held(path):
+            agent.keep(2)
+        agent.keeper.log.note("after", f"{agent.card.log_id} 1")
+        agent.card.append([make_entered(2)])
+    with run(path, memory) as agent:
+        assert [counts(log) for log in agent.served] == [[2], [1]]
+        assert agent.keep(3) == 2
+    with run(path, memory) as agent:
+        assert counts(agent.card) == [1, 3]
+
+
+def test_card_damaged_while_it_runs(path: Path, memory: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with run(path, memory) as agent:
+        agent.keep(*range(200))
+        agent.card._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        agent.card._db.execute("PRAGMA cache_size = 0")
+        with path.open("r+b") as file:
+            file.seek(8192)
+            file.write(b"\xa5" * (path.stat().st_size - 8192))
+        assert agent.keep(7) == 1
+        assert not agent.keeper.volatile
+        assert agent.served == [agent.keeper.log]
+        assert agent.keeper.log.path == path
+    assert len(asides(path, "damaged")) == 1
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    with run(path, memory) as agent:
+        assert counts(agent.card) == [7]
+
+
+# --- copies of cards ---------------------------------------------------------------------------------
+
+
+def test_restored_card_gets_a_new_log(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with run(path) as agent:
+        agent.keep(1, 2, 3)
+        agent.card.delivered = 2
+    with run(path) as agent:
+        before = agent.card.log_id
+        agent.keep(4)
+        # They went out under numbers that others have.
+        agent.card.delivered = 4
+        agent.keeper.superseded(agent.card, 500)
+        assert agent.keep(5) == 3
+        new = agent.keeper.log
+        assert (counts(new), seqs(new), new.log_id != before) == ([3, 4, 5], [1, 2, 3], True)
+        ids = [json.loads(entry.body)["id"] for entry in new.read(0, 9)]
+        assert ids == [f"{new.log_id}/{seq}" for seq in (1, 2, 3)]
+        assert agent.served == [new]
+        # Nothing is to be delivered under the old numbers any more.
+        assert agent.card.deleted == agent.card.last_seq
+        assert agent.card.log_id == before
+    assert caplog.records[-1].levelname == "WARNING"
+    (aside,) = asides(path, "superseded")
+    with run(path) as agent:
+        assert counts(agent.card) == [3, 4, 5]
+        assert agent.served == []
+    with EventLog(SENDER, aside) as old:
+        assert counts(old) == [1, 2, 3, 4]
+
+
+def test_restored_card_while_it_takes_nothing(path: Path) -> None:
+    with run(path) as agent:
+        agent.keep(1)
+        with held(path):
+            agent.keep(2)
+        agent.keeper.superseded(agent.card, 500)
+        assert agent.keep(3) == 2
+        agent.keep(after_s=61)
+        agent.keep(4)
+        assert counts(agent.keeper.log) == [1, 4]
+        assert agent.keeper.log is agent.served[-1]
+        assert agent.keeper.log is not agent.card
+
+
+@pytest.mark.parametrize("step", ["copied", "moved"])
+def test_restored_card_killed_in_between(path: Path, step: str) -> None:
+    with run(path) as agent:
+        agent.keep(1, 2)
+    begun = path.with_name("events.db.next")
+    with EventLog(SENDER, begun, log_id="0badcafe", reserve=False) as log:
+        log.append([make_entered(2)])
+    if step == "moved":
+        path.rename(path.with_name("events.db.superseded-20260101T000000Z"))
+    with run(path) as agent:
+        assert counts(agent.card) == ([2] if step == "moved" else [1, 2])
+    assert not list(path.parent.glob("*.next*"))
+
+
+def test_card_in_another_board(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with run(path, board="one") as agent:
+        agent.keep(1, 2, 3)
+        agent.card.delivered = 1
+        first = agent.card.log_id
+    with run(path, board="one") as agent:
+        assert agent.card.log_id == first
+    assert not caplog.records
+    with run(path, board="two") as agent:
+        assert (agent.card.log_id != first, agent.card.last_seq) == (True, 0)
+        # Where the card was moved and not copied, nobody else has them.
+        assert [log.log_id for log in agent.served] == [first, agent.card.log_id]
+        assert counts(agent.served[0]) == [1, 2, 3]
+        agent.keep(4)
+        agent.served[0].delivered = 3
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert is_sentence(caplog.records[0].message)
+    with run(path, board="two") as agent:
+        assert counts(agent.card) == [4]
+        assert agent.served == []
+    assert len(asides(path, "of")) == 1
+
+
+def test_board_unknown_or_not_noted(path: Path) -> None:
+    with run(path) as agent:
+        agent.keep(1)
+    for board in (None, "one", "one", None):
+        with run(path, board=board) as agent:
+            assert agent.card.last_seq == 1
+    with run(path, board="two") as agent:
+        assert agent.card.last_seq == 0
+
+
+def test_note_of_being_alive(path: Path) -> None:
+    with run(path) as agent:
+        agent.keeper.keep([make_started()], make_at(0))
+        agent.keep(after_s=59)
+        assert agent.card.alive is None
+        agent.keep(after_s=2)
+        assert agent.card.alive is not None
