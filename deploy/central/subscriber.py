@@ -5,8 +5,11 @@
     python subscriber.py status --db presence.db
 
 Runs with the package presence-agent installed, or with PYTHONPATH set to a checkout of it; of other
-packages it needs paho-mqtt alone. Meant to be read, and to be begun from: agent/delivery/central/store.py
-tells what is in the tables.
+packages it needs paho-mqtt alone. Meant to be read, and to be begun from. What is in the tables is told by
+--help, and in agent/delivery/central/store.py; a query for events that are new, and one for what holds now:
+
+    SELECT n, agent, seq, type, rule, ts, body FROM event WHERE n > :the_last_n_i_had ORDER BY n;
+    SELECT agent, rule, iif(known, body, NULL) FROM state_now;
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from pathlib import Path
 from threading import Event
 from time import monotonic
 
+from agent.delivery.central import store as tables
 from agent.delivery.central.hearing import ROOT
 from agent.delivery.central.overview import overview, table
 from agent.delivery.central.receiver import Receiver
@@ -31,11 +35,14 @@ from agent.errors import AgentError, ConfigError, LogError
 
 _log = logging.getLogger("subscriber")
 
+_LOOK_EVERY_S = 0.25
+
 
 def receive(subscriber: Subscriber, receiver: Receiver, stop: Event, until_complete: list[str]) -> bool:
     """Store what comes and ask for what is missing, until told to stop; True if these logs are complete."""
+    look_s = 0.0
     while not stop.is_set():
-        messages = subscriber.pump(0.25)
+        messages = subscriber.pump(_LOOK_EVERY_S)
         try:
             if messages:
                 receiver.take(messages)
@@ -46,7 +53,8 @@ def receive(subscriber: Subscriber, receiver: Receiver, stop: Event, until_compl
                 pass
             continue
         subscriber.acknowledge(messages)
-        if subscriber.connected:
+        if subscriber.connected and monotonic() >= look_s:
+            look_s = monotonic() + _LOOK_EVERY_S
             for request in receiver.due():
                 subscriber.publish(request)
         if until_complete and all(map(receiver.complete, until_complete)):
@@ -104,7 +112,11 @@ def status(options: argparse.Namespace) -> int:
 
 def arguments(words: list[str]) -> argparse.Namespace:
     """Read the command line; without a command it is `run`."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").split("\n", 1)[0],
+        epilog=tables.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(required=True, metavar="run|status")
     to_run = commands.add_parser("run", help="subscribe and store, until told to stop")
     to_run.set_defaults(call=run)

@@ -92,7 +92,7 @@ class Asking:
                 continue
             watched = self._watched.get(event.log)
             # The backlog comes in order: while it fills the gap, nothing need be asked for.
-            if event.replay is None and watched and event.seq <= watched.lowest:
+            if event.replay is None and watched and event.seq == watched.lowest:
                 watched.lowest = 0
 
     def answers(self, request: str) -> bool:

@@ -10,6 +10,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from agent.delivery.central import receiver as receiver_module
 from agent.delivery.central.overview import overview, table
@@ -458,6 +460,24 @@ def test_too_many_logs_and_rules(central: Central, monkeypatch: pytest.MonkeyPat
     assert central.refused() == {"too many": 2 + 2 + 1}
     assert len(central.store.rows("SELECT * FROM log")) == 3
     assert sorted(central.known()) == ["r0", "r1"]
+
+
+PAYLOADS = [message.payload for message in (make_status(3), make_health(3), *happened(1))]
+junk = st.tuples(
+    st.sampled_from(["event/waiting/zone/entered", "status", "health", "state/a", "replay/r"]),
+    st.text(max_size=60) | st.sampled_from(PAYLOADS),
+    st.booleans(),
+)
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(junk, max_size=20))
+def test_anything_may_come(central: Central, sent: list[tuple[str, str, bool]]) -> None:
+    before = sum(central.refused().values())
+    central.take([Message(f"{ROOT}/{topic}", text, retain) for topic, text, retain in sent])
+    assert sum(central.refused().values()) <= before + len(sent)
+    # The store says the same as the memory.
+    assert central.store.load() == central.receiver.agents
 
 
 def test_huge_numbers_take_no_room(central: Central) -> None:

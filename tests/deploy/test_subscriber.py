@@ -1,0 +1,423 @@
+"""deploy/central/subscriber.py as it is run: against a real broker, killed, and lied to."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from agent.delivery.central.overview import overview
+from agent.delivery.central.store import Store
+from agent.delivery.event_log import EventLog
+from agent.delivery.mqtt import Connection, Message
+from tests.conftest import ROOT as CHECKOUT
+from tests.conftest import Mosquitto, free_port, wait_until
+from tests.delivery.central.saying import AGENT, LOG, dropped, happened, make_state, make_status, make_will
+from tests.delivery.central.saying import ROOT as AGENT_ROOT
+from tests.delivery.publishing import publishing, to
+from tests.delivery.samples import SENDER, make_entered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+SCRIPT = CHECKOUT / "deploy" / "central" / "subscriber.py"
+# Queues without an end, as those of deploy/broker.
+QUEUES = "allow_anonymous true\nmax_queued_messages 0\nmax_queued_bytes 0"
+# Kills itself the moment before it would acknowledge, or before it would store.
+KILLED_BEFORE = """
+import os, signal, sys
+sys.path.insert(0, {folder!r})
+import subscriber
+from agent.delivery.central.store import Store
+def dies(*_): os.kill(os.getpid(), signal.SIGKILL)
+{what} = dies
+sys.argv[0] = "subscriber.py"
+sys.exit(subscriber.main())
+"""
+
+
+class Central:
+    """The subscriber's process and its store."""
+
+    def __init__(self, folder: Path, port: int, *more: str | Path) -> None:
+        self.db = folder / "central.db"
+        self._said = folder / "central.err"
+        self._words = ["--broker", f"mqtt://127.0.0.1:{port}", "--db", self.db, "--settle-s", "0.5", *more]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *more: str, killed_before: str = "") -> None:
+        begin: list[str | Path] = [SCRIPT]
+        if killed_before:
+            begin = ["-c", KILLED_BEFORE.format(folder=str(SCRIPT.parent), what=killed_before)]
+        with self._said.open("ab") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, *begin, "run", *self._words, *more],
+                stderr=file,
+                env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+            )
+
+    def started(self) -> None:
+        """Start it, and wait until it is subscribed."""
+        before = self.said().count("connected to")
+        self.start()
+        wait_until(lambda: self.said().count("connected to") > before)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        assert self.process
+        self.process.send_signal(number)
+        return self.process.wait(10)
+
+    def wait(self, within_s: float) -> int:
+        assert self.process
+        return self.process.wait(within_s)
+
+    def said(self) -> str:
+        return self._said.read_text() if self._said.exists() else ""
+
+    def seen(self) -> dict[str, Any]:
+        with Store(self.db, reading=True) as store:
+            return overview(store)
+
+    def status(self, *words: str) -> str:
+        """What the command says."""
+        done = subprocess.run(
+            [sys.executable, SCRIPT, "status", *words, "--db", self.db],
+            env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    def log(self, log: str = LOG) -> dict[str, Any]:
+        (found,) = (of for agent in self.seen()["agents"] for of in agent["logs"] if of["log"] == log)
+        assert isinstance(found, dict)
+        return found
+
+    def rows(self, query: str) -> list[Any]:
+        with closing(sqlite3.connect(f"file:{self.db}?mode=ro", uri=True)) as db:
+            return db.execute(query).fetchall()
+
+    def seqs(self, log: str = LOG) -> list[int]:
+        return [seq for of, seq in self.rows("SELECT log, seq FROM event ORDER BY seq") if of == log]
+
+
+@pytest.fixture
+def subscriber_of(tmp_path: Path) -> Iterator[Callable[..., Central]]:
+    """Subscribers of brokers; what still runs after the test is killed."""
+    made = []
+
+    def make(port: int, *more: str | Path) -> Central:
+        made.append(Central(tmp_path, port, *more))
+        return made[-1]
+
+    yield make
+    for central in made:
+        if central.process and central.process.poll() is None:
+            central.process.kill()
+            central.process.wait(10)
+
+
+@pytest.fixture
+def broker(start_mosquitto: Callable[..., Mosquitto]) -> Mosquitto:
+    return start_mosquitto(QUEUES)
+
+
+class Speaker:
+    """Says what it is told to, and hears what it is asked."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = Connection(to(port), "presence-que-phong-one-stop")
+        self._connection.open()
+        self._connection.subscribe(f"{AGENT_ROOT}/cmd/#")
+        self.asked: list[dict[str, Any]] = []
+
+    def say(self, *messages: Message) -> None:
+        waiting = {self._connection.publish(message) for message in messages}
+        while waiting:
+            for report in self._connection.pump(1):
+                if isinstance(report, Message):
+                    self.asked.append(json.loads(report.payload))
+                else:
+                    waiting.discard(report.mid)
+
+    def hear(self, within_s: float = 10) -> dict[str, Any]:
+        """The next request."""
+        give_up_s = time.monotonic() + within_s
+        while not self.asked:
+            assert time.monotonic() < give_up_s, "nothing was asked"
+            self.asked += [
+                json.loads(report.payload)
+                for report in self._connection.pump(0.1)
+                if isinstance(report, Message)
+            ]
+        return self.asked.pop(0)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@pytest.fixture
+def speaker(broker: Mosquitto) -> Iterator[Speaker]:
+    made = Speaker(broker.port)
+    yield made
+    made.close()
+
+
+def test_nothing_heavy_is_imported() -> None:
+    """An integrator installs paho and nothing else."""
+    heavy = ("numpy", "cv2", "onnxruntime", "onnx", "pydantic", "cyclopts", "rich", "holidays")
+    code = (
+        f"import sys; sys.path.insert(0, {str(SCRIPT.parent)!r}); import subscriber; "
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("protocol", [5, 311])
+def test_what_the_broker_lost_is_replayed(
+    start_mosquitto: Callable[..., Mosquitto],
+    subscriber_of: Callable[..., Central],
+    tmp_path: Path,
+    protocol: int,
+) -> None:
+    """A broker without persistence had acknowledged all of it, and passed nothing on."""
+    broker = start_mosquitto(QUEUES)
+    central = subscriber_of(broker.port, "--protocol", str(protocol))
+    central.started()
+    assert central.end() == 0
+    with EventLog(SENDER, tmp_path / "events.db") as log:
+        log.append([make_entered(number) for number in range(2500)])
+        with publishing(to(broker.port, protocol), log) as publisher:
+            assert publisher.wait_delivered(20)
+            broker.stop(signal.SIGKILL)
+            broker.start()
+            central.start("--until-complete", log.log_id)
+            assert central.wait(60) == 0
+        bodies = [entry.body for entry in log.read(0, 5000)]
+        seen = central.log(log.log_id)
+    assert (seen["stored"], seen["dropped"], seen["gone"], seen["missing"]) == (2500, 0, 0, 0)
+    assert seen["asked"] >= 3
+    assert [body for (body,) in central.rows("SELECT body FROM event ORDER BY seq")] == bodies
+
+
+def test_what_comes_while_it_is_away_is_kept_by_the_broker(
+    broker: Mosquitto, subscriber_of: Callable[..., Central], speaker: Speaker
+) -> None:
+    central = subscriber_of(broker.port)
+    central.started()
+    speaker.say(make_status(0, retain=True), *happened(1, 2))
+    wait_until(lambda: central.seqs() == [1, 2])
+    assert central.end() == 0
+    speaker.say(*happened(*range(3, 200)))
+    central.start()
+    wait_until(lambda: central.seqs() == list(range(1, 200)))
+    assert central.end() == 0
+    assert (central.log()["doubles"], central.log()["asked"]) == (0, 0)
+
+
+@pytest.mark.parametrize("protocol", [5, 311])
+def test_killed_before_acknowledging(
+    broker: Mosquitto, subscriber_of: Callable[..., Central], speaker: Speaker, protocol: int
+) -> None:
+    central = subscriber_of(broker.port, "--protocol", str(protocol))
+    central.started()
+    central.end()
+    speaker.say(*happened(*range(1, 51)))
+    central.start(killed_before="subscriber.Subscriber.acknowledge")
+    assert central.wait(20) == -signal.SIGKILL
+    stored = len(central.seqs())
+    assert 0 < stored <= 50
+    central.start()
+    wait_until(lambda: central.seqs() == list(range(1, 51)))
+    assert central.end() == 0
+    # The broker sent again what it was not told of.
+    assert (central.log()["doubles"], central.log()["asked"]) == (stored, 0)
+
+
+def test_killed_before_storing(
+    broker: Mosquitto, subscriber_of: Callable[..., Central], speaker: Speaker
+) -> None:
+    central = subscriber_of(broker.port)
+    central.started()
+    central.end()
+    speaker.say(*happened(*range(1, 51)))
+    central.start(killed_before="Store.put_span")
+    assert central.wait(20) == -signal.SIGKILL
+    assert central.seqs() == []
+    central.start()
+    wait_until(lambda: central.seqs() == list(range(1, 51)))
+    assert central.end() == 0
+    assert (central.log()["doubles"], central.log()["asked"]) == (0, 0)
+
+
+def test_killed_again_and_again(
+    broker: Mosquitto, subscriber_of: Callable[..., Central], tmp_path: Path
+) -> None:
+    central = subscriber_of(broker.port)
+    with EventLog(SENDER, tmp_path / "events.db") as log:
+        log.append([make_entered(number) for number in range(6000)])
+        central.started()
+        with publishing(to(broker.port), log):
+            for turn in range(8):
+                time.sleep(0.2 + 0.05 * turn)
+                central.end(signal.SIGKILL)
+                central.start()
+            central.end(signal.SIGKILL)
+            central.start("--until-complete", log.log_id)
+            assert central.wait(60) == 0
+        assert central.seqs(log.log_id) == list(range(1, 6001))
+        assert central.log(log.log_id)["gone"] == 0
+
+
+def test_broker_gone_and_back(
+    start_mosquitto: Callable[..., Mosquitto], subscriber_of: Callable[..., Central], tmp_path: Path
+) -> None:
+    broker = start_mosquitto(QUEUES)
+    central = subscriber_of(broker.port)
+    central.started()
+    with EventLog(SENDER, tmp_path / "events.db") as log:
+        log.append([make_entered(1)])
+        with publishing(to(broker.port), log) as publisher:
+            wait_until(lambda: central.seqs(log.log_id) == [1])
+            broker.stop(signal.SIGKILL)
+            wait_until(lambda: "trying again" in central.said())
+            log.append([make_entered(2)])
+            publisher.tell()
+            broker.start()
+            wait_until(lambda: central.seqs(log.log_id) == [1, 2], 20)
+    assert central.end() == 0
+
+
+def test_begins_without_a_broker(subscriber_of: Callable[..., Central]) -> None:
+    central = subscriber_of(free_port())
+    central.start()
+    wait_until(lambda: "nothing listens" in central.said())
+    assert central.end() == 0
+    # Said once, however often it is tried.
+    assert central.said().count("nothing listens") == 1
+
+
+def test_replay_is_asked_for_and_stored(
+    broker: Mosquitto, subscriber_of: Callable[..., Central], speaker: Speaker
+) -> None:
+    central = subscriber_of(broker.port)
+    central.started()
+    speaker.say(make_status(6, retain=True), *happened(1, 2, 6), dropped(5, 3, 3))
+    asked = speaker.hear()
+    assert {**asked, "request": ""} == {"log": LOG, "from_seq": 4, "to_seq": 4, "request": ""}
+    (answer,) = happened(4, replay=asked["request"])
+    done = Message(answer.topic, '{"done":true,"sent":1,"first_seq":4,"last_seq":4}')
+    speaker.say(answer, done)
+    wait_until(lambda: central.log()["complete"])
+    assert central.seqs() == [1, 2, 4, 5, 6]
+    told = central.status("--json")
+    assert json.loads(told)["agents"][0]["logs"] == [json.loads(json.dumps(central.log()))]
+    assert central.status().splitlines()[1].split() == [AGENT, "online", LOG, "6", "5", "1", "0", "0"]
+
+
+def test_states(broker: Mosquitto, subscriber_of: Callable[..., Central], speaker: Speaker) -> None:
+    def known() -> list[bool]:
+        return [state["known"] for agent in central.seen()["agents"] for state in agent["states"]]
+
+    central = subscriber_of(broker.port)
+    speaker.say(make_state(), make_status(0, retain=True))
+    central.started()
+    # The status is from long ago, and no health has come since.
+    wait_until(lambda: known() == [False])
+    speaker.say(make_status(0, retain=True))
+    wait_until(lambda: known() == [True])
+    speaker.say(make_will())
+    wait_until(lambda: known() == [False])
+
+
+JUNK = [
+    b"", b"{", b"\xff\xfe", b"[" * 5000, b"9" * 5000, b"null", b"[]", b"{}", b'{"seq":1}',
+    happened(1)[0].payload.replace("que-phong", "elsewhere").encode(),
+    happened(1)[0].payload.replace('"seq": 1,', '"seq": 1e999,').encode(),
+    happened(1)[0].payload.replace('"seq": 1,', '"seq": 99999999999999999999,').encode(),
+]  # fmt: skip
+
+
+def test_junk(broker: Mosquitto, subscriber_of: Callable[..., Central], speaker: Speaker) -> None:
+    central = subscriber_of(broker.port)
+    speaker.say(Message(happened(7)[0].topic, happened(7)[0].payload, retain=True))
+    central.started()
+    topics = [
+        happened(1)[0].topic,
+        *(f"{AGENT_ROOT}/{name}" for name in ("status", "health", "state/a", "replay/r1")),
+    ]
+    with_bytes = speaker._connection._client
+    for topic in topics:
+        for junk in JUNK:
+            with_bytes.publish(topic, junk, qos=1).is_published()
+    speaker.say(*happened(1))
+    wait_until(lambda: 1 in central.seqs())
+    assert central.end() == 0
+    # The retained one was none of now's.
+    assert central.seqs() == [1]
+    refused = {row["why"]: row["times"] for row in central.seen()["refused"]}
+    assert refused["retained"] == 1
+    assert refused["of another agent"] == 2
+    assert sum(refused.values()) > 40
+    assert "Traceback" not in central.said()
+
+
+def test_full_disk(broker: Mosquitto, subscriber_of: Callable[..., Central], speaker: Speaker) -> None:
+    """What can't be stored is not acknowledged: it stays with the broker until there is room."""
+    central = subscriber_of(broker.port)
+    central.started()
+    speaker.say(make_status(300), *happened(*range(1, 101)))
+    wait_until(lambda: len(central.seqs()) == 100)
+    assert central.process
+    pid = str(central.process.pid)
+    size = max(path.stat().st_size for path in central.db.parent.glob("central.db*"))
+    subprocess.run(["prlimit", "--pid", pid, f"--fsize={size}:unlimited"], check=True)
+    speaker.say(*happened(*range(101, 301)))
+    wait_until(lambda: "can't be used" in central.said())
+    assert len(central.seqs()) == 100
+    subprocess.run(["prlimit", "--pid", pid, "--fsize=unlimited"], check=True)
+    wait_until(lambda: len(central.seqs()) == 300, 20)
+    assert central.process.poll() is None
+    assert central.log()["complete"]
+
+
+def test_second_subscriber_on_one_store(broker: Mosquitto, subscriber_of: Callable[..., Central]) -> None:
+    central = subscriber_of(broker.port)
+    central.started()
+    other = subscriber_of(broker.port, "--client-id", "presence-other")
+    other.start()
+    assert other.wait(10) == 2
+    assert "another subscriber already stores" in other.said()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--site", "Quế Phong"], "--site"),
+        (["--certificate-file", "a.pem"], "--key-file"),
+        (["--broker", "broker.example"], "mqtt://HOST:PORT"),
+    ],
+)
+def test_wrong_options(subscriber_of: Callable[..., Central], words: list[str], told: str) -> None:
+    central = subscriber_of(1883)
+    central.start(*words)
+    assert central.wait(10) == 2
+    assert told in central.said()
+    assert central.said().count("\n") == 1
