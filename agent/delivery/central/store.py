@@ -273,11 +273,11 @@ class Store:
         )
 
     def put_health(self, health: Health, heard_ms: int) -> None:
-        """How an agent is."""
+        """How an agent is; whether it is there only its status tells."""
         self.db.execute(
-            "INSERT INTO agent VALUES (?, 'unknown', NULL, ?, ?, NULL, ?, ?) "
+            "INSERT INTO agent VALUES (?, 'unknown', NULL, '', '', NULL, ?, ?) "
             "ON CONFLICT (agent) DO UPDATE SET health = excluded.health, heard_ms = excluded.heard_ms",
-            (health.agent, health.log, health.session, heard_ms, health.body),
+            (health.agent, heard_ms, health.body),
         )
 
     def put_state(self, state: StateHeard) -> None:
