@@ -150,6 +150,13 @@ class Subscriber:
                 break
             got = len(more)
             reports += more
+        for report in reports:
+            if not isinstance(report, Message) and report.refusal:
+                self._say(
+                    logging.WARNING,
+                    f"the broker {self._broker} does not let this client ask agents for missing events "
+                    f"({report.refusal}); check the rights (ACL) of its account",
+                )
         return [report for report in reports if isinstance(report, Message)]
 
     def _say(self, level: int, sentence: str) -> None:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.broker import Account, CentralBroker
+
 SCRIPT = CHECKOUT / "deploy" / "central" / "subscriber.py"
 # Queues without an end, as those of deploy/broker.
 QUEUES = "allow_anonymous true\nmax_queued_messages 0\nmax_queued_bytes 0"
@@ -51,6 +53,7 @@ class Central:
     def __init__(self, folder: Path, port: int, *more: str | Path) -> None:
         self.db = folder / "central.db"
         self._said = folder / "central.err"
+        # Of an option given twice the last one counts.
         self._words = ["--broker", f"mqtt://127.0.0.1:{port}", "--db", self.db, "--settle-s", "0.5", *more]
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -421,3 +424,32 @@ def test_wrong_options(subscriber_of: Callable[..., Central], words: list[str], 
     assert central.wait(10) == 2
     assert told in central.said()
     assert central.said().count("\n") == 1
+
+
+def test_rights_of_its_account(
+    central: CentralBroker, subscriber_of: Callable[..., Central], tmp_path: Path
+) -> None:
+    """With TLS and a login at the broker of deploy/broker: one that may ask, and one that may only read."""
+    device = central.add("device", SENDER.site, SENDER.device)
+    hub, dash = central.add("central", "hub"), central.add("reader", "dash")
+    with EventLog(SENDER, tmp_path / "events.db") as log:
+        log.append([make_entered(number) for number in range(20)])
+        # Nobody is there yet for whom the broker would keep them.
+        with publishing(central.as_seen_by(device), log) as publisher:
+            assert publisher.wait_delivered(10)
+
+            def made(account: Account) -> Central:
+                assert account.password_file
+                return subscriber_of(
+                    central.port, "--broker", f"mqtts://{account.login}@localhost:{central.port}",
+                    "--password-file", account.password_file, "--ca-file", central.ca_file,
+                )  # fmt: skip
+
+            reader = made(dash)
+            reader.start()
+            wait_until(lambda: "does not let this client ask agents for missing events" in reader.said())
+            assert reader.end() == 0
+            asking = made(hub)
+            asking.start("--until-complete", log.log_id)
+            assert asking.wait(30) == 0
+        assert asking.seqs(log.log_id) == list(range(1, 21))

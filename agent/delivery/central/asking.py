@@ -66,8 +66,6 @@ class Asking:
         self._request: _Request | None = None
         self._watched: dict[str, _Watched] = {}
         self._doubts: dict[str, tuple[int, int]] = {}
-        # Older logs that have nothing after the last number that is known.
-        self._ended: set[str] = set()
         self._progress = False
         self.begin_anew()
 
@@ -101,8 +99,6 @@ class Asking:
 
     def next(self, now_s: float) -> Message | None:
         """The next request, if one is due."""
-        # A log that the agent came back to goes on.
-        self._ended.discard(self._kept.log)
         if self._request:
             if self._progress:
                 self._progress, self._request.heard_s = False, now_s
@@ -135,7 +131,7 @@ class Asking:
         kept = self._kept.logs[request.log]
         if request.beyond:
             if done.sent == 0:
-                self._ended.add(request.log)
+                kept.ended = True
             elif request.came < done.sent:
                 self._wait(now_s)
             return request.log, []
@@ -182,7 +178,7 @@ class Asking:
     def _wanted(self, log: str, kept: LogKept) -> Span | None:
         """The lowest missing numbers; of a log that no status tells about any more also what is after it."""
         gap = next(kept.missing, None)
-        if gap is None and log != self._kept.log and log not in self._ended:
+        if gap is None and log != self._kept.log and not kept.ended:
             return kept.highest + 1, kept.highest + MOST_EVENTS
         return gap
 

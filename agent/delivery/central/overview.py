@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from agent.delivery.central.spans import Spans
 
 if TYPE_CHECKING:
-    from agent.delivery.central.store import AgentKept, LogKept, Store
+    from agent.delivery.central.store import AgentKept, Store
 
 _MOST_GAPS = 20
 
@@ -85,16 +85,17 @@ def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
 
 
 def _of_agent(agent: str, kept: AgentKept, states: list[dict[str, Any]]) -> dict[str, Any]:
-    logs = [_of_log(log, of_log, now=log == kept.log) for log, of_log in sorted(kept.logs.items())]
+    logs = [_of_log(kept, log) for log in sorted(kept.logs)]
     return {"agent": agent, "state": kept.state, "heard_ms": kept.heard_ms, "logs": logs, "states": states}
 
 
-def _of_log(log: str, kept: LogKept, *, now: bool) -> dict[str, Any]:
+def _of_log(agent: AgentKept, log: str) -> dict[str, Any]:
+    kept = agent.logs[log]
     told = Spans([*kept.stored, *kept.dropped])
     gaps = list(kept.missing)
     return {
         "log": log,
-        "now": now,
+        "now": log == agent.log,
         "first_seq": kept.first_seq,
         "last_seq": kept.last_seq,
         "stored": kept.stored.count,
@@ -105,5 +106,5 @@ def _of_log(log: str, kept: LogKept, *, now: bool) -> dict[str, Any]:
         "doubles": kept.doubles,
         "asked": kept.asked,
         "replayed": kept.replayed,
-        "complete": kept.complete,
+        "complete": agent.complete(log),
     }

@@ -82,8 +82,8 @@ class Receiver:
 
     def complete(self, log: str) -> bool:
         """Whether a log is known, and each of its numbers up to the last one told has ended."""
-        found = [kept.logs[log] for kept in self.agents.values() if log in kept.logs]
-        return bool(found) and all(kept.complete for kept in found)
+        found = [kept for kept in self.agents.values() if log in kept.logs]
+        return bool(found) and all(kept.complete(log) for kept in found)
 
     def _agent(self, agent: str) -> AgentKept | None:
         kept = self.agents.get(agent)
@@ -155,8 +155,9 @@ class Receiver:
         if kept is None:
             return False
         first_seq, last_seq = max(kept.first_seq, thing.first_seq), max(kept.last_seq, thing.last_seq)
-        if (first_seq, last_seq) != (kept.first_seq, kept.last_seq):
-            kept.first_seq, kept.last_seq = first_seq, last_seq
+        if kept.ended or (first_seq, last_seq) != (kept.first_seq, kept.last_seq):
+            # A log that the agent came back to goes on.
+            kept.first_seq, kept.last_seq, kept.ended = first_seq, last_seq, False
             self._store.put_log(thing.agent, thing.log, kept)
             # Nobody has these any more; should one be on its way, it is stored all the same.
             self._end(thing.agent, thing.log, kept, "gone", (1, first_seq - 1))

@@ -7,7 +7,8 @@
     span       numbers from first to last of a log: how = stored, dropped (the agent said that they never
                come) or gone (it could no longer give them); dropped and gone may overlap with stored
     log        an agent's logs: first_seq and last_seq as the agent told them; how many doubles were thrown
-               away, how many replays were asked for and how many events came by them
+               away, how many replays were asked for and how many events came by them; ended 1: the agent has
+               another log now, and nothing more in this one
     agent      state online|offline|retired, log, session and ts of its last status; heard_ms: its last sign
                of life, UTC
     state_now  a view: each rule's last state; known 0: what it says may no longer hold, show 'unknown'
@@ -58,7 +59,7 @@ CREATE TABLE span (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE log (
     agent TEXT NOT NULL, log TEXT NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
-    doubles INTEGER NOT NULL, asked INTEGER NOT NULL, replayed INTEGER NOT NULL,
+    doubles INTEGER NOT NULL, asked INTEGER NOT NULL, replayed INTEGER NOT NULL, ended INTEGER NOT NULL,
     PRIMARY KEY (agent, log)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE agent (
@@ -92,6 +93,7 @@ class LogKept:
         settled: those, and the ones that never come.
         first_seq: the oldest that the agent still has, as it told.
         last_seq: the newest that it told of.
+        ended: the agent has another log now, and nothing after the highest number here.
     """
 
     first_seq: int = 0
@@ -99,6 +101,7 @@ class LogKept:
     doubles: int = 0
     asked: int = 0
     replayed: int = 0
+    ended: bool = False
     stored: Spans = field(default_factory=Spans)
     dropped: Spans = field(default_factory=Spans)
     gone: Spans = field(default_factory=Spans)
@@ -120,8 +123,8 @@ class LogKept:
 
     @property
     def complete(self) -> bool:
-        """Whether every number up to the last one told has ended."""
-        return self.last_seq > 0 and next(self.missing, None) is None
+        """Whether every number up to the last one has ended, as far as the agent told."""
+        return (self.last_seq > 0 or self.ended) and next(self.missing, None) is None
 
 
 @dataclass(slots=True)
@@ -134,12 +137,17 @@ class AgentKept:
     heard_ms: int = 0
     logs: dict[str, LogKept] = field(default_factory=dict)
 
+    def complete(self, log: str) -> bool:
+        """Whether a log has come as far as the agent told; an older one also to its end."""
+        kept = self.logs[log]
+        return kept.complete and (log == self.log or kept.ended)
+
 
 class Store:
     """The file; one writer at a time."""
 
     def __init__(self, path: Path, *, reading: bool = False) -> None:
-        """Take where it is, and whether it is only read, beside the one that writes."""
+        """Take where it is, and whether it is only read: as it is at one moment, beside who writes it."""
         self._path = path
         self._reading = reading
 
@@ -152,7 +160,11 @@ class Store:
         """
         with self._translated():
             if self._reading:
-                self.db = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)
+                self.db = sqlite3.connect(
+                    f"{self._path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None
+                )
+                # All that is read is of the moment of the first reading.
+                self.db.execute("BEGIN")
                 self._check()
                 return self
             self._lock()
@@ -226,10 +238,11 @@ class Store:
                 "SELECT agent, state, log, session, heard_ms FROM agent"
             ):
                 agents[name] = AgentKept(state, log, session, heard_ms)
-            for name, log, *figures in self.db.execute(
-                "SELECT agent, log, first_seq, last_seq, doubles, asked, replayed FROM log"
+            for name, log, ended, *figures in self.db.execute(
+                "SELECT agent, log, ended, first_seq, last_seq, doubles, asked, replayed FROM log"
             ):
-                agents.setdefault(name, AgentKept()).logs[log] = LogKept(*figures)
+                kept = agents.setdefault(name, AgentKept()).logs[log] = LogKept(*figures)
+                kept.ended = bool(ended)
             for name, log, how, first, last in self.db.execute(
                 "SELECT agent, log, how, first, last FROM span ORDER BY first"
             ):
@@ -259,8 +272,17 @@ class Store:
     def put_log(self, agent: str, log: str, kept: LogKept) -> None:
         """What is known of a log besides its spans."""
         self.db.execute(
-            "INSERT OR REPLACE INTO log VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (agent, log, kept.first_seq, kept.last_seq, kept.doubles, kept.asked, kept.replayed),
+            "INSERT OR REPLACE INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                agent,
+                log,
+                kept.first_seq,
+                kept.last_seq,
+                kept.doubles,
+                kept.asked,
+                kept.replayed,
+                kept.ended,
+            ),
         )
 
     def put_status(self, status: Status, heard_ms: int) -> None:

@@ -399,7 +399,22 @@ def test_older_log_that_the_agent_has_not_any_more(central: Central) -> None:
     assert (asked["from_seq"], asked["to_seq"]) == (3, 4)
     central.take(make_done(asked["request"], 0))
     assert (central.log(OLD)["gone"], central.log(OLD)["missing"]) == (2, 0)
+    # Whether there were more is not known yet.
+    assert not central.receiver.complete(OLD)
+    central.take(make_done(central.asked_next()["request"], 0))
     assert central.receiver.complete(OLD)
+    central.close()
+    central.open()
+    assert central.receiver.complete(OLD)
+    assert central.asked(30) == []
+
+
+def test_store_is_read_as_it_was_at_one_moment(central: Central) -> None:
+    central.take(happened(1), make_status(1))
+    with Store(central.path, reading=True) as reading:
+        before = overview(reading)
+        central.take(happened(1, log=OLD), make_status(5))
+        assert overview(reading) == before
 
 
 # --- states ------------------------------------------------------------------------------------------
