@@ -3,17 +3,20 @@
 #
 #   bash tests/run.sh            checks and tests
 #   bash tests/run.sh --bench    also the benchmarks of tests/bench, two hours or more
+#   bash tests/run.sh --faults   also the long form of tests/faults, three quarters of an hour
 set -euo pipefail
 # shellcheck source=deploy/environment.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../deploy/environment.sh"
 cd "$ROOT"
 
 bench=false
+faults=false
 for argument in "$@"; do
     case $argument in
         --bench) bench=true ;;
+        --faults) faults=true ;;
         *)
-            echo "usage: bash tests/run.sh [--bench]" >&2
+            echo "usage: bash tests/run.sh [--bench] [--faults]" >&2
             exit 2
             ;;
     esac
@@ -47,6 +50,9 @@ missing=()
 for program in openssl strace; do
     command -v "$program" >/dev/null || missing+=("$program")
 done
+# Network namespaces and what goes wrong in them.
+command -v ip >/dev/null || missing+=(iproute2)
+command -v nft >/dev/null || missing+=(nftables)
 if ((${#missing[@]})) && ! { may_install_packages && apt_install "${missing[@]}"; }; then
     say "${missing[*]} may not be installed: some tests will be skipped."
 fi
@@ -59,6 +65,11 @@ step "lint-imports" lint-imports
 if $bench; then
     for name in accuracy nobody cost tracking motion models tamper stillness clips rules walkers; do
         step "$name" python -m "tests.bench.$name"
+    done
+fi
+if $faults; then
+    for name in drain latency many long; do
+        step "faults: $name" python -m "tests.faults.$name"
     done
 fi
 

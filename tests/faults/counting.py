@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from threading import Thread
 from typing import TYPE_CHECKING, Self
 
 from agent.delivery.mqtt import Broker, Connection, Message
 from tests.faults.processes import listens, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
 _READY = Message("ready", "ready", retain=True)
@@ -20,6 +21,7 @@ class MosquittoSub:
 
     def __init__(self, port: int) -> None:
         self._port = port
+        self._thread: Thread | None = None
 
     def __enter__(self) -> Self:
         wait_until(lambda: listens(self._port), 10, "mosquitto listens")
@@ -44,13 +46,24 @@ class MosquittoSub:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
+        if self._thread:
+            self._thread.join()
+        if self._process.stdout:
+            self._process.stdout.close()
 
     def payloads(self) -> Iterator[bytes]:
-        """Of each event, until the process is ended."""
+        """Of each event, as they come."""
         assert self._process.stdout
-        yield from self._process.stdout
+        while line := self._process.stdout.readline():
+            yield line
 
-    def end(self) -> None:
-        """No more payloads."""
-        self._process.kill()
+    def each(self, take: Callable[[bytes], None]) -> None:
+        """Have the payload of each event taken by a thread."""
+
+        def taking() -> None:
+            for payload in self.payloads():
+                take(payload)
+
+        self._thread = Thread(target=taking)
+        self._thread.start()

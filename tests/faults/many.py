@@ -16,7 +16,6 @@ from collections import Counter
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING
 
 from agent.delivery.event_log import EventLog
@@ -65,20 +64,6 @@ class Heard:
         )
 
 
-class _Counter:
-    """What a receiver saw of whose log, and how often."""
-
-    def __init__(self, subscriber: MosquittoSub) -> None:
-        self._subscriber = subscriber
-        self.seen: Counter[tuple[str, int]] = Counter()
-        Thread(target=self._count, daemon=True).start()
-
-    def _count(self) -> None:
-        for payload in self._subscriber.payloads():
-            event = json.loads(payload)
-            self.seen[event["log"], event["seq"]] += 1
-
-
 def measure(folder: Path, agents: int, seconds: float) -> Heard:
     """Start a broker, the agents and a receiver; count."""
     port = free_port()
@@ -92,7 +77,13 @@ def measure(folder: Path, agents: int, seconds: float) -> Heard:
         for role in (broker, *processes):
             stack.callback(role.kill)
         broker.start()
-        counter = _Counter(stack.enter_context(MosquittoSub(port)))
+        seen: Counter[tuple[str, int]] = Counter()
+
+        def take(payload: bytes) -> None:
+            event = json.loads(payload)
+            seen[event["log"], event["seq"]] += 1
+
+        stack.enter_context(MosquittoSub(port)).each(take)
         for process in processes:
             process.start()
         wait_until(lambda: all(book.with_suffix(".ready").exists() for book in books), 60, "all are ready")
@@ -108,12 +99,12 @@ def measure(folder: Path, agents: int, seconds: float) -> Heard:
         made = {(log, seq) for book in books for log, seq in json.loads(book.read_text())}
         # The broker may still be passing on what it has taken.
         with suppress(AssertionError):
-            wait_until(lambda: made <= counter.seen.keys(), _ARRIVES_S, "all is received")
+            wait_until(lambda: made <= seen.keys(), _ARRIVES_S, "all is received")
     return Heard(
         agents=agents,
         events=len(made),
-        lost=len(made - counter.seen.keys()),
-        doubles=counter.seen.total() - len(counter.seen),
+        lost=len(made - seen.keys()),
+        doubles=seen.total() - len(seen),
         seconds=seconds,
         broker_cpu=broker_cpu,
         broker_mb=broker_mb,

@@ -11,7 +11,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from tests.faults.network import BROKER_AT
-from tests.faults.processes import PORT
+from tests.faults.processes import PORT, wait_until
 from tests.faults.rig import Tally
 from tests.faults.sender import read_book
 
@@ -48,7 +48,7 @@ class NaiveKit:
     def hush(self, agent: Role) -> None:
         """What is in its memory may still be sent: it is not killed again."""
         agent.start()
-        agent.signal(signal.SIGUSR1)
+        wait_until(lambda: agent.signal(signal.SIGUSR1), 10, "the naive sender can be told")
         self._came_s = time.monotonic()
 
     def appended(self) -> int:

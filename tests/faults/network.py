@@ -41,7 +41,8 @@ KINDS: dict[Fault, str] = {
     "slow": "slow",
 }
 _LOSS = "numgen random mod 100 < 20 drop"
-_RESET = "meta l4proto tcp reject with tcp reset"
+# The reset itself must get through.
+_RESET = "tcp flags & rst == 0 reject with tcp reset"
 # Rules for what comes to the broker, and for what goes from it.
 _RULES: dict[Fault, tuple[str, str]] = {
     "drop": ("drop", "drop"),

@@ -69,11 +69,16 @@ class Role:
             self._process = None
             self.kills += 1
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send it one, if it runs."""
+    def signal(self, number: signal.Signals) -> bool:
+        """Send it one; False if it does not run, or not far enough to care about it: it would die of it."""
         self.look()
-        if self._process:
+        if self._process is None:
+            return False
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        caught = int(status.partition("SigCgt:")[2].split()[0], 16) >> (number - 1) & 1
+        if caught:
             self._process.send_signal(number)
+        return bool(caught)
 
     def end(self, within_s: float) -> None:
         """Let it end in order; whoever does not is killed, and that is remembered."""
@@ -120,7 +125,8 @@ def broker_command(folder: Path, *, persistence: bool, port: int = PORT, more: s
     kept = f"persistence {'true' if persistence else 'false'}\npersistence_location {folder}/\n"
     config.write_text(
         f"{user}{kept}listener {port}\nallow_anonymous true\nlog_type error\nlog_type warning\n"
-        f"max_queued_messages 0\nmax_inflight_messages 0\n{more}"
+        # As deploy/broker/mosquitto.sh sets them.
+        f"max_queued_messages 0\nmax_queued_bytes 512000000\nmax_inflight_messages 100\n{more}"
     )
     return [mosquitto(), "-c", config]
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
@@ -84,7 +82,8 @@ class Plan:
     Attributes:
         rate: events a second while the agent runs, on average.
         within_s: the faults end then at the latest; what is missing by then makes the run a failure.
-        hurry: faults are shorter and closer by this factor.
+        lives: they are shorter by this factor.
+        cuts: the same for partitions and the time between.
     """
 
     events: int
@@ -94,7 +93,8 @@ class Plan:
     rate: float
     within_s: float
     persistence: bool
-    hurry: float = 1.0
+    lives: float = 1.0
+    cuts: float = 1.0
 
 
 @dataclass(slots=True)
@@ -120,7 +120,7 @@ class Rig:
         self._plan = plan
         self._network = network
         self._tell = tell
-        self._schedule = Schedule(plan.seed, plan.hurry)
+        self._schedule = Schedule(plan.seed, plan.lives, plan.cuts)
         self._random = Random(plan.seed + 1)  # noqa: S311
         self._clockwork = Clockwork()
         broker = broker_command(folder, persistence=plan.persistence)
@@ -208,11 +208,7 @@ class Rig:
 
     def _save(self) -> None:
         """What its autosave does each half hour, sooner: the next one starts with what is old by then."""
-        broker = self._roles["broker"]
-        if broker.running:
-            with suppress(ProcessLookupError):
-                os.kill(broker.pid, signal.SIGUSR1)
-            self._saves += 1
+        self._saves += self._roles["broker"].signal(signal.SIGUSR1)
 
     def _turn_cable(self, now_s: float) -> None:
         if self._cut:

@@ -30,7 +30,7 @@ def options(text: str | None, *, events: int, kills: int, partitions: int) -> Ar
     )
     parser.add_argument("--partitions", type=int, default=partitions, help="in both halves together")
     parser.add_argument("--seed", type=int, default=5, help="of the schedule")
-    parser.add_argument("--rate", type=float, default=80.0, help="events a second while the agent runs")
+    parser.add_argument("--rate", type=float, default=90.0, help="events a second while the agent runs")
     parser.add_argument(
         "--seconds", type=float, default=1500.0, help="the faults of a half end then at the latest"
     )
@@ -74,7 +74,8 @@ def run_halves(
             rate=given.rate,
             within_s=given.seconds,
             persistence=persistence,
-            hurry=given.hurry,
+            lives=given.hurry,
+            cuts=given.hurry,
         )
         _tell(f"--- {prefix}{name}, seed {plan.seed}")
         outcomes[f"{prefix}{name}"] = Rig(kit_of(half), plan, half, network, _tell).run()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.faults.network import Cable, Fault
 
 # A half-open connection is found after 45 s at the latest: some faults, and some lives, are longer.
-_SHORT_UP_S, _LONG_UP_S = (0.05, 4.0), (10.0, 70.0)
+_SHORT_UP_S, _LONG_UP_S = (0.05, 3.5), (10.0, 60.0)
 _SHORT_CUT_S, _LONG_CUT_S = (2.0, 10.0), (10.0, 60.0)
 
 
@@ -22,29 +22,31 @@ class Schedule:
     """Draws how long everything lasts.
 
     Attributes:
-        hurry: 1 for the long run; the short form's times are shorter by this factor.
+        lives: 1 for the long run; from start to kill and from kill to start it is shorter by this factor.
+        cuts: the same for partitions and the time between.
     """
 
-    def __init__(self, seed: int, hurry: float = 1.0) -> None:
+    def __init__(self, seed: int, lives: float = 1.0, cuts: float = 1.0) -> None:
         self._random = Random(seed)  # noqa: S311
-        self._hurry = hurry
+        self._lives = lives
+        self._cuts = cuts
         self._deck: list[tuple[Fault, tuple[Cable, ...]]] = []
 
     def life_s(self) -> float:
         """From a start to the kill; most are short, so that many hit while it still starts."""
-        return self._drawn(0.85, _SHORT_UP_S, _LONG_UP_S)
+        return self._drawn(0.88, _SHORT_UP_S, _LONG_UP_S) / self._lives
 
     def death_s(self) -> float:
         """From a kill to the next start."""
-        return self._drawn(0.85, (0.0, 0.4), (0.5, 4.0))
+        return self._drawn(0.85, (0.0, 0.4), (0.5, 4.0)) / self._lives
 
     def calm_s(self) -> float:
         """From the end of a partition to the next."""
-        return self._random.uniform(1.0, 15.0) / self._hurry
+        return self._random.uniform(1.0, 15.0) / self._cuts
 
     def cut_s(self) -> float:
         """How long a partition lasts."""
-        return self._drawn(0.7, _SHORT_CUT_S, _LONG_CUT_S)
+        return self._drawn(0.7, _SHORT_CUT_S, _LONG_CUT_S) / self._cuts
 
     def partition(self) -> tuple[Fault, tuple[Cable, ...]]:
         """What goes wrong next, and on which cables: each kind comes before any comes again."""
@@ -56,7 +58,7 @@ class Schedule:
 
     def _drawn(self, often: float, short: tuple[float, float], long: tuple[float, float]) -> float:
         span = short if self._random.random() < often else long
-        return self._random.uniform(*span) / self._hurry
+        return self._random.uniform(*span)
 
 
 class Clockwork:
