@@ -43,7 +43,15 @@ def client(
     will: tuple[str, str] | None = None,
 ) -> Client:  # fmt: skip
     return Client(
-        HOSTS[node - 1], cluster.port, user, cluster.password(user), cluster.ca, client_id, clean, topics, will
+        HOSTS[node - 1],
+        cluster.port,
+        user,
+        cluster.password(user),
+        cluster.ca,
+        client_id,
+        clean,
+        topics,
+        will,
     )
 
 
@@ -108,7 +116,10 @@ def measure_retained(cluster: Cluster) -> None:
     cluster.kill(3)
     device = opened(cluster, 1, DEVICE, "retained-device")
     device.publish(f"{ROOT}/status", "two", retain=True)
-    tell("… changed while node 3 was down, read at 1, 2", [retained(cluster, n, f"{ROOT}/status") for n in (1, 2)])
+    tell(
+        "… changed while node 3 was down, read at 1, 2",
+        [retained(cluster, n, f"{ROOT}/status") for n in (1, 2)],
+    )
     took = []
     for number in range(4):
         begin_s = time.monotonic()
@@ -119,7 +130,10 @@ def measure_retained(cluster: Cluster) -> None:
     tell("… the same, read at node 3", retained(cluster, 3, f"{ROOT}/status"))
     device.close()
     cluster.kill(1)
-    tell("… node 1 (that took it) killed, read at 2, 3", [retained(cluster, n, f"{ROOT}/status") for n in (2, 3)])
+    tell(
+        "… node 1 (that took it) killed, read at 2, 3",
+        [retained(cluster, n, f"{ROOT}/status") for n in (2, 3)],
+    )
     revive(cluster, 1)
     tell("… node 1 back, read at 1, 2, 3", [retained(cluster, n, f"{ROOT}/status") for n in (1, 2, 3)])
 
@@ -133,13 +147,22 @@ def measure_sessions(cluster: Cluster) -> None:
     reader = opened(cluster, 3, "central", "will-reader", f"{ROOT}/status")
     device = opened(cluster, 1, DEVICE, "will-device", will=(f"{ROOT}/status", "lost"))
     device.vanish()
-    tell("device vanished at node 1: will at node 3 after s", until(lambda: reader.heard[-1:] != [] and reader.heard[-1][1] == "lost", 5))
+    tell(
+        "device vanished at node 1: will at node 3 after s",
+        until(lambda: reader.heard[-1:] != [] and reader.heard[-1][1] == "lost", 5),
+    )
     device = opened(cluster, 1, DEVICE, "will-device", will=(f"{ROOT}/status", "lost2"))
     cluster.kill(1)
-    tell("node of the device killed: will at node 3 after s", until(lambda: reader.heard[-1:] != [] and reader.heard[-1][1] == "lost2", 15))
+    tell(
+        "node of the device killed: will at node 3 after s",
+        until(lambda: reader.heard[-1:] != [] and reader.heard[-1][1] == "lost2", 15),
+    )
     device.close()
     revive(cluster, 1)
-    tell("… and when it is back, within 10 s", until(lambda: reader.heard[-1:] != [] and reader.heard[-1][1] == "lost2", 10))
+    tell(
+        "… and when it is back, within 10 s",
+        until(lambda: reader.heard[-1:] != [] and reader.heard[-1][1] == "lost2", 10),
+    )
     reader.close()
     away = opened(cluster, 2, "central", "away", EVENTS, clean=False)
     away.close()
@@ -182,13 +205,18 @@ def measure_rights(cluster: Cluster) -> None:
     def asked(user: str, topic: str) -> str:
         reader = client(cluster, 1, user, f"rights-{time.monotonic_ns()}", topic)
         reader.open(5)
-        answer = f"{'granted' if any(reader.granted) else 'refused'}{', hung up' if reader.gone.is_set() else ''}"
+        answer = (
+            f"{'granted' if any(reader.granted) else 'refused'}{', hung up' if reader.gone.is_set() else ''}"
+        )
         reader.close()
         return answer
 
     tell("device writes its own event", tried(DEVICE, f"{ROOT}/event/gate/x"))
     tell("device writes another's event", tried(DEVICE, "presence/v1/trial/other/event/gate/x"))
-    tell("device writes another's status, retained", tried(DEVICE, "presence/v1/trial/other/status", retain=True))
+    tell(
+        "device writes another's status, retained",
+        tried(DEVICE, "presence/v1/trial/other/status", retain=True),
+    )
     tell("device writes its own cmd", tried(DEVICE, f"{ROOT}/cmd/replay"))
     tell("central writes cmd", tried("central", f"{ROOT}/cmd/replay"))
     tell("central writes a status", tried("central", f"{ROOT}/status", retain=True))
@@ -208,7 +236,10 @@ def measure_quorum(cluster: Cluster) -> None:
     reader = opened(cluster, 1, "central", "quorum-reader", EVENTS, clean=False)
     cluster.kill(2)
     cluster.kill(3)
-    tell("two of three down: an event is acknowledged", device.publish(f"{ROOT}/event/gate/x", '{"seq":9}', within_s=12))
+    tell(
+        "two of three down: an event is acknowledged",
+        device.publish(f"{ROOT}/event/gate/x", '{"seq":9}', within_s=12),
+    )
     cluster.restart(2)
     cluster.restart(3)
     took = until(lambda: _takes(cluster), 60)
@@ -238,7 +269,8 @@ def measure_elections(cluster: Cluster) -> None:
                 device = opened(cluster, other, DEVICE, f"elect-device-{node}")
             before = len(watcher.heard)
             if device.publish(f"{ROOT}/event/gate/x", '{"seq":11}', within_s=6) and until(
-                lambda: len(watcher.heard) > before, 2  # noqa: B023
+                lambda: len(watcher.heard) > before,
+                2,  # noqa: B023
             ):
                 break
             if time.monotonic() - begin_s > 60:
@@ -258,7 +290,13 @@ def measure_publishing(cluster: Cluster, folder: Path, count: int = 3001) -> Non
     assert reader.ready.wait(30)
     killed_s = 0.0
     with publisher_by_name(
-        folder, NAME, cluster.port, count, ca=cluster.ca, user=DEVICE, password_file=cluster.password_file(DEVICE)
+        folder,
+        NAME,
+        cluster.port,
+        count,
+        ca=cluster.ca,
+        user=DEVICE,
+        password_file=cluster.password_file(DEVICE),
     ) as process:
         assert process.stdout
         for line in process.stdout:
@@ -272,7 +310,10 @@ def measure_publishing(cluster: Cluster, folder: Path, count: int = 3001) -> Non
         seqs = reader.seqs()
         times = [at for topic, _, _, at in reader.heard if "/event/" in topic]
         silence = max((b - a for a, b in zip(times, times[1:], strict=False) if b > killed_s), default=0.0)
-        tell("… events, lost, double, longest silence s", (count, count - len(set(seqs)), len(seqs) - len(set(seqs)), round(silence, 1)))
+        tell(
+            "… events, lost, double, longest silence s",
+            (count, count - len(set(seqs)), len(seqs) - len(set(seqs)), round(silence, 1)),
+        )
     reader.close()
     revive(cluster, 1)
 
@@ -285,11 +326,19 @@ def measure_speed(cluster: Cluster) -> None:
         begin_s = time.monotonic()
         device.publish(f"{ROOT}/event/gate/x", f'{{"seq":{number}}}')
         took.append((time.monotonic() - begin_s) * 1000)
-    tell("ms from publish to acknowledgement, median, p99", (round(statistics.median(took), 1), round(sorted(took)[-3], 1)))
+    tell(
+        "ms from publish to acknowledgement, median, p99",
+        (round(statistics.median(took), 1), round(sorted(took)[-3], 1)),
+    )
     device.close()
     reader.close()
     tell("memory of each node, MB", rss_mb(cluster))
-    many = [opened(cluster, n % 3 + 1, DEVICE, f"many-{n}", f"{ROOT}/cmd/replay", f"{ROOT}/status", f"{ROOT}/health") for n in range(50)]
+    many = [
+        opened(
+            cluster, n % 3 + 1, DEVICE, f"many-{n}", f"{ROOT}/cmd/replay", f"{ROOT}/status", f"{ROOT}/health"
+        )
+        for n in range(50)
+    ]
     tell("… with 50 agents' connections and subscriptions, MB", rss_mb(cluster))
     for made in many:
         made.close()

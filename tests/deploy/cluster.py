@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import ssl
@@ -37,7 +38,11 @@ class Nats:
         self.ca: Path | None = folder / "ca.crt"
         self._ports = [
             f"--{name}={port}"
-            for name, port in (("cluster-port", free_port()), ("monitor-port", free_port()), ("port", self.port))
+            for name, port in (
+                ("cluster-port", free_port()),
+                ("monitor-port", free_port()),
+                ("port", self.port),
+            )
         ]
         self._script: subprocess.Popen[str] | None = None
         self._again: list[subprocess.Popen[bytes]] = []
@@ -52,7 +57,9 @@ class Nats:
     def start(self) -> None:
         ports = [word for option in self._ports for word in option.split("=")]
         self._script = subprocess.Popen(
-            ["bash", SCRIPT, "--trial", self.folder, "--name", NAME, *ports], stdout=subprocess.PIPE, text=True
+            ["bash", SCRIPT, "--trial", self.folder, "--name", NAME, *ports],
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert self._script.stdout
         for line in self._script.stdout:
@@ -124,6 +131,7 @@ class Client:
     ready: threading.Event = field(default_factory=threading.Event)
     gone: threading.Event = field(default_factory=threading.Event)
     refused: str | None = None
+    good: bool = False
 
     def __post_init__(self) -> None:
         client = paho.Client(
@@ -170,9 +178,7 @@ class Client:
         except OSError:
             return False
         self._client.loop_start()
-        return (
-            self.ready.wait(within_s) and not self.refused and not self.gone.is_set() and all(self.granted)
-        )
+        return self.ready.wait(within_s) and not self.refused and not self.gone.is_set() and all(self.granted)
 
     def publish(self, topic: str, text: str, *, retain: bool = False, within_s: float = 5.0) -> bool:
         """Whether the broker acknowledged it in this time."""
@@ -229,28 +235,42 @@ class Reader:
         self._thread.join(20)
 
 
+def by_name(
+    folder: Path, name: str, addresses: tuple[str, ...], words: list[object], stdout: int = subprocess.DEVNULL
+) -> subprocess.Popen[str]:
+    """Start a process for which `name` has these addresses, in this order.
+
+    In a mount namespace of its own /etc/hosts says so, as the installer's DNS would.
+    """
+    folder.mkdir(exist_ok=True)
+    hosts = folder / "hosts"
+    hosts.write_text("".join(f"{address} {name}\n" for address in addresses))
+    return subprocess.Popen(
+        ["unshare", "-r", "-m", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', hosts,
+         *map(str, words)],
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE, stdout=stdout, text=True,
+    )  # fmt: skip
+
+
+def ended(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    """End it and close what led to it."""
+    process.send_signal(number)
+    process.wait(15)
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            pipe.close()
+
+
 @contextmanager
 def publisher_by_name(
     folder: Path, name: str, port: int, count: int, *, ca: Path | None, user: str, password_file: Path
 ) -> Iterator[subprocess.Popen[str]]:
-    """The agent's own publisher as a process for which `name` has the addresses of all nodes.
-
-    In a mount namespace of its own /etc/hosts says so, as the installer's DNS would.
-    """
-    hosts = folder / "hosts"
-    hosts.write_text("".join(f"{host} {name}\n" for host in HOSTS))
+    """The agent's own publisher, as a process for which `name` has the addresses of all nodes."""
     words = [sys.executable, "-m", "tests.deploy.publishing", name, port, ca or "-", user, password_file,
              folder / "published.db", count]  # fmt: skip
-    process = subprocess.Popen(
-        ["unshare", "-r", "-m", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', hosts,
-         *map(str, words)],
-        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = by_name(folder / "publisher", name, HOSTS, words, subprocess.PIPE)
     try:
         yield process
     finally:
-        process.kill()
-        process.wait(10)
-        for pipe in (process.stdin, process.stdout):
-            if pipe:
-                pipe.close()
+        ended(process, signal.SIGKILL)
