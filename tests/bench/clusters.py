@@ -9,6 +9,7 @@ import statistics
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -120,6 +121,8 @@ def measure_retained(cluster: Cluster) -> None:
         "… changed while node 3 was down, read at 1, 2",
         [retained(cluster, n, f"{ROOT}/status") for n in (1, 2)],
     )
+    took_s = until(lambda: retained(cluster, 2, f"{ROOT}/status") == "two", 30)
+    tell("… s until node 2 says so too", took_s)
     took = []
     for number in range(4):
         begin_s = time.monotonic()
@@ -200,7 +203,8 @@ def measure_rights(cluster: Cluster) -> None:
         gone = writer.gone.is_set()
         writer.close()
         reader.close()
-        return f"{'passed on' if came else 'not passed on'}, {'acked' if acked else 'no ack'}{', hung up' if gone else ''}"
+        words = ["passed on" if came else "not passed on", "acked" if acked else "no ack"]
+        return ", ".join([*words, "hung up"] if gone else words)
 
     def asked(user: str, topic: str) -> str:
         reader = client(cluster, 1, user, f"rights-{time.monotonic_ns()}", topic)
@@ -263,17 +267,12 @@ def measure_elections(cluster: Cluster) -> None:
         device = opened(cluster, other, DEVICE, f"elect-device-{node}")
         cluster.kill(node)
         begin_s = time.monotonic()
-        while True:
+        while time.monotonic() - begin_s < 60:
             if device.gone.is_set():
                 device.close()
                 device = opened(cluster, other, DEVICE, f"elect-device-{node}")
-            before = len(watcher.heard)
-            if device.publish(f"{ROOT}/event/gate/x", '{"seq":11}', within_s=6) and until(
-                lambda: len(watcher.heard) > before,
-                2,  # noqa: B023
-            ):
-                break
-            if time.monotonic() - begin_s > 60:
+            text = f'{{"seq":{time.monotonic_ns()}}}'
+            if device.publish(f"{ROOT}/event/gate/x", text, within_s=6) and _heard(watcher, text):
                 break
         took.append(round(time.monotonic() - begin_s, 2))
         device.close()
@@ -283,9 +282,13 @@ def measure_elections(cluster: Cluster) -> None:
     tell("node killed, a client at another: s until an event passes", took)
 
 
+def _heard(watcher: Client, text: str) -> bool:
+    return until(lambda: any(heard[1] == text for heard in list(watcher.heard)), 2) is not None
+
+
 def measure_publishing(cluster: Cluster, folder: Path, count: int = 3001) -> None:
-    keys = {"port": cluster.port, "user": "central", "password": cluster.password("central"), "ca": cluster.ca,
-            "client_id": "store", "clean": False, "topics": (EVENTS,)}  # fmt: skip
+    keys = {"port": cluster.port, "user": "central", "password": cluster.password("central"),
+            "ca": cluster.ca, "client_id": "store", "clean": False, "topics": (EVENTS,)}  # fmt: skip
     reader = Reader((HOSTS[1], HOSTS[2]), keys)
     assert reader.ready.wait(30)
     killed_s = 0.0
@@ -309,7 +312,7 @@ def measure_publishing(cluster: Cluster, folder: Path, count: int = 3001) -> Non
         until(lambda: len(set(reader.seqs())) >= count, 30)
         seqs = reader.seqs()
         times = [at for topic, _, _, at in reader.heard if "/event/" in topic]
-        silence = max((b - a for a, b in zip(times, times[1:], strict=False) if b > killed_s), default=0.0)
+        silence = max((b - a for a, b in pairwise(times) if b > killed_s), default=0.0)
         tell(
             "… events, lost, double, longest silence s",
             (count, count - len(set(seqs)), len(seqs) - len(set(seqs)), round(silence, 1)),

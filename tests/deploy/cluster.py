@@ -13,7 +13,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
@@ -23,6 +23,8 @@ from tests.conftest import ROOT, free_port
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from paho.mqtt.reasoncodes import ReasonCode
 
 HOSTS = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 NAME = "broker.test"
@@ -156,7 +158,9 @@ class Client:
             else:
                 self.ready.set()
 
-        def subscribed(_c: object, _d: object, _m: object, reasons: list[object], _p: object) -> None:
+        def subscribed(
+            _c: object, _d: object, _m: object, reasons: list[ReasonCode] | tuple[int, ...], _p: object
+        ) -> None:
             self.granted += [str(reason).startswith("Granted") for reason in reasons]
             self.ready.set()
 
@@ -197,7 +201,7 @@ class Client:
 
     def vanish(self) -> None:
         """Hang up without a word, as a device whose power is gone."""
-        sock = self._client.socket()
+        sock: Any = self._client.socket()
         if sock is not None:
             sock.shutdown(2)
         self._client.loop_stop()

@@ -1,7 +1,8 @@
 """The agent's publisher with events of its own, 200 a second, for tests that kill its broker.
 
-`python -m tests.deploy.publishing HOST PORT CA USER PASSWORD_FILE LOG COUNT` says `connected`, then how many events
-are in the log, `delivered` when a broker has taken them all, and stays until its input ends. CA '-': no TLS.
+`python -m tests.deploy.publishing HOST PORT CA USER PASSWORD_FILE LOG COUNT` says `connected`, then how
+many events are in the log, `delivered` when a broker has taken them all, and stays until its input ends.
+CA '-': no TLS.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from agent.delivery.event_log import EventLog
 from agent.delivery.mqtt import Broker
 from agent.delivery.payload import Sender
+from agent.delivery.publisher import Publisher
 from tests.delivery.publishing import make_now
 from tests.delivery.samples import info_text
 
@@ -23,8 +25,6 @@ EVERY_S = 0.1
 def main(
     host: str, port: str, ca: str, user: str, password_file: str, log_file: str, count: str
 ) -> None:  # fmt: skip
-    from agent.delivery.publisher import Publisher
-
     site, name = user.split("/")
     broker = Broker(
         host,
