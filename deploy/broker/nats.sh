@@ -6,7 +6,8 @@
 #
 #   bash deploy/broker/nats.sh --prepare A,B,C --name HOST  once: certificates and configuration of three machines with
 #                                                           these addresses; HOST is the name that has all three
-#   bash deploy/broker/nats.sh --node                       on each of them: this node in the foreground, until Ctrl-C
+#   bash deploy/broker/nats.sh --install FOLDER             on each of them, with the folder made for it: the node as a
+#                                                           service, nats-server, now and at each start
 #
 #   bash deploy/broker/nats.sh add-device SITE NAME         an agent's account, and its password in a file
 #   bash deploy/broker/nats.sh add ROLE NAME                central: reads all, writes cmd; reader: reads all;
@@ -38,7 +39,7 @@ room=1GB
 words=()
 while (($#)); do
     case $1 in
-        --trial | --prepare | --node)
+        --trial | --prepare | --install)
             [[ -z $what ]] || usage
             what=$1
             ;;
@@ -213,15 +214,15 @@ write_accounts() { # FOLDER: the same list for each node, put in place as a whol
 }
 
 tell_nodes() { # FOLDER
-    local node pid here=false
+    local node pid running=false
     for node in 1 2 3; do
         [[ -e $1/node-$node/pid ]] || continue
         pid=$(<"$1/node-$node/pid")
         if [[ $(ps -o comm= -p "$pid") == nats-server ]] && kill -HUP "$pid"; then
-            here=true
+            running=true
         fi
     done
-    $here || say "Copy accounts.conf from $1/node-1, -2, -3 to the machines and there: systemctl reload nats-server"
+    $running || say "Take accounts.conf from $1/node-1 to /etc/presence-broker/node on all three; there: systemctl reload nats-server"
 }
 
 # ---- commands ------------------------------------------------------------------------------------------------------
@@ -272,23 +273,38 @@ prepare() { # addresses with commas
     mkdir -p "$folder"
     IFS=, read -r -a addresses <<<"$1"
     write_nodes "$folder" /etc/presence-broker/node /var/lib/presence-broker "${addresses[@]}"
-    say "Prepared in $folder. To each machine, as /etc/presence-broker/node, readable for user nats only:"
     local node
+    say "Prepared. Take to each machine its folder, and deploy/broker; as root there: bash nats.sh --install FOLDER"
     for node in 1 2 3; do
         say "  ${addresses[node - 1]}: $folder/node-$node"
     done
-    say "Keep ca.key, passwords/ and accounts/ on this machine. Agents get ca.crt and their password."
-    say "Then on each: bash nats.sh --node, or as a service with nats-server.service.d/presence.conf."
+    say "Open between them port $cluster_port, to agents and central systems port $port. $name must have all three addresses."
+    say "Keep ca.key, node.secret, passwords/ and accounts/ here. Agents get ca.crt and their password."
+}
+
+install_node() { # the folder that --prepare made for this machine
+    ((EUID == 0)) || stop "--install puts a service in place; run it with sudo."
+    [[ -e $1/nats.conf && -e $1/node.key && -e $1/accounts.conf ]] || stop "$1 is not a node's folder as --prepare makes it."
+    need_engine
+    getent passwd nats >/dev/null || stop "There is no user nats; install Debian's package nats-server."
+    install -d -m 0755 /etc/presence-broker /etc/systemd/system/nats-server.service.d
+    install -d -m 0700 -o nats -g nats /etc/presence-broker/node
+    local file
+    for file in nats.conf accounts.conf ca.crt node.crt node.key; do
+        install -m 0600 -o nats -g nats "$1/$file" "/etc/presence-broker/node/$file"
+    done
+    install -m 0644 "$here/nats-service.conf" /etc/systemd/system/nats-server.service.d/presence.conf
+    systemctl daemon-reload
+    systemctl enable --quiet nats-server
+    systemctl restart nats-server
+    say "This node runs; 'journalctl -u nats-server' tells how it is, 'curl 127.0.0.1:$monitor_port/healthz' whether it is in step."
 }
 
 case $what:${#words[@]} in
     --trial:0) trial "$(mktemp -d)" ;;
     --trial:1) trial "${words[0]}" ;;
     --prepare:1) prepare "${words[0]}" ;;
-    --node:0)
-        need_engine
-        exec nats-server -c "$folder/node/nats.conf"
-        ;;
+    --install:1) install_node "${words[0]}" ;;
     add-device:2) add_device "$folder" "${words[@]}" ;;
     add:2) add_role "$folder" "${words[@]}" ;;
     lock:1) lock_account "$folder" "${words[0]}" ;;
