@@ -20,6 +20,7 @@ from paho.mqtt.exception import MQTTException
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from agent.delivery.addresses import Client
 from agent.delivery.tls import tls_context, tls_refusal
 from agent.errors import DeliveryError
 
@@ -126,7 +127,7 @@ class Connection:
         self._unanswered = 0
         self._heard_s = 0.0
         self.window = WINDOW
-        self._client = paho.Client(
+        self._client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
             protocol=paho.MQTTv5 if broker.protocol == MQTT_5 else paho.MQTTv311,
