@@ -6,6 +6,7 @@ were as these tests say.
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from contextlib import suppress
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.delivery import discovery
 from agent.delivery.discovery import (
     ComponentWire,
     DeviceWire,
@@ -23,7 +25,7 @@ from agent.delivery.discovery import (
     discovery_config,
     discovery_topic,
 )
-from agent.delivery.event_wire import CONTRACT
+from agent.delivery.event_wire import CONTRACT, Closed
 from agent.delivery.payload import CounterGeometryWire, LineGeometryWire, StatusWire, ZoneGeometryWire
 from agent.delivery.wire_examples import _info, examples
 from tests.delivery.any_events import identifiers
@@ -76,6 +78,13 @@ def test_topic_is_one_that_home_assistant_takes() -> None:
     found = TOPIC.fullmatch(topic.removeprefix("homeassistant/"))
     assert found is not None
     assert found.groupdict() == {"component": "device", "node_id": None, "object_id": "que-phong_one-stop"}
+
+
+def test_discovery_has_only_these_models() -> None:
+    models = [
+        model for _, model in inspect.getmembers(discovery, inspect.isclass) if issubclass(model, Closed)
+    ]
+    assert {model for model in models if model.__module__ == discovery.__name__} == set(ALLOWED)
 
 
 @pytest.mark.parametrize("wire", ALLOWED)
