@@ -8,6 +8,7 @@ in an environment of its own, `.venv-bench-fuzz`. What a search learns is kept i
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import re
 import subprocess
@@ -116,6 +117,8 @@ def inside(target: str, arguments: list[str]) -> None:
         from tests.fuzz.targets import TARGETS  # noqa: PLC0415
 
     run: Callable[[bytes, Path], None] = TARGETS[target]
+    # What is said of damaged logs would be very much.
+    logging.disable(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="fuzz-", dir=SCRATCH) as folder:
         atheris.Setup(["fuzz", *arguments], lambda data: run(data, Path(folder)))
         atheris.Fuzz()

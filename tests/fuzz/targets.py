@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 import sqlite3
 from contextlib import closing, suppress
@@ -291,7 +290,3 @@ def _told(words: str) -> None:
 def _is_line(words: str) -> bool:
     """Whether it is one line that does nothing to a terminal."""
     return bool(words) and words.isprintable()
-
-
-# What is said of damaged logs is not of interest here, and would be very much.
-logging.getLogger("agent").setLevel(logging.CRITICAL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from tests.fuzz import targets
 from tests.fuzz.targets import TARGETS, seeds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 FILES = {"log_file", "log_rows"}
@@ -47,6 +49,14 @@ def _revalued(draw: st.DrawFn, line: bytes) -> bytes:
     content = json.loads(line)
     key = draw(st.sampled_from(sorted(content)))
     return json.dumps({**content, key: draw(_JSON)}).encode()
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    # What is said of damaged logs would be very much.
+    logging.disable(logging.ERROR)
+    yield
+    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture(scope="module")
