@@ -10,7 +10,7 @@ import pytest
 from paho.mqtt.publish import multiple
 
 from agent.delivery.event_log import EventLog
-from agent.delivery.mqtt import Connection, Message
+from agent.delivery.mqtt import Connection, Message, Taken
 from agent.delivery.served import Extras
 from tests.delivery.publishing import make_now, make_zone, publishing, to
 from tests.delivery.samples import ROOT, SENDER
@@ -80,14 +80,17 @@ def replayed(broker: Mosquitto, log_id: str) -> list[dict[str, Any]]:
     reader = Connection(to(broker.port), "presence-reader")
     reader.open()
     subscribed = reader.subscribe(f"{ROOT}/replay/after-all", needed=False)
-    answers: list[str] = []
+    there, answers = False, list[str]()
     asked = {"log": log_id, "from_seq": 1, "to_seq": 3, "request": "after-all"}
     give_up_s = time.monotonic() + 20
+    ask_at_s = 0.0
     while len(answers) < 4 and time.monotonic() < give_up_s:
-        for report in reader.pump(0.1):
-            if isinstance(report, Message):
-                answers.append(report.payload)
-            elif report.mid == subscribed:
-                say(broker, [(f"{ROOT}/cmd/replay", json.dumps(asked).encode(), False)])
+        reports = reader.pump(0.1)
+        answers += [report.payload for report in reports if isinstance(report, Message)]
+        there = there or any(isinstance(report, Taken) and report.mid == subscribed for report in reports)
+        if there and not answers and time.monotonic() >= ask_at_s:
+            # Some of the hostile ones are requests too; while they wait, there is no room for more.
+            ask_at_s = time.monotonic() + 2
+            say(broker, [(f"{ROOT}/cmd/replay", json.dumps(asked).encode(), False)])
     reader.close()
-    return [json.loads(answer) for answer in answers]
+    return [json.loads(answer) for answer in answers[:4]]
