@@ -35,14 +35,11 @@ from agent.errors import AgentError, ConfigError, LogError
 
 _log = logging.getLogger("subscriber")
 
-_LOOK_EVERY_S = 0.25
-
 
 def receive(subscriber: Subscriber, receiver: Receiver, stop: Event, until_complete: list[str]) -> bool:
     """Store what comes and ask for what is missing, until told to stop; True if these logs are complete."""
-    look_s = 0.0
     while not stop.is_set():
-        messages = subscriber.pump(_LOOK_EVERY_S)
+        messages = subscriber.pump(0.25)
         try:
             if messages:
                 receiver.take(messages)
@@ -53,8 +50,7 @@ def receive(subscriber: Subscriber, receiver: Receiver, stop: Event, until_compl
                 pass
             continue
         subscriber.acknowledge(messages)
-        if subscriber.connected and monotonic() >= look_s:
-            look_s = monotonic() + _LOOK_EVERY_S
+        if subscriber.connected:
             for request in receiver.due():
                 subscriber.publish(request)
         if until_complete and all(map(receiver.complete, until_complete)):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _MOST_LOGS = 1000
 _MOST_RULES = 500
 _MOST_AGENTS = 100_000
+_LOOK_EVERY_S = 0.25
 
 
 class Receiver:
@@ -37,6 +38,7 @@ class Receiver:
         """Take the open store, and how long a number may be on its way before it is asked for."""
         self._store = store
         self._settle_s = settle_s
+        self._look_at_s = 0.0
         self.load()
 
     def load(self) -> None:
@@ -76,8 +78,11 @@ class Receiver:
             self._store.put_refused(refused)
 
     def due(self) -> list[Message]:
-        """What to ask agents for now."""
+        """What to ask agents for now; it looks a few times a second, however often it is called."""
         now_s = monotonic()
+        if now_s < self._look_at_s:
+            return []
+        self._look_at_s = now_s + _LOOK_EVERY_S
         return [message for asking in self._asking.values() if (message := asking.next(now_s))]
 
     def complete(self, log: str) -> bool:
@@ -143,6 +148,7 @@ class Receiver:
         if isinstance(thing, Status):
             if thing.state == "online" and thing.session != owner.session:
                 self._asking[thing.agent].begin_anew()
+                self._look_at_s = 0.0
             owner.state, owner.log, owner.session = thing.state, thing.log, thing.session
             self._store.put_status(thing, owner.heard_ms)
         else:
@@ -183,6 +189,8 @@ class Receiver:
         if asking is None or not asking.answers(done.request):
             return False
         log, lost = asking.over(done, monotonic())
+        # What is still missing is asked for at once.
+        self._look_at_s = 0.0
         kept = self.agents[done.agent].logs[log]
         self._store.put_log(done.agent, log, kept)
         for span in lost:

@@ -205,10 +205,9 @@ class Store:
         try:
             yield
         except sqlite3.Error as error:
-            raise LogError(f"the store {self._path} can't be used ({error}).") from error
-        except BusyError:
-            raise
-        except LogError:
+            hint = "; move it away: what agents still have is asked for again" if _is_damage(error) else ""
+            raise LogError(f"the store {self._path} can't be used ({error}){hint}.") from error
+        except (BusyError, LogError):
             raise
         except OSError as error:
             raise LogError(f"the store {self._path} can't be opened ({error.strerror}).") from error
@@ -332,3 +331,8 @@ class Store:
         """Read whatever is asked for."""
         with self._translated():
             return self.db.execute(query, values).fetchall()
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    """Whether what is in the file is not what was written."""
+    return getattr(error, "sqlite_errorcode", 0) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}

@@ -188,7 +188,7 @@ def test_store_of_others(tmp_path: Path) -> None:
         with pytest.raises(LogError, match="not a store"), Store(path, reading=reading):
             pass
     (tmp_path / "text").write_text("no database at all " * 100)
-    with pytest.raises(LogError), Store(tmp_path / "text"):
+    with pytest.raises(LogError, match="move it away"), Store(tmp_path / "text"):
         pass
     with pytest.raises(LogError), Store(tmp_path / "absent.db", reading=True):
         pass
