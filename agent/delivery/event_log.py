@@ -254,17 +254,6 @@ class EventLog(LogFile):
             (first,) = self._db.execute("SELECT min(seq) FROM event").fetchone()
             return int(first) if first is not None else self.last_seq + 1
 
-    @property
-    def delivered(self) -> int:
-        """Everything up to this number was taken by a broker."""
-        return self._delivered
-
-    @delivered.setter
-    def delivered(self, seq: int) -> None:
-        with self._lock, self._translated():
-            self._set("delivered", str(seq))
-            self._delivered = seq
-
 
 def _ms(event: Event) -> int:
     return int(event.at.utc.timestamp() * 1000)
