@@ -161,7 +161,7 @@ class _Delivery:
             self._publisher.tell(states)
 
 
-def take_up(log: EventLog, ledger: Ledger, at: Instant, boot: str) -> None:
+def take_up(log: EventLog, ledger: Ledger, at: Instant, boot: str, beside: Sequence[EventLog] = ()) -> None:
     """Go on where a log ends: close what was open, tell that the agent runs.
 
     A log that turns out to be damaged is set aside for a new one.
@@ -170,7 +170,7 @@ def take_up(log: EventLog, ledger: Ledger, at: Instant, boot: str) -> None:
         LogError: the log can't be read, written or set aside.
     """
     try:
-        before = remembered(log, at, boot)
+        before = remembered(log, at, boot, beside)
     except DamagedError as error:
         log.begin_anew(error)
         before = Memory(())
@@ -198,7 +198,7 @@ def _delivery(config: Config, ledger: Ledger) -> Iterator[_Delivery]:
         retention = Retention(config.log.keep_days, config.log.keep_mb, delivers=to is not None)
         keeper = stack.enter_context(Keeper(card, who, retention, folder=_runtime_folder()))
         log, begin = keeper.log, clock.now()
-        take_up(log, ledger, begin, who.boot)
+        take_up(log, ledger, begin, who.boot, keeper.left)
         health, publisher = Health(config.log.path), None
         if to is None:
             _log.warning(

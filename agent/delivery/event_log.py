@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from agent.core.event import EventsDropped
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from agent.delivery.payload import Sender
 
 _AT_ONCE = 500
+_AFTER_ALL = 2**63 - 1
 # Of the oldest events so many go at once where there is no room for new ones.
 _RECYCLED = 100
 
@@ -171,6 +172,7 @@ class EventLog(LogFile):
             "FILTER (WHERE type = 'events.dropped') FROM event WHERE seq > ? AND seq <= ?",
             (self._delivered, through),
         ).fetchone()
+        self._keep_spells(through)
         gone = self._db.execute("DELETE FROM event WHERE seq <= ?", (through,)).rowcount
         return gone, lost, min(first, earlier or first) if lost else 0
 
@@ -238,14 +240,29 @@ class EventLog(LogFile):
             before = rows[-1][0]
 
     def last_spells(self, before_seq: int) -> list[Entry]:
-        """Of each rule the newest event older than a number that begins or ends a spell of it."""
-        found: list[Entry] = []
+        """Of each rule the newest event older than a number that begins or ends a spell of it.
+
+        Such an event is known for as long as none comes after it, also when it is deleted.
+        """
         with self._lock, self._translated():
-            for (rule,) in self._db.execute(RULES_WITH_SPELLS).fetchall():
-                row = self._db.execute(LAST_SPELL, (rule, before_seq)).fetchone()
-                if row:
-                    found.append(Entry(*row))
-        return sorted(found, key=lambda entry: entry.seq)
+            rows = self._db.execute("SELECT value FROM meta WHERE key GLOB 'spell.*'").fetchall()
+            kept = [Entry(*json.loads(value)) for (value,) in rows]
+            found = {entry.rule: entry for entry in kept if entry.seq < before_seq}
+            found.update((entry.rule, entry) for entry in self._spells(before_seq))
+        return sorted(found.values(), key=lambda entry: entry.seq)
+
+    def _spells(self, before_seq: int) -> Iterator[Entry]:
+        for (rule,) in self._db.execute(RULES_WITH_SPELLS).fetchall():
+            row = self._db.execute(LAST_SPELL, (rule, before_seq)).fetchone()
+            if row:
+                yield Entry(*row)
+
+    def _keep_spells(self, through: int) -> None:
+        """What is to be deleted of spells that may last still: they may be older than anything is kept."""
+        for entry in list(self._spells(_AFTER_ALL)):
+            if entry.seq <= through:
+                row = json.dumps(astuple(entry), ensure_ascii=False)
+                self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"spell.{entry.rule}", row))
 
     @property
     def first_seq(self) -> int:

@@ -103,6 +103,11 @@ class Keeper:
         """Whether they are kept in memory only."""
         return self._log is not self._card
 
+    @property
+    def left(self) -> tuple[EventLog, ...]:
+        """The logs in memory that an earlier run left."""
+        return tuple(log for log in self._others if self._is_volatile(log))
+
     def serve(self, use: Callable[[EventLog], None]) -> None:
         """Say who is told of logs: of what earlier runs left, now, and of each that becomes current."""
         self._use = use

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import MISSING, dataclass, fields, replace
 from datetime import UTC, date, datetime
+from heapq import merge
 from typing import TYPE_CHECKING, Any
 
 from agent.core import event as core
@@ -92,13 +93,14 @@ def alive_note(at: Instant, boot: str) -> str:
     return json.dumps(row if at.synced else row | {"boot": boot, "mono_s": at.monotonic_s})
 
 
-def remembered(log: EventLog, now: Instant, boot: str) -> Memory:
+def remembered(log: EventLog, now: Instant, boot: str, beside: Sequence[EventLog] = ()) -> Memory:
     """Read what a start must know.
 
     Args:
         log: the event log.
         now: this moment.
         boot: the present boot.
+        beside: logs that had some of the events of this time, while that one took none.
 
     Raises:
         DamagedError: the log holds what is no event.
@@ -106,7 +108,8 @@ def remembered(log: EventLog, now: Instant, boot: str) -> Memory:
     """
     entries: list[Entry] = []
     newest_ms: int | None = None
-    for entry in log.newest():
+    own: list[int] = []
+    for entry, of in _newest((log, *beside)):
         # What is unsynced may say any time.
         if '"clock":"synced"' in entry.body:
             newest_ms = newest_ms or entry.ts_ms
@@ -115,17 +118,18 @@ def remembered(log: EventLog, now: Instant, boot: str) -> Memory:
         if len(entries) >= _MOST_EVENTS:
             break
         entries.append(entry)
+        if of is log:
+            own.append(entry.seq)
     if not entries:
         return Memory(())
     try:
         rows = [_row(entry) for entry in reversed(entries)]
         told = tuple(_recalled(rows, now, boot))
-        note = json.loads(log.alive or "null")
-        last = note or rows[-1]
+        last = _last(log, rows[-1], beside)
         at = _instant(last, now, boot, {})
         foreign = _era(last, at, boot) == "nowhere"
-        first = entries[-1].seq
-        older = log.last_spells(first) if first > log.first_seq else []
+        first = own[-1] if own else log.last_seq + 1
+        older = log.last_spells(first) if first > 1 else []
         spells = tuple(_recalled([_row(entry) for entry in older], now, boot))
         return Memory(
             (*(item for item in spells if isinstance(item.event, _STANDING)), *told),
@@ -142,6 +146,24 @@ def remembered(log: EventLog, now: Instant, boot: str) -> Memory:
             f"the event log {log.path or 'in memory'} holds what is no event; "
             "move it away and a new one is begun."
         ) from error
+
+
+def _newest(logs: Sequence[EventLog]) -> Iterator[tuple[Entry, EventLog]]:
+    """All events, newest first, and of which log they are."""
+
+    def of(log: EventLog) -> Iterator[tuple[Entry, EventLog]]:
+        return ((entry, log) for entry in log.newest())
+
+    # One alone is in order, whatever its clock said.
+    return of(logs[0]) if len(logs) == 1 else merge(*map(of, logs), key=lambda found: -found[0].ts_ms)
+
+
+def _last(log: EventLog, newest: dict[str, Any], beside: Sequence[EventLog]) -> dict[str, Any]:
+    """The last that is known: an event, or a note made after it."""
+    notes = [json.loads(each.alive or "null") for each in (log, *beside)]
+    if not beside:
+        return notes[0] or newest
+    return max([newest, *filter(None, notes)], key=lambda row: datetime.fromisoformat(row["ts"]))
 
 
 def _row(entry: Entry) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from agent.core.event import ZoneEntered
 from agent.core.frame import Instant
 from agent.delivery.event_log import EventLog
 from agent.delivery.log_form import VERSION
+from agent.delivery.log_reading import LogReader
 from agent.delivery.payload import event_json
 from agent.errors import BusyError, LogError
 from tests.builders import make_at
@@ -682,3 +683,16 @@ def test_note_across_reopenings(path: Path) -> None:
         assert log.noted("published") == '["a", "b"]'
         assert log.noted("other") is None
         assert log.log_id != "x"
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+def test_log_of_form_1_is_taken_over(path: Path, indexed: bool) -> None:
+    log_id = filled(path)
+    _database(path, *([] if indexed else ["DROP INDEX spell"]), "PRAGMA user_version = 1")
+    with LogReader(path) as reader:
+        assert reader.head().last_seq == 3
+    for _ in range(2):
+        with EventLog(SENDER, path) as log:
+            assert (log.log_id, seqs(log)) == (log_id, [1, 2, 3])
+            assert log._db.execute("PRAGMA user_version").fetchone() == (VERSION,)
+            assert log.last_spells(9) == []

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.core.event import ZoneEntered
 from agent.delivery import log_file
 from agent.delivery.event_log import EventLog
 from agent.delivery.keeping import Keeper
 from agent.delivery.log_trouble import asides
+from agent.delivery.recall import remembered
 from agent.delivery.retention import Retention
 from tests.builders import make_at
 from tests.delivery.samples import SENDER, is_sentence, make_entered, make_started, seqs
@@ -293,3 +295,24 @@ def test_note_of_being_alive(path: Path) -> None:
         assert agent.card.alive is None
         agent.keep(after_s=2)
         assert agent.card.alive is not None
+
+
+def test_start_knows_what_was_kept_in_memory(path: Path, memory: Path) -> None:
+    killed = ExitStack()
+    agent = Run(path, memory, killed)
+    agent.keep(1)
+    with held(path):
+        agent.keep(2)
+    agent.keep(after_s=61)
+    agent.keep(3)
+    with held(path):
+        agent.keep(4, after_s=10)
+        agent.keep(after_s=60)
+    killed.close()
+    with run(path, memory) as agent:
+        now = make_at(500)
+        told = remembered(agent.card, now, SENDER.boot, agent.keeper.left)
+        events = [item.event for item in told.events]
+        assert [event.count for event in events if isinstance(event, ZoneEntered)] == [1, 2, 3, 4]
+        assert told.last
+        assert told.last.utc == make_at(134).utc

@@ -448,6 +448,22 @@ def test_last_event_of_a_newer_version_is_the_last_moment(path: Path) -> None:
     assert last.utc == make_at(9).utc
 
 
+@pytest.mark.parametrize("over", [False, True])
+def test_spell_whose_begin_is_deleted(path: Path, over: bool) -> None:
+    with EventLog(SENDER, path) as log:
+        log.append([blind(10), *(make_entered(n, make_at(n * HOUR_S)) for n in range(1, 60))])
+        log.delete(30)
+        if over:
+            log.append([restored(70 * HOUR_S, 5)])
+        log.append([make_entered(n, make_at(n * HOUR_S)) for n in range(71, 200)])
+        log.delete(150)
+    with EventLog(SENDER, path) as log:
+        memory = remembered(log, make_at(210 * HOUR_S), BOOT)
+        assert (memory.blind is None) == over
+        if memory.blind:
+            assert memory.blind.since.utc == make_at(5).utc
+
+
 def test_log_of_an_older_version_gets_its_index(path: Path) -> None:
     with EventLog(SENDER, path) as log:
         log.append([blind(10), *(make_entered(n, make_at(n * HOUR_S)) for n in range(1, 100))])
