@@ -221,7 +221,8 @@ class Keeper:
         try:
             self._card = old.superseded()
         except LogError as error:
-            _log.error("%s", error)
+            # The broker will say it again, once the card is tried again.
+            self._leave(error)
             return
         self._stack.push(self._card)
         self._log = self._card

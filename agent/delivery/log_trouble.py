@@ -90,6 +90,7 @@ def said(error: sqlite3.Error) -> str:
         "SQLITE_CANTOPEN": "it can't be opened or made; check that the folder is there and writable",
         "SQLITE_NOTADB": "the file is not an event log; move it away and a new one is begun",
         "SQLITE_CORRUPT": f"the file {DAMAGED}",
+        "SQLITE_BUSY": "another program holds it; close that",
         "SQLITE_IOERR": "the disk gives errors; check the card",
     }
     name = getattr(error, "sqlite_errorname", "")

@@ -241,6 +241,23 @@ def test_restored_card_while_it_takes_nothing(path: Path) -> None:
         assert agent.keeper.log is not agent.card
 
 
+def test_restored_card_that_has_no_room_for_a_new_log(path: Path, memory: Path) -> None:
+    with run(path, memory) as agent:
+        agent.keep(1)
+        # There is something in the way.
+        path.with_name("events.db.next").mkdir()
+        agent.keeper.superseded(agent.card, 500)
+        assert agent.keep(2) == 1
+        assert agent.keeper.volatile
+        path.with_name("events.db.next").rmdir()
+        agent.keep(after_s=61)
+        assert agent.keeper.log is agent.card
+        agent.keeper.superseded(agent.card, 500)
+        agent.keep(3)
+        assert (counts(agent.keeper.log), agent.keeper.volatile) == ([1, 3], False)
+        assert counts(agent.served[0]) == [2]
+
+
 @pytest.mark.parametrize("step", ["copied", "moved"])
 def test_restored_card_killed_in_between(path: Path, step: str) -> None:
     with run(path) as agent:
