@@ -10,6 +10,7 @@ from collections import Counter
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from tests.faults.naive_sender import KEEPALIVE_S, LONGEST_PAUSE_S
 from tests.faults.network import BROKER_AT
 from tests.faults.processes import PORT, wait_until
 from tests.faults.rig import Tally
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
     from tests.faults.processes import Role
 
-# It can't know when it has all. Nothing came for this long, and paho tries again within 120 s.
-_NOTHING_CAME_S = 150.0
+# It can't know when it has all. Nothing came for so long that both ends have found the broker again,
+# also from a connection that was half-open when the faults ended.
+_NOTHING_CAME_S = 2.0 * KEEPALIVE_S + LONGEST_PAUSE_S
 
 
 class NaiveKit:

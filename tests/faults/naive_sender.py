@@ -24,13 +24,17 @@ if TYPE_CHECKING:
 
 TOPIC = "naive/event"
 LOG = "naive"
+# Paho's own longest pause of 120 s would only make the run longer.
+LONGEST_PAUSE_S = 15
+KEEPALIVE_S = 30
 
 
 def connected(client: paho.Client, host: str, port: int) -> None:
     """Paho connects again by itself, but not the first time."""
+    client.reconnect_delay_set(1, LONGEST_PAUSE_S)
     while True:
         try:
-            client.connect(host, port, keepalive=30)
+            client.connect(host, port, keepalive=KEEPALIVE_S)
         except OSError:
             time.sleep(1)
         else:

@@ -198,10 +198,10 @@ class Rig:
             self._save()
         elif (role := self._roles[what]).running:
             role.kill()
-            self._clockwork.set(now_s + self._schedule.death_s(), what)
+            self._clockwork.set(now_s + self._schedule.death_s(what), what)
         else:
             role.start(*(("--rate", str(self._plan.rate)) if what == "agent" else ()))
-            life_s = self._schedule.life_s()
+            life_s = self._schedule.life_s(what)
             self._clockwork.set(now_s + life_s, what)
             if what == "broker" and self._plan.persistence and self._random.random() < 1 / 4:
                 self._clockwork.set(now_s + self._random.uniform(0.0, life_s), "save")

@@ -15,11 +15,17 @@ if TYPE_CHECKING:
 
 # A half-open connection is found after 45 s at the latest: some faults, and some lives, are longer.
 _SHORT_UP_S, _LONG_UP_S = (0.05, 3.5), (10.0, 60.0)
+_SHORT_DOWN_S, _LONG_DOWN_S = (0.0, 0.4), (0.5, 4.0)
 _SHORT_CUT_S, _LONG_CUT_S = (2.0, 10.0), (10.0, 60.0)
+_CALM_S = (1.0, 8.0), (8.0, 13.0)
+_TWENTY = 20
 
 
 class Schedule:
     """Draws how long everything lasts.
+
+    Of each twenty draws of one thing, one is from each twentieth of what is possible, in any order: so
+    runs with other seeds take about as long.
 
     Attributes:
         lives: 1 for the long run; from start to kill and from kill to start it is shorter by this factor.
@@ -30,23 +36,24 @@ class Schedule:
         self._random = Random(seed)  # noqa: S311
         self._lives = lives
         self._cuts = cuts
+        self._ranks: dict[str, list[float]] = {}
         self._deck: list[tuple[Fault, tuple[Cable, ...]]] = []
 
-    def life_s(self) -> float:
+    def life_s(self, name: str) -> float:
         """From a start to the kill; most are short, so that many hit while it still starts."""
-        return self._drawn(0.88, _SHORT_UP_S, _LONG_UP_S) / self._lives
+        return self._drawn(f"life of {name}", 0.88, _SHORT_UP_S, _LONG_UP_S) / self._lives
 
-    def death_s(self) -> float:
+    def death_s(self, name: str) -> float:
         """From a kill to the next start."""
-        return self._drawn(0.85, (0.0, 0.4), (0.5, 4.0)) / self._lives
+        return self._drawn(f"death of {name}", 0.85, _SHORT_DOWN_S, _LONG_DOWN_S) / self._lives
 
     def calm_s(self) -> float:
         """From the end of a partition to the next."""
-        return self._random.uniform(1.0, 15.0) / self._cuts
+        return self._drawn("calm", 0.5, *_CALM_S) / self._cuts
 
     def cut_s(self) -> float:
         """How long a partition lasts."""
-        return self._drawn(0.7, _SHORT_CUT_S, _LONG_CUT_S) / self._cuts
+        return self._drawn("cut", 0.7, _SHORT_CUT_S, _LONG_CUT_S) / self._cuts
 
     def partition(self) -> tuple[Fault, tuple[Cable, ...]]:
         """What goes wrong next, and on which cables: each kind comes before any comes again."""
@@ -56,9 +63,14 @@ class Schedule:
             self._random.shuffle(self._deck)
         return self._deck.pop()
 
-    def _drawn(self, often: float, short: tuple[float, float], long: tuple[float, float]) -> float:
-        span = short if self._random.random() < often else long
-        return self._random.uniform(*span)
+    def _drawn(self, of: str, often: float, short: tuple[float, float], long: tuple[float, float]) -> float:
+        ranks = self._ranks.setdefault(of, [])
+        if not ranks:
+            ranks += [(at + self._random.random()) / _TWENTY for at in range(_TWENTY)]
+            self._random.shuffle(ranks)
+        rank = ranks.pop()
+        (low, high), rank = (short, rank / often) if rank < often else (long, (rank - often) / (1 - often))
+        return low + (high - low) * rank
 
 
 class Clockwork:

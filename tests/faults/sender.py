@@ -39,6 +39,7 @@ NAME = "stand-in"
 RULE = "waiting"
 _BURST = 100
 _STOP_S = 20.0
+_BEHIND_S = 1.0
 _UNKNOWN: Any = dict.fromkeys([
     "fps_captured", "fps_looked_at", "inference_p50_ms", "inference_p95_ms", "event_latency_p95_ms",
     "motion_ratio", "camera", "frame_age_s", "stalls", "recoveries", "temp_c", "throttled", "under_voltage",
@@ -174,6 +175,7 @@ def run(path: Path, broker: Broker, rate: float) -> None:
         publishing = publisher(log, broker)
         publishing.tell([state(log.last_seq)])
         publishing.start()
+        due_s = time.monotonic()
         while not stop.is_set() and publishing.failure is None:
             if not rate:
                 stop.wait(1.0)
@@ -183,7 +185,9 @@ def run(path: Path, broker: Broker, rate: float) -> None:
             last = log.append(events(first, count))
             book.note(log.log_id, first, last)
             publishing.tell([state(last)])
-            stop.wait(pause_s)
+            # What the card takes of the time is no pause.
+            due_s = max(due_s + pause_s, time.monotonic() - _BEHIND_S)
+            stop.wait(max(0.0, due_s - time.monotonic()))
         publishing.stop(_STOP_S)
         if publishing.failure:
             raise publishing.failure

@@ -203,10 +203,20 @@ def test_naive_count(tmp_path: Path) -> None:
 def test_schedule_is_of_its_seed() -> None:
     def drawn(seed: int) -> tuple[float, float, list[Fault]]:
         schedule = Schedule(seed)
-        return schedule.life_s(), schedule.cut_s(), [schedule.partition()[0] for _ in KINDS]
+        return schedule.life_s("agent"), schedule.cut_s(), [schedule.partition()[0] for _ in KINDS]
 
     assert drawn(7) == drawn(7) != drawn(8)
     assert set(drawn(7)[2]) == set(KINDS)
+
+
+def test_schedule_is_fair() -> None:
+    schedule = Schedule(5)
+    lives_s = sorted(schedule.life_s("broker") for _ in range(20))
+    # Two or three of twenty are long enough for a half-open connection to be found.
+    assert 2 <= sum(life_s > 5 for life_s in lives_s) <= 3
+    assert sum(lives_s) == pytest.approx(20 * 5.8, rel=0.25)
+    cuts_s = [schedule.cut_s() for _ in range(20)]
+    assert sum(cuts_s) == pytest.approx(20 * 14.7, rel=0.1)
 
 
 def test_clockwork() -> None:
