@@ -82,7 +82,7 @@ def test_seeds(name: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_any_bytes(name: str, folder: Path) -> None:
-    @some(name, 300, 60)
+    @some(name, 150, 40)
     @given(st.binary(max_size=400))
     def search(data: bytes) -> None:
         TARGETS[name](data, folder)
@@ -92,7 +92,7 @@ def test_any_bytes(name: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_almost_right(name: str, folder: Path) -> None:
-    @some(name, 300, 60)
+    @some(name, 150, 40)
     @given(mutated(name))
     def search(data: bytes) -> None:
         TARGETS[name](data, folder)
