@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
+_MOST_BYTES = 65_536
 _SHOWN = 60
 _SHOWN_DEPTH = 4
 _ENTRIES = {"polygon": ("corner",), "masks": ("polygon", "corner"), "periods": ("period",), "days": ("day",)}
@@ -29,7 +30,11 @@ _ENTRIES = {"polygon": ("corner",), "masks": ("polygon", "corner"), "periods": (
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file; ConfigError with one sentence where that can't be done."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")  # Windows editors put a mark at the start
+        with path.open("rb") as file:
+            # A device gives bytes without an end.
+            content = file.read(_MOST_BYTES + 1)
+        fits = len(content) <= _MOST_BYTES
+        text = content.decode("utf-8-sig") if fits else ""  # Windows editors put a mark at the start
     except FileNotFoundError:
         raise ConfigError(
             f"{path}: there is no such file; `presence-agent check --example gate` prints one to begin with."
@@ -47,6 +52,11 @@ def read_toml(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(f"{shown(str(path))} can't be read: {reason}.") from None
+    if not fits:
+        raise ConfigError(
+            f"{path} is larger than {_MOST_BYTES // 1024} kB, which no configuration is; "
+            "check that it is the right file."
+        )
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:

@@ -20,6 +20,7 @@ _RULES = ("line", "zone", "counter")
 _WEEK_MIN = len(DAYS) * DAY_MIN
 # Zones that reach into each other by less than a hundredth of the picture are drawn well enough.
 _GRID = 100
+_MOST_OVERLAPS = 100
 
 
 def conflicts(raw: Mapping[str, Any]) -> Iterator[str]:
@@ -120,10 +121,13 @@ class _Spell(NamedTuple):
 
 
 def _hours_overlapping(raw: Mapping[str, Any]) -> Iterator[str]:
-    told = set()
+    told: set[tuple[int, ...]] = set()
     for one, other in combinations(_spells(raw), 2):
         if one.where + other.where not in told and one.overlaps(other):
             told.add(one.where + other.where)
+            if len(told) > _MOST_OVERLAPS:
+                # They grow with the square of what is written.
+                return
             first = f"{one.text} on {one.day}" + ("" if one.header == other.header else f" of {one.header}")
             yield (
                 f"{other.header} periods: {other.text} on {other.day} overlaps {first}; "
@@ -219,10 +223,18 @@ def absences(config: Config) -> Iterator[str]:
     camera, mqtt = config.camera, config.mqtt
     if not config.line and not config.zone:
         yield "There is no [[line]] and no [[zone]]: nothing will be told but that the agent runs."
-    if not camera.is_live and not Path(camera.source).exists():
+    if not camera.is_live and not _exists(Path(camera.source)):
         yield f"[camera] source = {shown(camera.source)}: there is no such file or folder yet."
     for key in ("password_file", "ca_file", "certificate_file", "key_file"):
         path = getattr(mqtt, key, None)
         # systemd puts credentials there when the service starts.
-        if path and not path.is_relative_to("/run/credentials") and not path.exists():
+        if path and not path.is_relative_to("/run/credentials") and not _exists(path):
             yield f"[mqtt] {key} = {shown(str(path))}: there is no such file yet."
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        # Longer than a path can be.
+        return False

@@ -33,6 +33,7 @@ _LONGEST_ID = 32
 _LONGEST_LABEL = 64
 _SIZE_PX = range(64, 8193, 2)
 _SMALLEST_POLYGON = 1e-5  # of the picture: 3 by 3 px of 1280 by 720
+_MOST_CORNERS = 256
 _NEAREST = 1e-3  # of the picture: a px of 1280 by 720; nearer points are the same place
 _LOGIN = re.compile(r"://.*(@|(?<![a-z])(pass|passwd|password|pwd)=)", re.IGNORECASE | re.DOTALL)
 
@@ -208,6 +209,8 @@ def _point(value: object) -> geometry.Point:
 
 
 def _polygon(corners: geometry.Polygon) -> geometry.Polygon:
+    if len(corners) > _MOST_CORNERS:
+        raise ValueError(f"give at most {_MOST_CORNERS} corners; this has {len(corners)}")
     different = len(set(corners))
     if different < 3:  # noqa: PLR2004 - a triangle
         raise ValueError(f"give at least 3 different corners; this has {different}")

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agent.config import load
+from agent.config_review import absences
+from agent.errors import ConfigError
 from tests.fuzz import targets
 from tests.fuzz.targets import TARGETS, seeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 FILES = {"log_file", "log_rows"}
 _JSON = st.recursive(
@@ -112,6 +117,43 @@ def test_almost_right(name: str, folder: Path) -> None:
 )
 def test_deep(name: str, data: bytes, folder: Path) -> None:
     TARGETS[name](data, folder)
+
+
+HEAD = '[device]\nsite = "a"\nname = "b"\n[camera]\nsource = "x.avi"\n'
+ROUND = [[0.5 + 0.4 * math.cos(n / 480), 0.5 + 0.4 * math.sin(n / 480)] for n in range(3000)]
+
+
+# What grows with the square of what is written, and what has no end; each took up to a minute or all memory.
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            f'{HEAD}[[zone]]\nid = "z"\npolygon = {[[round(x, 4), round(y, 4)] for x, y in ROUND]}\n',
+            "at most 256",
+        ),
+        (HEAD + '[[hours]]\ndays = ["mon"]\nperiods = [["07:00", "08:00"]]\n' * 1000, "overlaps"),
+        (HEAD + "#" * 65_536, "larger than 64 kB"),
+        (HEAD.replace("x.avi", "x" * 5000), "no such file"),
+        (f'{HEAD}[mqtt]\nhost = "h"\nca_file = "/{"x" * 5000}"\n', "no such file"),
+    ],
+    ids=["corners", "overlaps", "bytes", "long source", "long path"],
+)
+def test_configuration_large(text: str, said: str, folder: Path) -> None:
+    path = folder / "large.toml"
+    path.write_text(text)
+    begin_s = time.monotonic()
+    try:
+        found = [*absences(load(path))]
+    except ConfigError as error:
+        found = [*error.problems]
+    assert time.monotonic() - begin_s < 10
+    assert len(found) <= 200
+    assert any(said in sentence for sentence in found), found[:3]
+
+
+def test_configuration_without_an_end() -> None:
+    with pytest.raises(ConfigError, match="larger than 64 kB"):
+        load(Path("/dev/zero"))
 
 
 def test_log_is_damaged_by_the_edits(folder: Path) -> None:
