@@ -146,6 +146,15 @@ def test_rule_gone_is_taken_away() -> None:
     assert removed < set(config(LINE, ZONE, DESK)["components"])
 
 
+def test_rule_of_another_kind_now_leaves_nothing_of_the_old() -> None:
+    found = config(ZONE.model_copy(update={"rule": "gate"}), gone=[("line", "gate")])["components"]
+    assert {key for key, component in found.items() if set(component) == {"platform"}} == {
+        "gate_in",
+        "gate_out",
+    }
+    assert found["gate_persons"]["unique_id"] == "que-phong_one-stop_gate"
+
+
 def test_rule_gone_and_there_again_stays() -> None:
     found = config(LINE, gone=[("line", "gate")])["components"]
     assert "unique_id" in found["gate_in"]
