@@ -155,13 +155,13 @@ class Conversation:
         with suppress(LogError):
             before = Published.of(log.noted(_PUBLISHED))
             present = Published({state.rule: state.kind for state in states}, before.discovery)
-            gone = [(kind, rule) for rule, kind in before.rules.items() if rule not in present.rules]
+            gone = [(kind, rule) for rule, kind in before.rules.items() if present.rules.get(rule) != kind]
             message = discovery(gone) if discovery else None
             present = replace(present, discovery=message.topic if message else None)
             # Should the power go before it is done, what is to be cleared is known still.
             both = Published({**before.rules, **present.rules}, present.discovery or before.discovery)
             self._note(both, before)
-            for _, rule in gone:
+            for rule in before.rules.keys() - present.rules:
                 self._say(Message(f"{self.speaker.root}/state/{rule}", "", retain=True))
             if before.discovery not in {None, present.discovery}:
                 self._say(Message(str(before.discovery), "", retain=True))

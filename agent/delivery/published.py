@@ -26,7 +26,7 @@ class Published:
         """What the log remembers; nothing where it makes no sense."""
         try:
             content = json.loads(noted or "null")
-        except ValueError:
+        except (ValueError, RecursionError):
             return cls()
         match content:
             case {"rules": dict(rules), "discovery": str() | None as discovery}:

@@ -19,7 +19,7 @@ from agent.delivery.mqtt import Message
 from agent.delivery.served import DeliveryFacts, Extras
 from tests.conftest import Listener, Mosquitto, free_port, wait_until
 from tests.delivery.answering import answering
-from tests.delivery.publishing import make_now, make_zone, publishing, to
+from tests.delivery.publishing import make_line, make_now, make_zone, publishing, to
 from tests.delivery.samples import ROOT, SENDER, is_sentence, make_health
 
 if TYPE_CHECKING:
@@ -218,13 +218,16 @@ def test_rules_that_are_gone_are_told_to_discovery(mosquitto: Mosquitto, log: Ev
         told.append(list(gone))
         return DISCOVERY
 
-    for rules in (["gate", "staff"], ["staff"], ["staff"]):
-        states = (make_zone(rule, 1) for rule in rules)
+    for states in (
+        [make_zone("gate", 1), make_zone("staff", 1), make_line("exit", 1)],
+        [make_zone("staff", 1), make_zone("exit", 1)],
+        [make_zone("staff", 1), make_zone("exit", 1)],
+    ):
         with publishing(to(mosquitto.port), log, *states, extras=Extras(discovery=discovery)) as publisher:
             log.append([make_now(1)])
             publisher.tell()
             assert publisher.wait_delivered(10)
-    assert told == [[], [("zone", "gate")], []]
+    assert told == [[], [("zone", "gate"), ("line", "exit")], []]
 
 
 # --- health ------------------------------------------------------------------------------------------
