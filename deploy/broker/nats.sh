@@ -258,10 +258,10 @@ trial() { # FOLDER
     wait
 }
 
-answers() { # whether this node of a running cluster is in step
+answers() { # whether this node knows who leads
     local line
     exec {web}<>"/dev/tcp/${1/:/\/}" || return 1
-    printf 'GET /healthz HTTP/1.0\r\n\r\n' >&"$web"
+    printf 'GET /healthz?js-server-only=true HTTP/1.0\r\n\r\n' >&"$web"
     read -r line <&"$web" || line=
     exec {web}>&-
     [[ $line == *" 200 "* ]]
@@ -297,7 +297,7 @@ install_node() { # the folder that --prepare made for this machine
     systemctl daemon-reload
     systemctl enable --quiet nats-server
     systemctl restart nats-server
-    say "This node runs; 'journalctl -u nats-server' tells how it is, 'curl 127.0.0.1:$monitor_port/healthz' whether it is in step."
+    say "This node runs; 'journalctl -u nats-server' tells how it is, 'curl 127.0.0.1:$monitor_port/healthz?js-server-only=true' whether the others know it."
 }
 
 case $what:${#words[@]} in

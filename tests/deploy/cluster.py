@@ -13,6 +13,8 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
 
 import paho.mqtt.client as paho
@@ -38,14 +40,10 @@ class Nats:
         self.folder = folder
         self.port = free_port()
         self.ca: Path | None = folder / "ca.crt"
-        self._ports = [
-            f"--{name}={port}"
-            for name, port in (
-                ("cluster-port", free_port()),
-                ("monitor-port", free_port()),
-                ("port", self.port),
-            )
-        ]
+        self._monitor_port = free_port()
+        self._ports = {
+            "--cluster-port": free_port(), "--monitor-port": self._monitor_port, "--port": self.port,
+        }  # fmt: skip
         self._script: subprocess.Popen[str] | None = None
         self._again: list[subprocess.Popen[bytes]] = []
 
@@ -57,7 +55,7 @@ class Nats:
         return f"not installed (Debian's package of the same name): {lacking}" if lacking else None
 
     def start(self) -> None:
-        ports = [word for option in self._ports for word in option.split("=")]
+        ports = [word for name, port in self._ports.items() for word in (name, str(port))]
         self._script = subprocess.Popen(
             ["bash", SCRIPT, "--trial", self.folder, "--name", NAME, *ports],
             stdout=subprocess.PIPE,
@@ -90,6 +88,11 @@ class Nats:
             if process.pid == self.pid(node) and number == signal.SIGKILL:
                 process.wait(10)
 
+    def in_step(self) -> bool:
+        """Whether each node says that it is one of three."""
+        monitor = self._monitor_port
+        return all(_is_healthy(host, monitor) for host in HOSTS)
+
     def restart(self, node: int) -> None:
         folder = self.folder / f"node-{node}"
         with (folder / "log").open("ab") as log:
@@ -107,6 +110,17 @@ class Nats:
             self._script.wait(20)
             assert self._script.stdout
             self._script.stdout.close()
+
+
+def _is_healthy(host: str, port: int) -> bool:
+    asking = HTTPConnection(host, port, timeout=2)
+    try:
+        asking.request("GET", "/healthz?js-server-only=true")
+        return asking.getresponse().status == HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        asking.close()
 
 
 @dataclass

@@ -263,7 +263,7 @@ def test_node_killed_while_publishing(cluster: Nats, tmp_path: Path) -> None:
     finally:
         ended(receiver, signal.SIGTERM)
     cluster.restart(1)
-    wait_until(lambda: _opens(cluster, "central", cluster.password("central")), 20)
+    wait_until(cluster.in_step, 30)
 
 
 def _stored(database: Path) -> int:
@@ -284,8 +284,8 @@ def test_retained_through_each_node(cluster: Nats) -> None:
     wait_until(lambda: _publishes(cluster, "two"), 30)
     wait_until(lambda: retained_everywhere(cluster, "two", 1, 2), 30)
     cluster.restart(3)
-    wait_until(lambda: _opens(cluster, "central", cluster.password("central"), 3), 20)
-    wait_until(lambda: retained_everywhere(cluster, "two", 3), 10)
+    wait_until(cluster.in_step, 30)
+    wait_until(lambda: retained_everywhere(cluster, "two", 1, 2, 3), 30)
 
 
 def _publishes(cluster: Nats, text: str) -> bool:
@@ -293,6 +293,20 @@ def _publishes(cluster: Nats, text: str) -> bool:
     taken = device.good and device.publish(f"{ROOT}/state/gate", text, retain=True)
     device.close()
     return taken
+
+
+def test_node_hangs(cluster: Nats, tmp_path: Path) -> None:
+    # It takes connections, and says nothing: the name's other addresses must have their turn.
+    cluster.kill(1, signal.SIGSTOP)
+    try:
+        with publisher_by_name(
+            tmp_path, NAME, cluster.port, 1,
+            ca=cluster.ca, user=DEVICE, password_file=cluster.password_file(DEVICE),
+        ) as process:  # fmt: skip
+            assert process.stdout
+            assert process.stdout.readline() == "connected\n"
+    finally:
+        cluster.kill(1, signal.SIGCONT)
 
 
 def test_script_refuses(tmp_path: Path) -> None:
