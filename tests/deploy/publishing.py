@@ -46,8 +46,10 @@ def main(
             publisher.tell()
             say(str(log.last_seq))
             time.sleep(max(0.0, begin_s + log.last_seq / GROUP * EVERY_S - time.monotonic()))
-        if publisher.wait_delivered(90):
-            say(f"delivered {log.last_seq} {time.monotonic() - begin_s:.1f}")
+        delivered = publisher.wait_delivered(60)
+        say(
+            f"{'delivered' if delivered else 'not delivered:'} {log.last_seq} {time.monotonic() - begin_s:.1f}"
+        )
         sys.stdin.read()
         publisher.stop(2)
 
