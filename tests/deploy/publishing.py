@@ -47,9 +47,8 @@ def main(
             say(str(log.last_seq))
             time.sleep(max(0.0, begin_s + log.last_seq / GROUP * EVERY_S - time.monotonic()))
         delivered = publisher.wait_delivered(60)
-        say(
-            f"{'delivered' if delivered else 'not delivered:'} {log.last_seq} {time.monotonic() - begin_s:.1f}"
-        )
+        word = "delivered" if delivered else "not delivered:"
+        say(f"{word} {log.last_seq} {time.monotonic() - begin_s:.1f}")
         sys.stdin.read()
         publisher.stop(2)
 
