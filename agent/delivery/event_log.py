@@ -10,7 +10,7 @@ import json
 import sqlite3
 from contextlib import suppress
 from dataclasses import astuple, dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from agent.core.event import EventsDropped
 from agent.delivery.log_file import LogFile
@@ -20,6 +20,7 @@ from agent.delivery.payload import event_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from agent.core.event import Event
     from agent.delivery.payload import Sender
@@ -130,18 +131,8 @@ class EventLog(LogFile):
         with self._lock, self._translated():
             if self._path is None:
                 return self
-            swap(self._path)
-            with type(self)(self._sender, after(self._path), board=self._board, reserve=False) as other:
-                rows = self._db.execute(
-                    "SELECT ts_ms, type, rule, body FROM event WHERE seq > ? ORDER BY seq",
-                    (self._delivered_before,),
-                )
-                other._take_over(rows)  # noqa: SLF001 - of the same class
-            # In order: what is in the WAL is in the file then.
-            self._db.close()
             path = self._path
-            self._path = self._set_aside("superseded")
-            swap(path)
+            self._path = self._moved_undelivered("superseded")
             self._connect()
             self._deleted = self.last_seq
             aside, self._path = self._path, path
@@ -149,10 +140,43 @@ class EventLog(LogFile):
             self._path = aside
             return other
 
+    def _moved_undelivered(self, mark: str) -> Path:
+        """Put a new log into the file's place, with the undelivered events; return where this one is then."""
+        path = cast("Path", self._path)
+        swap(path)
+        with type(self)(self._sender, after(path), board=self._board, reserve=False) as other:
+            rows = self._db.execute(
+                "SELECT ts_ms, type, rule, body FROM event WHERE seq > ? ORDER BY seq",
+                (self._delivered_before,),
+            )
+            other._take_over(rows)  # noqa: SLF001 - of the same class
+        # In order: what is in the WAL is in the file then.
+        self._db.close()
+        aside = self._set_aside(mark)
+        swap(path)
+        return aside
+
+    def _is_renamed(self) -> bool:
+        row = self._db.execute("SELECT body FROM event ORDER BY seq DESC LIMIT 1").fetchone()
+        try:
+            match json.loads(row[0]) if row else None:
+                case {"site": str(site), "device": str(device)}:
+                    return (site, device) != (self._sender.site, self._sender.device)
+        except (ValueError, TypeError, RecursionError):
+            pass
+        # Who reads the events says what is wrong with them.
+        return False
+
     def _take_over(self, rows: Iterator[tuple[int, str, str, str]]) -> None:
         def renumbered() -> Iterator[tuple[int, int, str, str, str]]:
             for seq, (ts_ms, kind, rule, body) in enumerate(rows, 1):
-                told = json.loads(body) | {"log": self.log_id, "seq": seq, "id": f"{self.log_id}/{seq}"}
+                told = json.loads(body) | {
+                    "log": self.log_id,
+                    "seq": seq,
+                    "id": f"{self.log_id}/{seq}",
+                    "site": self._sender.site,
+                    "device": self._sender.device,
+                }
                 text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
                 yield seq, ts_ms, kind, rule, text
 

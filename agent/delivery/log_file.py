@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import sqlite3
+from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Self
@@ -29,7 +30,7 @@ _BUSY_S = 2.0
 _FULL = "the disk of the event log %s is full; make room. Until then the oldest events go for new ones"
 
 
-class LogFile:
+class LogFile(ABC):
     """A log's file, and the numbers that go on from what is in it.
 
     Attributes:
@@ -86,12 +87,14 @@ class LogFile:
             try:
                 with self._translated():
                     self._open()
-                    foreign = self._is_foreign()
+                    foreign, renamed = self._is_foreign(), self._is_renamed()
             except DamagedError as error:
                 self.begin_anew(error)
             else:
                 if foreign:
                     self._leave_to_its_board()
+                elif renamed:
+                    self._leave_to_its_name()
         except BaseException:
             self._close()
             raise
@@ -209,6 +212,28 @@ class LogFile:
             "the event log %s was begun on another board; it is now %s, and a new log was begun",
             self._path,
             aside,
+        )
+
+    @abstractmethod
+    def _is_renamed(self) -> bool:
+        """Whether its events are of a device that was called otherwise."""
+
+    @abstractmethod
+    def _moved_undelivered(self, mark: str) -> Path:
+        """Put a new log into its place."""
+
+    def _leave_to_its_name(self) -> None:
+        """Below the topics of a name there may be events of that name only."""
+        with self._lock, self._translated():
+            aside = self._moved_undelivered("renamed")
+            self._new_id = secrets.token_hex(4)
+            self._reset()
+            self._open()
+        _log.warning(
+            "this device was called otherwise before: its event log is now %s, and a new one was begun with "
+            "the %d events that no broker has; `presence-agent retire` clears the old name at the broker",
+            aside,
+            self.last_seq,
         )
 
     def note(self, key: str, value: str) -> None:

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import threading
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -696,3 +696,26 @@ def test_log_of_form_1_is_taken_over(path: Path, indexed: bool) -> None:
             assert (log.log_id, seqs(log)) == (log_id, [1, 2, 3])
             assert log._db.execute("PRAGMA user_version").fetchone() == (VERSION,)
             assert log.last_spells(9) == []
+
+
+# --- a device that is called otherwise ---------------------------------------------------------------
+
+
+def test_renamed_device_has_a_new_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "events.db"
+    with EventLog(SENDER, path) as log:
+        log.append([make_entered(number) for number in range(5)])
+        log.delivered = 3
+        before = log.log_id
+    renamed = replace(SENDER, device="another")
+    with EventLog(renamed, path) as log:
+        assert log.log_id != before
+        assert log.append([make_entered(9)]) == 3
+        bodies = [json.loads(entry.body) for entry in log.read(0, 9)]
+    assert [(body["seq"], body["device"], body["id"]) for body in bodies] == [
+        (seq, "another", f"{log.log_id}/{seq}") for seq in (1, 2, 3)
+    ]
+    assert "called otherwise before" in caplog.text
+    assert len(list(tmp_path.glob("events.db.renamed-*"))) == 1
+    with EventLog(renamed, path) as again:
+        assert (again.log_id, again.last_seq) == (log.log_id, 3)
