@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,8 +14,12 @@ from agent.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agent.delivery.mqtt import Broker
+
 ProtocolOption = Annotated[Literal[5, 311], Parameter(help="311 for a broker that speaks only MQTT 3.1.1.")]
 PasswordOption = Annotated[Path | None, Parameter(help="Holds the password of the user.")]
+CertificateOption = Annotated[Path | None, Parameter(help="The user's certificate, instead of a password.")]
+KeyOption = Annotated[Path | None, Parameter(help="The key to it.")]
 AuthorityOption = Annotated[Path | None, Parameter(help="Who signs the broker's certificate.")]
 
 
@@ -28,6 +33,8 @@ def watch(
     protocol: ProtocolOption = 5,
     password_file: PasswordOption = None,
     ca_file: AuthorityOption = None,
+    certificate_file: CertificateOption = None,
+    key_file: KeyOption = None,
 ) -> int:
     """Subscribe to a broker and print what happens, a line an event, until interrupted."""
     log_to_stderr()
@@ -35,6 +42,7 @@ def watch(
     from agent.watching import broker_from_url, watched
 
     to = broker_from_url(broker, protocol, password_file, ca_file)
+    to = _with_certificate(to, certificate_file, key_file)
     with stop_signals() as stop:
         for line in watched(to, site, stop, as_json=json_):
             print(line, flush=True)
@@ -56,6 +64,8 @@ def retire(
     protocol: ProtocolOption = 5,
     password_file: PasswordOption = None,
     ca_file: AuthorityOption = None,
+    certificate_file: CertificateOption = None,
+    key_file: KeyOption = None,
 ) -> int:
     """Clear what a broker retains of an agent that is gone: its status, info, health, states and discovery.
 
@@ -83,9 +93,16 @@ def retire(
             rules += rule_ids(loaded)
     else:
         to = broker_from_url(broker, protocol, password_file, ca_file)
+        to = _with_certificate(to, certificate_file, key_file)
     for topic in retired(to, site, name, rules):
         print(f"cleared {topic}")
     return 0
+
+
+def _with_certificate(broker: Broker, certificate: Path | None, key: Path | None) -> Broker:
+    if (certificate is None) != (key is None):
+        raise ConfigError("--certificate-file and --key-file: give both, or none.")
+    return replace(broker, certificate_file=certificate, key_file=key)
 
 
 broker_commands: tuple[Callable[..., int], ...] = (watch, retire)

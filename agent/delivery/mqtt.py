@@ -283,9 +283,7 @@ class Connection:
         if reason.is_failure and self._connected:
             because = "" if str(reason) == "Unspecified error" else f" ({reason})"
             if reason.value == _TAKEN_OVER:
-                because = (
-                    ": another client came as this one; has a second agent the same [device] site and name?"
-                )
+                because = ": another client came under its id; is a site and name in use twice?"
             self._lost = f"the connection to the broker {self._broker} is lost{because}"
 
     def _on_publish(
