@@ -21,6 +21,7 @@ _FREE_PAGES = 64
 _WAL_PAGES = 100
 # A closed log lets go of its WAL: that is kept for the next start.
 _LEFT_BYTES = (RESERVE_BYTES, 524_288, 393_216, 262_144, 131_072)
+_FILLED_BYTES = (_WAL_PAGES + 4) * (_PAGE_BYTES + 24)
 _NO_LIMIT = 2**32 - 2
 
 
@@ -83,6 +84,7 @@ class Room:
             new, self.tight = self.tight, False
             db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
             db.execute(f"PRAGMA max_page_count = {_NO_LIMIT}")
+            self._fill_wal()
             return new
         if self.tight:
             return False
@@ -109,6 +111,16 @@ class Room:
         if self.tight:
             # A disk tells late what was freed on it, but finds it when it is asked for.
             any(self._make(size_bytes, 0) for size_bytes in _LEFT_BYTES)
+
+    def _fill_wal(self) -> None:
+        """Let the WAL be as large as it gets: while a file grows, each event is in the disk's journal too."""
+        with suppress(OSError), Path(f"{self._path}-wal").open("r+b") as wal:
+            size_bytes = os.fstat(wal.fileno()).st_size
+            if size_bytes < _FILLED_BYTES:
+                os.pwrite(wal.fileno(), bytes(_FILLED_BYTES - size_bytes), size_bytes)
+                os.fsync(wal.fileno())
+                # In one piece in memory, all of it might be written for a page of it.
+                os.posix_fadvise(wal.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
     def _claim_wal(self) -> int:
         """Let the WAL have its blocks, so that another's writing can't take them; return how many bytes."""
