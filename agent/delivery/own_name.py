@@ -14,8 +14,9 @@ Whose = Literal["own", "own_before", "earlier_start", "copied", "foreign", "fore
 def whose(said: Presence, session: str, served: Served, *, retained: bool) -> Whose:
     """Tell by its session and log who published a status or health.
 
-    `own_before`: the will of a connection that the broker only now holds for lost. `earlier_start`: what
-    was there before this process's first connection. `copied`: this log had gone on further than here.
+    `own_before`: the will of a connection that the broker only now holds for lost, or what a broker that
+    crashed had saved of an earlier start. `earlier_start`: what was there before this process's first
+    connection. `copied`: this log had gone on further than here.
     `foreign_will`: as it comes late from this very agent, killed just before.
     """
     log = served.log
@@ -26,6 +27,9 @@ def whose(said: Presence, session: str, served: Served, *, retained: bool) -> Wh
     if not served.sessions:
         copied = retained and said.log == log.log_id and said.last_seq > log.last_seq
         return "copied" if copied else "earlier_start"
+    ours = served.log_of(said.log)
+    if retained and ours is not None and said.last_seq <= ours.last_seq:
+        return "own_before"
     return "foreign" if said.online or served.log_of(said.log) is None else "foreign_will"
 
 

@@ -420,6 +420,29 @@ def test_two_agents_on_one_name_are_told(
         wait_until(lambda: "another agent publishes" in lines(caplog))
 
 
+def test_broker_that_remembers_an_earlier_start(
+    start_mosquitto: Callable[..., Mosquitto],
+    log: EventLog,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # It saves now and then: after a crash it retains what it had at the last time.
+    monkeypatch.setattr(publisher_module, "_FIRST_PAUSE_S", 0.1)
+    broker = start_mosquitto(f"allow_anonymous true\npersistence true\npersistence_location {tmp_path}/")
+    say(broker, f"{ROOT}/status", status(log.log_id), retain=True)
+    broker.send(signal.SIGUSR1)
+    wait_until((tmp_path / "mosquitto.db").exists)
+    with publishing(to(broker.port), log):
+        wait_until(lambda: SESSION not in retained(broker)[f"{ROOT}/status"])
+        broker.stop(signal.SIGKILL)
+        broker.start()
+        # That it is lost is said, and then there is a status of this session again.
+        wait_until(lambda: "is lost" in lines(caplog))
+        wait_until(lambda: SESSION not in retained(broker)[f"{ROOT}/status"])
+    assert "another agent" not in lines(caplog)
+
+
 def test_no_broker_at_all(log: EventLog) -> None:
     with publishing(to(free_port()), log, stop_s=0) as publisher:
         assert not publisher.wait_delivered(0.2)
