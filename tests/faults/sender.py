@@ -1,4 +1,4 @@
-"""A stand-in for the agent: its real log and its real publisher, fed with events that nobody saw.
+"""A stand-in for the agent: its real log, keeper and publisher, fed with events that nobody saw.
 
 `python -m tests.faults.sender LOG HOST PORT` appends until it is told to stop or killed, and goes on
 where the log ends. What `append` acknowledged is written, with the log's id, to LOG.acknowledged: that is
@@ -23,9 +23,11 @@ from typing import TYPE_CHECKING, Any
 from agent.core.event import ZoneEntered, ZoneState
 from agent.delivery.event_log import EventLog
 from agent.delivery.health_wire import HealthWire
+from agent.delivery.keeping import Keeper
 from agent.delivery.mqtt import Broker
 from agent.delivery.payload import InfoWire, Sender, StateNow, VersionsWire, utc_text
 from agent.delivery.publisher import Publisher
+from agent.delivery.retention import Retention
 from agent.delivery.served import Extras
 from agent.device import clock
 
@@ -40,6 +42,8 @@ RULE = "waiting"
 _BURST = 100
 _STOP_S = 20.0
 _BEHIND_S = 1.0
+_KEEP_DAYS = 30
+_KEEP_MB = 200
 _UNKNOWN: Any = dict.fromkeys([
     "fps_captured", "fps_looked_at", "inference_p50_ms", "inference_p95_ms", "event_latency_p95_ms",
     "motion_ratio", "camera", "frame_age_s", "stalls", "recoveries", "temp_c", "throttled", "under_voltage",
@@ -62,13 +66,13 @@ def state(seq: int) -> StateNow:
     return StateNow("zone", RULE, at, at, seq, ZoneState(rule=RULE, since=at, count=seq % 100), None)
 
 
-def info(site: str, name: str, log_id: str, session: str) -> str:
+def info(name: str, log_id: str, session: str) -> str:
     """As the publisher wants it."""
     return InfoWire(
         log=log_id,
         session=session,
         ts="2026-01-05T00:00:00.000Z",
-        site=site,
+        site=SITE,
         device=name,
         place="Bộ phận một cửa",
         timezone="Asia/Ho_Chi_Minh",
@@ -100,22 +104,22 @@ def health(facts: DeliveryFacts) -> str:
     ).model_dump_json()
 
 
-def publisher(log: EventLog, broker: Broker, site: str = SITE, name: str = NAME) -> Publisher:
+def publisher(log: EventLog, broker: Broker, name: str = NAME, keeper: Keeper | None = None) -> Publisher:
     """The real one, for this log."""
     return Publisher(
         broker,
-        site,
+        SITE,
         name,
         log,
-        lambda log_id, session: info(site, name, log_id, session),
-        client_id=f"presence-{site}-{name}",
-        extras=Extras(health=health),
+        lambda log_id, session: info(name, log_id, session),
+        client_id=f"presence-{SITE}-{name}",
+        extras=Extras(health=health, superseded=keeper.superseded if keeper else None),
     )
 
 
-def sender(site: str = SITE, name: str = NAME) -> Sender:
+def sender(name: str = NAME) -> Sender:
     """Whose events these are."""
-    return Sender(site, name, clock.boot_id())
+    return Sender(SITE, name, clock.boot_id())
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,20 +174,25 @@ def run(path: Path, broker: Broker, rate: float) -> None:
     """Append and publish until SIGTERM."""
     stop = Flag()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
-    with EventLog(sender(), path) as log:
+    retention = Retention(_KEEP_DAYS, _KEEP_MB, delivers=True)
+    with (
+        EventLog(sender(), path) as card,
+        Keeper(card, sender(), retention, folder=path.with_name("memory")) as keeper,
+    ):
         book = Book(path)
-        publishing = publisher(log, broker)
-        publishing.tell([state(log.last_seq)])
+        publishing = publisher(keeper.log, broker, keeper=keeper)
+        publishing.tell([state(keeper.log.last_seq)])
+        keeper.serve(publishing.use_log)
         publishing.start()
         due_s = time.monotonic()
         while not stop.is_set() and publishing.failure is None:
             if not rate:
+                keeper.keep([], clock.now())
                 stop.wait(1.0)
                 continue
             count, pause_s = pause(rate)
-            first = log.last_seq + 1
-            last = log.append(events(first, count))
-            book.note(log.log_id, first, last)
+            last = keeper.keep(events(keeper.log.last_seq + 1, count), clock.now())
+            book.note(keeper.log.log_id, last - count + 1, last)
             publishing.tell([state(last)])
             # What the card takes of the time is no pause.
             due_s = max(due_s + pause_s, time.monotonic() - _BEHIND_S)
