@@ -1,7 +1,7 @@
 """What the event log writes to a card, an event: `python -m tests.faults.wear` as root, for ten minutes.
 
 On an ext4 of its own, counted by its block device (so with the file system's journal) and by the kernel for
-the process. How far delivery went is noted every 5 s, as the publisher does.
+the process. How far delivery went is noted too, as the publisher does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from tests.builders import make_at
 from tests.delivery.samples import SENDER, make_entered
 
 _SECTOR = 512
-_NOTE_S = 5.0
 LIMITS = {1: 13_000, 100: 1_000}
 
 
@@ -40,7 +39,7 @@ def _of_device(device: str) -> int:
     return int(Path(f"/sys/block/{Path(device).name}/stat").read_text().split()[6]) * _SECTOR
 
 
-def measured(folder: Path, burst: int, times: int, pace_s: float) -> tuple[float, float]:
+def measured(folder: Path, burst: int, times: int, pace_s: float, note_s: float) -> tuple[float, float]:
     """Bytes an event by the process and by the device; the log is made and opened before."""
     image, card = folder / "image", folder / "card"
     card.mkdir()
@@ -55,22 +54,24 @@ def measured(folder: Path, burst: int, times: int, pace_s: float) -> tuple[float
             EventLog(SENDER, card / "log" / "events.db") as log,
             Keeper(log, SENDER, retention) as keeper,
         ):
-            return _kept(keeper, device, burst, times, pace_s)
+            return _kept(keeper, device, [burst] * times, pace_s, note_s)
     finally:
         subprocess.run(["umount", card], check=False)
         _ran("losetup", "--detach", device)
 
 
-def _kept(keeper: Keeper, device: str, burst: int, times: int, pace_s: float) -> tuple[float, float]:
+def _kept(
+    keeper: Keeper, device: str, bursts: list[int], pace_s: float, note_s: float
+) -> tuple[float, float]:
     keeper.keep([make_entered()], make_at(0))
     before, noted_s = (_of_process(), _of_device(device)), 0.0
-    for number in range(times):
+    for number, burst in enumerate(bursts):
         at = make_at(number)
         keeper.keep([make_entered(number, at)] * burst, at)
-        if number - noted_s >= _NOTE_S:
+        if (number - noted_s) * max(pace_s, 1) >= note_s:
             keeper.log.delivered, noted_s = keeper.log.last_seq, number
         time.sleep(pace_s)
-    after, events = (_of_process(), _of_device(device)), burst * times
+    after, events = (_of_process(), _of_device(device)), sum(bursts)
     return (after[0] - before[0]) / events, (after[1] - before[1]) / events
 
 
@@ -79,6 +80,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=300, help="how often events are kept")
     parser.add_argument("--pace", type=float, default=1.0, help="seconds in between")
+    parser.add_argument("--note", type=float, default=5.0, help="seconds between notes of what is delivered")
+    parser.add_argument("--burst", type=int, choices=LIMITS, action="append", help="only so many at a time")
     given = parser.parse_args()
     if os.environ.get("TESTS_CARDS") is None:
         words = ["unshare", "-m", sys.executable, "-m", "tests.faults.wear", *sys.argv[1:]]
@@ -87,9 +90,10 @@ def main() -> None:
     print("| events at a time | by the process | by the disk, with its journal | reach |")
     print("| --- | --- | --- | --- |")
     worst = 0.0
-    for burst, limit in LIMITS.items():
+    for burst in given.burst or LIMITS:
+        limit = LIMITS[burst]
         with tempfile.TemporaryDirectory() as folder:
-            process, device = measured(Path(folder), burst, given.times, given.pace)
+            process, device = measured(Path(folder), burst, given.times, given.pace, given.note)
         worst = max(worst, device / limit)
         print(f"| {burst} | {process:,.0f} | {device:,.0f} | {limit:,} |", flush=True)
     sys.exit(worst > 1)
