@@ -44,7 +44,7 @@ STATE_EVERY_S = 1.0
 HEALTH_EVERY_S = 60.0
 _LATE_S = 30.0
 # A card wears: how far delivery went is written at most this often, doubles are told by their id.
-_KEEP_EVERY_S = 5.0
+_KEEP_EVERY_S = 30.0
 _REFUSED_PAUSE_S = 30.0
 _RIGHTS_S = 10.0
 _LAST_WORD_S = 2.0

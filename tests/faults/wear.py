@@ -80,7 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=300, help="how often events are kept")
     parser.add_argument("--pace", type=float, default=1.0, help="seconds in between")
-    parser.add_argument("--note", type=float, default=5.0, help="seconds between notes of what is delivered")
+    parser.add_argument("--note", type=float, default=30.0, help="seconds between notes of what is delivered")
     parser.add_argument("--burst", type=int, choices=LIMITS, action="append", help="only so many at a time")
     given = parser.parse_args()
     if os.environ.get("TESTS_CARDS") is None:
