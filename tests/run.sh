@@ -53,6 +53,7 @@ done
 # Network namespaces and what goes wrong in them.
 command -v ip >/dev/null || missing+=(iproute2)
 command -v nft >/dev/null || missing+=(nftables)
+if $faults; then command -v nats-server >/dev/null || missing+=(nats-server); fi
 if ((${#missing[@]})) && ! { may_install_packages && apt_install "${missing[@]}"; }; then
     say "${missing[*]} may not be installed: some tests will be skipped."
 fi
@@ -71,6 +72,7 @@ if $faults; then
     for name in drain latency many long; do
         step "faults: $name" python -m "tests.faults.$name"
     done
+    step "faults: cluster" env PRESENCE_TEST_CLUSTER=1 python -m pytest -q tests/deploy/test_cluster.py
 fi
 
 if ((${#failed[@]})); then

@@ -188,8 +188,12 @@ class Connection:
         return self._client.publish(message.topic, message.payload.encode(), qos=1, retain=message.retain).mid
 
     def subscribe(self, topic: str, *, needed: bool = True) -> int:
-        """Ask for a topic at QoS 1; if it is not needed, the broker's word on it comes back in a `Taken`."""
-        _, mid = self._client.subscribe(topic, qos=1)
+        """Ask for a topic at QoS 1.
+
+        If it is not needed it is asked for at QoS 0, which costs a cluster much less, and the broker's word
+        on it comes back in a `Taken`.
+        """
+        _, mid = self._client.subscribe(topic, qos=1 if needed else 0)
         if not needed and mid is not None:
             self._await()
             self._wishes.add(mid)

@@ -1,12 +1,14 @@
 """A broker of three nodes, as deploy/broker/nats.sh starts it, loses one of them.
 
-About 45 s; needs Debian's nats-server.
+About 45 s; needs Debian's nats-server, and PRESENCE_TEST_CLUSTER in the environment, as `bash tests/run.sh --faults` has
+it: how soon three nodes agree again is not ours to say, and a busy machine makes it long.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import sqlite3
 import subprocess
@@ -38,6 +40,8 @@ COUNT = 1001
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nats]:
+    if not os.environ.get("PRESENCE_TEST_CLUSTER"):
+        pytest.skip("set PRESENCE_TEST_CLUSTER=1 for the cluster's tests; tests/run.sh --faults does")
     if reason := Nats.missing():
         pytest.skip(reason)
     nats = Nats(tmp_path_factory.mktemp("cluster"))
