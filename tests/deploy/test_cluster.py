@@ -1,7 +1,8 @@
 """A broker of three nodes, as deploy/broker/nats.sh starts it, loses one of them.
 
 About 45 s; needs Debian's nats-server, and PRESENCE_TEST_CLUSTER in the environment, as
-`bash tests/run.sh --faults` has it: how soon three nodes agree again is not ours to say, and a busy machine makes it long.
+`bash tests/run.sh --faults` has it: how soon three nodes agree again is not ours to say, and a busy
+machine makes it long.
 """
 
 from __future__ import annotations
