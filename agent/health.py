@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from agent.delivery.health_wire import HealthWire
+from agent.delivery.health_wire import MOST_EARLIER, EarlierLogWire, HealthWire
 from agent.delivery.payload import utc_text
 from agent.device import clock, machine
 
@@ -89,6 +89,9 @@ class Health:
             first_seq=log.first_seq,
             last_seq=log.last_seq,
             pending=facts.pending,
+            earlier_logs=tuple(
+                EarlierLogWire(log=one.log_id, last_seq=one.last_seq) for one in facts.earlier[-MOST_EARLIER:]
+            ),
             log_mb=round(log.size_bytes / 1e6, 1),
             log_volatile=self.volatile,
             no_subscriber=facts.no_subscriber,
@@ -100,7 +103,7 @@ class Health:
             disk_free_mb=disk_free_mb,
             clock="synced" if at.synced else "unsynced",
             clock_offset_ms=None,
-        ).model_dump_json()
+        ).text()
 
 
 def _verdict(reasons: list[Reason]) -> Verdict:

@@ -290,6 +290,7 @@ class Conversation:
         return DeliveryFacts(
             log=self.served.log,
             session=self.session,
+            earlier=tuple(box.log for box in self.served.boxes[:-1]),
             pending=self.served.pending,
             no_subscriber=self.served.unheard if told else None,
             refused=bool(self.refused) or not self.proven,

@@ -7,8 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from agent.core.sight import BlindCause  # noqa: TC001 - pydantic reads annotations
-from agent.delivery.event_wire import Count, Fraction, Hex8, Seconds, Seq, Timestamp, Wire
+from agent.delivery.event_wire import Closed, Count, Fraction, Hex8, Seconds, Seq, Timestamp, Wire
 
+# Health is at most 1 kB.
+MOST_EARLIER = 4
 Verdict = Literal["ok", "degraded", "failing"]
 Reason = Literal[
     "camera_covered",
@@ -30,6 +32,13 @@ Reason = Literal[
     "under_voltage",
 ]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class EarlierLogWire(Closed):
+    """A log of before that is still served: what is missing of it can be asked for."""
+
+    log: Hex8
+    last_seq: Seq
 
 
 class HealthWire(Wire):
@@ -65,3 +74,8 @@ class HealthWire(Wire):
     disk_free_mb: Count | None
     clock: Literal["synced", "unsynced"]
     clock_offset_ms: _Number | None
+    earlier_logs: Annotated[tuple[EarlierLogWire, ...], Field(max_length=MOST_EARLIER)] | None = None
+
+    def text(self) -> str:
+        """As it is published: without earlier logs where there are none."""
+        return self.model_dump_json(exclude=None if self.earlier_logs else {"earlier_logs"})

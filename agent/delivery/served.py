@@ -28,6 +28,7 @@ class DeliveryFacts:
     """How delivery stands, for `health`.
 
     Attributes:
+        earlier: logs of before that are still served.
         pending: events that no broker has taken, of all logs.
         no_subscriber: events since the start that nobody subscribed to; None: this broker never tells.
         refused: whether the broker refuses some of them now.
@@ -36,6 +37,7 @@ class DeliveryFacts:
 
     log: EventLog
     session: str
+    earlier: tuple[EventLog, ...]
     pending: int
     no_subscriber: int | None
     refused: bool

@@ -79,7 +79,7 @@ def examples() -> dict[str, list[Any]]:
         found.setdefault(f"state.{state.kind}", []).append(json.loads(state_json(state, _LOG, _SESSION)))
     found["status"] = [_status(), _will()]
     found["info"] = [json.loads(_info().model_dump_json())]
-    found["health"] = [health.model_dump(mode="json") for health in _healths()]
+    found["health"] = [json.loads(health.text()) for health in _healths()]
     asked = ReplayRequestWire(log=_LOG, from_seq=18_001, to_seq=18_020, request="gap-7")
     found["cmd.replay"] = [asked.model_dump(mode="json")]
     done = ReplayDoneWire(sent=20, first_seq=18_001, last_seq=18_020)

@@ -35,7 +35,7 @@ from agent.core.event import (
     ZoneQuarter,
     ZoneVacated,
 )
-from agent.delivery.health_wire import HealthWire
+from agent.delivery.health_wire import EarlierLogWire, HealthWire
 from agent.delivery.payload import (
     CounterGeometryWire,
     InfoWire,
@@ -170,6 +170,7 @@ def make_health(log_id: str = "0123abcd", session: str = "89abcdef", **changed: 
         "motion_ratio": 0.08, "camera": "ok", "frame_age_s": 0.1, "stalls": 0, "recoveries": 0,
         "first_seq": 1, "last_seq": 18231, "pending": 0, "log_mb": 12.0, "log_volatile": False,
         "no_subscriber": 0, "temp_c": 61.0, "throttled": "0x0", "under_voltage": False, "rss_mb": 121,
+        "earlier_logs": (EarlierLogWire(log="fedcba98", last_seq=7),),
         "mem_free_mb": 512, "disk_free_mb": 20480, "clock": "synced", "clock_offset_ms": 2.0,
     }  # fmt: skip
     ts = "2026-01-05T00:00:00.000Z"

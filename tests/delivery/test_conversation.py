@@ -257,6 +257,23 @@ def test_health_tells_how_delivery_stands(
         assert (said()["last_seq"], said()["no_subscriber"]) == (3, unheard)
 
 
+def test_health_tells_of_earlier_logs(mosquitto: Mosquitto, listener: Listener, log: EventLog) -> None:
+    heard: list[DeliveryFacts] = []
+
+    def text(facts: DeliveryFacts) -> str:
+        heard.append(facts)
+        return health_text(facts)
+
+    with (
+        EventLog(SENDER, None) as other,
+        publishing(to(mosquitto.port), log, extras=Extras(health=text)) as one,
+    ):
+        wait_until(lambda: len(said_of(listener, "health")) == 1)
+        one.use_log(other)
+        wait_until(lambda: len(said_of(listener, "health")) == 2)
+    assert [facts.earlier for facts in heard] == [(), (log,)]
+
+
 def test_states_and_health_are_not_behind_a_backlog(
     mosquitto: Mosquitto, listener: Listener, log: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -120,7 +120,8 @@ ALLOWED = {
                "inference_p50_ms", "inference_p95_ms", "event_latency_p95_ms", "motion_ratio", "camera",
                "frame_age_s", "stalls", "recoveries", "first_seq", "last_seq", "pending", "log_mb",
                "log_volatile", "no_subscriber", "temp_c", "throttled", "under_voltage", "rss_mb",
-               "mem_free_mb", "disk_free_mb", "clock", "clock_offset_ms"],
+               "mem_free_mb", "disk_free_mb", "clock", "clock_offset_ms",
+               "earlier_logs"],
     "cmd.replay": ["log", "from_seq", "to_seq", "request"],
     "replay.done": ["done", "sent", "first_seq", "last_seq"],
     "state.line": ["v", "kind", "rule", "valid", "why", "since", "ts", "seq", "log", "session", "in_count",
@@ -140,6 +141,7 @@ ALLOWED_INSIDE_INFO = {
 OPTIONAL = {
     **{name: {"boot", "mono_s", "late"} for name in ALLOWED if name.startswith("event.")},
     "status": {"first_seq", "last_seq", "ts"},
+    "health": {"earlier_logs"},
 }
 OPTIONAL["event.agent.clock_set"] -= {"boot"}
 OPTIONAL["event.agent.started"] |= {"since"}
@@ -200,7 +202,7 @@ def test_wire_models_name_only_allowed_fields() -> None:
     expected = {tuple(names) for names in [*ALLOWED.values(), *ALLOWED_INSIDE_INFO.values()]}
     head = (*EVENT_HEAD, "late")
     expected |= {(), ("v",), head, (*head, *QUARTER), (*head, *DAY), tuple(ALLOWED["state.zone"][:-1])}
-    expected |= {("start", "end", *PERIOD_COUNTS)}
+    expected |= {("start", "end", *PERIOD_COUNTS), ("log", "last_seq")}
     # Figures that a quarter and a day share.
     expected |= {tuple(ALLOWED[f"event.{kind}.quarter"][-n:]) for kind, n in FIGURES.items()}
     models = [

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SCRIPT = CHECKOUT / "deploy" / "central" / "subscriber.py"
 # Queues without an end, as those of deploy/broker.
-QUEUES = "allow_anonymous true\nmax_queued_messages 0\nmax_queued_bytes 0"
+QUEUES = "allow_anonymous true\nmax_queued_messages 100000\nmax_queued_bytes 0"
 # Kills itself the moment before it would acknowledge, or before it would store.
 KILLED_BEFORE = """
 import os, signal, sys

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.core.event import ZoneEntered, ZoneState
 from agent.delivery.event_log import EventLog
-from agent.delivery.health_wire import HealthWire
+from agent.delivery.health_wire import EarlierLogWire, HealthWire
 from agent.delivery.keeping import Keeper
 from agent.delivery.mqtt import Broker
 from agent.delivery.payload import InfoWire, Sender, StateNow, VersionsWire, utc_text
@@ -101,7 +101,10 @@ def health(facts: DeliveryFacts) -> str:
         log_volatile=False,
         no_subscriber=facts.no_subscriber,
         clock="synced",
-    ).model_dump_json()
+        earlier_logs=tuple(
+            EarlierLogWire(log=one.log_id, last_seq=one.last_seq) for one in facts.earlier[-4:]
+        ),
+    ).text()
 
 
 def publisher(log: EventLog, broker: Broker, name: str = NAME, keeper: Keeper | None = None) -> Publisher:

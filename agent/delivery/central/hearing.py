@@ -23,6 +23,7 @@ _HEX8 = re.compile(r"[0-9a-f]{8}", re.ASCII)
 _TYPE = re.compile(r"[a-z0-9_-]{1,32}(\.[a-z0-9_-]{1,32}){0,3}", re.ASCII)
 _TS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _ROOT_LEVELS = 2
+_MOST_EARLIER = 100
 _LEVELS_OF_RULE = 2
 
 
@@ -65,7 +66,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How an agent is."""
+    """How an agent is; `earlier` logs it still serves."""
 
     agent: str
     log: str
@@ -75,6 +76,7 @@ class Health:
     ts: str
     body: str
     live: bool
+    earlier: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +263,18 @@ def _health(agent: str, message: Message) -> Health:
     content = _object(message)
     log, session = _text(content, "log", _HEX8), _text(content, "session", _HEX8)
     ts = _text(content, "ts", _TS)
-    return Health(agent, log, session, *_bounds(content), ts, message.payload, not message.retain)
+    bounds, live = _bounds(content), not message.retain
+    return Health(agent, log, session, *bounds, ts, message.payload, live, _earlier(content))
+
+
+def _earlier(content: dict[str, Any]) -> tuple[str, ...]:
+    """Logs of before that can be asked for; an agent of an older version tells none."""
+    told = content.get("earlier_logs") or []
+    if not isinstance(told, list) or len(told) > _MOST_EARLIER:
+        raise _WrongError("earlier_logs")
+    if not all(isinstance(one, dict) for one in told):
+        raise _WrongError("earlier_logs")
+    return tuple(_text(one, "log", _HEX8) for one in told)
 
 
 def _state(agent: str, rule: str, message: Message) -> StateHeard:

@@ -153,6 +153,9 @@ class Receiver:
             self._store.put_status(thing, owner.heard_ms)
         else:
             self._store.put_health(thing, owner.heard_ms)
+            # Nothing of them may ever have come; once known, they are asked for to their ends.
+            for log in thing.earlier:
+                self._log(thing.agent, log)
         return not thing.log or self._told(thing)
 
     def _told(self, thing: Status | Health) -> bool:

@@ -393,6 +393,18 @@ def test_older_log_is_asked_too(central: Central) -> None:
     assert central.asked_next()["log"] == OLD
 
 
+def test_older_log_nothing_came_of_is_asked_for(central: Central) -> None:
+    # Begun and left while nobody listened, and forgotten by the broker.
+    central.take(make_status(1), happened(1))
+    central.take(make_health(1, earlier_logs=[{"log": OLD, "last_seq": 2}]))
+    asked = central.asked_next()
+    assert (asked["log"], asked["from_seq"]) == (OLD, 1)
+    central.take(happened(1, 2, log=OLD, replay=asked["request"]), make_done(asked["request"], 2, 1, 2))
+    central.take(make_done(central.asked_next()["request"], 0))
+    assert central.seqs(OLD) == [1, 2]
+    assert central.receiver.complete(OLD)
+
+
 def test_older_log_that_the_agent_has_not_any_more(central: Central) -> None:
     central.take(make_status(4, log=OLD), happened(1, 2, log=OLD), make_status(1), happened(1))
     (asked,) = central.asked(4)
