@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from agent.delivery.conversation import Conversation, Speaker
 from agent.delivery.event_wire import CONTRACT
-from agent.delivery.mqtt import Connection
+from agent.delivery.mqtt import MQTT_5, Connection
 from agent.delivery.outbox import Outbox
 from agent.delivery.payload import StatusWire
 from agent.delivery.served import Extras, Served
@@ -148,7 +148,10 @@ class Publisher:
         except DeliveryError as error:
             self._say(logging.WARNING, f"{error}; events stay in the log, trying again")
             return
-        self._say(logging.INFO, f"connected to the broker {self._broker}")
+        blind = (
+            "" if self._broker.protocol == MQTT_5 else "; by MQTT 3.1.1 it can't say what it refuses later"
+        )
+        self._say(logging.INFO, f"connected to the broker {self._broker}{blind}")
         talk = Conversation(speaker, connection, served, session, self._tell_taken, self._wake_fd)
         try:
             talk.greet()
