@@ -390,10 +390,7 @@ def test_log_full_in_service(clip: Path, tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     assert "Traceback" not in ran.stderr
     assert "ERROR" not in ran.stderr
-    told = [line for line in ran.stderr.splitlines() if "is full; make room" in line]
-    assert len(told) == 1, ran.stderr
-    assert told[0].startswith("WARNING")
-    # Up to its end, on the card.
+    # Up to its end, on the card; tests/faults/test_cards.py has logs that no longer fit.
     rows = sqlite3.connect(tmp_path / "kept" / "events.db").execute("SELECT type FROM event ORDER BY seq")
     assert rows.fetchall()[-1] == ("agent.stopped",)
 
