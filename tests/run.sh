@@ -83,6 +83,7 @@ fi
 say "--- pytest"
 status=0
 # The same examples every time: a search for new ones is for `python -m pytest` at the desk.
-python -m pytest -q --hypothesis-profile=steady || status=$?
+# Most of them wait for processes and brokers, so more run at once than there are cores.
+python -m pytest -q --hypothesis-profile=steady -n 3 --dist loadfile || status=$?
 if ((${#failed[@]})); then exit 1; fi
 exit "$status"
