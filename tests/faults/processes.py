@@ -30,7 +30,10 @@ class Role:
 
     def __init__(self, name: str, command: Sequence[str | Path], folder: Path) -> None:
         self.name = name
-        self._command = [str(word) for word in command]
+        # Whoever starts it may be killed too: nothing of a run is to stay behind.
+        setpriv = shutil.which("setpriv")
+        dying = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+        self._command = [*dying, *map(str, command)]
         self._said = folder / f"{name}.err"
         self._process: subprocess.Popen[bytes] | None = None
         self.kills = 0

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -17,7 +19,7 @@ import pytest
 from tests.faults import drain, latency, many
 from tests.faults.naive_kit import NaiveKit
 from tests.faults.network import BROKER_AT, CABLES, KINDS, Network, NoNetworkError
-from tests.faults.processes import PORT, mosquitto
+from tests.faults.processes import PORT, ROOT, mosquitto, wait_until
 from tests.faults.receiving import RealKit
 from tests.faults.rig import Plan, Rig, table
 from tests.faults.runs import good
@@ -158,6 +160,24 @@ def test_network_left_behind(network: Network) -> None:
     with Network():
         assert names <= {path.name for path in Path("/run/netns").iterdir()}
     assert not names & {path.name for path in Path("/run/netns").iterdir()}
+
+
+def test_rig_that_is_killed_leaves_nothing_running(tmp_path: Path) -> None:
+    if not shutil.which("setpriv"):
+        pytest.skip("setpriv is not installed (Debian: util-linux)")
+    rig = (
+        "import pathlib, sys; from tests.faults.processes import Role;"
+        f"role = Role('sleeper', ['sleep', '600'], pathlib.Path({str(tmp_path)!r}));"
+        "role.start(); print(role.pid, flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", rig], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as killed:
+        assert killed.stdout
+        status = Path("/proc", killed.stdout.readline().decode().strip(), "status")
+        wait_until(lambda: "Name:\tsleep" in status.read_text(), 10, "it runs")
+        killed.kill()
+    wait_until(lambda: not status.exists() or "State:\tZ" in status.read_text(), 10, "it is gone")
 
 
 @pytest.mark.usefixtures("broker_is_here")
