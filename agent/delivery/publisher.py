@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 60.0
+_STEADY_S = 20.0
 _LAST_WORD_S = 2.0
 
 
@@ -124,8 +125,8 @@ class Publisher:
                 self._served.take_up()
                 begin_s = time.monotonic()
                 self._serve()
-                # A broker that lets us in and hangs up at once is not to be stormed.
-                if time.monotonic() - begin_s > _LONGEST_PAUSE_S:
+                # A broker that lets us in and hangs up at once is not to be stormed; bad Wi-Fi is no such.
+                if time.monotonic() - begin_s > _STEADY_S:
                     pause_s = _FIRST_PAUSE_S
                 if self._served.another_log:
                     continue

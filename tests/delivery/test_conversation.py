@@ -418,7 +418,8 @@ def test_hanging_broker_does_not_hold_up_the_camera(
         free_s = longest_s()
         mosquitto.send(signal.SIGSTOP)
         try:
-            assert longest_s() < 5 * free_s + 0.05
+            # Whoever waits for the broker waits for seconds.
+            assert longest_s() < 5 * free_s + 0.5
             assert publisher.failure is None
         finally:
             mosquitto.send(signal.SIGCONT)
