@@ -3,7 +3,7 @@
 #
 #   bash tests/run.sh            checks and tests
 #   bash tests/run.sh --bench    also the benchmarks of tests/bench, two hours or more
-#   bash tests/run.sh --faults   also the long form of tests/faults, three quarters of an hour
+#   bash tests/run.sh --faults   also the long form of tests/faults, an hour
 set -euo pipefail
 # shellcheck source=deploy/environment.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../deploy/environment.sh"
@@ -69,9 +69,10 @@ if $bench; then
     done
 fi
 if $faults; then
-    for name in drain latency many long; do
+    for name in cards drain latency many long; do
         step "faults: $name" python -m "tests.faults.$name"
     done
+    step "faults: crash points" python -m tests.faults.crash_points --points 2000
     step "faults: cluster" env PRESENCE_TEST_CLUSTER=1 python -m pytest -q tests/deploy/test_cluster.py
 fi
 
