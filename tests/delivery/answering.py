@@ -13,8 +13,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+
+
+@contextmanager
+def listening(serve: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Let a function serve a listening socket in a thread; its end is the socket's.
+
+    Yields:
+        The port on loopback.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, args=[server])
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            # shutdown() wakes accept(), close() does not.
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
 
 
 @contextmanager
@@ -29,10 +47,10 @@ def answering(answer: bytes | None, *, stays: bool = True, came: list[float] | N
     done = threading.Event()
     open_ones: list[socket.socket] = []
 
-    def serve(listening: socket.socket) -> None:
+    def serve(server: socket.socket) -> None:
         while not done.is_set():
             try:
-                connection, _ = listening.accept()
+                connection, _ = server.accept()
             except OSError:
                 return
             open_ones.append(connection)
@@ -46,20 +64,15 @@ def answering(answer: bytes | None, *, stays: bool = True, came: list[float] | N
                     connection.shutdown(socket.SHUT_RDWR)
                     connection.close()
 
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=serve, args=[listening])
-        thread.start()
+    with listening(serve) as port:
         try:
-            yield listening.getsockname()[1]
+            yield port
         finally:
             done.set()
             for connection in open_ones:
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
                 connection.close()
-            # shutdown() wakes accept(), close() does not.
-            listening.shutdown(socket.SHUT_RDWR)
-            thread.join(10)
 
 
 def _carry(client: socket.socket, server: socket.socket, left: int | None) -> None:
@@ -83,10 +96,10 @@ def cutting(port: int, sizes: Iterable[int]) -> Iterator[int]:
     """
     left_to_cut = iter(sizes)
 
-    def serve(listening: socket.socket) -> None:
+    def serve(door: socket.socket) -> None:
         while True:
             try:
-                client, _ = listening.accept()
+                client, _ = door.accept()
             except OSError:
                 return
             with client, socket.create_connection(("127.0.0.1", port)) as server:
@@ -96,14 +109,8 @@ def cutting(port: int, sizes: Iterable[int]) -> Iterator[int]:
                 with suppress(OSError):
                     _carry(client, server, next(left_to_cut, None))
 
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=serve, args=[listening])
-        thread.start()
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            listening.shutdown(socket.SHUT_RDWR)
-            thread.join(10)
+    with listening(serve) as cut_port:
+        yield cut_port
 
 
 @dataclass(frozen=True)

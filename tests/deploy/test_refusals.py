@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import socket
-import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -21,10 +19,12 @@ from agent.delivery.event_log import EventLog
 from agent.delivery.mqtt import Broker, Connection
 from tests.broker import Account, CentralBroker
 from tests.conftest import Listener, Ran, wait_until
+from tests.delivery.answering import listening
 from tests.delivery.publishing import make_now, make_zone, publishing
 from tests.delivery.samples import ROOT, SENDER, is_sentence
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -340,10 +340,10 @@ def recording(answer: bytes, came: list[bytes]) -> Iterator[int]:
         The port on loopback.
     """
 
-    def serve(listening: socket.socket) -> None:
+    def serve(server: socket.socket) -> None:
         while True:
             try:
-                connection, _ = listening.accept()
+                connection, _ = server.accept()
             except OSError:
                 return
             data = b""
@@ -355,14 +355,8 @@ def recording(answer: bytes, came: list[bytes]) -> Iterator[int]:
                     data += more
             came.append(data)
 
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=serve, args=[listening])
-        thread.start()
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            listening.shutdown(socket.SHUT_RDWR)
-            thread.join(10)
+    with listening(serve) as port:
+        yield port
 
 
 @pytest.mark.usefixtures("quick")
