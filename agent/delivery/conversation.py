@@ -262,7 +262,7 @@ class Conversation:
 
     def _free(self, kept: int = 0) -> int:
         """How many more messages may be under way, if some places are kept."""
-        under_way = sum(len(box) for box in self.served.boxes) - len(self.refused)
+        under_way = sum(box.under_way for box in self.served.boxes) - len(self.refused)
         under_way += len(self.others) + len(self.replaying)
         return max(0, max(1, self.connection.window - kept) - under_way)
 

@@ -103,7 +103,8 @@ class Outbox:
         self._backlog_at = min(self._backlog_at, seq - 1)
         self._backlog_end = max(self._backlog_end, seq)
 
-    def __len__(self) -> int:
+    @property
+    def under_way(self) -> int:
         """How many events are under way."""
         return len(self._sending)
 

@@ -118,10 +118,9 @@ class Served:
             self._given_up = False
             self.boxes.pop()
         for log in coming:
-            box = next((box for box in self.boxes if box.log is log), None)
-            if box:
-                self.boxes.remove(box)
-            self.boxes.append(box or Outbox(log))
+            before = [box for box in self.boxes if box.log is log]
+            others = [box for box in self.boxes if box.log is not log]
+            self.boxes = [*others, *(before or [Outbox(log)])]
 
     def give_up(self) -> None:
         """The present log is not to be served any more once there is another."""

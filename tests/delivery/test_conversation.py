@@ -274,6 +274,29 @@ def test_health_tells_of_earlier_logs(mosquitto: Mosquitto, listener: Listener, 
     assert [facts.earlier for facts in heard] == [(), (log,)]
 
 
+def test_log_that_is_come_back_to_is_served_once(
+    mosquitto: Mosquitto, listener: Listener, log: EventLog
+) -> None:
+    heard: list[DeliveryFacts] = []
+
+    def text(facts: DeliveryFacts) -> str:
+        heard.append(facts)
+        return health_text(facts)
+
+    with EventLog(SENDER, None) as other:
+        with publishing(to(mosquitto.port), log, extras=Extras(health=text)) as publisher:
+            for current in (other, log, other, log):
+                publisher.use_log(current)
+                current.append([make_now(number) for number in range(3)])
+                publisher.tell()
+                assert publisher.wait_delivered(10)
+        assert heard[-1].earlier == (other,)
+        assert heard[-1].log is log
+    wait_until(lambda: len(listener.events()) >= 12)
+    ids = [event["id"] for event in listener.events()]
+    assert len(ids) == len(set(ids)) == 12
+
+
 def test_states_and_health_are_not_behind_a_backlog(
     mosquitto: Mosquitto, listener: Listener, log: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
