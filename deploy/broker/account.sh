@@ -25,6 +25,7 @@ certificate=false
 words=()
 while (($#)); do
     case $1 in
+        -h | --help) tell_usage ;;
         --dir) need_value "$1" $# && dir=$2 && shift 2 ;;
         --password-file) need_value "$1" $# && password_file=$2 && shift 2 ;;
         --certificate) certificate=true && shift ;;

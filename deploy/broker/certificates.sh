@@ -20,6 +20,7 @@ request=
 words=()
 while (($#)); do
     case $1 in
+        -h | --help) tell_usage ;;
         --dir) need_value "$1" $# && dir=$2 && shift 2 ;;
         --days) need_value "$1" $# && days=$2 && shift 2 ;;
         --request) need_value "$1" $# && request=$2 && shift 2 ;;

@@ -29,6 +29,7 @@ queue_mb=512
 run=false
 while (($#)); do
     case $1 in
+        -h | --help) tell_usage ;;
         --name) need_value "$1" $# && names+=("$2") && shift 2 ;;
         --dir) need_value "$1" $# && dir=$2 && shift 2 ;;
         --port) need_value "$1" $# && port=$2 && shift 2 ;;

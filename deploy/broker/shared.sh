@@ -70,3 +70,9 @@ reload_broker() {
     pid=$(cat "$dir/mosquitto.pid" 2>/dev/null) || return 0
     if [[ $pid =~ ^[0-9]+$ && $(cat "/proc/$pid/comm" 2>/dev/null) == mosquitto ]]; then kill -HUP "$pid"; fi
 }
+
+# tell_usage: what stands at the beginning of the script.
+tell_usage() {
+    sed -n '2,/^set -euo/{/^set -euo/d;s/^# \{0,1\}//p}' "${BASH_SOURCE[-1]}"
+    exit 0
+}

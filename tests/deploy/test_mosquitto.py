@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.broker import CentralBroker, need_programs, script
+from tests.conftest import ROOT as CHECKOUT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -162,3 +163,13 @@ def test_no_broker_there(tmp_path: Path) -> None:
     done = script("account", "list", "--dir", tmp_path / "nothing")
     assert done.returncode == 1
     assert "mosquitto.sh" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["mosquitto", "account", "certificates"])
+def test_help_is_how_the_script_begins(name: str) -> None:
+    ran = subprocess.run(
+        ["bash", f"{CHECKOUT}/deploy/broker/{name}.sh", "--help"], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert f"bash deploy/broker/{name}.sh" in ran.stdout
+    assert "set -euo" not in ran.stdout
