@@ -121,9 +121,9 @@ class Card:
                 assert "Traceback" not in said, said
                 self.balance.starts_refused += "at the start:" in said
 
-    def wait_volatile(self) -> None:
+    def wait_volatile(self, within_s: float = 5.0) -> None:
         """Until events are kept in memory; not for ever: what fails may fail only once."""
-        by_s = time.monotonic() + 5.0
+        by_s = time.monotonic() + within_s
         while time.monotonic() < by_s and not _lines(self.folder / "notes")[-1].endswith("volatile"):
             time.sleep(0.02)
 
@@ -240,7 +240,7 @@ def _trouble(kind: str, card: Card, chance: random.Random, pause: object) -> Non
     else:
         with card.writer(), closing(sqlite3.connect(card.log, isolation_level=None, timeout=9)) as db:
             db.execute("BEGIN IMMEDIATE")
-            time.sleep(2.2)
+            card.wait_volatile(_LONG_S)
             pause()
             if chance.random() < 0.5:
                 db.execute("ROLLBACK")
