@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,8 +12,6 @@ from agent.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from agent.delivery.mqtt import Broker
 
 ProtocolOption = Annotated[Literal[5, 311], Parameter(help="311 for a broker that speaks only MQTT 3.1.1.")]
 PasswordOption = Annotated[Path | None, Parameter(help="Holds the password of the user.")]
@@ -38,11 +35,11 @@ def watch(
 ) -> int:
     """Subscribe to a broker and print what happens, a line an event, until interrupted."""
     log_to_stderr()
+    from agent.delivery.subscriber import broker_from_url
     from agent.service import stop_signals
-    from agent.watching import broker_from_url, watched
+    from agent.watching import watched
 
-    to = broker_from_url(broker, protocol, password_file, ca_file)
-    to = _with_certificate(to, certificate_file, key_file)
+    to = broker_from_url(broker, protocol, password_file, ca_file, certificate_file, key_file)
     with stop_signals() as stop:
         for line in watched(to, site, stop, as_json=json_):
             print(line, flush=True)
@@ -74,10 +71,10 @@ def retire(
     """
     from agent.arguments import identifier
     from agent.config import load
+    from agent.delivery.subscriber import broker_from_url
     from agent.retiring import retired
     from agent.stages import broker as broker_of
     from agent.stages import rule_ids
-    from agent.watching import broker_from_url
 
     identifier("--site", site)
     identifier("--name", name)
@@ -92,17 +89,10 @@ def retire(
         if (loaded.device.site, loaded.device.name) == (site, name):
             rules += rule_ids(loaded)
     else:
-        to = broker_from_url(broker, protocol, password_file, ca_file)
-        to = _with_certificate(to, certificate_file, key_file)
+        to = broker_from_url(broker, protocol, password_file, ca_file, certificate_file, key_file)
     for topic in retired(to, site, name, rules):
         print(f"cleared {topic}")
     return 0
-
-
-def _with_certificate(broker: Broker, certificate: Path | None, key: Path | None) -> Broker:
-    if (certificate is None) != (key is None):
-        raise ConfigError("--certificate-file and --key-file: give both, or none.")
-    return replace(broker, certificate_file=certificate, key_file=key)
 
 
 broker_commands: tuple[Callable[..., int], ...] = (watch, retire)

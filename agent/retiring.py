@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from agent.delivery.event_wire import CONTRACT
@@ -13,7 +11,7 @@ from agent.delivery.mqtt import Connection, Message
 from agent.errors import DeliveryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from agent.delivery.mqtt import Broker
 
@@ -40,12 +38,11 @@ def retired(broker: Broker, site: str, name: str, rules: Sequence[str]) -> list[
     root = f"{CONTRACT}/{site}/{name}"
     home = f"homeassistant/device/{site}_{name}/config"
     found = _retained(broker, root, home)
-    status = _parsed(found.get(f"{root}/status", ""))
-    if status.get("state") == "online":
+    if _content(found, f"{root}/status").get("state") == "online":
         raise DeliveryError(
             f"{site}/{name} is online at {broker} and would publish it all again; stop that agent first."
         )
-    told = _parsed(found.get(f"{root}/info", "")).get("rules")
+    told = _content(found, f"{root}/info").get("rules")
     rules = [*rules, *(str(rule.get("rule")) for rule in told or () if isinstance(rule, dict))]
     known = {f"{root}/{topic}" for topic in (*_ALWAYS, *(f"state/{rule}" for rule in rules))}
     topics = sorted({*known, *found, home})
@@ -60,9 +57,9 @@ def retired(broker: Broker, site: str, name: str, rules: Sequence[str]) -> list[
     return [topic for topic in topics if topic not in refused]
 
 
-def _retained(broker: Broker, root: str, home: str) -> dict[str, str]:
+def _retained(broker: Broker, root: str, home: str) -> dict[str, Message]:
     """What the broker has of an agent, as far as this account may read it."""
-    found: dict[str, str] = {}
+    found: dict[str, Message] = {}
     with _Open(broker) as connection:
         for topic in (f"{root}/#", *(f"{root}/{one}" for one in _ALWAYS), f"{root}/state/#", home):
             connection.subscribe(topic, needed=False)
@@ -70,7 +67,7 @@ def _retained(broker: Broker, root: str, home: str) -> dict[str, str]:
         while (now_s := time.monotonic()) - quiet_s < _QUIET_S and now_s - begin_s < _LONGEST_S:
             for report in connection.pump(_QUIET_S / 4):
                 if isinstance(report, Message) and report.retain and report.payload:
-                    found[report.topic] = report.payload
+                    found[report.topic] = report
                     quiet_s = time.monotonic()
     return found
 
@@ -103,9 +100,5 @@ class _Open:
         self._connection.close()
 
 
-def _parsed(payload: str) -> dict[str, Any]:
-    with suppress(ValueError, RecursionError):
-        content = json.loads(payload)
-        if isinstance(content, dict):
-            return content
-    return {}
+def _content(found: Mapping[str, Message], topic: str) -> dict[str, Any]:
+    return found[topic].content if topic in found else {}

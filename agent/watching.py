@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from agent.arguments import identifier
 from agent.delivery.event_wire import CONTRACT
-from agent.delivery.subscriber import broker_from_url, received
-from agent.errors import ConfigError
+from agent.delivery.subscriber import received
 from agent.words import harmless, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from threading import Event
 
-    from agent.delivery.mqtt import Broker, Message
-
-__all__ = ["broker_from_url", "watched"]
+    from agent.delivery.mqtt import Broker
 
 
 def watched(broker: Broker, site: str | None, stop: Event, *, as_json: bool) -> Iterator[str]:
@@ -28,12 +25,12 @@ def watched(broker: Broker, site: str | None, stop: Event, *, as_json: bool) -> 
     Raises:
         DeliveryError: the broker can't be reached, or refuses.
     """
-    if site is not None and not re.fullmatch(r"[a-z0-9-]{1,32}", site):
-        raise ConfigError(f"--site {site}: a site's name has only a-z, 0-9 and '-', at most 32 of them.")
+    if site is not None:
+        identifier("--site", site)
     root = f"{CONTRACT}/{site or '+'}/+"
     places: dict[str, tuple[str, str]] = {}
     for message in received(broker, [f"{root}/info", f"{root}/status", f"{root}/event/#"], stop):
-        payload = _parsed(message)
+        payload = message.content
         levels = message.topic.split("/")
         agent, kind = "/".join(levels[2:4]), levels[4]
         if kind == "info":
@@ -47,15 +44,6 @@ def watched(broker: Broker, site: str | None, stop: Event, *, as_json: bool) -> 
             when = _local(payload.get("ts"), timezone)
             said = sentence(payload, timezone)
             yield harmless(f"{when}  {name}  {said}  [{message.topic.split('/', 4)[4]}]")
-
-
-def _parsed(message: Message) -> dict[str, Any]:
-    """What was published; anybody may publish anything, so nothing is taken for granted."""
-    try:
-        payload = json.loads(message.payload)
-    except (ValueError, RecursionError):
-        return {}
-    return payload if isinstance(payload, dict) else {}
 
 
 def _local(ts: object, timezone: str) -> str:

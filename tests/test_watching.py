@@ -12,8 +12,9 @@ from paho.mqtt.publish import single
 
 from agent.delivery import subscriber
 from agent.delivery.mqtt import Broker
+from agent.delivery.subscriber import broker_from_url
 from agent.errors import ConfigError, DeliveryError
-from agent.watching import broker_from_url, watched
+from agent.watching import watched
 from tests.conftest import Mosquitto, free_port, wait_until
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ nothing that paho keeps in memory can be sent twice or out of order on the next 
 
 from __future__ import annotations
 
+import json
 import select
 import socket
 import ssl
@@ -80,6 +81,15 @@ class Message:
     payload: str
     retain: bool = False
     mid: int = field(default=0, compare=False)
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The JSON object in it; empty where there is none, since anybody may publish anything."""
+        try:
+            content = json.loads(self.payload)
+        except (ValueError, RecursionError):
+            return {}
+        return content if isinstance(content, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,10 +91,6 @@ class Publisher:
         self._served.use(log)
         self.tell()
 
-    def serve_too(self, log: EventLog) -> None:
-        """Send what is left of an earlier log; call it before `start`."""
-        self._served.serve_too(log)
-
     def wait_delivered(self, timeout_s: float) -> bool:
         """Whether all that is in the log now was taken by the broker within this time."""
         log = self._served.newest_log

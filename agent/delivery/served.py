@@ -62,7 +62,7 @@ class Extras:
 
 @dataclass(slots=True)
 class Served:
-    """Logs and states; what other threads hand in, the publisher's thread takes up with `changed`.
+    """Logs and states; what other threads hand in, the publisher's thread takes up with `take_up`.
 
     Attributes:
         boxes: of the present log, and of earlier ones, whose events are sent too and replayed.
@@ -105,10 +105,6 @@ class Served:
             self._coming.append(log)
             # What was in the old log is in no state of the new one.
             self._states = {rule: replace(state, seq=0) for rule, state in self._states.items()}
-
-    def serve_too(self, log: EventLog) -> None:
-        """Send what is left of an earlier log, before there is a thread that does."""
-        self.boxes.insert(0, Outbox(log))
 
     def take_up(self) -> None:
         """From here on the newest log is the present one."""

@@ -166,12 +166,21 @@ class Subscriber:
             _log.log(level, "%s", sentence)
 
 
-def broker_from_url(url: str, protocol: int, password_file: Path | None, ca_file: Path | None) -> Broker:
+def broker_from_url(
+    url: str,
+    protocol: int,
+    password_file: Path | None,
+    ca_file: Path | None,
+    certificate_file: Path | None = None,
+    key_file: Path | None = None,
+) -> Broker:
     """A broker's address as people write it: mqtt://[user@]host[:port], or mqtts:// with TLS.
 
     Raises:
-        ConfigError: it is no such address, or has a password in it.
+        ConfigError: it is no such address, has a password in it, or a certificate lacks its key.
     """
+    if (certificate_file is None) != (key_file is None):
+        raise ConfigError("--certificate-file and --key-file: give both, or none.")
     # What was given is not repeated: there may be a password in it.
     wrong = ConfigError(
         "--broker: give mqtt://HOST:PORT, or mqtts://HOST:PORT for TLS; a / in a user is %2F."
@@ -195,6 +204,8 @@ def broker_from_url(url: str, protocol: int, password_file: Path | None, ca_file
         username=None if parts.username is None else unquote(parts.username),
         password_file=password_file,
         ca_file=ca_file,
+        certificate_file=certificate_file,
+        key_file=key_file,
     )
 
 

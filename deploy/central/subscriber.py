@@ -17,21 +17,20 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import re
 import signal
 import sys
-from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from time import monotonic
 
+from agent.arguments import identifier
 from agent.delivery.central import store as tables
 from agent.delivery.central.hearing import ROOT
 from agent.delivery.central.overview import overview, table
 from agent.delivery.central.receiver import Receiver
 from agent.delivery.central.store import Store
 from agent.delivery.subscriber import Subscriber, broker_from_url
-from agent.errors import AgentError, ConfigError, LogError
+from agent.errors import AgentError, LogError
 
 _log = logging.getLogger("subscriber")
 
@@ -69,14 +68,15 @@ def loaded(receiver: Receiver) -> bool:
 
 def run(options: argparse.Namespace) -> int:
     """Subscribe and store."""
-    if options.site and not re.fullmatch(r"[a-z0-9-]{1,32}", options.site):
-        raise ConfigError("--site: a site's name has only a-z, 0-9 and '-', at most 32 of them.")
-    if bool(options.certificate_file) != bool(options.key_file):
-        raise ConfigError("--certificate-file and --key-file: give both, or none.")
-    broker = replace(
-        broker_from_url(options.broker, options.protocol, options.password_file, options.ca_file),
-        certificate_file=options.certificate_file,
-        key_file=options.key_file,
+    if options.site:
+        identifier("--site", options.site)
+    broker = broker_from_url(
+        options.broker,
+        options.protocol,
+        options.password_file,
+        options.ca_file,
+        options.certificate_file,
+        options.key_file,
     )
     agents = f"{ROOT}/{options.site or '+'}/+"
     topics = [f"{agents}/{name}" for name in ("event/#", "replay/#", "state/#", "health", "status")]
