@@ -427,22 +427,21 @@ def test_hanging_broker_does_not_hold_up_the_camera(
     mosquitto: Mosquitto, listener: Listener, log: EventLog
 ) -> None:
     def longest_s() -> float:
-        """Of 100 frames with an event and a state each."""
+        """Of nine in ten of 100 frames with an event and a state each."""
         took = []
         for number in range(100):
             begin_s = time.monotonic()
             seq = log.append([make_now(number)])
             publisher.tell([make_zone("waiting", number, seq)])
             took.append(time.monotonic() - begin_s)
-        return sorted(took)[-3]
+        return sorted(took)[-10]
 
     with publishing(to(mosquitto.port), log, stop_s=0) as publisher:
         wait_until(lambda: bool(said_of(listener, "status")))
         free_s = longest_s()
         mosquitto.send(signal.SIGSTOP)
         try:
-            # Whoever waits for the broker waits for seconds.
-            assert longest_s() < 5 * free_s + 0.5
+            assert longest_s() < 5 * free_s + 0.05
             assert publisher.failure is None
         finally:
             mosquitto.send(signal.SIGCONT)
