@@ -370,8 +370,8 @@ def test_log_unwritable_at_start(clip: Path, tmp_path: Path, mount: str, words: 
     assert_one_sentence(ran.stderr.lower(), "event log", *words)
 
 
-# On the smaller one there is no room for the reserve: that is told at the start. On the larger one the reserve
-# may do until the end, and nothing need be told.
+# On the smaller one there is no room for the reserve: that is told at the start. On the larger one the
+# reserve may do until the end, and nothing need be told.
 @pytest.mark.parametrize(("size", "told"), [("512k", {1}), ("4m", {0, 1})])
 def test_log_full_in_service(clip: Path, tmp_path: Path, size: str, told: set[int]) -> None:
     (tmp_path / "log").mkdir()
