@@ -5,6 +5,7 @@
     AgentError                        exit code
     ├── ConfigError   (ValueError)    2   the configuration or an argument
     ├── SourceError   (OSError)       2   a recording or camera that can't be read at all
+    ├── CameraError   (OSError)       1   a camera that is not there, or gives no frames
     ├── BrokenOffError (OSError)      1   a recording that ends before its end
     ├── ModelError    (OSError)       2   weights missing, cut off or with a wrong hash
     ├── BusyError     (OSError)       2   another agent holds this log
@@ -34,6 +35,10 @@ class SourceError(AgentError, OSError):
     """A picture, recording or camera that can't be read at all."""
 
     exit_code = 2
+
+
+class CameraError(AgentError, OSError):
+    """A camera that is not there, is held by another program, or gives no frames."""
 
 
 class BrokenOffError(AgentError, OSError):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol
+
+from agent.core.frame import Frame, Taken
+from agent.core.sight import Sight
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from agent.core.detections import Detections
     from agent.core.event import EndedWhy, Event
-    from agent.core.frame import Frame, Instant
+    from agent.core.frame import Instant, NoFrame
     from agent.core.look import Look
-    from agent.core.sight import Sight
     from agent.core.track import Track, Watched
 
 
@@ -74,30 +76,30 @@ class Ledger(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """What one frame brought."""
+class Step(Generic[Taken]):
+    """What one frame brought, or that there was none."""
 
-    frame: Frame
+    frame: Taken
     sight: Sight
     tracks: Sequence[Track]
     events: tuple[Event, ...]
 
 
 def presence_steps(
-    frames: Iterable[Frame],
+    frames: Iterable[Taken],
     tamper: Tamper,
     attention: Attention,
     detector: Detector,
     tracker: Tracker,
     rules: Sequence[Rule],
     ledger: Ledger,
-) -> Iterator[Step]:
-    """Yield a step for each frame, in order; holds at most one frame."""
+) -> Iterator[Step[Taken]]:
+    """Yield a step for each frame, in order, and for each time there was none; holds at most one frame."""
     tracks: Sequence[Track] = ()
     for frame in frames:
-        sight = tamper.update(frame, tracks)
+        sight = _sight(tamper, frame, tracks)
         events: list[Event] = []
-        if sight.cause is None:
+        if isinstance(frame, Frame) and sight.cause is None:
             look = attention.plan(frame, tracker.watched)
             # None: did not look; empty: looked and saw nobody.
             detections = detector.detect(frame, look) if look else None
@@ -112,3 +114,8 @@ def presence_steps(
             tracks = ()
             events += [event for rule in rules for event in rule.close(frame.at, "blind")]
         yield Step(frame, sight, tracks, tuple(ledger.update(events, tracks, sight, frame.at)))
+
+
+def _sight(tamper: Tamper, frame: Frame | NoFrame, tracks: Sequence[Track]) -> Sight:
+    """What is known of the camera's sight; one that gives no frames has none."""
+    return tamper.update(frame, tracks) if isinstance(frame, Frame) else Sight("lost", frame.since)

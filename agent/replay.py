@@ -233,7 +233,7 @@ def _drawing(
     finder = blur_finder()
     with video_writer(path, recording.size_px, recording.fps) as write:
 
-        def draw(step: Step) -> None:
+        def draw(step: Step[Frame]) -> None:
             # People move between the pipeline's looks, so that every frame has one of its own here.
             seen = finder.detect(step.frame, whole(step.frame))
             states = {state.rule: holding(state.value) for state in ledger.states()}
@@ -282,7 +282,7 @@ def _paced(frames: Iterator[Frame]) -> Iterator[Frame]:
         yield frame
 
 
-def _mot_lines(step: Step) -> Iterator[str]:
+def _mot_lines(step: Step[Frame]) -> Iterator[str]:
     """MOTChallenge: frame from 1, id, left, top, width, height, confidence, and three unused."""
     for track in step.tracks:
         left, top, right, bottom = track.xyxy

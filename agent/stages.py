@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from agent.config import Config
     from agent.config import Tamper as TamperTable
     from agent.core.event import Event, State
-    from agent.core.frame import Frame, Instant
+    from agent.core.frame import Instant, Taken
     from agent.core.geometry import Point, Polygon
     from agent.delivery.payload import RuleGeometryWire
     from agent.delivery.served import Kind
@@ -83,8 +83,8 @@ class Stages:
     rules: tuple[Rule, ...]
     ledger: Ledger
 
-    def steps(self, frames: Iterable[Frame]) -> Iterator[Step]:
-        """Send frames all the way."""
+    def steps(self, frames: Iterable[Taken]) -> Iterator[Step[Taken]]:
+        """Send frames, and word that there are none, all the way."""
         return presence_steps(
             frames,
             self.tamper,

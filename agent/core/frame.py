@@ -1,10 +1,10 @@
-"""A picture and the instant it was taken."""
+"""A picture and the instant it was taken, or that there is none."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -67,3 +67,19 @@ class Frame:
     def size_px(self) -> tuple[int, int]:
         """Width and height."""
         return self.image.shape[1], self.image.shape[0]
+
+
+@dataclass(frozen=True, slots=True)
+class NoFrame:
+    """What a camera's source gives in place of a frame while none comes.
+
+    Attributes:
+        at: now.
+        since: when the last frame came, or the source began.
+    """
+
+    at: Instant
+    since: Instant
+
+
+Taken = TypeVar("Taken", bound=Frame | NoFrame)
