@@ -224,7 +224,7 @@ def _text_file(path: Path | None) -> Iterator[TextIO]:
 @contextmanager
 def _drawing(
     path: Path | None, recording: Recording, config: Config, ledger: Ledger
-) -> Iterator[Callable[[Step], None] | None]:
+) -> Iterator[Callable[[Step[Frame]], None] | None]:
     if path is None:
         yield None
         return
