@@ -36,7 +36,7 @@ def watch(
     """Subscribe to a broker and print what happens, a line an event, until interrupted."""
     log_to_stderr()
     from agent.delivery.subscriber import broker_from_url
-    from agent.service import stop_signals
+    from agent.signals import stop_signals
     from agent.watching import watched
 
     to = broker_from_url(broker, protocol, password_file, ca_file, certificate_file, key_file)

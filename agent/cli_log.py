@@ -44,7 +44,7 @@ def tail(
     """
     from agent.config import load
     from agent.log_commands import tail as lines
-    from agent.service import stop_signals
+    from agent.signals import stop_signals
 
     def tell(words: str) -> None:
         print(words, file=sys.stderr, flush=True)

@@ -3,55 +3,29 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Literal
 
-from agent.core.event import AgentStarted, AgentStopped
-from agent.delivery.event_log import EventLog
-from agent.delivery.keeping import Keeper
-from agent.delivery.publisher import Publisher
-from agent.delivery.recall import Memory, remembered
-from agent.delivery.retention import Retention
-from agent.delivery.served import Extras
+from agent.core.event import AgentStopped
+from agent.delivering import delivery as open_delivery
 from agent.device import clock
-from agent.device.board import serial_number
 from agent.device.frames import played_frames
 from agent.device.recording import open_recording
-from agent.errors import BrokenOffError, ConfigError, DamagedError
-from agent.health import Health
-from agent.stages import (
-    ChangedStates,
-    broker,
-    discovery_maker,
-    info_maker,
-    random_track_ids,
-    sender,
-    stages,
-    starting_states,
-    view,
-)
+from agent.errors import BrokenOffError, ConfigError
+from agent.signals import stop_signals
+from agent.stages import ChangedStates, random_track_ids, stages, view
 from agent.working_time import working_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from types import FrameType
-
     from agent.config import Config
-    from agent.core.event import Event as PresenceEvent
-    from agent.core.event import StartCause, StopCause
+    from agent.core.event import StopCause
     from agent.core.frame import Instant
     from agent.core.sight import BlindCause, Sight
-    from agent.delivery.payload import StateNow
     from agent.presence.hours import WorkingTime
-    from agent.presence.ledger import Ledger
 
 _log = logging.getLogger(__name__)
 
-_DELIVER_AT_STOP_S = 3.0
 _CAUSES = {
     "signal": "told to by a signal",
     "recording_ended": "the recording is over",
@@ -72,7 +46,7 @@ def run(config: Config) -> None:
         stop = stack.enter_context(stop_signals())
         recording = stack.enter_context(open_recording(source, config.camera.fps))
         stage = stages(config, recording.size_px, random_track_ids())
-        delivery = stack.enter_context(_delivery(config, stage.ledger))
+        delivery = stack.enter_context(open_delivery(config, stage.ledger))
         _log.info(
             "%s/%s watches %s, %dx%d px", config.device.site, config.device.name, source, *recording.size_px
         )
@@ -135,119 +109,6 @@ class SightTeller:
         if self._night or self._hours.always_open or not at.synced:
             return False
         return not self._hours.span(at.utc).open
-
-
-class _Delivery:
-    """What keeps events, and their publisher."""
-
-    def __init__(self, keeper: Keeper, publisher: Publisher | None, health: Health) -> None:
-        self._keeper = keeper
-        self._publisher = publisher
-        self.health = health
-
-    def keep(self, events: Sequence[PresenceEvent], at: Instant) -> int:
-        """Keep events; return the last number."""
-        seq = self._keeper.keep(events, at)
-        self.health.volatile = self._keeper.volatile
-        return seq
-
-    def tell(self, states: Sequence[StateNow], *, news: bool) -> None:
-        """Let the publisher know of new states, and of new events in the log."""
-        if self._publisher is None:
-            return
-        if self._publisher.failure:
-            raise self._publisher.failure
-        if states or news:
-            self._publisher.tell(states)
-
-
-def take_up(log: EventLog, ledger: Ledger, at: Instant, boot: str, beside: Sequence[EventLog] = ()) -> None:
-    """Go on where a log ends: close what was open, tell that the agent runs.
-
-    A log that turns out to be damaged is set aside for a new one.
-
-    Raises:
-        LogError: the log can't be read, written or set aside.
-    """
-    try:
-        before = remembered(log, at, boot, beside)
-    except DamagedError as error:
-        log.begin_anew(error)
-        before = Memory(())
-    ledger.recall(((item.event, item.era) for item in before.events), before.begin, before.blind)
-    cause: StartCause = "new_log"
-    if before.last:
-        cause = "started" if log.ended_in_order else "restarted"
-        _kept(log, before.at_that_time(ledger.reopen(before.last, before.era)), before.boot or boot)
-    _kept(log, ledger.start(AgentStarted(rule="agent", at=at, cause=cause, since=before.last)), boot)
-
-
-def _kept(log: EventLog, events: Sequence[PresenceEvent], boot: str) -> None:
-    try:
-        log.append(events, boot)
-    except DamagedError as error:
-        log.begin_anew(error)
-        log.append(events, boot)
-
-
-@contextmanager
-def _delivery(config: Config, ledger: Ledger) -> Iterator[_Delivery]:
-    who, to = sender(config), broker(config)
-    with ExitStack() as stack:
-        card = stack.enter_context(EventLog(who, config.log.path, board=serial_number()))
-        retention = Retention(config.log.keep_days, config.log.keep_mb, delivers=to is not None)
-        keeper = stack.enter_context(Keeper(card, who, retention, folder=_runtime_folder()))
-        log, begin = keeper.log, clock.now()
-        take_up(log, ledger, begin, who.boot, keeper.left)
-        health, publisher = Health(config.log.path), None
-        if to is None:
-            _log.warning(
-                "there is no [mqtt] in the configuration: events stay in the log %s", config.log.path
-            )
-        else:
-            publisher = Publisher(
-                to,
-                who.site,
-                who.device,
-                log,
-                info_maker(config, who.device),
-                client_id=f"presence-{who.site}-{who.device}",
-                extras=Extras(
-                    health=health.text,
-                    discovery=discovery_maker(config),
-                    superseded=keeper.superseded,
-                ),
-            )
-            publisher.tell(starting_states(config, begin, log.last_seq))
-            keeper.serve(publisher.use_log)
-            publisher.start()
-        yield _Delivery(keeper, publisher, health)
-        if publisher:
-            publisher.stop(_DELIVER_AT_STOP_S)
-
-
-def _runtime_folder() -> Path | None:
-    """The folder in memory that systemd gives a service; it outlives a kill."""
-    folder = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
-    return Path(folder) if folder else None
-
-
-@contextmanager
-def stop_signals() -> Iterator[Event]:
-    """An event that SIGTERM and SIGINT set; a second one ends the process at once."""
-    stop = Event()
-
-    def ask(number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            os._exit(128 + number)
-        stop.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _recording(config: Config) -> Path:

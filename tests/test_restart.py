@@ -25,9 +25,9 @@ from agent.core.event import (
     ZoneVacated,
 )
 from agent.core.frame import Instant
+from agent.delivering import take_up
 from agent.delivery.event_log import EventLog
 from agent.delivery.recall import alive_note, remembered
-from agent.service import take_up
 from tests.delivery.samples import SENDER
 from tests.presence.office import Blind, Office, Stay, of, right_clock, utc, words
 from tests.presence.test_ledger import check_closings, check_order, crossings, scripts

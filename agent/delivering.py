@@ -1,0 +1,136 @@
+"""From the running agent to its event log and the broker."""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.core.event import AgentStarted
+from agent.delivery.event_log import EventLog
+from agent.delivery.keeping import Keeper
+from agent.delivery.publisher import Publisher
+from agent.delivery.recall import Memory, remembered
+from agent.delivery.retention import Retention
+from agent.delivery.served import Extras
+from agent.device import clock
+from agent.device.board import serial_number
+from agent.errors import DamagedError
+from agent.health import Health
+from agent.stages import broker, discovery_maker, info_maker, sender, starting_states
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from agent.config import Config
+    from agent.core.event import Event, StartCause
+    from agent.core.frame import Instant
+    from agent.delivery.payload import StateNow
+    from agent.presence.ledger import Ledger
+
+_log = logging.getLogger(__name__)
+
+_DELIVER_AT_STOP_S = 3.0
+
+
+class Delivery:
+    """What keeps events, and their publisher."""
+
+    def __init__(self, keeper: Keeper, publisher: Publisher | None, health: Health) -> None:
+        self._keeper = keeper
+        self._publisher = publisher
+        self.health = health
+
+    def keep(self, events: Sequence[Event], at: Instant) -> int:
+        """Keep events; return the last number."""
+        seq = self._keeper.keep(events, at)
+        self.health.volatile = self._keeper.volatile
+        return seq
+
+    def tell(self, states: Sequence[StateNow], *, news: bool) -> None:
+        """Let the publisher know of new states, and of new events in the log."""
+        if self._publisher is None:
+            return
+        if self._publisher.failure:
+            raise self._publisher.failure
+        if states or news:
+            self._publisher.tell(states)
+
+
+@contextmanager
+def delivery(config: Config, ledger: Ledger) -> Iterator[Delivery]:
+    """Open the log, go on where it ends, and connect to the broker in the background.
+
+    Raises:
+        LogError: the event log can't be written at the start.
+        BusyError: another agent holds it.
+    """
+    who, to = sender(config), broker(config)
+    with ExitStack() as stack:
+        card = stack.enter_context(EventLog(who, config.log.path, board=serial_number()))
+        retention = Retention(config.log.keep_days, config.log.keep_mb, delivers=to is not None)
+        keeper = stack.enter_context(Keeper(card, who, retention, folder=runtime_folder()))
+        log, begin = keeper.log, clock.now()
+        take_up(log, ledger, begin, who.boot, keeper.left)
+        health, publisher = Health(config.log.path), None
+        if to is None:
+            _log.warning(
+                "there is no [mqtt] in the configuration: events stay in the log %s", config.log.path
+            )
+        else:
+            publisher = Publisher(
+                to,
+                who.site,
+                who.device,
+                log,
+                info_maker(config, who.device),
+                client_id=f"presence-{who.site}-{who.device}",
+                extras=Extras(
+                    health=health.text,
+                    discovery=discovery_maker(config),
+                    superseded=keeper.superseded,
+                ),
+            )
+            publisher.tell(starting_states(config, begin, log.last_seq))
+            keeper.serve(publisher.use_log)
+            publisher.start()
+        yield Delivery(keeper, publisher, health)
+        if publisher:
+            publisher.stop(_DELIVER_AT_STOP_S)
+
+
+def take_up(log: EventLog, ledger: Ledger, at: Instant, boot: str, beside: Sequence[EventLog] = ()) -> None:
+    """Go on where a log ends: close what was open, tell that the agent runs.
+
+    A log that turns out to be damaged is set aside for a new one.
+
+    Raises:
+        LogError: the log can't be read, written or set aside.
+    """
+    try:
+        before = remembered(log, at, boot, beside)
+    except DamagedError as error:
+        log.begin_anew(error)
+        before = Memory(())
+    ledger.recall(((item.event, item.era) for item in before.events), before.begin, before.blind)
+    cause: StartCause = "new_log"
+    if before.last:
+        cause = "started" if log.ended_in_order else "restarted"
+        _kept(log, before.at_that_time(ledger.reopen(before.last, before.era)), before.boot or boot)
+    _kept(log, ledger.start(AgentStarted(rule="agent", at=at, cause=cause, since=before.last)), boot)
+
+
+def _kept(log: EventLog, events: Sequence[Event], boot: str) -> None:
+    try:
+        log.append(events, boot)
+    except DamagedError as error:
+        log.begin_anew(error)
+        log.append(events, boot)
+
+
+def runtime_folder() -> Path | None:
+    """The folder in memory that systemd gives a service; it outlives a kill."""
+    folder = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    return Path(folder) if folder else None
