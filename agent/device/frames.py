@@ -38,8 +38,8 @@ class View:
     rotation: int = 0
     masks: tuple[Polygon, ...] = ()
 
-    def of(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The picture upright, its masked parts black; the given one is left as it is."""
+    def of(self, image: NDArray[np.uint8], margin_px: int = 0) -> NDArray[np.uint8]:
+        """The picture upright, its masked parts and a margin black; the given one is left as it is."""
         if self.rotation:
             image = cv2.rotate(image, cv2.ROTATE_180).astype(np.uint8, copy=False)
         if not self.masks:
@@ -49,6 +49,8 @@ class View:
         for mask in self.masks:
             corners = np.rint(scaled(mask, size_px)).astype(np.int32)
             cv2.fillPoly(image, [corners], (0, 0, 0))
+            if margin_px:
+                cv2.polylines(image, [corners], True, (0, 0, 0), 2 * margin_px + 1)
         return image
 
 
@@ -60,6 +62,16 @@ def frame_of(index: int, at: Instant, image: NDArray[np.uint8]) -> Frame:
     # Picking px is the same on every processor, and the quickest.
     picked = cv2.resize(image, size, interpolation=cv2.INTER_NEAREST)
     return Frame(index, at, image, cv2.cvtColor(picked, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False))
+
+
+def viewed(
+    index: int, at: Instant, view: View, image: NDArray[np.uint8], luma: NDArray[np.uint8] | None
+) -> Frame:
+    """A picture as it came, upright and masked, with the small grey view that came with it."""
+    if luma is None:
+        return frame_of(index, at, view.of(image))
+    # A px of the small one is made of many: those on a mask's border have seen what is behind it.
+    return Frame(index, at, view.of(image), view.of(luma, margin_px=1))
 
 
 def recorded_frames(recording: Recording, view: View, start: datetime) -> Iterator[Frame]:
