@@ -55,9 +55,15 @@ def run(*, config: ConfigOption = CONFIG) -> int:
     """
     log_to_stderr()
     from agent.config import load
+    from agent.errors import CameraError
     from agent.service import run as serve
 
-    serve(load(config))
+    try:
+        serve(load(config), lambda: load(config))
+    except CameraError as error:
+        _complain(error)
+        # What hangs in the camera's driver would keep the process; all else is closed in order.
+        os._exit(error.exit_code)
     return 0
 
 

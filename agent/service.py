@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import logging
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from agent.core.event import AgentStopped
+from agent.core.frame import Frame
 from agent.delivering import delivery as open_delivery
 from agent.device import clock
-from agent.device.frames import played_frames
-from agent.device.recording import open_recording
-from agent.errors import BrokenOffError, ConfigError
-from agent.signals import stop_signals
+from agent.device.systemd import Systemd
+from agent.errors import BrokenOffError, CameraError
+from agent.signals import service_signals
+from agent.sources import open_source
 from agent.stages import ChangedStates, random_track_ids, stages, view
 from agent.working_time import working_time
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agent.config import Config
     from agent.core.event import StopCause
-    from agent.core.frame import Instant
+    from agent.core.frame import Instant, NoFrame
     from agent.core.sight import BlindCause, Sight
     from agent.presence.hours import WorkingTime
+    from agent.signals import Asked
 
 _log = logging.getLogger(__name__)
 
@@ -33,45 +36,89 @@ _CAUSES = {
 }
 
 
-def run(config: Config) -> None:
+def run(config: Config, read: Callable[[], Config]) -> None:
     """Watch until told to stop, or until the recording ends.
+
+    Args:
+        config: to begin with.
+        read: reads the configuration again when SIGHUP asks for it; may raise ConfigError.
 
     Raises:
         ConfigError, SourceError, ModelError, BusyError: it can't begin.
         LogError: the event log can't be written at the start.
+        CameraError: the camera hangs. A new process may help, and this one is to end at once.
         BrokenOffError: the recording breaks off; its events are kept.
     """
-    source = _recording(config)
-    with ExitStack() as stack:
-        stop = stack.enter_context(stop_signals())
-        recording = stack.enter_context(open_recording(source, config.camera.fps))
-        stage = stages(config, recording.size_px, random_track_ids())
-        delivery = stack.enter_context(open_delivery(config, stage.ledger))
-        _log.info(
-            "%s/%s watches %s, %dx%d px", config.device.site, config.device.name, source, *recording.size_px
-        )
-        watch = clock.Clock()
-        changed, at = ChangedStates(), watch.now()
-        sight = SightTeller(working_time(config), night=config.camera.night)
-        frames = played_frames(recording, view(config), watch.now, stop)
-        broken: BrokenOffError | None = None
-        try:
-            for step in stage.steps(frames):
-                at = step.frame.at
-                seq = delivery.keep(step.events, at)
-                sight.tell(step.sight, at)
-                delivery.health.see(at, step.sight.cause, night=sight.night)
-                delivery.tell(changed.of(stage.ledger, at, seq), news=bool(step.events))
-        except BrokenOffError as error:
-            broken = error
-        cause: StopCause = "recording_broken" if broken else "signal" if stop.is_set() else "recording_ended"
-        seq = delivery.keep(stage.close(at), at)
-        delivery.tell(changed.of(stage.ledger, at, seq), news=True)
-        at = watch.now()
-        delivery.keep([AgentStopped(rule="agent", at=at, cause=cause)], at)
-        _log.info("stops: %s", _CAUSES[cause])
-    if broken:
-        raise broken
+    systemd = Systemd()
+    with service_signals() as asked:
+        present: Config | None = config
+        while present is not None:
+            present = _Watch(present, read, asked, systemd).go_on()
+
+
+class _Watch:
+    """From a begin to an end, or to where it is to begin anew with another configuration."""
+
+    def __init__(self, config: Config, read: Callable[[], Config], asked: Asked, systemd: Systemd) -> None:
+        self._config = config
+        self._read = read
+        self._asked = asked
+        self._systemd = systemd
+        self._clock = clock.Clock()
+        self._view = view(config)
+
+    def go_on(self) -> Config | None:
+        """Watch; return what to begin anew with, if anything."""
+        config, device = self._config, self._config.device
+        with ExitStack() as stack:
+            source = stack.enter_context(
+                open_source(
+                    config,
+                    lambda: self._view,
+                    self._clock.now,
+                    self._asked.stop,
+                    self._systemd.waiting,
+                )
+            )
+            stage = stages(config, source.size_px, random_track_ids())
+            delivery = stack.enter_context(open_delivery(config, stage.ledger))
+            _log.info(
+                "%s/%s watches %s, %dx%d px", device.site, device.name, config.camera.source, *source.size_px
+            )
+            at, broken = self._clock.now(), None
+            changed = ChangedStates()
+            sight = SightTeller(working_time(config), night=config.camera.night)
+            try:
+                for step in stage.steps(source.frames):
+                    at = step.frame.at
+                    seq = delivery.keep(step.events, at)
+                    sight.tell(step.sight, at)
+                    delivery.health.see(at, step.sight.cause, night=sight.night)
+                    delivery.tell(changed.of(stage.ledger, at, seq), news=bool(step.events))
+                    self._tell_systemd(step.frame)
+            except (BrokenOffError, CameraError) as error:
+                broken = error
+            self._systemd.stopping()
+            seq = delivery.keep(stage.close(at), at)
+            delivery.tell(changed.of(stage.ledger, at, seq), news=True)
+            if isinstance(broken, CameraError):
+                raise broken
+            cause: StopCause = (
+                "recording_broken" if broken else "signal" if self._asked.stop.is_set() else "recording_ended"
+            )
+            at = self._clock.now()
+            delivery.keep([AgentStopped(rule="agent", at=at, cause=cause)], at)
+            _log.info("stops: %s", _CAUSES[cause])
+        if broken:
+            raise broken
+        return None
+
+    def _tell_systemd(self, taken: Frame | NoFrame) -> None:
+        if isinstance(taken, Frame):
+            self._systemd.ready()
+            self._systemd.frame_went_through()
+        elif not self._systemd.is_ready:
+            self._systemd.waiting()
 
 
 class SightTeller:
@@ -109,13 +156,3 @@ class SightTeller:
         if self._night or self._hours.always_open or not at.synced:
             return False
         return not self._hours.span(at.utc).open
-
-
-def _recording(config: Config) -> Path:
-    source = config.camera.source
-    if config.camera.is_live:
-        raise ConfigError(
-            f'[camera] source "{source}" is not in force yet in this version; '
-            "give the path of a recording or of a folder of pictures."
-        )
-    return Path(source)

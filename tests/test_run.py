@@ -95,7 +95,8 @@ def test_run_blind(
     write_clip(clip, vtest, black_s=2, light_s=4 if not ends_blind else 5, end_s=5)
     listener = listen(mosquitto.port)
     with caplog.at_level("INFO", "agent.service"):
-        service.run(load(write_config(tmp_path, clip, port=mosquitto.port)))
+        config = write_config(tmp_path, clip, port=mosquitto.port)
+        service.run(load(config), lambda: load(config))
     wait_until(lambda: '"stopped"' in listener.heard()[-1].payload)
     events = list(logged(tmp_path).values())
     types = [event["type"] for event in events]

@@ -82,11 +82,12 @@ def recorded_frames(recording: Recording, view: View, start: datetime) -> Iterat
 
 
 def played_frames(
-    recording: Recording, view: View, now: Callable[[], Instant], stop: Event
+    recording: Recording, view: Callable[[], View], now: Callable[[], Instant], stop: Event
 ) -> Iterator[Frame]:
     """A recording as if it were a camera: at its own pace, on the machine's clock.
 
-    Who is slower than the recording gets the newest frame, as from a camera, not the next one.
+    Who is slower than the recording gets the newest frame, as from a camera, not the next one. `view` is
+    asked for each, so that masks may change.
     """
     begin_s, left_out = now().monotonic_s, 0
     for index, (time_s, image) in enumerate(recording.frames()):
@@ -96,6 +97,6 @@ def played_frames(
         if wait_s < -1 / recording.fps:
             left_out += 1
             continue
-        yield frame_of(index, now(), view.of(image))
+        yield frame_of(index, now(), view().of(image))
     if left_out:
         _log.warning("this machine is slower than the recording: %d frames were left out", left_out)

@@ -181,7 +181,7 @@ def played(path: Path, clock: Clock, work_s: Iterator[float] | None = None) -> l
     """The frames that somebody gets who needs so long for each."""
     frames = []
     with open_recording(path, 10.0) as recording:
-        for frame in played_frames(recording, View(), clock.now, clock):
+        for frame in played_frames(recording, View, clock.now, clock):
             frames.append(frame)
             clock.now_s += next(work_s) if work_s else 0.0
     return frames
@@ -254,7 +254,7 @@ def test_played_frames_stopped_while_somebody_works(tmp_path: Path) -> None:
     clock = Clock()
     frames = []
     with open_recording(write_video(tmp_path / "a.avi", 20), 1.0) as recording:
-        for frame in played_frames(recording, View(), clock.now, clock):
+        for frame in played_frames(recording, View, clock.now, clock):
             frames.append(frame)
             if frame.index == 3:
                 clock.set()
@@ -266,13 +266,13 @@ def test_played_frames_of_a_recording_that_breaks_off(vtest: Path, tmp_path: Pat
     indices: list[int] = []
     path = cut(vtest, tmp_path / "part.avi", 0.02)
     with open_recording(path, 1.0) as recording, pytest.raises(BrokenOffError):
-        indices.extend(frame.index for frame in played_frames(recording, View(), clock.now, clock))
+        indices.extend(frame.index for frame in played_frames(recording, View, clock.now, clock))
     assert indices == [0, 1, 2, 3]
 
 
 def test_played_frames_through_a_view(tmp_path: Path) -> None:
     clock = Clock()
     with open_recording(write_video(tmp_path / "a.avi", 3), 1.0) as recording:
-        for frame in played_frames(recording, View(masks=(LEFT_HALF,)), clock.now, clock):
+        for frame in played_frames(recording, lambda: View(masks=(LEFT_HALF,)), clock.now, clock):
             assert not frame.image[:, :48].any()
             assert frame.image[:, 50:].all()

@@ -1,0 +1,111 @@
+"""What a service tells systemd (man 3 sd_notify); where no systemd listens, nothing is said."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_STEP_S = 1.0
+_START_S = 90.0
+
+
+class Systemd:
+    """The service's side of `Type=notify`; never waits and never raises.
+
+    The watchdog is fed by frames that went through and by nothing else. While the camera can't even
+    be opened, `waiting` puts off the end of systemd's patience: with the start before READY, the
+    watchdog's afterwards.
+    """
+
+    def __init__(
+        self, environment: Mapping[str, str] = os.environ, now_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Take from the environment where systemd listens, and its watchdog's time."""
+        address = environment.get("NOTIFY_SOCKET", "")
+        # An abstract socket, which has no file, is written with an '@'.
+        self._address = f"\0{address[1:]}" if address.startswith("@") else address
+        self._watchdog_usec = _watchdog_usec(environment)
+        self._now_s = now_s
+        self._ready = False
+        self._reloading = False
+        self._fed_s = self._waited_s = float("-inf")
+        self._status: str | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it was said."""
+        return self._ready
+
+    def ready(self, status: str | None = None) -> bool:
+        """It sees and logs; say so until it is heard. Returns whether it is said."""
+        if not self._ready:
+            self._ready = self._send("READY=1")
+        if status is not None:
+            self.status(status)
+        return self._ready
+
+    def status(self, text: str) -> None:
+        """The line that `systemctl status` shows; said only when it is another."""
+        line = " ".join(text.split())
+        if line != self._status and self._send(f"STATUS={line}"):
+            self._status = line
+
+    def frame_went_through(self) -> None:
+        """Feed the watchdog, at most once a second."""
+        now_s = self._now_s()
+        if self._watchdog_usec and now_s - self._fed_s >= _STEP_S and self._send("WATCHDOG=1"):
+            self._fed_s = now_s
+
+    def waiting(self, seconds: float = _START_S) -> None:
+        """The camera can't be opened, and the agent goes on trying; say so more often than each `seconds`."""
+        now_s = self._now_s()
+        if now_s - self._waited_s < _STEP_S:
+            return
+        if not self._ready:
+            sent = self._send(f"EXTEND_TIMEOUT_USEC={round(seconds * 1e6)}")
+        else:
+            # Setting its time begins it anew.
+            sent = bool(self._watchdog_usec) and self._send(f"WATCHDOG_USEC={self._watchdog_usec}")
+        if sent:
+            self._waited_s = now_s
+
+    def reloading(self) -> None:
+        """A changed configuration is being read; `reloaded` must follow."""
+        # Who is not ready yet must not become so by a reload.
+        if self._ready:
+            # From systemd 253 on, which asks for the time; 252 does without.
+            self._reloading = self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def reloaded(self) -> None:
+        """The configuration is read, or the old one kept."""
+        if self._reloading:
+            self._reloading = not self._send("READY=1")
+
+    def stopping(self) -> None:
+        """It ends."""
+        self._send("STOPPING=1")
+
+    def _send(self, message: str) -> bool:
+        if not self._address.startswith(("/", "\0")):
+            return False
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+            sender.setblocking(False)
+            try:
+                sender.sendto(message.encode(), self._address)
+            except (OSError, ValueError):
+                # Nobody listens, or systemd is behind: what matters is said again.
+                return False
+        return True
+
+
+def _watchdog_usec(environment: Mapping[str, str]) -> int:
+    """What systemd waits for the watchdog, microseconds; 0: it has none for this process."""
+    if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return 0
+    text = environment.get("WATCHDOG_USEC", "")
+    return int(text) if text.isdecimal() else 0
