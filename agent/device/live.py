@@ -31,6 +31,8 @@ _log = logging.getLogger(__name__)
 
 # The longest that a wish to stop is not noticed.
 _REACT_S = 0.15
+# So many are told until there are pictures again.
+_REASONS = 5
 # A wall clock that is put back by no more than this stands still instead.
 _STEP = timedelta(seconds=1)
 
@@ -232,7 +234,7 @@ class _Source:
                 # What the frame was used for takes its time: that is no fault of the camera's.
                 waits_s, asked_s = self._patience.lost_after_s, self._now_s()
             elif self._now_s() - asked_s >= waits_s:
-                self._lose(f"none came in {waits_s:g} s")
+                self._lose(f"none came in {self._patience.lost_after_s:g} s")
                 return
             else:
                 yield from self._nothing()
@@ -321,7 +323,7 @@ class _Source:
         self._lost_from_s = 0.0
         if not self._reasons:
             self._counts.stalls += 1
-        if reason not in self._reasons:
+        if reason not in self._reasons and len(self._reasons) < _REASONS:
             self._reasons.add(reason)
             _log.warning(
                 "no pictures from the camera: %s; it is opened again until there are some", reason,
