@@ -197,6 +197,7 @@ class _Source:
                     yield from self._pictures()
                     if self._stop.is_set():
                         break
+                    yield from self._nothing()
                     yield from self._closed()
                     self._give_up_if_blank()
                 yield from self._paused()

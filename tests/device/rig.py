@@ -40,6 +40,8 @@ def missing() -> str | None:
 
 def install() -> None:
     """Let this process import picamera2 with the rig's camera."""
+    if "softcam" in sys.modules:
+        return
     os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:ERROR,DmaBufAllocator:FATAL")
     # Loaded before they are asked for by name, they need no search path.
     for library in ("libcamera-base.so.0.7", "libcamera.so.0.7"):

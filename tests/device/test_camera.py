@@ -13,8 +13,7 @@ import pytest
 
 from agent.device.camera import PiCamera, _age_s, _bgr, _check_stream
 from agent.errors import CameraError
-from tests.device import rig
-from tests.device.rig import show
+from tests.device.rig import STALL, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,19 +32,9 @@ WAIT_S = 3.0
 BLOCKS = np.arange(20).reshape(5, 4) * 11 + 18
 
 
-@pytest.fixture(scope="module")
-def installed() -> Iterator[Path]:
-    """The folder of pictures; nobody else uses the rig."""
-    if reason := rig.missing():
-        pytest.skip(reason)
-    with rig.alone(), rig.pictures() as folder:
-        rig.install()
-        show(folder, blocks())
-        yield folder
-
-
 @pytest.fixture
-def camera(installed: Path) -> Iterator[PiCamera]:  # noqa: ARG001  # it makes picamera2 importable
+def camera(installed: Path) -> Iterator[PiCamera]:
+    show(installed, blocks())
     camera = PiCamera(SIZE_PX, FPS)
     yield camera
     camera.close()
@@ -163,7 +152,7 @@ def test_picture_is_nobody_elses(camera: PiCamera) -> None:
 
 def test_picture_wedged_and_freed(camera: PiCamera, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stall = tmp_path / "stall"
-    monkeypatch.setenv(rig.STALL, str(stall))
+    monkeypatch.setenv(STALL, str(stall))
     camera.open()
     picture(camera)
     stall.touch()
