@@ -1,4 +1,4 @@
-"""What tables of the configuration say against each other, and what is valid but not in force or risky."""
+"""What tables of the configuration say against each other, and what is valid but risky."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agent.core.geometry import contains
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from agent.config import Config
+    from agent.config import Camera, Config
     from agent.core.geometry import Polygon
 
 _RULES = ("line", "zone", "counter")
@@ -33,8 +33,8 @@ def conflicts(raw: Mapping[str, Any]) -> Iterator[str]:
 
 
 def notices(config: Config) -> list[str]:
-    """What the file asks for that is not in force in this version, and what is risky."""
-    return [*_not_in_force(config), *_risks(config)]
+    """What is risky in the file."""
+    return [*_risks(config)]
 
 
 def _listed(raw: Mapping[str, Any], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -168,11 +168,18 @@ def _spells(raw: Mapping[str, Any]) -> Iterator[_Spell]:
                 yield _Spell((index, number), header, day, text, begin + start, end_min)
 
 
-def _not_in_force(config: Config) -> Iterator[str]:
-    if config.camera.is_live:
+def _camera_risks(camera: Camera) -> Iterator[str]:
+    if "://" in camera.source:
         yield (
-            f"[camera] source = {shown(config.camera.source)} is valid, "
-            "but not in force yet in this version: `run` takes a recording or a folder of pictures."
+            f"[camera] source = {shown(camera.source)}: pictures and login cross the network unencrypted, "
+            "unlike a Pi's own camera's; keep that network apart."
+        )
+    elif camera.username or camera.password_file:
+        yield "[camera] username and password_file are not used: only an rtsp:// source has a login."
+    if camera.source.startswith("/dev/video"):
+        yield (
+            f"[camera] source = {shown(camera.source)}: this number may be another camera's after a restart; "
+            "give the name that ls /dev/v4l/by-id shows."
         )
 
 
@@ -181,8 +188,7 @@ def _risks(config: Config) -> Iterator[str]:
     if "calendar" in config.model_fields_set and not config.hours:
         yield "[calendar] has no use without [[hours]]: where there are no working hours it is always open."
     yield from _desks_unclear(config)
-    if "://" not in camera.source and (camera.username or camera.password_file):
-        yield "[camera] username and password_file are not used: only an rtsp:// source has a login."
+    yield from _camera_risks(camera)
     if mqtt is None:
         return
     if not mqtt.tls:
@@ -225,11 +231,19 @@ def absences(config: Config) -> Iterator[str]:
         yield "There is no [[line]] and no [[zone]]: nothing will be told but that the agent runs."
     if not camera.is_live and not _exists(Path(camera.source)):
         yield f"[camera] source = {shown(camera.source)}: there is no such file or folder yet."
+    if camera.source.startswith("/dev/") and not _exists(Path(camera.source)):
+        yield f"[camera] source = {shown(camera.source)}: there is no such camera now; plug it in."
+    if camera.password_file and _is_missing(camera.password_file):
+        yield f"[camera] password_file = {shown(str(camera.password_file))}: there is no such file yet."
     for key in ("password_file", "ca_file", "certificate_file", "key_file"):
         path = getattr(mqtt, key, None)
-        # systemd puts credentials there when the service starts.
-        if path and not path.is_relative_to("/run/credentials") and not _exists(path):
+        if path and _is_missing(path):
             yield f"[mqtt] {key} = {shown(str(path))}: there is no such file yet."
+
+
+def _is_missing(path: Path) -> bool:
+    # systemd puts credentials there when the service starts.
+    return not path.is_relative_to("/run/credentials") and not _exists(path)
 
 
 def _exists(path: Path) -> bool:

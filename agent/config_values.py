@@ -161,7 +161,12 @@ def _source(value: str) -> str:
     scheme, separator, rest = value.partition("://")
     if not separator:
         return value
-    if scheme.lower() not in {"rtsp", "rtsps"} or not re.match(r"[^\s/?#]", rest):
+    if scheme.lower() == "rtsps":
+        raise ValueError(
+            "rtsps is not taken, since the camera's certificate can't be checked; give rtsp://, on a network of "
+            "the cameras' own"
+        )
+    if scheme.lower() != "rtsp" or not re.match(r"[^\s/?#]", rest):
         raise ValueError(
             'give "picamera2", a device such as "/dev/v4l/by-id/…", an address "rtsp://…", '
             "or the path of a recording or of a folder of pictures"

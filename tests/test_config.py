@@ -295,6 +295,9 @@ def test_load_right(tmp_path: Path, text: str) -> None:
             id="login_in_path",
         ),
         pytest.param(DEVICE + '[camera]\nsource = "http://host/1"', ["source", "rtsp://"], id="source_http"),
+        pytest.param(
+            DEVICE + '[camera]\nsource = "rtsps://h/1"', ["rtsps", "certificate"], id="source_rtsps"
+        ),
         pytest.param(DEVICE + '[camera]\nsource = "rtsp://"', ["source", "rtsp://"], id="source_no_host"),
         pytest.param(LEAST + "size = [1280, 721]", ["size = [1280, 721]", "even", "64"], id="size_odd"),
         pytest.param(LEAST + "size = [1280.0, 720]", ["size", "whole numbers"], id="size_float"),
@@ -684,9 +687,8 @@ def test_load_forbidden(unreadable: Path) -> None:
         pytest.param(
             mqtt('username = "que-phong/one-stop"'), ["username", "password_file"], id="no_password"
         ),
-        pytest.param(LEAST.replace("day.mp4", "picamera2"), ["picamera2", "`run`"], id="picamera2"),
-        pytest.param(LEAST.replace("day.mp4", "/dev/v4l/by-id/x"), ["/dev/v4l", "`run`"], id="usb"),
-        pytest.param(LEAST.replace("day.mp4", "rtsp://h/1"), ["rtsp://h/1", "`run`"], id="rtsp"),
+        pytest.param(LEAST.replace("day.mp4", "/dev/video0"), ["/dev/video0", "by-id"], id="usb_number"),
+        pytest.param(LEAST.replace("day.mp4", "rtsp://h/1"), ["rtsp://h/1", "unencrypted"], id="rtsp"),
         pytest.param(
             LEAST + 'username = "a"\npassword_file = "/p"', ["[camera]", "not used"], id="login_unused"
         ),
