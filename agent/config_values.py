@@ -163,8 +163,8 @@ def _source(value: str) -> str:
         return value
     if scheme.lower() == "rtsps":
         raise ValueError(
-            "rtsps is not taken, since the camera's certificate can't be checked; give rtsp://, on a network of "
-            "the cameras' own"
+            "rtsps is not taken, since the camera's certificate can't be checked; give rtsp://, on a network "
+            "of the cameras' own"
         )
     if scheme.lower() != "rtsp" or not re.match(r"[^\s/?#]", rest):
         raise ValueError(
