@@ -1,6 +1,6 @@
 """A camera that is wedged again and again, the real picamera2 under it; skipped without tests/device/rig.sh.
 
-PRESENCE_TEST_WEDGES=100 does it a hundred times and with the patience of the agent: a quarter of an hour.
+PRESENCE_TEST_WEDGES=100 does it a hundred times, with the patience of the agent: a quarter of an hour.
 """
 
 from __future__ import annotations
