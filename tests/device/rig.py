@@ -1,6 +1,7 @@
 """The real picamera2 on a camera of software: what tests/device/rig.sh sets up.
 
-As a program it is presence-agent with that camera: `python -m tests.device.rig run --config F`.
+As a program it is presence-agent with that camera: `python -m tests.device.rig run --config F`. With
+$PRESENCE_RIG_HANGS it can't be closed, as with a loose cable.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 import cv2
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RIG = Path("/opt/camera-rig")
+HANGS = "PRESENCE_RIG_HANGS"
 STALL = "LIBCAMERA_VIRTUAL_STALL"
 _FRAMES = RIG / "frames"
 
@@ -96,4 +99,7 @@ if __name__ == "__main__":
     from agent.cli import main
 
     install()
+    if HANGS in os.environ:
+        # Nobody ever frees it.
+        sys.modules["picamera2"].Picamera2.close = lambda _: Event().wait()
     main()
