@@ -36,6 +36,11 @@ class Systemd:
         self._fed_s = self._waited_s = float("-inf")
         self._status: str | None = None
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it was said that it sees and logs."""
+        return self._ready
+
     def ready(self, status: str | None = None) -> bool:
         """It sees and logs; say so until it is heard. Returns whether it is said."""
         if not self._ready:
