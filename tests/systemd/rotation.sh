@@ -33,7 +33,7 @@ if [[ ! -e $root/done ]]; then
     touch "$root/done"
 fi
 mkdir -p "$root"/opt/presence-agent/{bin,lib} "$root/opt/src" "$root/etc/presence-agent"
-rm -rf "$root"/etc/mosquitto/{presence,conf.d/presence.conf} "$root"/var/lib/private/presence-agent "$root"/root/* \
+rm -rf "$root"/etc/mosquitto/{presence,conf.d/presence.conf} "$root"/var/lib/{private/,}presence-agent "$root"/root/* \
     "$root"/etc/presence-agent/* "$root"/var/log/journal
 cp "$ROOT"/systemd/presence-agent* "$root/etc/systemd/system/"
 echo "127.0.0.1 localhost" >"$root/etc/hosts"
@@ -128,11 +128,11 @@ check "the agent runs" systemctl -q is-active presence-agent
 check "and is watched" systemctl -q is-active presence-agent-credentials.path
 within 30 in_touch
 systemctl stop presence-agent
-check "its runtime folder stays" [ -d /run/private/presence-agent ]
+check "its runtime folder stays" [ -d /run/presence-agent ]
 sleep 2
 python3 - <<'PY' || bad=1
 import json, sqlite3, sys
-kept = {seq for seq, in sqlite3.connect("/var/lib/private/presence-agent/events.db").execute("SELECT seq FROM event")}
+kept = {seq for seq, in sqlite3.connect("/var/lib/presence-agent/events.db").execute("SELECT seq FROM event")}
 got = [json.loads(line.split(" ", 1)[1])["seq"] for line in open("/root/heard") if "/event/" in line]
 print(f"in the log {len(kept)}, received {len(got)}, different {len(set(got))}, missing {sorted(kept - set(got))}")
 sys.exit(not kept or bool(kept - set(got)))
