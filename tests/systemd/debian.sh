@@ -1,0 +1,119 @@
+# shellcheck shell=bash
+# Booted Debians for the scripts beside this one, which source it. Wants root, mmdebstrap, systemd-container and about
+# 400 MB from Debian's mirror for each.
+# shellcheck source=deploy/environment.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../../deploy/environment.sh"
+
+[[ $EUID -eq 0 ]] || stop "Run this as root."
+for program in mmdebstrap systemd-nspawn nsenter; do
+    command -v "$program" >/dev/null || stop "$program is not installed (Debian: mmdebstrap, systemd-container, util-linux)."
+done
+[[ -e $ROOT/models/vtest.avi ]] || stop "The footage is not here: presence-agent models fetch --samples"
+python=${PYTHON:-$ROOT/.venv-tests/bin/python}
+# Of the booted Debian: its folder, systemd-nspawn, its process 1.
+root=
+nspawn=
+leader=
+
+# packages_for SUITE FOLDER: prints where the agent's packages for its Python are; makes them if need be.
+packages_for() {
+    local tag=cp313 lib platforms=() name
+    [[ $1 != bookworm ]] || tag=cp311
+    if [[ $tag == "$(python_tag "$python")" ]]; then
+        "$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
+        return
+    fi
+    lib=$2/packages-$tag
+    if [[ ! -e $lib/done ]]; then
+        for name in manylinux_2_28 manylinux_2_27 manylinux_2_17 manylinux2014; do
+            platforms+=(--platform "${name}_$(uname -m)")
+        done
+        "$python" -m pip install -qq --target "$lib" "${platforms[@]}" --python-version "${tag#cp}" --implementation cp \
+            --only-binary=:all: --require-hashes -r "$ROOT/deploy/requirements-$tag.txt" >&2
+        touch "$lib/done"
+    fi
+    echo "$lib"
+}
+
+# debian SUITE FOLDER: makes the root, or cleans the one that is there, and puts agent and units in.
+debian() {
+    local mirror
+    root=$2/$1
+    if [[ ! -e $root/done ]]; then
+        mirror=$(grep -hoE 'https?://[^ ]+' /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null |
+            grep -vE 'security|snapshot' | head -n 1)
+        mkdir -p "$2"
+        rm -rf "$root"
+        say "Making a Debian ($1) in $root ..."
+        mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Check-Valid-Until "false"' \
+            --include=systemd-sysv,dbus,python3,mosquitto,mosquitto-clients,openssl,ca-certificates,procps,iproute2,locales \
+            "$1" "$root" "$mirror" </dev/null
+        touch "$root/done"
+    fi
+    mkdir -p "$root"/opt/presence-agent/{bin,lib} "$root/opt/src" "$root/etc/presence-agent"
+    rm -rf "$root"/etc/mosquitto/{presence,conf.d/presence.conf} "$root"/var/lib/{private/,}presence-agent \
+        "$root"/root/* "$root"/etc/presence-agent/* "$root"/var/log/journal "$root"/etc/systemd/journald.conf.d \
+        "$root"/etc/systemd/system/presence-agent* "$root"/etc/systemd/system/*.wants/presence-agent* "$root"/var/lib/mosquitto/*
+    cp "$ROOT"/systemd/*.{service,path,timer} "$root/etc/systemd/system/"
+    mkdir -p "$root"/{usr/lib/sysusers.d,usr/lib/tmpfiles.d,etc/systemd/journald.conf.d}
+    cp "$ROOT/systemd/presence-agent.sysusers.conf" "$root/usr/lib/sysusers.d/presence-agent.conf"
+    cp "$ROOT/systemd/presence-agent.tmpfiles.conf" "$root/usr/lib/tmpfiles.d/presence-agent.conf"
+    cp "$ROOT/systemd/presence-agent.journald.conf" "$root/etc/systemd/journald.conf.d/90-presence-agent.conf"
+    cp "$ROOT/systemd/presence-agent-check" "$root/opt/presence-agent/bin/"
+    echo "127.0.0.1 localhost" >"$root/etc/hosts"
+    cat >"$root/opt/presence-agent/bin/presence-agent" <<'SH'
+#!/bin/sh
+PYTHONPATH=/opt/src:/opt/presence-agent/lib PYTHONDONTWRITEBYTECODE=1 exec /usr/bin/python3 -m agent "$@"
+SH
+    chmod 755 "$root/opt/presence-agent/bin/presence-agent"
+    cat >"$root/etc/presence-agent/agent.toml" <<'TOML'
+[device]
+site = "que-phong"
+name = "one-stop"
+place = "x"
+timezone = "Asia/Ho_Chi_Minh"
+[camera]
+source = "/opt/src/models/vtest.avi"
+[[zone]]
+id = "yard"
+polygon = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
+min_dwell_s = 0.5
+[mqtt]
+host = "localhost"
+port = 8883
+username = "que-phong/one-stop"
+password_file = "/run/credentials/presence-agent.service/mqtt-password"
+ca_file = "/etc/presence-agent/ca.pem"
+[log]
+path = "/var/lib/presence-agent/events.db"
+TOML
+}
+
+inside() { nsenter -t "$leader" -a -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "$@"; }
+
+# boot PACKAGES: starts the root and waits until its systemd answers.
+boot() {
+    systemd-nspawn -q -D "$root" --boot --machine="presence$BASHPID" --register=no --keep-unit --private-network \
+        --bind-ro="$1:/opt/presence-agent/lib" --bind-ro="$ROOT:/opt/src" </dev/null >>"$root.boot.log" 2>&1 &
+    nspawn=$!
+    for _ in $(seq 150); do
+        leader=$(pgrep -P "$nspawn" | head -n 1 || true)
+        if [[ -n $leader ]] && inside systemctl is-active -q multi-user.target 2>/dev/null; then return; fi
+        sleep 0.2
+    done
+    stop "Debian in $root does not come up; see $root.boot.log."
+}
+
+# The container's process 1 dies, and with it all others at once.
+cut_off() {
+    kill -9 "${leader:?}"
+    wait "$nspawn" || true
+    leader=
+}
+
+shut_down() {
+    if [[ -n $leader ]]; then inside systemctl poweroff 2>/dev/null || true; fi
+    if [[ -n $nspawn ]]; then wait "$nspawn" || true; fi
+    leader=
+    nspawn=
+}
