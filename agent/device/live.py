@@ -31,6 +31,8 @@ _log = logging.getLogger(__name__)
 
 # The longest that a wish to stop is not noticed.
 _REACT_S = 0.15
+# Closing has this long even when opening took all the time that the end has.
+_CLOSE_AT_LEAST_S = 0.5
 # So many are told until there are pictures again.
 _REASONS = 5
 # A wall clock that is put back by no more than this stands still instead.
@@ -343,14 +345,14 @@ class _Source:
     def _let_go(self) -> None:
         """At the end: close it in the time that there is."""
         until_s = time.monotonic() + self._patience.end_s
-        calls = [self._call] if self._call else []
-        if not calls or _ended(calls[0], self._patience.end_s):
-            calls.append(_begun(self._camera.close))
-        if not _ended(calls[-1], max(_REACT_S, until_s - time.monotonic())):
+        call = self._call
+        if call is None or _ended(call, self._patience.end_s):
+            call = _begun(self._camera.close)
+            _ended(call, max(_CLOSE_AT_LEAST_S, until_s - time.monotonic()))
+        if not call.done():
             self._counts.hangs += 1
             _log.warning("the camera hangs while it is closed: it is left as it is")
-            return
-        if error := calls[-1].exception():
+        elif error := call.exception():
             _log.warning("the camera was not closed in order: %s", error)
 
     def _now_s(self) -> float:
