@@ -1,0 +1,7 @@
+"""`presence-agent doctor`: looks at everything that the agent needs and says what to do about it."""
+
+from agent.doctor.examination import doctor
+from agent.doctor.report import Finding, Report
+from agent.doctor.surroundings import Surroundings
+
+__all__ = ["Finding", "Report", "Surroundings", "doctor"]

@@ -1,0 +1,275 @@
+"""Checks of the broker: its name, port, TLS, the login, and the rights, which are tried."""
+
+from __future__ import annotations
+
+import json
+import math
+import socket
+import ssl
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.delivery.mqtt import MQTT_5, Broker, Connection, Message
+from agent.delivery.tls import tls_context, tls_refusal
+from agent.doctor.report import Finding
+from agent.doctor.surroundings import within
+from agent.errors import DeliveryError
+from agent.stages import broker as broker_of
+
+if TYPE_CHECKING:
+    from agent.config import Config
+    from agent.doctor.surroundings import Surroundings, Tell
+
+_LIMIT_S = 5.0
+_EACH_S = 2.0
+_MOST_ADDRESSES = 3
+_RETAINED_S = 1.0
+_SOON_DAYS = 30
+_NOT_YET, _EXPIRED, _OTHER_HOST, _OTHER_ADDRESS = 9, 10, 62, 64
+_NO_TLS = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
+_CREDENTIALS = Path("/run/credentials/presence-agent.service")
+_CHECKS = {
+    "broker_name": ("the broker's name", "tên máy chủ"),
+    "broker_port": ("the broker's port", "cổng máy chủ"),
+    "broker_tls": ("TLS", "TLS"),
+    "broker_login": ("the login", "đăng nhập"),
+    "broker_rights": ("", ""),
+}
+# An answer to a request that nobody made is for nobody.
+_HARMLESS = json.dumps({"done": True, "sent": 0, "first_seq": None, "last_seq": None})
+
+
+def broker_checks(config: Config, machine: Surroundings, tell: Tell) -> None:
+    """Go as far as it goes; what can't be tried behind a fault is said to be so."""
+    told: list[Finding] = []
+
+    def telling(finding: Finding) -> None:
+        told.append(finding)
+        tell(finding)
+
+    broker = broker_of(config)
+    if broker is None:
+        telling(Finding("broker_name.none"))
+    else:
+        _in_turn(config, _with_files(broker, machine), telling)
+    after, after_vi = _CHECKS[told[-1].check]
+    reached = list(_CHECKS).index(told[-1].check)
+    for check in list(_CHECKS)[reached + 1 :]:
+        tell(Finding(f"{check}.skipped", {"after": after, "after_vi": after_vi}))
+
+
+def _in_turn(config: Config, broker: Broker, tell: Tell) -> None:
+    addresses = _addresses(broker, tell)
+    address = _listening(broker, addresses, tell) if addresses else None
+    if address is None or not _encrypted(broker, address, tell):
+        return
+    connection = _logged_in(config, broker, tell)
+    if connection is None:
+        return
+    try:
+        tell(_rights(config, broker, connection))
+    except DeliveryError as error:
+        tell(Finding("broker_rights.lost", {**_values(config, broker), "problem": error}))
+    finally:
+        connection.close()
+
+
+def _with_files(broker: Broker, machine: Surroundings) -> Broker:
+    """While the service does not run, its secrets are where systemd takes them from."""
+
+    def there(path: Path | None) -> Path | None:
+        if path is None or path.parent != _CREDENTIALS or path.exists():
+            return path
+        origin = machine.root / "etc/presence-agent" / path.name
+        return origin if origin.exists() else path
+
+    return replace(
+        broker,
+        password_file=there(broker.password_file),
+        ca_file=there(broker.ca_file),
+        certificate_file=there(broker.certificate_file),
+        key_file=there(broker.key_file),
+    )
+
+
+def _values(config: Config, broker: Broker) -> dict[str, object]:
+    return {
+        "host": broker.host,
+        "port": broker.port,
+        "user": broker.username or "nobody",
+        "site": config.device.site,
+        "name": config.device.name,
+        "root": f"presence/v1/{config.device.site}/{config.device.name}/",
+    }
+
+
+def _addresses(broker: Broker, tell: Tell) -> list[str]:
+    try:
+        found = within(
+            _LIMIT_S, lambda: socket.getaddrinfo(broker.host, broker.port, type=socket.SOCK_STREAM)
+        )
+    except TimeoutError:
+        tell(Finding("broker_name.slow", {"host": broker.host, "limit_s": f"{_LIMIT_S:g}"}))
+        return []
+    except (OSError, UnicodeError):
+        tell(Finding("broker_name.unknown", {"host": broker.host}))
+        return []
+    addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
+    tell(Finding("broker_name.ok", {"host": broker.host, "addresses": ", ".join(addresses)}))
+    return addresses
+
+
+def _listening(broker: Broker, addresses: list[str], tell: Tell) -> str | None:
+    """The first address that answers."""
+    failed: dict[str, OSError] = {}
+    good = []
+    for address in addresses[:_MOST_ADDRESSES]:
+        try:
+            socket.create_connection((address, broker.port), timeout=_EACH_S).close()
+            good.append(address)
+        except OSError as error:
+            failed[address] = error
+    values = {"host": broker.host, "port": broker.port}
+    if not good:
+        last = list(failed.values())[-1]
+        refused = isinstance(last, ConnectionRefusedError)
+        code = "broker_port.refused" if refused else "broker_port.silent"
+        tell(Finding(code, {**values, "problem": last.strerror or last}))
+        return None
+    # A name such as localhost has an address of each kind, and the broker may have one only.
+    silent = [address for address in failed if (":" in address) == (":" in good[0])]
+    code = "broker_port.some" if silent else "broker_port.ok"
+    tell(Finding(code, {**values, "address": good[0], "silent": ", ".join(silent)}))
+    return good[0]
+
+
+def _encrypted(broker: Broker, address: str, tell: Tell) -> bool:
+    if not broker.tls:
+        tell(Finding("broker_tls.plain"))
+        return True
+    try:
+        context = tls_context(broker.ca_file, broker.certificate_file, broker.key_file)
+    except DeliveryError as error:
+        tell(Finding("broker_tls.file", {"problem": error}))
+        return False
+    values = {"host": broker.host, "port": broker.port}
+    try:
+        with (
+            socket.create_connection((address, broker.port), timeout=_LIMIT_S) as plain,
+            context.wrap_socket(plain, server_hostname=broker.host) as wrapped,
+        ):
+            version, shown = wrapped.version(), wrapped.getpeercert()
+    except ssl.SSLCertVerificationError as error:
+        codes = {
+            _EXPIRED: "expired",
+            _NOT_YET: "not_yet",
+            _OTHER_HOST: "other_name",
+            _OTHER_ADDRESS: "other_name",
+        }
+        code = codes.get(error.verify_code, "untrusted")
+        tell(Finding(f"broker_tls.{code}", {**values, "problem": error.verify_message}))
+        return False
+    except ssl.SSLError as error:
+        plain_there = any(word in str(error.reason) for word in _NO_TLS)
+        code = "broker_tls.no_tls" if plain_there else "broker_tls.refused"
+        tell(Finding(code, {**values, "problem": tls_refusal(error, broker.host)}))
+        return False
+    except OSError:
+        # A broker without TLS hangs up on what it can't read, or waits for more of it.
+        tell(Finding("broker_tls.no_tls", values))
+        return False
+    days = _days_left(shown)
+    code = "broker_tls.ends_soon" if days < _SOON_DAYS else "broker_tls.ok"
+    tell(Finding(code, {"version": version, "days": days}))
+    return True
+
+
+def _days_left(certificate: Any) -> int:  # noqa: ANN401 - as the library types it
+    return math.floor((ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / 86_400)
+
+
+def _logged_in(config: Config, broker: Broker, tell: Tell) -> Connection | None:
+    values = _values(config, broker)
+    if broker.password_file:
+        try:
+            broker.password_file.read_bytes()
+        except PermissionError:
+            tell(Finding("broker_login.no_access", {"path": broker.password_file}))
+            return None
+        except OSError:
+            pass
+    client_id = f"presence-{config.device.site}-{config.device.name}-doctor"
+    connection = Connection(broker, client_id)
+    try:
+        connection.open()
+    except DeliveryError as error:
+        sentence = str(error)
+        if "password_file" in sentence and "refuses the login" not in sentence:
+            code = "broker_login.no_secret"
+        else:
+            code = "broker_login.refused" if "refuses the login" in sentence else "broker_login.failed"
+        tell(Finding(code, {**values, "problem": sentence}))
+        return None
+    tell(Finding("broker_login.ok", values))
+    return connection
+
+
+@dataclass(slots=True)
+class _Trial:
+    """What the broker says to what is tried.
+
+    Attributes:
+        refused: why, by topic.
+        retained: what it keeps of the agent, by the last part of the topic.
+    """
+
+    root: str
+    topics: dict[int, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    retained: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def hear(self, connection: Connection) -> None:
+        """Wait for all answers, and a little for what is retained."""
+        waiting = set(self.topics)
+        begin_s = time.monotonic()
+        while waiting or time.monotonic() < begin_s + _RETAINED_S:
+            if time.monotonic() > begin_s + _LIMIT_S:
+                raise DeliveryError(f"there is no answer within {_LIMIT_S:g} s")
+            for report in connection.pump(0.1):
+                if isinstance(report, Message):
+                    self.retained[report.topic.removeprefix(self.root)] = report.content
+                    continue
+                waiting.discard(report.mid)
+                if report.refusal:
+                    self.refused[self.topics[report.mid]] = report.refusal
+
+
+def _rights(config: Config, broker: Broker, connection: Connection) -> Finding:
+    """Write where it may and where it may not, and read what the agent said last."""
+    values = _values(config, broker)
+    root = str(values["root"])
+    own = f"{root}replay/doctor"
+    # Nobody has this name: '_' is in none.
+    other = f"presence/v1/{config.device.site}/_doctor/replay/doctor"
+    readable = [f"{root}{name}" for name in ("status", "health", "cmd/#")]
+    tells = broker.protocol == MQTT_5
+    trial = _Trial(root)
+    for topic in readable:
+        trial.topics[connection.subscribe(topic, needed=False)] = topic
+    for topic in (own, other) if tells else (own,):
+        trial.topics[connection.publish(Message(topic, _HARMLESS))] = topic
+    trial.hear(connection)
+    refusals = dict(trial.refused)
+    elsewhere = refusals.pop(other, None)
+    if "broker_refuses" in (trial.retained.get("health", {}).get("reasons") or ()):
+        refusals.setdefault(f"{root}event/#", "as the agent says")
+    for topic, why in refusals.items():
+        code = "no_read" if topic in readable else "no_write"
+        return Finding(f"broker_rights.{code}", {**values, "topic": topic, "problem": why})
+    if tells:
+        code = "too_wide" if elsewhere is None else "ok"
+        return Finding(f"broker_rights.{code}", {**values, "topic": other})
+    online = trial.retained.get("status", {}).get("state") == "online"
+    return Finding("broker_rights.proven" if online else "broker_rights.unseen", values)

@@ -1,0 +1,242 @@
+"""Checks of the weights, and of the camera and its picture."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from agent.device import clock
+from agent.device.live import Camera
+from agent.device.recording import open_recording
+from agent.doctor.pictures import faces_seen, is_blurred, is_dark, mean_light
+from agent.doctor.report import Finding
+from agent.errors import AgentError, BrokenOffError, CameraError, ModelError, SourceError
+from agent.install.models import load_manifest, models_directory, verify
+from agent.stages import detector, view
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from agent.config import Config
+    from agent.core.frame import Instant
+    from agent.doctor.surroundings import Surroundings, Tell
+
+CameraOf = Callable[["Config", Callable[[], "Instant"]], Camera]
+
+_PICTURES = 8
+_FIRST_S = 8.0
+_LOOKS_S = 4.0
+_FACE_SCORE = 0.7
+_STALE_S = 60
+_DARK = 30
+_BLURRED_RATIO = 0.4
+_LEAST_FACES = 2
+_NO_PICTURE = {"after": "the camera", "after_vi": "camera"}
+
+
+def weights_check(config: Config, tell: Tell) -> bool:
+    """Whether the networks in use are whole."""
+    directory = models_directory()
+    used = [config.detector.model, *(["yunet"] if config.detector.faces else [])]
+    try:
+        findings = verify(load_manifest(directory), directory)
+    except ModelError as error:
+        tell(Finding("weights.manifest", {"problem": error}))
+        return False
+    wrong = {item.name: item.line for item in findings if item.name in used and item.status != "ok"}
+    for name, line in wrong.items():
+        tell(Finding("weights.wrong", {"problem": line, "name": name}))
+    if not wrong:
+        tell(Finding("weights.ok", {"names": ", ".join(used)}))
+    return not wrong
+
+
+def camera_checks(
+    config: Config,
+    camera_of: CameraOf | None,
+    machine: Surroundings,
+    running: bool,
+    weights: bool,
+    tell: Tell,
+) -> None:
+    """Look through the camera; while the service runs, at the numbers that it keeps."""
+    if running:
+        _by_service(config, machine.runtime / "sight.json", tell)
+        return
+    try:
+        pictures = _pictures(config, camera_of, tell)
+    except SourceError as error:
+        tell(Finding("camera.unreadable", {"problem": error}))
+        pictures = []
+    except CameraError as error:
+        tell(Finding("camera.not_opened", {"problem": error}))
+        pictures = []
+    if not pictures:
+        for check in ("light", "focus", "upright"):
+            tell(Finding(f"{check}.skipped", _NO_PICTURE))
+        return
+    _by_pictures(config, pictures, weights, tell)
+
+
+def _pictures(config: Config, camera_of: CameraOf | None, tell: Tell) -> list[NDArray[np.uint8]]:
+    """A few, as the agent would see them; what they are is told."""
+    source = config.camera.source
+    if not config.camera.is_live:
+        with open_recording(Path(source), config.camera.fps) as recording:
+            taken = []
+            try:
+                # The first of each second: faces turn up in some of them only.
+                every = max(1, round(recording.fps))
+                for _, image in islice(recording.frames(), 0, _PICTURES * every, every):
+                    taken.append(image.copy())
+            except BrokenOffError:
+                pass
+        _tell_size(config, taken, tell, asked=False)
+    else:
+        if camera_of is None:
+            raise CameraError("this version knows recordings only")
+        camera = camera_of(config, clock.now)
+        camera.open()
+        try:
+            taken = list(_taken(camera))
+            _tell_size(config, taken, tell, asked=True)
+        finally:
+            camera.close()
+    looked = view(config)
+    return [looked.of(image) for image in taken]
+
+
+def _taken(camera: Camera) -> Iterator[NDArray[np.uint8]]:
+    """Pictures of a live camera, the later ones: exposure and focus settle in the first."""
+    give_up_s = time.monotonic() + _FIRST_S
+    newest: list[NDArray[np.uint8]] = []
+    seen = 0
+    while seen < 2 * _PICTURES and time.monotonic() < give_up_s:
+        if picture := camera.picture(1.0):
+            if not seen:
+                give_up_s = time.monotonic() + _LOOKS_S
+            seen += 1
+            newest = [*newest[-_PICTURES + 1 :], picture.image.copy()]
+    yield from newest
+
+
+def _tell_size(config: Config, taken: list[NDArray[np.uint8]], tell: Tell, *, asked: bool) -> None:
+    source = config.camera.source
+    if not taken:
+        tell(Finding("camera.no_pictures"))
+        return
+    height, width = taken[-1].shape[:2]
+    wanted = "{}×{}".format(*config.camera.size)
+    other = asked and (width, height) != config.camera.size
+    values = {"source": source, "width": width, "height": height, "asked": wanted}
+    tell(Finding("camera.other_size" if other else "camera.ok", values))
+
+
+def _by_pictures(config: Config, pictures: list[NDArray[np.uint8]], weights: bool, tell: Tell) -> None:
+    greys = [cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False) for image in pictures]
+    dark = is_dark(greys[-1], config.tamper.dark_level)
+    light = {"brightness": mean_light(greys[-1])}
+    tell(Finding(_light(config, dark=dark), light))
+    blurred = None if dark else is_blurred(greys)
+    codes = {None: "focus.unknown", True: "focus.blurred", False: "focus.ok"}
+    tell(Finding(codes[blurred]))
+    if dark:
+        tell(Finding("upright.no_faces"))
+        return
+    if not weights:
+        tell(Finding("upright.skipped", {"after": "the weights", "after_vi": "mô hình"}))
+        return
+    try:
+        networks = detector(config.detector.model_copy(update={"faces": True}), 1.0, _FACE_SCORE).networks
+    except AgentError as error:
+        tell(Finding("upright.no_network", {"problem": error}))
+        return
+    tell(_upright(config, *faces_seen(networks[-1], pictures, _FACE_SCORE)))
+
+
+def _light(config: Config, *, dark: bool) -> str:
+    if not dark:
+        return "light.ok"
+    return "light.dark_fault" if config.camera.night else "light.dark"
+
+
+def _upright(config: Config, upright: int, upside_down: int) -> Finding:
+    if upside_down >= _LEAST_FACES and upside_down > 2 * upright:
+        return Finding("upright.turned", {"rotation": 180 - config.camera.rotation})
+    return Finding("upright.ok" if upright else "upright.no_faces")
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """What the service says of its sight; None: it does not know."""
+
+    age_s: int
+    camera: str
+    fps: float | None
+    brightness: float | None
+    sharpness: float | None
+    usual_sharpness: float | None
+    upright: int
+    upside_down: int
+
+
+def _numbers(path: Path) -> _Numbers | None:
+    """Read the service's numbers; None where there are none that make sense.
+
+    Raises:
+        PermissionError: they are not for us.
+    """
+    try:
+        body: Any = json.loads(path.read_text())
+        at = datetime.fromisoformat(body["ts"])
+        return _Numbers(
+            age_s=max(0, round((datetime.now(UTC) - at).total_seconds())),
+            camera=str(body["camera"]),
+            upright=int(body["faces_upright"]),
+            upside_down=int(body["faces_upside_down"]),
+            **{
+                name: None if body.get(name) is None else float(body[name])
+                for name in ("fps", "brightness", "sharpness", "usual_sharpness")
+            },
+        )
+    except PermissionError:
+        raise
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return None
+
+
+def _by_service(config: Config, path: Path, tell: Tell) -> None:
+    try:
+        numbers = _numbers(path)
+        code = "camera.no_numbers"
+    except PermissionError:
+        numbers, code = None, "camera.no_access"
+    if numbers is None or numbers.age_s > _STALE_S:
+        tell(Finding(code) if numbers is None else Finding("camera.stale", {"age_s": numbers.age_s}))
+        for check in ("light", "focus", "upright"):
+            tell(Finding(f"{check}.skipped", _NO_PICTURE))
+        return
+    fps = "?" if numbers.fps is None else f"{numbers.fps:g}"
+    code = "camera.running" if numbers.camera == "ok" else "camera.blind"
+    tell(Finding(code, {"age_s": numbers.age_s, "fps": fps, "cause": numbers.camera}))
+    dark = numbers.camera == "dark" or (numbers.brightness is not None and numbers.brightness < _DARK)
+    brightness = "?" if numbers.brightness is None else round(numbers.brightness)
+    tell(Finding(_light(config, dark=dark), {"brightness": brightness}))
+    sharp, usual = numbers.sharpness, numbers.usual_sharpness
+    if dark or sharp is None:
+        tell(Finding("focus.unknown"))
+    else:
+        less = usual is not None and sharp < _BLURRED_RATIO * usual
+        tell(Finding("focus.blurred" if less or numbers.camera == "blurred" else "focus.ok"))
+    tell(_upright(config, numbers.upright, numbers.upside_down))

@@ -1,0 +1,182 @@
+"""Checks of the machine: clock, disk, log, power, heat, memory, service and journal."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from datetime import UTC, datetime
+from shutil import which
+from typing import TYPE_CHECKING
+
+from agent.doctor.report import Finding
+from agent.doctor.surroundings import UNIT, said_by, unit_shown
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agent.config import Config
+    from agent.doctor.surroundings import Surroundings, Tell
+
+_MB = 1_000_000
+_FULL_MB = 50
+_LOW_MB = 60
+_WARM_C, _HOT_C = 70.0, 80.0
+_MANY_RESTARTS = 5
+_SQLITE = b"SQLite format 3\0"
+_KEEPERS = {"systemd-timesyn", "chronyd", "ntpd", "ntpsec", "openntpd"}
+# Bits of the Raspberry Pi's get_throttled; those of "since the start" are 16 higher.
+_UNDER_VOLTAGE, _SLOWED = 0x1, 0xE
+_SINCE_START = 16
+_THROTTLED = "sys/devices/platform/soc/soc:firmware/get_throttled"
+_CATALOGUES = ("usr/lib/systemd/catalog", "etc/systemd/catalog")
+
+
+def machine_checks(machine: Surroundings, tell: Tell) -> None:
+    """What does not depend on the configuration."""
+    tell(_clock(machine))
+    tell(_power(machine))
+    tell(_temperature(machine))
+    tell(_memory(machine))
+    tell(_service())
+    for finding in _journal(machine):
+        tell(finding)
+
+
+def log_checks(config: Config, process: int | None, tell: Tell) -> None:
+    """The disk that the log is on, and the log; `process` writes it, or nobody."""
+    path = config.log.path
+    try:
+        tell(_disk(path.parent, config.log.keep_mb))
+    except OSError:
+        tell(Finding("disk.unknown", {"path": path.parent}))
+    try:
+        tell(_log(path, process))
+    except OSError:
+        tell(Finding("log.unknown", {"path": path}))
+
+
+def _clock(machine: Surroundings) -> Finding:
+    keeper = None
+    for comm in (machine.root / "proc").glob("[0-9]*/comm"):
+        with suppress(OSError, UnicodeDecodeError):
+            if (name := comm.read_text().strip()) in _KEEPERS:
+                keeper = "systemd-timesyncd" if name == "systemd-timesyn" else name
+    if machine.synced():
+        code = "clock.ok" if keeper else "clock.right"
+    else:
+        code = "clock.unsynced" if keeper else "clock.nobody"
+    return Finding(code, {"keeper": keeper, "utc": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"})
+
+
+def _disk(folder: Path, keep_mb: int) -> Finding:
+    there = folder
+    while not _exists(there):
+        there = there.parent
+    room = os.statvfs(there)
+    free_mb = room.f_bavail * room.f_frsize // _MB
+    values = {"path": there, "free_mb": free_mb, "keep_mb": keep_mb}
+    if room.f_flag & os.ST_RDONLY or not there.stat().st_mode & 0o222:
+        return Finding("disk.read_only", values)
+    if free_mb < _FULL_MB:
+        return Finding("disk.full", values)
+    return Finding("disk.small" if free_mb < keep_mb else "disk.ok", values)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _log(path: Path, process: int | None) -> Finding:
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_SQLITE))
+            log_mb = f"{os.fstat(file.fileno()).st_size / _MB:.1f}"
+    except FileNotFoundError:
+        return Finding("log.none", {"path": path})
+    if head not in {b"", _SQLITE}:
+        return Finding("log.damaged", {"path": path})
+    if process is None:
+        return Finding("log.ok", {"path": path, "log_mb": log_mb})
+    return Finding("log.running", {"path": path, "log_mb": log_mb, "process": process})
+
+
+def _power(machine: Surroundings) -> Finding:
+    words = machine.words(_THROTTLED)
+    try:
+        bits = int(words[0], 16) if words else None
+    except ValueError:
+        bits = None
+    if bits is None:
+        return Finding("power.unknown")
+    values = {"throttled": f"{bits:#x}"}
+    if bits & _UNDER_VOLTAGE:
+        return Finding("power.under", values)
+    if bits >> _SINCE_START & _UNDER_VOLTAGE:
+        return Finding("power.was_under", values)
+    slowed = (bits | bits >> _SINCE_START) & _SLOWED
+    return Finding("power.slowed" if slowed else "power.ok", values)
+
+
+def _temperature(machine: Surroundings) -> Finding:
+    words = machine.words("sys/class/thermal/thermal_zone0/temp")
+    try:
+        temp_c = int(words[0]) / 1000 if words else None
+    except ValueError:
+        temp_c = None
+    if temp_c is None:
+        return Finding("temperature.unknown")
+    kind = "hot" if temp_c >= _HOT_C else "warm" if temp_c >= _WARM_C else "ok"
+    return Finding(f"temperature.{kind}", {"temp_c": f"{temp_c:.0f}"})
+
+
+def _memory(machine: Surroundings) -> Finding:
+    words = machine.words("proc/meminfo") or []
+    try:
+        free_mb = int(words[words.index("MemAvailable:") + 1]) * 1024 // _MB
+    except (ValueError, IndexError):
+        return Finding("memory.unknown")
+    return Finding("memory.low" if free_mb < _LOW_MB else "memory.ok", {"free_mb": free_mb})
+
+
+def _service() -> Finding:
+    shown = unit_shown()
+    if shown is None:
+        return Finding("service.no_systemd")
+    values = {
+        "restarts": shown.get("NRestarts", "0"),
+        "result": shown.get("Result"),
+        "code": shown.get("ExecMainStatus"),
+    }
+    return Finding(f"service.{_service_state(shown)}", values)
+
+
+def _service_state(shown: dict[str, str]) -> str:
+    match shown.get("LoadState"), shown.get("ActiveState"):
+        case "loaded", "active" | "reloading":
+            many = int(shown.get("NRestarts") or 0) >= _MANY_RESTARTS
+            never = shown.get("UnitFileState") == "disabled"
+            return "not_enabled" if never else "restarts" if many else "ok"
+        case "loaded", "activating" if shown.get("SubState") == "start":
+            return "starting"
+        case "loaded", "failed" | "activating":
+            return "failed"
+        case "loaded", _:
+            return "stopped"
+    return "not_installed"
+
+
+def _journal(machine: Surroundings) -> list[Finding]:
+    lines = said_by("journalctl", "-u", UNIT, "-p", "err", "--since", "-1d", "-q", "-o", "cat", "-n", "1000")
+    if lines is None:
+        return [Finding("journal.unknown" if which("journalctl") else "journal.no_systemd")]
+    kept = any((machine.root / "var/log/journal").glob("*"))
+    found = [Finding("journal.ok" if kept else "journal.in_memory")]
+    if not any(list((machine.root / folder).glob("presence-agent*.catalog")) for folder in _CATALOGUES):
+        found.append(Finding("journal.no_catalogue"))
+    errors = len(lines.splitlines())
+    found.append(Finding("journal.errors", {"errors": errors}) if errors else Finding("journal.clean"))
+    return found

@@ -1,0 +1,110 @@
+"""Where doctor looks, and how it asks others without waiting for ever."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TypeVar
+
+from agent.device import clock
+from agent.doctor.report import Finding
+
+Tell = Callable[[Finding], None]
+_T = TypeVar("_T")
+_COMMAND_S = 5.0
+UNIT = "presence-agent.service"
+
+
+def _runtime() -> Path:
+    named = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    return Path(named or "/run/presence-agent")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The machine that is looked at.
+
+    Attributes:
+        root: of /proc, /sys, /var and so on.
+        runtime: where the service keeps its numbers.
+        synced: whether the clock is known to be right.
+    """
+
+    root: Path = Path("/")
+    runtime: Path = field(default_factory=_runtime)
+    synced: Callable[[], bool] = clock.clock_synced
+
+    def words(self, path: str) -> list[str] | None:
+        """What a file below the root holds, in words; None: it can't be read."""
+        try:
+            return (self.root / path).read_text().split()
+        except (OSError, UnicodeDecodeError):
+            return None
+
+
+def within(seconds: float, ask: Callable[[], _T]) -> _T:
+    """What is answered in this time.
+
+    Raises:
+        TimeoutError: nothing; whoever was asked goes on alone and ends with the process.
+    """
+    answers: SimpleQueue[tuple[_T | None, BaseException | None]] = SimpleQueue()
+
+    def asking() -> None:
+        try:
+            answers.put((ask(), None))
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+            answers.put((None, error))
+
+    Thread(target=asking, daemon=True).start()
+    try:
+        answer, error = answers.get(timeout=seconds)
+    except Empty:
+        raise TimeoutError(f"no answer within {seconds:g} s") from None
+    if error:
+        raise error
+    return answer  # type: ignore[return-value]
+
+
+def said_by(*words: str) -> str | None:
+    """What a command prints; None: there is none, it fails, or it takes too long."""
+    try:
+        done = subprocess.run(  # noqa: S603 - words of our own
+            words, capture_output=True, text=True, timeout=_COMMAND_S, check=False, errors="replace"
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def unit_shown() -> dict[str, str] | None:
+    """What systemd says of the service; None: there is no systemd."""
+    asked = "LoadState,ActiveState,SubState,UnitFileState,NRestarts,Result,ExecMainStatus"
+    shown = said_by("systemctl", "show", UNIT, f"--property={asked}")
+    if not shown:
+        return None
+    return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+
+
+def writer_of(log_path: Path, machine: Surroundings) -> int | None:
+    """The process that holds a log; None: nobody, as far as one can see.
+
+    The kernel's list is read and no lock is tried: an agent that starts in that moment would find it taken.
+    """
+    lock = log_path.with_name(f"{log_path.name}.lock")
+    try:
+        there = lock.stat()
+        lines = (machine.root / "proc/locks").read_text().splitlines()
+    except OSError:
+        return None
+    device = f"{os.major(there.st_dev):02x}:{os.minor(there.st_dev):02x}:{there.st_ino}"
+    for line in lines:
+        fields = line.split()
+        if len(fields) > 5 and fields[1] == "FLOCK" and fields[5] == device:  # noqa: PLR2004
+            return int(fields[4])
+    return None

@@ -1,0 +1,75 @@
+"""All that doctor can say, English and Vietnamese side by side."""
+
+from __future__ import annotations
+
+from agent.doctor.words_of import Both, Status, Words
+from agent.doctor.words_of_broker import BROKER_WORDS
+from agent.doctor.words_of_camera import CAMERA_WORDS
+from agent.doctor.words_of_machine import MACHINE_WORDS
+
+__all__ = ["CHECKS", "LABELS", "MARKS", "REMEDY_MARK", "SUM", "WORDS", "Both", "Status", "Words"]
+
+REMEDY_MARK = "→"
+
+MARKS: dict[Status, Both] = {
+    "ok": ("ok", "tốt"),
+    "warning": ("warning", "cảnh báo"),
+    "fault": ("FAULT", "LỖI"),
+    "unknown": ("not known", "chưa rõ"),
+    "skipped": ("not tried", "chưa thử"),
+}
+
+# In the order in which a technician would go.
+LABELS: dict[str, Both] = {
+    "configuration": ("configuration", "cấu hình"),
+    "weights": ("weights", "mô hình"),
+    "camera": ("camera", "camera"),
+    "light": ("light", "ánh sáng"),
+    "focus": ("focus", "độ nét"),
+    "upright": ("upright", "chiều hình"),
+    "broker_name": ("broker's name", "tên máy chủ MQTT"),
+    "broker_port": ("broker's port", "cổng máy chủ MQTT"),
+    "broker_tls": ("broker's TLS", "TLS của máy chủ MQTT"),
+    "broker_login": ("login", "đăng nhập"),
+    "broker_rights": ("rights", "quyền"),
+    "clock": ("clock", "đồng hồ"),
+    "disk": ("disk", "thẻ nhớ"),
+    "log": ("event log", "nhật ký sự kiện"),
+    "power": ("power", "nguồn điện"),
+    "temperature": ("temperature", "nhiệt độ"),
+    "memory": ("memory", "bộ nhớ"),
+    "service": ("service", "dịch vụ"),
+    "journal": ("journal", "nhật ký hệ thống"),
+}
+CHECKS = tuple(LABELS)
+
+_COUNTS: Both = (
+    "faults: {fault}, warnings: {warning}, good: {ok}, not known: {unknown}, not tried: {skipped}.",
+    "lỗi: {fault}, cảnh báo: {warning}, tốt: {ok}, chưa rõ: {unknown}, chưa thử: {skipped}.",
+)
+SUM: dict[str, Both] = {
+    "ok": (f"Nothing is wrong; {_COUNTS[0]}", f"Không có gì sai; {_COUNTS[1]}"),
+    "warning": (
+        f"It works, but see to the warnings; {_COUNTS[0]}",
+        f"Thiết bị hoạt động, nhưng hãy xem các cảnh báo; {_COUNTS[1]}",
+    ),
+    "fault": (
+        f"Mend the faults from the top down; {_COUNTS[0]}",
+        f"Hãy sửa các lỗi từ trên xuống; {_COUNTS[1]}",
+    ),
+}
+
+_NOT_TRIED: Both = ("{after} must be right first", "phải sửa {after_vi} trước")
+_NO_ANSWER: Both = ("no answer within {limit_s} s", "không có trả lời trong {limit_s} giây")
+_HUNG: Both = (
+    "Start the device again; if it comes back, tell whoever looks after it.",
+    "Hãy khởi động lại thiết bị; nếu vẫn bị, hãy báo cho người phụ trách.",
+)
+
+WORDS: dict[str, Words] = {
+    **CAMERA_WORDS,
+    **BROKER_WORDS,
+    **MACHINE_WORDS,
+    **{f"{check}.skipped": Words("skipped", _NOT_TRIED) for check in CHECKS},
+    **{f"{check}.hung": Words("fault", _NO_ANSWER, _HUNG) for check in CHECKS},
+}

@@ -1,0 +1,241 @@
+"""What doctor says of clock, disk, log, power, heat, memory, service and journal."""
+
+from __future__ import annotations
+
+from agent.doctor.words_of import Both, Words
+
+_SUDO: Both = (
+    "Run it as root: sudo presence-agent doctor.",
+    "Hãy chạy với quyền root: sudo presence-agent doctor.",
+)
+_POWER_SUPPLY: Both = (
+    "Use the Raspberry Pi's own power supply and a short, thick cable; unplug what draws power by USB.",
+    "Hãy dùng bộ nguồn chính hãng của Raspberry Pi và dây ngắn, to; rút bớt thiết bị USB.",
+)
+_COOL: Both = (
+    "Give it air and shade, a heat sink or a fan.",
+    "Hãy để nơi thoáng, tránh nắng, gắn tản nhiệt hoặc quạt.",
+)
+
+MACHINE_WORDS: dict[str, Words] = {
+    "clock.ok": Words(
+        "ok",
+        ("right ({keeper} keeps it), {utc} UTC", "đúng giờ ({keeper} đồng bộ), {utc} UTC"),
+    ),
+    "clock.right": Words("ok", ("right, {utc} UTC", "đúng giờ, {utc} UTC")),
+    "clock.nobody": Words(
+        "fault",
+        (
+            "nothing keeps it right, {utc} UTC: nothing is judged by working hours",
+            "không có chương trình đồng bộ giờ, {utc} UTC: chưa xét được giờ làm việc",
+        ),
+        (
+            "Run 'sudo apt install systemd-timesyncd', and let the device reach a time server.",
+            "Hãy chạy 'sudo apt install systemd-timesyncd', và để thiết bị kết nối máy chủ giờ.",
+        ),
+    ),
+    "clock.unsynced": Words(
+        "fault",
+        (
+            "not known to be right ({keeper}), {utc} UTC: nothing is judged by working hours",
+            "chưa được đồng bộ ({keeper}), {utc} UTC: chưa xét được giờ làm việc",
+        ),
+        (
+            "Let the device reach a time server (NTP, port 123): check the network and 'timedatectl status'.",
+            "Hãy để thiết bị kết nối máy chủ giờ (NTP, cổng 123): kiểm tra mạng và 'timedatectl status'.",
+        ),
+    ),
+    "disk.ok": Words("ok", ("{free_mb} MB free for {path}", "còn trống {free_mb} MB cho {path}")),
+    "disk.small": Words(
+        "warning",
+        (
+            "{free_mb} MB free for {path}, the log may take {keep_mb} MB",
+            "còn trống {free_mb} MB cho {path}, nhật ký có thể cần {keep_mb} MB",
+        ),
+        (
+            "Make room, or lower keep_mb under [log].",
+            "Hãy giải phóng bộ nhớ, hoặc giảm keep_mb trong mục [log].",
+        ),
+    ),
+    "disk.full": Words(
+        "fault",
+        ("full: {free_mb} MB free for {path}", "đã đầy: còn {free_mb} MB cho {path}"),
+        ("Delete what is not needed, or use a larger card.", "Hãy xóa bớt, hoặc dùng thẻ nhớ lớn hơn."),
+    ),
+    "disk.read_only": Words(
+        "fault",
+        ("{path} can't be written: it is read-only", "không ghi được {path}: chỉ cho phép đọc"),
+        (
+            (
+                "Give its owner the right to write (chmod u+w); if the whole card is read-only, it is "
+                "worn out or damaged: put in a new one."
+            ),
+            (
+                "Hãy cấp quyền ghi cho chủ thư mục (chmod u+w); nếu cả thẻ nhớ chỉ đọc thì thẻ đã mòn "
+                "hoặc hỏng: hãy thay thẻ mới."
+            ),
+        ),
+    ),
+    "disk.unknown": Words("unknown", ("{path} can't be looked at", "không xem được {path}"), _SUDO),
+    "log.running": Words(
+        "ok",
+        (
+            "{path}, {log_mb} MB; process {process} writes it",
+            "{path}, {log_mb} MB; tiến trình {process} đang ghi",
+        ),
+    ),
+    "log.ok": Words(
+        "ok",
+        ("{path}, {log_mb} MB; nobody writes it now", "{path}, {log_mb} MB; hiện không có ai ghi"),
+    ),
+    "log.none": Words(
+        "ok",
+        (
+            "{path} is not there yet; the agent makes it",
+            "chưa có {path}; thiết bị sẽ tự tạo",
+        ),
+    ),
+    "log.damaged": Words(
+        "fault",
+        ("{path} is no event log", "{path} không phải nhật ký sự kiện"),
+        (
+            "Run 'presence-agent log verify'; the agent sets a damaged log aside at its next start.",
+            "Hãy chạy 'presence-agent log verify'; lần khởi động sau thiết bị sẽ để riêng nhật ký hỏng.",
+        ),
+    ),
+    "log.unknown": Words("unknown", ("{path} can't be read", "không đọc được {path}"), _SUDO),
+    "power.ok": Words("ok", ("enough, nothing is slowed down", "đủ điện, không bị giảm tốc")),
+    "power.under": Words(
+        "fault",
+        ("too little voltage right now ({throttled})", "điện áp đang quá thấp ({throttled})"),
+        _POWER_SUPPLY,
+    ),
+    "power.was_under": Words(
+        "warning",
+        (
+            "there was too little voltage since the device was started ({throttled})",
+            "từ khi khởi động đã có lúc điện áp quá thấp ({throttled})",
+        ),
+        _POWER_SUPPLY,
+    ),
+    "power.slowed": Words(
+        "warning",
+        (
+            "the processor is or was slowed down for its heat ({throttled})",
+            "bộ xử lý đang hoặc đã bị giảm tốc vì nóng ({throttled})",
+        ),
+        _COOL,
+    ),
+    "power.unknown": Words(
+        "unknown", ("this machine does not tell of its power", "máy này không cho biết tình trạng nguồn")
+    ),
+    "temperature.ok": Words("ok", ("{temp_c} °C", "{temp_c} °C")),
+    "temperature.warm": Words("warning", ("{temp_c} °C is warm", "{temp_c} °C, hơi nóng"), _COOL),
+    "temperature.hot": Words("fault", ("{temp_c} °C is too hot", "{temp_c} °C, quá nóng"), _COOL),
+    "temperature.unknown": Words(
+        "unknown", ("this machine does not tell it", "máy này không cho biết nhiệt độ")
+    ),
+    "memory.ok": Words("ok", ("{free_mb} MB free", "còn trống {free_mb} MB")),
+    "memory.low": Words(
+        "warning",
+        ("only {free_mb} MB free", "chỉ còn trống {free_mb} MB"),
+        (
+            "End other programs, or start the device again.",
+            "Hãy tắt chương trình khác, hoặc khởi động lại thiết bị.",
+        ),
+    ),
+    "memory.unknown": Words("unknown", ("the system does not tell it", "hệ thống không cho biết")),
+    "service.ok": Words(
+        "ok",
+        ("runs, started again {restarts} times by itself", "đang chạy, đã tự khởi động lại {restarts} lần"),
+    ),
+    "service.starting": Words(
+        "warning",
+        ("starts: it does not see yet", "đang khởi động: chưa có hình"),
+        (
+            "If it stays so, see the camera above, and 'journalctl -u presence-agent -x'.",
+            "Nếu vẫn vậy, hãy xem mục camera ở trên và 'journalctl -u presence-agent -x'.",
+        ),
+    ),
+    "service.restarts": Words(
+        "warning",
+        ("runs, but started again {restarts} times", "đang chạy, nhưng đã khởi động lại {restarts} lần"),
+        (
+            "See 'journalctl -u presence-agent -x' for why it ended.",
+            "Hãy xem 'journalctl -u presence-agent -x' để biết vì sao bị dừng.",
+        ),
+    ),
+    "service.not_enabled": Words(
+        "warning",
+        ("runs, but does not start with the device", "đang chạy, nhưng không tự chạy khi bật thiết bị"),
+        (
+            "Run 'sudo systemctl enable presence-agent'.",
+            "Hãy chạy 'sudo systemctl enable presence-agent'.",
+        ),
+    ),
+    "service.stopped": Words(
+        "warning",
+        ("does not run", "không chạy"),
+        (
+            "Run 'sudo systemctl enable --now presence-agent'.",
+            "Hãy chạy 'sudo systemctl enable --now presence-agent'.",
+        ),
+    ),
+    "service.failed": Words(
+        "fault",
+        ("ended with {result}, exit code {code}", "đã dừng vì {result}, mã thoát {code}"),
+        (
+            "Mend what is above, then run 'sudo systemctl restart presence-agent'.",
+            "Hãy sửa các lỗi ở trên, rồi chạy 'sudo systemctl restart presence-agent'.",
+        ),
+    ),
+    "service.not_installed": Words(
+        "warning",
+        ("is not installed", "chưa được cài đặt"),
+        (
+            "Install the package, or run the agent by hand: presence-agent run.",
+            "Hãy cài gói phần mềm, hoặc chạy bằng tay: presence-agent run.",
+        ),
+    ),
+    "service.no_systemd": Words("unknown", ("there is no systemd here", "máy này không có systemd")),
+    "journal.ok": Words("ok", ("kept over restarts", "được giữ qua các lần khởi động")),
+    "journal.clean": Words("ok", ("no errors in the last day", "không có lỗi trong 24 giờ qua")),
+    "journal.errors": Words(
+        "warning",
+        ("{errors} errors in the last day", "có {errors} lỗi trong 24 giờ qua"),
+        (
+            "Read them: journalctl -u presence-agent -p err --since -1d -x.",
+            "Hãy đọc: journalctl -u presence-agent -p err --since -1d -x.",
+        ),
+    ),
+    "journal.in_memory": Words(
+        "warning",
+        (
+            "in memory only: its lines are gone after a restart",
+            "chỉ nằm trong bộ nhớ: sẽ mất khi khởi động lại",
+        ),
+        (
+            "Make the folder /var/log/journal, then run 'sudo systemctl restart systemd-journald'.",
+            "Hãy tạo thư mục /var/log/journal, rồi chạy 'sudo systemctl restart systemd-journald'.",
+        ),
+    ),
+    "journal.no_catalogue": Words(
+        "warning",
+        (
+            "the explanations of its lines are not installed",
+            "chưa cài phần giải thích các dòng nhật ký",
+        ),
+        (
+            (
+                "Copy the .catalog files of presence-agent to /usr/lib/systemd/catalog and run "
+                "'sudo journalctl --update-catalog'."
+            ),
+            (
+                "Hãy chép các tệp .catalog của presence-agent vào /usr/lib/systemd/catalog rồi chạy "
+                "'sudo journalctl --update-catalog'."
+            ),
+        ),
+    ),
+    "journal.unknown": Words("unknown", ("it may not be read by you", "bạn không có quyền đọc"), _SUDO),
+    "journal.no_systemd": Words("unknown", ("there is no systemd here", "máy này không có systemd")),
+}
