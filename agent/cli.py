@@ -15,6 +15,7 @@ from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from agent import arguments
 from agent.cli_broker import broker_commands
+from agent.cli_doctor import doctor
 from agent.cli_log import CONFIG, ConfigOption, log_app, log_to_stderr
 from agent.errors import AgentError, ConfigError
 
@@ -42,6 +43,7 @@ app = App(
 models_app = App(name="models", help="The networks' weights: what is there, get them, check them.")
 app.command(models_app)
 app.command(log_app)
+app.command(doctor)
 for _command in broker_commands:
     app.command(_command)
 
