@@ -54,7 +54,11 @@ def weights_check(config: Config, tell: Tell) -> bool:
     except ModelError as error:
         tell(Finding("weights.manifest", {"problem": error}))
         return False
-    wrong = {item.name: item.line for item in findings if item.name in used and item.status != "ok"}
+    wrong: dict[str, str] = {}
+    for item in findings:
+        if item.name in used and item.status != "ok":
+            # Of one that is not there what was made from it is not there either.
+            wrong.setdefault(item.name, item.line)
     for name, line in wrong.items():
         tell(Finding("weights.wrong", {"problem": line, "name": name}))
     if not wrong:

@@ -18,7 +18,7 @@ _WIDTH_PX = 640
 _LIT_PERCENT = 95
 _AGAIN_PX = 9
 # Of the change from px to px so much is left when a picture is blurred once more: little of a sharp one.
-_BLURRED_RATIO = 0.5
+_BLURRED_RATIO = 0.7
 _LEAST_CHANGE = 0.5
 
 

@@ -223,8 +223,8 @@ BROKER_WORDS: dict[str, Words] = {
                 "whether its status is online."
             ),
             (
-                "Hãy đặt protocol = 5 trong mục [mqtt] nếu máy chủ hỗ trợ; nếu không, hãy chạy dịch vụ và xem "
-                "trạng thái có trực tuyến không."
+                "Hãy đặt protocol = 5 trong mục [mqtt] nếu máy chủ hỗ trợ; nếu không, hãy chạy dịch vụ và "
+                "xem trạng thái có trực tuyến không."
             ),
         ),
     ),
@@ -233,8 +233,8 @@ BROKER_WORDS: dict[str, Words] = {
         ("may not publish on {topic} ({problem})", "không được gửi lên {topic} ({problem})"),
         (
             (
-                "Give the account {user} the rights of an agent (deploy/broker/account.sh rights); its name must "
-                "be {site}/{name}."
+                "Give the account {user} the rights of an agent (deploy/broker/account.sh rights); its "
+                "name must be {site}/{name}."
             ),
             (
                 "Hãy cấp cho tài khoản {user} quyền của thiết bị (deploy/broker/account.sh rights); "
@@ -247,8 +247,8 @@ BROKER_WORDS: dict[str, Words] = {
         ("may not read {topic} ({problem})", "không được đọc {topic} ({problem})"),
         (
             (
-                "Give the account {user} the rights of an agent (deploy/broker/account.sh rights); its name must "
-                "be {site}/{name}."
+                "Give the account {user} the rights of an agent (deploy/broker/account.sh rights); its "
+                "name must be {site}/{name}."
             ),
             (
                 "Hãy cấp cho tài khoản {user} quyền của thiết bị (deploy/broker/account.sh rights); "
@@ -260,7 +260,7 @@ BROKER_WORDS: dict[str, Words] = {
         "warning",
         (
             "may publish elsewhere too, on {topic}: this device could speak for others",
-            "được gửi cả ở nơi khác, lên {topic}: thiết bị này có thể giả làm thiết bị khác",
+            "được gửi cả lên {topic}: thiết bị này có thể giả làm thiết bị khác",
         ),
         (
             "Limit the account {user} at the broker to {root} (deploy/broker/account.sh rights).",

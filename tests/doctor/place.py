@@ -1,0 +1,126 @@
+"""A machine for doctor to look at, whole until a test breaks something of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from agent.doctor import Surroundings, doctor
+from tests.conftest import GATE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agent.doctor import Report
+    from agent.doctor.checks_camera import CameraOf
+
+SERVICE = {
+    "LoadState": "loaded",
+    "ActiveState": "inactive",
+    "SubState": "dead",
+    "UnitFileState": "enabled",
+    "NRestarts": "0",
+    "Result": "success",
+    "ExecMainStatus": "0",
+}
+SIGHT: dict[str, Any] = {
+    "v": 1,
+    "size": [1280, 720],
+    "brightness": 120,
+    "sharpness": 40.0,
+    "usual_sharpness": 42.0,
+    "faces_upright": 3,
+    "faces_upside_down": 0,
+    "fps": 10.0,
+    "camera": "ok",
+}
+
+
+@dataclass
+class Place:
+    """What doctor finds; `mqtt`, `camera` and `log` go into the configuration."""
+
+    folder: Path
+    camera: dict[str, object]
+    mqtt: dict[str, object] = field(default_factory=dict)
+    log: dict[str, object] = field(default_factory=dict)
+    more: str = GATE
+    synced: bool = True
+    camera_of: CameraOf | None = None
+
+    def __post_init__(self) -> None:
+        for path, content in {
+            "proc/1/comm": "systemd\n",
+            "proc/77/comm": "systemd-timesyn\n",
+            "proc/meminfo": "MemTotal: 1000000 kB\nMemAvailable: 500000 kB\n",
+            "proc/locks": "",
+            "sys/class/thermal/thermal_zone0/temp": "55300\n",
+            "sys/devices/platform/soc/soc:firmware/get_throttled": "0\n",
+            "usr/lib/systemd/catalog/presence-agent.catalog": "",
+            "var/log/journal/0123/system.journal": "",
+        }.items():
+            self.write(path, content)
+        (self.folder / "run").mkdir()
+        (self.folder / "bin").mkdir()
+        self.log.setdefault("path", self.folder / "log" / "events.db")
+        self.service()
+        self.program("journalctl", "")
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "root"
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "agent.toml"
+
+    def write(self, path: str, content: str) -> None:
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).write_text(content)
+
+    def program(self, name: str, says: str, code: int = 0) -> None:
+        """Put a program of systemd's there that says this."""
+        path = self.folder / "bin" / name
+        (self.folder / f"{name}.out").write_text(says)
+        path.write_text(f"#!/bin/sh\ncat '{self.folder / name}.out'\nexit {code}\n")
+        path.chmod(0o755)
+
+    def service(self, **shown: str) -> None:
+        self.program("systemctl", "".join(f"{name}={value}\n" for name, value in (SERVICE | shown).items()))
+
+    def sight(self, age_s: float = 3, **numbers: object) -> None:
+        """The service runs, and keeps these numbers."""
+        self.service(ActiveState="active", SubState="running")
+        at = datetime.now(UTC) - timedelta(seconds=age_s)
+        body = {**SIGHT, "ts": f"{at:%Y-%m-%dT%H:%M:%S}Z", **numbers}
+        (self.folder / "run" / "sight.json").write_text(json.dumps(body))
+
+    def write_config(self) -> Path:
+        def table(name: str, values: dict[str, object]) -> str:
+            rows = (f"{key} = {_toml(value)}\n" for key, value in values.items())
+            return f"[{name}]\n{''.join(rows)}" if values else ""
+
+        device: dict[str, object] = {"site": "que-phong", "name": "one-stop"}
+        tables: dict[str, dict[str, object]] = {
+            "device": device,
+            "camera": self.camera,
+            "mqtt": self.mqtt,
+            "log": self.log,
+        }
+        self.config.write_text("".join(table(name, values) for name, values in tables.items()) + self.more)
+        return self.config
+
+    def examined(self, limit_s: float = 25) -> Report:
+        machine = Surroundings(self.root, self.folder / "run", lambda: self.synced)
+        return doctor(self.write_config(), self.camera_of, machine, limit_s)
+
+
+def _toml(value: object) -> str:
+    return json.dumps(value) if isinstance(value, bool | int | float | list) else json.dumps(str(value))
+
+
+def codes(report: Report) -> list[str]:
+    """What was found that is not good; what could not be tried is left out."""
+    return [item.code for item in report.findings if item.status in {"warning", "fault"}]

@@ -1,0 +1,398 @@
+"""A good machine has no fault; each fault made on purpose is named, with what to do about it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from agent.delivery.event_log import EventLog
+from agent.device import clock
+from agent.device.live import Picture
+from agent.errors import CameraError
+from agent.install.models import load_manifest, models_directory
+from tests.delivery.samples import SENDER
+from tests.doctor.place import Place, codes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from agent.config import Config
+    from agent.core.frame import Instant
+    from agent.device.live import Camera
+
+
+def test_good_machine_has_no_fault(at_broker: Place) -> None:
+    at_broker.sight()
+    report = at_broker.examined()
+    assert codes(report) == []
+    assert (report.exit_code, report.verdict, report.agent) == (0, "ok", "que-phong/one-stop")
+    assert [item.code for item in report.findings] == [
+        "configuration.ok", "weights.ok", "camera.running", "light.ok", "focus.ok", "upright.ok",
+        "broker_name.ok", "broker_port.ok", "broker_tls.ok", "broker_login.ok", "broker_rights.ok",
+        "clock.ok", "disk.ok", "log.none", "power.ok", "temperature.ok", "memory.ok", "service.ok",
+        "journal.ok", "journal.clean",
+    ]  # fmt: skip
+
+
+def test_recording_is_looked_at(place: Place) -> None:
+    found = {item.check: item.code for item in place.examined().findings}
+    assert (found["camera"], found["light"], found["focus"]) == ("camera.ok", "light.ok", "focus.ok")
+
+
+# --- configuration, weights ---------------------------------------------------------------------------
+
+
+def broken_configuration(place: Place) -> None:
+    place.camera["sise"] = 3
+
+
+def no_rules(place: Place) -> None:
+    place.more = ""
+
+
+def weights_missing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRESENCE_AGENT_MODELS", str(place.folder / "none"))
+
+
+def weights_damaged(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = models_directory()
+    copy = place.folder / "models"
+    shutil.copytree(there, copy, ignore=shutil.ignore_patterns("*.avi", "*.png"))
+    weights = copy / load_manifest(there).named("yolox_nano").file
+    content = bytearray(weights.read_bytes())
+    content[1000] ^= 1
+    weights.write_bytes(content)
+    monkeypatch.setenv("PRESENCE_AGENT_MODELS", str(copy))
+
+
+# --- camera -------------------------------------------------------------------------------------------
+
+
+def changed_clip(place: Place, change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) -> None:
+    """The recording again, each picture changed."""
+    capture = cv2.VideoCapture(str(place.camera["source"]))
+    path = place.folder / "changed.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (768, 576))
+    while True:
+        ok, image = capture.read()
+        if not ok:
+            break
+        writer.write(change(image.astype(np.uint8, copy=False)))
+    writer.release()
+    capture.release()
+    place.camera["source"] = path
+
+
+def missing_recording(place: Place) -> None:
+    place.camera["source"] = place.folder / "nothing.avi"
+
+
+def no_recording(place: Place) -> None:
+    place.camera["source"] = place.folder / "text.avi"
+    (place.folder / "text.avi").write_text("no recording")
+
+
+def dark(place: Place) -> None:
+    changed_clip(place, lambda image: (image // 16).astype(np.uint8))
+
+
+def dark_at_night(place: Place) -> None:
+    dark(place)
+    place.camera["night"] = True
+
+
+def blurred(place: Place) -> None:
+    changed_clip(place, lambda image: cv2.GaussianBlur(image, (0, 0), 5).astype(np.uint8))
+
+
+# --- machine ------------------------------------------------------------------------------------------
+
+
+def unsynced(place: Place) -> None:
+    place.synced = False
+
+
+def no_time_keeper(place: Place) -> None:
+    place.synced = False
+    (place.root / "proc/77/comm").unlink()
+
+
+def read_only_folder(place: Place) -> None:
+    (place.folder / "log").mkdir(mode=0o555)
+
+
+def no_event_log(place: Place) -> None:
+    (place.folder / "log").mkdir()
+    (place.folder / "log" / "events.db").write_text("something else")
+
+
+def larger_log_than_disk(place: Place) -> None:
+    place.log["keep_mb"] = 10**9
+
+
+def throttled(bits: int) -> Callable[[Place], None]:
+    def make(place: Place) -> None:
+        place.write("sys/devices/platform/soc/soc:firmware/get_throttled", f"{bits:x}\n")
+
+    return make
+
+
+def hot(milli_c: int) -> Callable[[Place], None]:
+    return lambda place: place.write("sys/class/thermal/thermal_zone0/temp", f"{milli_c}\n")
+
+
+def little_memory(place: Place) -> None:
+    place.write("proc/meminfo", "MemAvailable: 20000 kB\n")
+
+
+def errors_in_journal(place: Place) -> None:
+    place.program("journalctl", "the camera is not there\n" * 3)
+
+
+def journal_in_memory(place: Place) -> None:
+    shutil.rmtree(place.root / "var/log/journal")
+
+
+def no_catalogue(place: Place) -> None:
+    (place.root / "usr/lib/systemd/catalog/presence-agent.catalog").unlink()
+
+
+# What is made wrong, what is found, words of it, words of its remedy, and the exit code.
+CASES: list[tuple[Callable[..., None], str, str, str, int]] = [
+    (broken_configuration, "configuration.wrong", "sise", "presence-agent check", 2),
+    (no_rules, "configuration.notice", "[[line]]", "Change it", 0),
+    (weights_missing, "weights.wrong", "not there", "presence-agent models fetch", 2),
+    (weights_damaged, "weights.wrong", "sha256", "models fetch yolox_nano", 2),
+    (missing_recording, "camera.unreadable", "nothing.avi", "source under [camera]", 2),
+    (no_recording, "camera.unreadable", "text.avi", "source under [camera]", 2),
+    (dark, "light.dark", "too dark", "Switch the light on", 0),
+    (dark_at_night, "light.dark_fault", "night = true", "lamp", 1),
+    (blurred, "focus.blurred", "out of focus", "Wipe the lens", 0),
+    (unsynced, "clock.unsynced", "systemd-timesyncd", "timedatectl", 1),
+    (no_time_keeper, "clock.nobody", "nothing keeps it", "systemd-timesyncd", 1),
+    (read_only_folder, "disk.read_only", "read-only", "chmod", 1),
+    (no_event_log, "log.damaged", "no event log", "log verify", 1),
+    (larger_log_than_disk, "disk.small", "may take 1000000000 MB", "keep_mb", 0),
+    (throttled(0x50005), "power.under", "0x50005", "power supply", 1),
+    (throttled(0x10000), "power.was_under", "0x10000", "power supply", 0),
+    (throttled(0x20002), "power.slowed", "slowed", "fan", 0),
+    (hot(72_000), "temperature.warm", "72 °C", "fan", 0),
+    (hot(84_500), "temperature.hot", "84 °C", "fan", 1),
+    (little_memory, "memory.low", "20 MB", "End other programs", 0),
+    (lambda place: place.service(LoadState="not-found"), "service.not_installed", "not", "Install", 0),
+    (lambda place: place.service(), "service.stopped", "not run", "enable --now", 0),
+    (
+        lambda place: place.service(ActiveState="failed", Result="exit-code", ExecMainStatus="2"),
+        "service.failed", "exit code 2", "restart presence-agent", 1,
+    ),
+    (errors_in_journal, "journal.errors", "3 errors", "journalctl -u presence-agent", 0),
+    (journal_in_memory, "journal.in_memory", "memory only", "/var/log/journal", 0),
+    (no_catalogue, "journal.no_catalogue", "explanations", "--update-catalog", 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("wrong", "code", "found", "remedy", "exit_code"), CASES, ids=[c[1] for c in CASES])
+def test_fault_is_named_with_its_remedy(
+    place: Place,
+    monkeypatch: pytest.MonkeyPatch,
+    wrong: Callable[..., None],
+    code: str,
+    found: str,
+    remedy: str,
+    exit_code: int,
+) -> None:
+    if wrong in (weights_missing, weights_damaged):
+        wrong(place, monkeypatch)
+    else:
+        wrong(place)
+    report = place.examined()
+    told = [item for item in report.findings if item.code == code]
+    assert told, codes(report)
+    assert found in told[0].found(False)
+    assert remedy in str(told[0].remedy(False))
+    assert report.exit_code == exit_code
+    # Beside it there is nothing but that no broker is asked for, and the service that does not run.
+    beside = {"broker_name.none", "service.stopped", "configuration.notice"}
+    assert {other.partition(".")[0] for other in set(codes(report)) - beside} <= {code.partition(".")[0]}
+
+
+def test_card_full(place: Place) -> None:
+    card = place.folder / "card"
+    card.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1M", "tmpfs", card], capture_output=True, check=False
+    ).returncode:
+        pytest.skip("nothing may be mounted here")
+    try:
+        place.log["path"] = card / "events.db"
+        report = place.examined()
+    finally:
+        subprocess.run(["umount", card], check=True)
+    assert "disk.full" in codes(report)
+    assert report.exit_code == 1
+
+
+def test_wrong_configuration_makes_no_further_faults(place: Place) -> None:
+    broken_configuration(place)
+    report = place.examined()
+    skipped = [item.check for item in report.findings if item.status == "skipped"]
+    assert {"weights", "camera", "upright", "broker_name", "broker_rights", "disk", "log"} <= set(skipped)
+    assert [item.code for item in report.findings if item.status == "fault"] == ["configuration.wrong"]
+
+
+# --- beside a running service -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected", "exit_code"),
+    [
+        ({"age_s": 200}, ["camera.stale"], 1),
+        ({"camera": "dark", "brightness": 4}, ["camera.blind", "light.dark"], 1),
+        ({"camera": "blurred", "sharpness": 3.0}, ["camera.blind", "focus.blurred"], 1),
+        ({"camera": "lost", "brightness": None, "sharpness": None}, ["camera.blind"], 1),
+        ({"brightness": 9}, ["light.dark"], 0),
+        ({"sharpness": 10.0}, ["focus.blurred"], 0),
+        ({"sharpness": 10.0, "usual_sharpness": None}, [], 0),
+        ({"faces_upright": 0, "faces_upside_down": 5}, ["upright.turned"], 0),
+        ({"faces_upright": 0, "faces_upside_down": 1}, [], 0),
+    ],
+)
+def test_service_numbers(
+    place: Place, numbers: dict[str, object], expected: list[str], exit_code: int
+) -> None:
+    place.sight(**numbers)  # type: ignore[arg-type]
+    report = place.examined()
+    assert [code for code in codes(report) if code != "broker_name.none"] == expected
+    assert report.exit_code == exit_code
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", '{"ts": 3}', "[" * 100_000])
+def test_service_numbers_unreadable(place: Place, content: str | None) -> None:
+    place.sight()
+    (place.folder / "run" / "sight.json").unlink()
+    if content is not None:
+        (place.folder / "run" / "sight.json").write_text(content)
+    report = place.examined()
+    assert "camera.no_numbers" in [item.code for item in report.findings]
+
+
+def test_log_held_leaves_the_camera_alone(place: Place) -> None:
+    place.camera["source"] = "rtsp://127.0.0.1:1/x"
+    place.camera_of = must_not_be_opened
+    place.sight()
+    place.service()
+    (place.root / "proc/locks").unlink()
+    (place.root / "proc/locks").symlink_to("/proc/locks")
+    with EventLog(SENDER, place.folder / "log" / "events.db"):
+        report = place.examined()
+    found = [item.code for item in report.findings]
+    assert {"camera.running", "log.running"} <= set(found)
+
+
+def must_not_be_opened(_config: Config, _now: Callable[[], Instant]) -> Camera:
+    raise AssertionError("the camera belongs to the service")
+
+
+# --- a live camera ------------------------------------------------------------------------------------
+
+
+class Shown:
+    """A camera that shows one picture again and again."""
+
+    def __init__(self, image: NDArray[np.uint8] | None, failure: CameraError | None = None) -> None:
+        self._image = image
+        self._failure = failure
+        self.closed = 0
+
+    def open(self) -> None:
+        if self._failure:
+            raise self._failure
+
+    def picture(self, wait_s: float) -> Picture | None:
+        if self._image is None:
+            threading.Event().wait(wait_s / 10)
+            return None
+        return Picture(clock.now(), self._image)
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@contextmanager
+def live(place: Place, camera: Shown) -> Iterator[None]:
+    place.camera["source"] = "picamera2"
+    place.camera_of = lambda _config, _now: camera
+    yield
+    assert camera.closed == 1
+
+
+def test_live_camera(place: Place, astronaut: Path) -> None:
+    image = cv2.resize(cv2.imread(str(astronaut)), (1280, 720)).astype(np.uint8)  # type: ignore[arg-type]
+    with live(place, Shown(image)):
+        found = {item.check: item.code for item in place.examined().findings}
+    assert (found["camera"], found["light"], found["focus"]) == ("camera.ok", "light.ok", "focus.ok")
+
+
+def test_live_camera_of_another_size(place: Place, astronaut: Path) -> None:
+    with live(place, Shown(cv2.imread(str(astronaut)).astype(np.uint8))):  # type: ignore[union-attr]
+        report = place.examined()
+    told = next(item for item in report.findings if item.check == "camera")
+    assert told.code == "camera.other_size"
+    assert "size = [512, 512]" in str(told.remedy(False))
+
+
+def test_live_camera_without_pictures(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.doctor.checks_camera._FIRST_S", 0.3)
+    with live(place, Shown(None)):
+        report = place.examined()
+    assert "camera.no_pictures" in codes(report)
+    assert report.exit_code == 1
+
+
+def test_live_camera_not_there(place: Place) -> None:
+    place.camera["source"] = "picamera2"
+    place.camera_of = lambda _config, _now: Shown(None, CameraError("no camera is connected."))
+    report = place.examined()
+    told = next(item for item in report.findings if item.check == "camera")
+    assert (told.code, report.exit_code) == ("camera.not_opened", 1)
+    assert "no camera is connected" in told.found(False)
+    assert "cable" in str(told.remedy(False))
+
+
+def test_camera_that_hangs_does_not_hold_up(place: Place) -> None:
+    released = threading.Event()
+
+    class Hanging(Shown):
+        def open(self) -> None:
+            released.wait(20)
+
+    place.camera["source"] = "picamera2"
+    place.camera_of = lambda _config, _now: Hanging(None)
+    report = place.examined(limit_s=3)
+    released.set()
+    assert "camera.hung" in codes(report)
+    assert "log.none" in [item.code for item in report.findings]
+
+
+def test_people_upside_down(place: Place, shared_data: Path) -> None:
+    people = shared_data / "videos" / "classroom_seated.mp4"
+    place.camera["source"] = people
+    found = {item.check: item.code for item in place.examined().findings}
+    assert found["upright"] == "upright.ok"
+    place.camera["rotation"] = 180
+    report = place.examined()
+    told = next(item for item in report.findings if item.check == "upright")
+    assert told.code == "upright.turned"
+    assert "rotation = 0" in str(told.remedy(False))
