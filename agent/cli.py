@@ -49,7 +49,7 @@ for _command in broker_commands:
 
 
 @app.command
-def run(*, config: ConfigOption = CONFIG) -> int:
+def run(*, config: ConfigOption = CONFIG) -> NoReturn:
     """Watch the camera and publish what happens, until told to stop.
 
     This is what the service starts. With a recording as `[camera] source` it plays that once, at
@@ -60,13 +60,14 @@ def run(*, config: ConfigOption = CONFIG) -> int:
     from agent.errors import CameraError
     from agent.service import run as serve
 
+    code = 0
     try:
         serve(load(config), lambda: load(config))
     except CameraError as error:
         _complain(error)
-        # What hangs in the camera's driver would keep the process; all else is closed in order.
-        os._exit(error.exit_code)
-    return 0
+        code = error.exit_code
+    # All that matters is closed. What hangs in a camera's driver would keep the process for ever.
+    os._exit(code)
 
 
 @app.command

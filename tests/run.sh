@@ -53,9 +53,18 @@ done
 # Network namespaces and what goes wrong in them.
 command -v ip >/dev/null || missing+=(iproute2)
 command -v nft >/dev/null || missing+=(nftables)
+# A camera on the network: GStreamer's RTSP server, 140 packages of Debian.
+/usr/bin/python3 -c 'import gi; gi.require_version("GstRtspServer", "1.0")' 2>/dev/null ||
+    missing+=(python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good)
 if $faults; then command -v nats-server >/dev/null || missing+=(nats-server); fi
 if ((${#missing[@]})) && ! { may_install_packages && apt_install "${missing[@]}"; }; then
     say "${missing[*]} may not be installed: some tests will be skipped."
+fi
+
+# The real picamera2 on a camera of software, where this project is built.
+rig=$ROOT/../shared/rig/camera
+if [[ -d $rig && $EUID -eq 0 ]]; then
+    PYTHON=$ROOT/.venv-tests/bin/python bash tests/device/rig.sh "$rig" || say "There is no camera rig: its tests will be skipped."
 fi
 
 step "weights and footage" presence-agent models fetch --samples

@@ -119,7 +119,6 @@ def test_run_without_a_camera(start: Callable[..., Running]) -> None:
     assert running.process.wait(10) == 0, running.said()
 
 
-@pytest.mark.xfail(reason="the process waits for ever for what hangs in picamera2", strict=True)
 def test_run_stopped_while_the_camera_can_not_be_closed(start: Callable[..., Running]) -> None:
     running = start(**{HANGS: "1"})
     wait_until(lambda: "the camera gives pictures" in running.said(), 40)
