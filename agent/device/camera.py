@@ -8,6 +8,7 @@ import os
 import time
 from concurrent.futures import CancelledError
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -208,6 +209,7 @@ def _free_camera(libcamera: ModuleType, picamera2: ModuleType) -> int:
         picamera2.Picamera2._cm.reset()  # noqa: SLF001
         found = _cameras(picamera2)
     if not found:
+        _check_devices(sorted(Path("/dev").glob("media*")))
         raise CameraError(
             "no camera is found: switch the Pi off, push the ribbon cable in at both ends and close the"
             " latches; rpicam-hello --list-cameras must then show it"
@@ -231,8 +233,25 @@ def _free_camera(libcamera: ModuleType, picamera2: ModuleType) -> int:
 
 def _cameras(picamera2: ModuleType) -> list[tuple[int, str]]:
     """Picamera2's number and libcamera's name of each camera; those on USB are another source."""
-    told = enumerate(picamera2.Picamera2.global_camera_info())
+    try:
+        told = enumerate(picamera2.Picamera2.global_camera_info())
+    except RuntimeError as error:
+        raise CameraError(
+            f"libcamera can't look for cameras ({error}): the agent has to run as the service's unit has it"
+        ) from error
     return [(number, camera["Id"]) for number, camera in told if "/usb" not in camera["Id"]]
+
+
+def _check_devices(devices: list[Path]) -> None:
+    """Tell of those that may not be opened: libcamera finds no camera behind them, and does not say why."""
+    for device in devices:
+        try:
+            os.close(os.open(device, os.O_RDWR | os.O_NONBLOCK))
+        except OSError as error:
+            raise CameraError(
+                f"{device} can't be opened ({error.strerror}): the agent's account has to be in the"
+                " group video"
+            ) from error
 
 
 def _check_stream(name: str, got: dict[str, Any], size_px: tuple[int, int]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from agent.device.camera import PiCamera, _age_s, _bgr, _check_stream
+from agent.device.camera import PiCamera, _age_s, _bgr, _check_devices, _check_stream
 from agent.errors import CameraError
 from tests.device.rig import STALL, show
 
@@ -212,6 +212,15 @@ def test_open_no_camera_until_there_is_one(camera: PiCamera, monkeypatch: pytest
     monkeypatch.setenv("LIBCAMERA_PIPELINES_MATCH_LIST", "virtual")
     camera.open()
     picture(camera)
+
+
+def test_devices_that_may_not_be_opened(tmp_path: Path) -> None:
+    good, bad = tmp_path / "media0", tmp_path / "media1"
+    good.touch()
+    _check_devices([good])
+    bad.mkdir()
+    with pytest.raises(CameraError, match=r"media1 can't be opened \(Is a directory\).*group video"):
+        _check_devices([good, bad])
 
 
 def test_open_size_that_the_camera_has_not(installed: Path) -> None:  # noqa: ARG001
