@@ -114,12 +114,14 @@ def test_pictures_are_stamped_with_their_exposure(camera: PiCamera) -> None:
     taken = [picture(camera) for _ in range(10)]
     now_s = time.monotonic()
     stamps_s = [one.at.monotonic_s for one in taken]
-    assert np.diff(stamps_s) == pytest.approx(1 / FPS, abs=0.02)
-    assert 0 <= now_s - stamps_s[-1] < 0.1
+    # A busy machine may miss some, but none is there twice or before its time.
+    assert np.median(np.diff(stamps_s)) == pytest.approx(1 / FPS, abs=0.02)
+    assert min(np.diff(stamps_s)) > 0.5 / FPS
+    assert 0 <= now_s - stamps_s[-1] < 0.5
     for one in taken:
         # Both clocks tell the same moment.
         assert one.at.utc.timestamp() - one.at.monotonic_s == pytest.approx(
-            time.time() - time.monotonic(), abs=0.01
+            time.time() - time.monotonic(), abs=0.05
         )
 
 
@@ -130,14 +132,14 @@ def test_picture_frame_rate(installed: Path) -> None:  # noqa: ARG001
         stamps_s = [picture(camera).at.monotonic_s for _ in range(6)]
     finally:
         camera.close()
-    assert np.diff(stamps_s) == pytest.approx(0.1, abs=0.03)
+    assert np.median(np.diff(stamps_s)) == pytest.approx(0.1, abs=0.03)
 
 
 def test_picture_newest_to_somebody_slow(camera: PiCamera) -> None:
     camera.open()
     picture(camera)
     time.sleep(0.5)
-    assert time.monotonic() - picture(camera).at.monotonic_s < 3 / FPS
+    assert time.monotonic() - picture(camera).at.monotonic_s < 0.3
 
 
 def test_picture_is_nobody_elses(camera: PiCamera) -> None:
@@ -163,7 +165,7 @@ def test_picture_wedged_and_freed(camera: PiCamera, tmp_path: Path, monkeypatch:
         assert camera.picture(0.01) is None
     stall.unlink()
     for _ in range(12):
-        assert time.monotonic() - picture(camera).at.monotonic_s < 0.2
+        assert time.monotonic() - picture(camera).at.monotonic_s < 0.5
 
 
 def test_open_again_and_again_leaves_no_handles(camera: PiCamera) -> None:
