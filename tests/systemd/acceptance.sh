@@ -1,0 +1,270 @@
+#!/usr/bin/env bash
+# The service on booted Debians 12 and 13, with the agent on a recording, a broker and a receiver: ready, watchdog,
+# sandbox, reload, stop, a power cut, restarts, a camera that never comes. `bash tests/run.sh --systemd` runs it.
+#
+#   bash tests/systemd/acceptance.sh [FOLDER [SUITE...]]     the folder keeps the Debians for the next time
+#
+# Python's packages for one Debian are taken from the environment of the Python that runs here (PYTHON=...).
+set -euo pipefail
+# shellcheck source=tests/systemd/debian.sh
+source "$(dirname "${BASH_SOURCE[0]}")/debian.sh"
+
+folder=$(realpath -m "${1:-$(mktemp -d)}")
+if (($# > 1)); then suites=("${@:2}"); else suites=(bookworm trixie); fi
+
+# What both halves inside begin with.
+common() {
+    cat <<'SH'
+set -u
+bad=0
+drop=/etc/systemd/system/presence-agent.service.d
+log=/var/lib/presence-agent/events.db
+check() { if "${@:2}"; then echo "good: $1"; else echo "BAD:  $1"; bad=1; fi; }
+not() { ! "$@"; }
+now() { echo "${EPOCHREALTIME//[!0-9]/}"; }
+of() { systemctl show presence-agent -p "$1" --value; }
+is() { [ "$(of "$1")" = "$2" ]; }
+within() { # within S COMMAND...
+    local end=$((SECONDS + $1)); shift
+    until "$@"; do ((SECONDS < end)) || return 1; sleep 0.1; done
+}
+another() { local pid; pid=$(of MainPID); [ "$pid" != 0 ] && [ "$pid" != "$before" ] && is ActiveState active; }
+said() { journalctl -u presence-agent -o cat --no-pager | grep -q "$1"; }
+with() { # with LINE...: the unit has these lines too, in [Service]
+    mkdir -p $drop; { echo "[Service]"; printf '%s\n' "$@"; } >$drop/test.conf; systemctl daemon-reload
+}
+without() { rm -f $drop/test.conf; systemctl daemon-reload; }
+receive() {
+    mosquitto_sub -V 5 -x 100000 -c -i hub -q 1 -h localhost -p 8883 --cafile /etc/presence-agent/ca.pem -u hub \
+        -P "$(cat /root/hub)" -t 'presence/v1/#' -F '%t %p' >>/root/heard 2>/root/heard.err &
+}
+events() { grep -c /event/ /root/heard; }
+more_events() { [ "$(events)" -gt "$count" ]; }
+SH
+}
+
+# shellcheck disable=SC2016  # expanded inside
+first_half() {
+    cat <<'SH'
+ip link set lo up
+systemd-sysusers && systemd-tmpfiles --create presence-agent.conf
+check "its user is there" id presence-agent >/dev/null
+for name in presence-agent.service presence-agent-credentials.path presence-agent-credentials.service \
+    presence-agent-check.service presence-agent-check.timer; do
+    said=$(systemd-analyze verify $name 2>&1)
+    check "$name: systemd has nothing to say $said" [ -z "$said" ]
+done
+cd /opt/src/deploy/broker
+bash mosquitto.sh --name localhost >/dev/null
+bash account.sh add-device que-phong one-stop --password-file /etc/presence-agent/mqtt-password >/dev/null
+bash account.sh add-central hub --password-file /root/hub >/dev/null
+cp /etc/mosquitto/presence/ca.pem /etc/presence-agent/
+echo of-the-camera >/etc/presence-agent/camera-password
+systemd-tmpfiles --create presence-agent.conf
+receive
+
+# As an older version left it, whose user systemd made up.
+mkdir -p /var/lib/private/presence-agent /run/private/presence-agent
+chmod 700 /var/lib/private /run/private
+echo kept >/var/lib/private/presence-agent/old
+chown -R 62000:62000 /var/lib/private/presence-agent /run/private/presence-agent
+ln -s private/presence-agent /var/lib/presence-agent
+ln -s private/presence-agent /run/presence-agent
+
+systemctl daemon-reload
+# What the sandbox leaves: begun with all that the agent itself has.
+cat >/root/probe.sh <<'PROBE'
+#!/bin/sh
+try() { if eval "$2" >/dev/null 2>&1; then echo "$1"; fi; }
+{
+    try "reads shadow" "cat /etc/shadow"
+    try "reads the secret's file" "cat /etc/presence-agent/mqtt-password"
+    try "reads root's home" "ls /root"
+    try "sees home" "ls /home/somebody"
+    try "writes etc" "echo >/etc/presence-agent/x"
+    try "writes usr" "echo >/usr/x"
+    try "writes home" "echo >/home/x"
+    try "writes var" "echo >/var/tmp/../x"
+    try "writes opt" "echo >/opt/x"
+    try "sees tmp of others" "ls /tmp/of-others"
+    try "sees others' processes" "cat /proc/1/cmdline"
+    try "reads the kernel's log" "dmesg"
+    try "sets the clock" "date -s 2030-01-01"
+    try "has a new namespace" "unshare -r true"
+    try "writes the kernel's settings" "echo 1 >/proc/sys/kernel/panic"
+    try "reads the disk" "head -c 1 /dev/vda"
+    try "reads the network's tap" "head -c 1 /dev/net/tun"
+    try "LEAVES: credential" "grep -q of-the-camera \$CREDENTIALS_DIRECTORY/camera-password"
+    try "LEAVES: state" "echo >\$STATE_DIRECTORY/probe && rm \$STATE_DIRECTORY/probe"
+    try "LEAVES: null" "echo >/dev/null && head -c 1 /dev/urandom"
+    try "LEAVES: memory" "cat /proc/meminfo /proc/sys/kernel/random/boot_id"
+    try "LEAVES: video" "id -nG | grep -qw video"
+} >"$RUNTIME_DIRECTORY/probe"
+PROBE
+cp /root/probe.sh /opt/presence-agent/bin/probe; chmod 755 /opt/presence-agent/bin/probe
+mkdir -p /home/somebody; echo >/tmp/of-others
+with "ExecStartPost=/opt/presence-agent/bin/probe" "WatchdogSec=5" "TimeoutStartSec=60"
+
+begin=$(now)
+systemctl start --no-block presence-agent
+within 10 is ActiveState activating
+check "it is activating first" is ActiveState activating
+systemctl start presence-agent
+check "ready after $((($(now) - begin) / 100000)) tenths of a second" is ActiveState active
+check "ready only after it was said to watch" said "watches"
+check "an event is logged by then" [ -s $log ]
+check "what an older version left is kept, and its own" [ "$(stat -c %U:%a /var/lib/presence-agent/old 2>&1) $(stat -c %F:%a /var/lib/presence-agent)" = "presence-agent:644 directory:700" ]
+check "its runtime folder too" [ "$(stat -c %U:%F:%a /run/presence-agent)" = presence-agent:directory:700 ]
+within 10 [ -e /run/presence-agent/probe ]
+sleep 0.5
+found=$(grep -v ^LEAVES /run/presence-agent/probe)
+check "the rest of the system is closed to it $found" [ -z "$found" ]
+found=$(grep -c ^LEAVES /run/presence-agent/probe)
+check "credentials, its state, video, memory are open to it ($found of 5)" [ "$found" = 5 ]
+within 20 said "connected to the broker"
+within 20 [ -s /root/heard ]
+count=0; check "events come" within 30 more_events
+
+before=$(of MainPID)
+if [ -n "$before" ] && [ "$before" -gt 1 ]; then kill -STOP "$before"; fi
+begin=$(now)
+check "stopped: the watchdog begins it again" within 25 another
+check "after $((($(now) - begin) / 1000000)) s" is ActiveState active
+check "and it was the watchdog" journalctl -q -u presence-agent -g 'Watchdog timeout' -o cat -n 1 >/dev/null
+check "no dump of its memory is left" [ -z "$(find / -xdev -name 'core*' -type f -size +100k 2>/dev/null | grep -v '/usr/\|/opt/')" ]
+
+before=$(of MainPID); starts=$(of NRestarts)
+sed -i 's/min_dwell_s = 0.5/min_dwell_s = 1.5/' /etc/presence-agent/agent.toml
+check "reload: systemctl says good" systemctl reload presence-agent
+within 10 is ActiveState active
+sleep 3
+check "reload: the same process" [ "$(of MainPID)" = "$before" ]
+check "reload: no restart" [ "$(of NRestarts)" = "$starts" ]
+check "reload: active" is ActiveState active
+
+begin=$(now)
+systemctl stop presence-agent
+took=$((($(now) - begin) / 100000))
+check "stopped in $took tenths of a second" [ $took -le 50 ]
+check "in order" is Result success
+
+cp /etc/presence-agent/agent.toml /root/good.toml
+echo "nonsense = 1" >>/etc/presence-agent/agent.toml
+systemctl start presence-agent 2>/dev/null
+sleep 5
+check "a wrong configuration: exit code 2, no restart" [ "$(of ExecMainStatus) $(of ActiveState) $(of NRestarts)" = "2 failed 0" ]
+cp /root/good.toml /etc/presence-agent/agent.toml
+systemctl reset-failed presence-agent
+with "Type=exec" "ExecStart=" "ExecStart=/bin/sh -c 'exit 1'"
+systemctl start presence-agent
+sleep 17
+number=$(of NRestarts)
+check "a process that always ends: $number restarts in 17 s" [ "$number" -ge 4 -a "$number" -le 6 ]
+check "and not given up" is ActiveState activating
+systemctl stop presence-agent
+without
+
+systemctl start presence-agent
+check "the daily look is good" systemctl start presence-agent-check.service
+journalctl -u presence-agent-check -o cat --no-pager | grep card
+check "the journal is on the card" [ -n "$(ls -A /var/log/journal)" ]
+
+ls /opt/src/systemd/*.catalog >/dev/null 2>&1 && {
+    localedef -i vi_VN -f UTF-8 vi_VN.UTF-8; localedef -i en_US -f UTF-8 en_US.UTF-8
+    cp /opt/src/systemd/*.catalog /usr/lib/systemd/catalog/; journalctl --update-catalog
+    explained() { LC_ALL=$1 journalctl -u presence-agent -x -n 60 --no-pager | grep -- '^░░' | grep -v 'systemd\|Defined-By\|Support'; }
+    english=$(explained en_US.UTF-8); vietnamese=$(explained vi_VN.UTF-8)
+    check "journalctl -x explains in English" [ -n "$english" ]
+    check "and in Vietnamese" [ -n "$vietnamese" -a "$vietnamese" != "$english" ]
+    echo "$english" | tail -n 4; echo "$vietnamese" | tail -n 4
+    true
+} || echo "skipped: there is no catalogue yet"
+
+# The next start of the machine finds an agent whose camera never comes.
+systemctl enable presence-agent 2>/dev/null
+mkdir -p $drop
+printf '[Service]\nExecStart=\nExecStart=/bin/sleep infinity\nTimeoutStartSec=infinity\n' >$drop/never.conf
+count=$(events); check "events come before the power is cut" within 30 more_events
+exit $bad
+SH
+}
+
+# shellcheck disable=SC2016
+second_half() {
+    cat <<'SH'
+ip link set lo up
+check "multi-user.target is reached beside an agent that is never ready" systemctl is-active -q multi-user.target
+within 10 is ActiveState activating
+check "which is activating" is ActiveState activating
+check "one can log in" [ ! -e /run/nologin -a "$(systemctl is-active systemd-user-sessions)" = active ]
+echo "told: is-system-running says $(systemctl is-system-running)"
+rm $drop/never.conf
+systemctl daemon-reload
+receive
+kept_before=$(python3 -c "import sqlite3; print(sqlite3.connect('file:$log?mode=ro', uri=True).execute('SELECT max(seq) FROM event').fetchone()[0])")
+systemctl restart presence-agent
+check "it goes on after the power cut" is ActiveState active
+check "the log is whole" /opt/presence-agent/bin/presence-agent log verify >/dev/null
+count=$(events); check "events come" within 40 more_events
+systemctl stop presence-agent
+sleep 2
+check "logins end within the service" is Result success
+python3 - "$kept_before" <<'PY' || bad=1
+import json, sqlite3, sys
+
+kept = {seq: body for seq, body in sqlite3.connect("/var/lib/presence-agent/events.db").execute("SELECT seq, body FROM event")}
+heard = {}
+for line in open("/root/heard", errors="replace"):
+    if "/event/" in line and line.rstrip().endswith("}"):
+        event = json.loads(line.split(" ", 1)[1])
+        heard[event["seq"]] = event
+gaps = sorted(set(range(1, max(kept) + 1)) - set(kept))
+unlogged, missing = sorted(set(heard) - set(kept)), sorted(set(kept) - set(heard))
+print(f"logged {len(kept)}, of them {sys.argv[1]} before the cut; received {len(heard)}; missing in the log {gaps}; "
+      f"received and not logged {unlogged}; logged and not received {missing}")
+good = not gaps and not unlogged and not missing and max(kept) > int(sys.argv[1])
+print("good: nothing logged is lost" if good else "BAD:  something is lost")
+sys.exit(not good)
+PY
+for found in $(cat /root/hub /etc/presence-agent/mqtt-password) of-the-camera; do
+    check "no secret in the journal" [ "$(journalctl -o cat --no-pager | grep -cF -- "$found")" = 0 ]
+done
+check "the journal of before the cut is there" [ "$(journalctl --list-boots -q --no-pager | wc -l)" -ge 2 ]
+exit $bad
+SH
+}
+
+suite_holds() {
+    local packages status=0 started=$SECONDS
+    trap shut_down EXIT
+    packages=$(packages_for "$1" "$folder")
+    debian "$1" "$folder"
+    say "--- $1"
+    { common; first_half; } >"$root/root/first.sh"
+    { common; second_half; } >"$root/root/second.sh"
+    boot "$packages"
+    inside systemctl --version | head -n 1
+    inside bash /root/first.sh || status=1
+    say "The container is killed."
+    cut_off
+    boot "$packages"
+    inside bash /root/second.sh || status=1
+    shut_down
+    say "--- $1: $(if ((status)); then echo FAILED; else echo good; fi), $((SECONDS - started)) s"
+    return $status
+}
+
+# Side by side: most of it is waiting.
+outputs=() jobs=() failed=0
+for suite in "${suites[@]}"; do
+    output=$(mktemp)
+    (suite_holds "$suite") >"$output" 2>&1 &
+    jobs+=("$!")
+    outputs+=("$output")
+done
+for number in "${!jobs[@]}"; do
+    wait "${jobs[number]}" || failed=1
+    cat "${outputs[number]}"
+    rm -f "${outputs[number]}"
+done
+exit $failed
