@@ -4,6 +4,7 @@
 #   bash tests/run.sh            checks and tests
 #   bash tests/run.sh --bench    also the benchmarks of tests/bench, two hours or more
 #   bash tests/run.sh --faults   also the long form of tests/faults, an hour
+#   bash tests/run.sh --systemd  also the service on booted Debians, as root, a few minutes
 set -euo pipefail
 # shellcheck source=deploy/environment.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../deploy/environment.sh"
@@ -11,12 +12,14 @@ cd "$ROOT"
 
 bench=false
 faults=false
+systemd=false
 for argument in "$@"; do
     case $argument in
         --bench) bench=true ;;
         --faults) faults=true ;;
+        --systemd) systemd=true ;;
         *)
-            echo "usage: bash tests/run.sh [--bench] [--faults]" >&2
+            echo "usage: bash tests/run.sh [--bench] [--faults] [--systemd]" >&2
             exit 2
             ;;
     esac
@@ -66,12 +69,32 @@ rig=$ROOT/../shared/rig/camera
 if [[ -d $rig && $EUID -eq 0 ]]; then
     PYTHON=$ROOT/.venv-tests/bin/python bash tests/device/rig.sh "$rig" || say "There is no camera rig: its tests will be skipped."
 fi
+# Systemd has nothing to say of the units, and calls none of them exposed by more than 1.5 of 10.
+units() {
+    local unit said status=0
+    if ! command -v systemd-analyze >/dev/null; then
+        say "systemd-analyze is not here (Debian: systemd): the units are not looked at."
+        return
+    fi
+    for unit in systemd/*.{service,path,timer}; do
+        # It ends well whatever it finds, and does not know a program that is not installed here.
+        said=$(systemd-analyze verify "$unit" 2>&1 | grep -v 'Command /opt/presence-agent/bin/.* is not executable: No such file') || true
+        if [[ -n $said ]]; then say "$said" && status=1; fi
+        if [[ $unit != *.service ]]; then continue; fi
+        systemd-analyze security --offline=true --no-pager --threshold=15 "$unit" | tail -n 1 || status=1
+    done
+    return $status
+}
 
 step "weights and footage" presence-agent models fetch --samples
 step "ruff check" ruff check
 step "ruff format" ruff format --check
 step "mypy" mypy
 step "lint-imports" lint-imports
+step "units" units
+if $systemd; then
+    step "systemd" env PYTHON="$ROOT/.venv-tests/bin/python" bash tests/systemd/acceptance.sh
+fi
 if $bench; then
     for name in accuracy nobody cost tracking motion models tamper stillness clips rules walkers; do
         step "$name" python -m "tests.bench.$name"

@@ -40,19 +40,24 @@ _TIMESYNCD_S = 2 * 3600
 _libc = ctypes.CDLL(None)
 
 
-def clock_synced(timesyncd: Path = _TIMESYNCD) -> bool:
+def clock_synced() -> bool:
     """Whether the kernel says that something keeps its clock right; modes 0 only reads.
 
-    Where the service may not ask (ProtectClock=): whether systemd-timesyncd has set it of late.
+    Where a service may not ask (ProtectClock=): whether systemd-timesyncd has set it of late.
     """
     timex = _Timex()
     code = _libc.adjtimex(ctypes.byref(timex))
     if code == -1:
-        try:
-            return abs(time.time() - timesyncd.stat().st_mtime) <= _TIMESYNCD_S
-        except OSError:
-            return False
+        return set_of_late()
     return code != _TIME_ERROR and not timex.status & _STA_UNSYNC
+
+
+def set_of_late(trace: Path = _TIMESYNCD) -> bool:
+    """Whether systemd-timesyncd has heard from a time server in the last hours."""
+    try:
+        return abs(time.time() - trace.stat().st_mtime) <= _TIMESYNCD_S
+    except OSError:
+        return False
 
 
 def now() -> Instant:

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import os
 import re
 import time
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.frame import Instant
-from agent.device.clock import Clock, boot_id, clock_synced, now
+from agent.device.clock import Clock, boot_id, clock_synced, now, set_of_late
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_now_increases() -> None:
@@ -148,3 +153,20 @@ def test_clock_does_not_drift_away_in_small_steps() -> None:
     for _ in range(100):
         at = machine.after(1, step_s=-0.5)
         assert abs(at.utc.timestamp() - (machine.mono_s + machine.ahead_s)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("age_s", "right"),
+    [
+        (0, True),
+        (2048, True),  # the longest that systemd-timesyncd waits between two questions
+        (3 * 3600, False),  # no server has answered since
+        (None, False),  # none ever has, or another program sets the clock
+    ],
+)
+def test_clock_set_of_late_by_timesyncd(tmp_path: Path, age_s: int | None, right: bool) -> None:
+    trace = tmp_path / "synchronized"
+    if age_s is not None:
+        trace.touch()
+        os.utime(trace, (time.time() - age_s,) * 2)
+    assert set_of_late(trace) is right

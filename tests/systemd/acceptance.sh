@@ -48,7 +48,7 @@ first_half() {
     cat <<'SH'
 ip link set lo up
 systemd-sysusers && systemd-tmpfiles --create presence-agent.conf
-check "its user is there" id presence-agent >/dev/null
+check "its user is there" grep -q ^presence-agent: /etc/passwd
 for name in presence-agent.service presence-agent-credentials.path presence-agent-credentials.service \
     presence-agent-check.service presence-agent-check.timer; do
     said=$(systemd-analyze verify $name 2>&1)
@@ -111,6 +111,7 @@ within 10 is ActiveState activating
 check "it is activating first" is ActiveState activating
 systemctl start presence-agent
 check "ready after $((($(now) - begin) / 100000)) tenths of a second" is ActiveState active
+is ActiveState active || { journalctl -u presence-agent -o cat --no-pager | tail -n 20; exit 1; }
 check "ready only after it was said to watch" said "watches"
 check "an event is logged by then" [ -s $log ]
 check "what an older version left is kept, and its own" [ "$(stat -c %U:%a /var/lib/presence-agent/old 2>&1) $(stat -c %F:%a /var/lib/presence-agent)" = "presence-agent:644 directory:700" ]
@@ -130,7 +131,7 @@ if [ -n "$before" ] && [ "$before" -gt 1 ]; then kill -STOP "$before"; fi
 begin=$(now)
 check "stopped: the watchdog begins it again" within 25 another
 check "after $((($(now) - begin) / 1000000)) s" is ActiveState active
-check "and it was the watchdog" journalctl -q -u presence-agent -g 'Watchdog timeout' -o cat -n 1 >/dev/null
+check "and it was the watchdog" journalctl -q -u presence-agent -g 'Watchdog timeout' -o cat -n 1 --output-fields=MESSAGE
 check "no dump of its memory is left" [ -z "$(find / -xdev -name 'core*' -type f -size +100k 2>/dev/null | grep -v '/usr/\|/opt/')" ]
 
 before=$(of MainPID); starts=$(of NRestarts)
@@ -208,7 +209,7 @@ check "the log is whole" /opt/presence-agent/bin/presence-agent log verify >/dev
 count=$(events); check "events come" within 40 more_events
 systemctl stop presence-agent
 sleep 2
-check "logins end within the service" is Result success
+check "it stops in order" is Result success
 python3 - "$kept_before" <<'PY' || bad=1
 import json, sqlite3, sys
 
@@ -244,7 +245,11 @@ suite_holds() {
     { common; second_half; } >"$root/root/second.sh"
     boot "$packages"
     inside systemctl --version | head -n 1
-    inside bash /root/first.sh || status=1
+    if ! inside bash /root/first.sh; then
+        status=1
+        # Without an event there is nothing that could be lost.
+        if [[ ! -s $root/root/heard ]]; then return 1; fi
+    fi
     say "The container is killed."
     cut_off
     boot "$packages"

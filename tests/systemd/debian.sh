@@ -30,6 +30,10 @@ packages_for() {
         done
         "$python" -m pip install -qq --target "$lib" "${platforms[@]}" --python-version "${tag#cp}" --implementation cp \
             --only-binary=:all: --require-hashes -r "$ROOT/deploy/requirements-$tag.txt" >&2
+        # The agent asks for its own version.
+        mkdir -p "$lib/presence_agent-0.dist-info"
+        printf 'Metadata-Version: 2.1\nName: presence-agent\nVersion: %s\n' \
+            "$(sed -n 's/^version = "\(.*\)"/\1/p' "$ROOT/pyproject.toml")" >"$lib/presence_agent-0.dist-info/METADATA"
         touch "$lib/done"
     fi
     echo "$lib"
