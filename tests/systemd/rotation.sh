@@ -1,68 +1,17 @@
 #!/usr/bin/env bash
 # A secret that is changed under systemd: a booted Debian 12 with the units, the broker of deploy/broker and the agent on
-# a recording, and a receiver that counts. Not in tests/run.sh: it wants root, mmdebstrap, systemd-container, about
-# 400 MB from Debian's mirror and three minutes.
+# a recording, and a receiver that counts. Not in tests/run.sh: three minutes.
 #
 #   bash tests/systemd/rotation.sh [FOLDER]     the folder keeps Debian for the next time
 #
 # Python's packages are taken from the environment of the python3.11 that runs here (PYTHON=...).
 set -euo pipefail
-# shellcheck source=deploy/environment.sh
-source "$(dirname "${BASH_SOURCE[0]}")/../../deploy/environment.sh"
+# shellcheck source=tests/systemd/debian.sh
+source "$(dirname "${BASH_SOURCE[0]}")/debian.sh"
 
-[[ $EUID -eq 0 ]] || stop "Run this as root."
-for program in mmdebstrap systemd-nspawn nsenter; do
-    command -v "$program" >/dev/null || stop "$program is not installed (Debian: mmdebstrap, systemd-container, util-linux)."
-done
 folder=$(realpath -m "${1:-$(mktemp -d)}")
-root=$folder/bookworm
-python=${PYTHON:-$ROOT/.venv-tests/bin/python}
-packages=$("$python" -c 'import sys, sysconfig; assert sys.version_info[:2] == (3, 11); print(sysconfig.get_path("purelib"))') ||
-    stop "Give a Python 3.11 that has the agent's packages: PYTHON=/.../bin/python bash tests/systemd/rotation.sh"
-[[ -e $ROOT/models/vtest.avi ]] || stop "The footage is not here: presence-agent models fetch --samples"
-
-if [[ ! -e $root/done ]]; then
-    mirror=$(grep -hoE 'https?://[^ ]+' /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null |
-        grep -vE 'security|snapshot' | head -n 1)
-    mkdir -p "$folder"
-    rm -rf "$root"
-    say "Making a Debian 12 in $root ..."
-    mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Check-Valid-Until "false"' \
-        --include=systemd-sysv,dbus,python3,mosquitto,mosquitto-clients,openssl,ca-certificates,procps,iproute2 \
-        bookworm "$root" "$mirror" </dev/null
-    touch "$root/done"
-fi
-mkdir -p "$root"/opt/presence-agent/{bin,lib} "$root/opt/src" "$root/etc/presence-agent"
-rm -rf "$root"/etc/mosquitto/{presence,conf.d/presence.conf} "$root"/var/lib/{private/,}presence-agent "$root"/root/* \
-    "$root"/etc/presence-agent/* "$root"/var/log/journal
-cp "$ROOT"/systemd/presence-agent* "$root/etc/systemd/system/"
-echo "127.0.0.1 localhost" >"$root/etc/hosts"
-cat >"$root/opt/presence-agent/bin/presence-agent" <<'SH'
-#!/bin/sh
-PYTHONPATH=/opt/src:/opt/presence-agent/lib PYTHONDONTWRITEBYTECODE=1 exec /usr/bin/python3 -m agent "$@"
-SH
-chmod 755 "$root/opt/presence-agent/bin/presence-agent"
-cat >"$root/etc/presence-agent/agent.toml" <<'TOML'
-[device]
-site = "que-phong"
-name = "one-stop"
-place = "x"
-timezone = "Asia/Ho_Chi_Minh"
-[camera]
-source = "/opt/src/models/vtest.avi"
-[[zone]]
-id = "yard"
-polygon = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
-min_dwell_s = 0.5
-[mqtt]
-host = "localhost"
-port = 8883
-username = "que-phong/one-stop"
-password_file = "/run/credentials/presence-agent.service/mqtt-password"
-ca_file = "/etc/presence-agent/ca.pem"
-[log]
-path = "/var/lib/presence-agent/events.db"
-TOML
+packages=$(packages_for bookworm "$folder")
+debian bookworm "$folder"
 
 cat >"$root/root/inside.sh" <<'SH'
 set -u
@@ -82,6 +31,7 @@ given() { cmp -s /root/new "$used" && [ "$(pid)" != 0 ] && [ "$(pid)" != "$befor
 in_touch() { journalctl -u presence-agent _PID="$(pid)" -o cat 2>/dev/null | grep -q "connected to the broker"; }
 
 ip link set lo up
+systemd-sysusers
 bash mosquitto.sh --name localhost >/dev/null
 bash account.sh add-device que-phong one-stop --password-file $file >/dev/null
 bash account.sh add-central hub --password-file /root/hub >/dev/null
@@ -143,19 +93,6 @@ done
 exit $bad
 SH
 
-systemd-nspawn -q -D "$root" --boot --machine="rotation$$" --register=no --keep-unit --private-network \
-    --bind-ro="$packages:/opt/presence-agent/lib" --bind-ro="$ROOT:/opt/src" </dev/null >"$folder/boot.log" 2>&1 &
-nspawn=$!
-leader=
-inside() { nsenter -t "$leader" -a -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "$@"; }
-end() {
-    if [[ -n $leader ]]; then inside systemctl poweroff 2>/dev/null || true; fi
-    wait "$nspawn" || true
-}
-trap end EXIT
-for _ in $(seq 100); do
-    leader=$(pgrep -P "$nspawn" | head -n 1 || true)
-    if [[ -n $leader ]] && inside systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded'; then break; fi
-    sleep 0.2
-done
+trap shut_down EXIT
+boot "$packages"
 inside bash /root/inside.sh
