@@ -84,7 +84,8 @@ def camera_checks(
         tell(Finding("camera.unreadable", {"problem": error}))
         pictures = []
     except CameraError as error:
-        tell(Finding("camera.not_opened", {"problem": error}))
+        code = "camera.not_reached" if "://" in config.camera.source else "camera.not_opened"
+        tell(Finding(code, {"problem": error}))
         pictures = []
     if not pictures:
         for check in ("light", "focus", "upright"):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from agent.config import Config
     from agent.doctor.surroundings import Tell
 
-LIMIT_S = 25.0
+LIMIT_S = 22.0
 _CAMERA = ("camera", "light", "focus", "upright")
 _BROKER = ("broker_name", "broker_port", "broker_tls", "broker_login", "broker_rights")
 _MACHINE = ("clock", "power", "temperature", "memory", "service", "journal")

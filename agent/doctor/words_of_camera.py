@@ -103,6 +103,14 @@ CAMERA_WORDS: dict[str, Words] = {
             ),
         ),
     ),
+    "camera.not_reached": Words(
+        "fault",
+        ("it can't be reached: {problem}", "không kết nối được camera: {problem}"),
+        (
+            "Check its power and its network, and source, username and password_file under [camera].",
+            "Hãy kiểm tra nguồn và mạng của camera, và source, username, password_file trong mục [camera].",
+        ),
+    ),
     "camera.no_pictures": Words(
         "fault",
         ("it opens but gives no pictures", "camera mở được nhưng không cho hình"),

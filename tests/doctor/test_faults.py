@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import threading
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from agent.device import clock
 from agent.device.live import Picture
 from agent.errors import CameraError
 from agent.install.models import load_manifest, models_directory
+from tests.conftest import free_port, wait_until
 from tests.delivery.samples import SENDER
 from tests.doctor.place import Place, codes
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from agent.config import Config
     from agent.core.frame import Instant
     from agent.device.live import Camera
+    from tests.conftest import Agent, Mosquitto
 
 
 def test_good_machine_has_no_fault(at_broker: Place) -> None:
@@ -131,6 +134,11 @@ def read_only_folder(place: Place) -> None:
     (place.folder / "log").mkdir(mode=0o555)
 
 
+def folder_of_root(place: Place) -> None:
+    place.service(User="nobody")
+    (place.folder / "log").mkdir(mode=0o755)
+
+
 def no_event_log(place: Place) -> None:
     (place.folder / "log").mkdir()
     (place.folder / "log" / "events.db").write_text("something else")
@@ -181,6 +189,7 @@ CASES: list[tuple[Callable[..., None], str, str, str, int]] = [
     (unsynced, "clock.unsynced", "systemd-timesyncd", "timedatectl", 1),
     (no_time_keeper, "clock.nobody", "nothing keeps it", "systemd-timesyncd", 1),
     (read_only_folder, "disk.read_only", "read-only", "chmod", 1),
+    (folder_of_root, "disk.not_for_service", "nobody may not write", "chown", 1),
     (no_event_log, "log.damaged", "no event log", "log verify", 1),
     (larger_log_than_disk, "disk.small", "may take 1000000000 MB", "keep_mb", 0),
     (throttled(0x50005), "power.under", "0x50005", "power supply", 1),
@@ -299,6 +308,25 @@ def test_log_held_leaves_the_camera_alone(place: Place) -> None:
     assert {"camera.running", "log.running"} <= set(found)
 
 
+def test_running_agent_goes_on(
+    place: Place, vtest: Path, mosquitto: Mosquitto, start_agent: Callable[[Path], Agent]
+) -> None:
+    place.camera["source"] = vtest
+    place.mqtt = {"host": "127.0.0.1", "port": mosquitto.port, "tls": False}
+    (place.root / "proc/locks").unlink()
+    (place.root / "proc/locks").symlink_to("/proc/locks")
+    agent = start_agent(place.write_config())
+    wait_until(lambda: "connected" in agent.said(), 20)
+    said = agent.said()
+    report = place.examined()
+    log = next(item for item in report.findings if item.check == "log")
+    assert log.code == "log.running"
+    assert f"process {agent.process.pid}" in log.found(False)
+    assert "camera.no_numbers" in [item.code for item in report.findings]
+    assert agent.said() == said
+    assert agent.end(signal.SIGTERM) == 0
+
+
 def must_not_be_opened(_config: Config, _now: Callable[[], Instant]) -> Camera:
     raise AssertionError("the camera belongs to the service")
 
@@ -369,6 +397,14 @@ def test_live_camera_not_there(place: Place) -> None:
     assert (told.code, report.exit_code) == ("camera.not_opened", 1)
     assert "no camera is connected" in told.found(False)
     assert "cable" in str(told.remedy(False))
+
+
+def test_network_camera_not_there(place: Place) -> None:
+    place.camera["source"] = f"rtsp://127.0.0.1:{free_port()}/x"
+    report = place.examined()
+    told = next(item for item in report.findings if item.check == "camera")
+    assert (told.code, report.exit_code) == ("camera.not_reached", 1)
+    assert "password_file" in str(told.remedy(False))
 
 
 def test_camera_that_hangs_does_not_hold_up(place: Place) -> None:
