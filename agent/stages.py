@@ -34,10 +34,10 @@ from agent.install.models import load_manifest, models_directory
 from agent.install.prepare import prepared_model
 from agent.pipeline import presence_steps
 from agent.presence.counter import Counter
-from agent.presence.ledger import Ledger, ZoneTerms
+from agent.presence.ledger import Ledger, Terms, ZoneTerms
 from agent.presence.line import LineRule
 from agent.presence.zone import ZoneRule
-from agent.vision.attention import Attention, EveryFrame, Pace
+from agent.vision.attention import Attending, Attention, EveryFrame, Pace
 from agent.vision.onnx_detector import YOLOX, YUNET, Network, PersonFaceDetector
 from agent.vision.stillness import Stillness
 from agent.vision.tamper import Tamper, TamperSettings
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from agent.pipeline import Tamper as SightJudge
 
 # Boxes less sure than this part of the configured confidence can't even prolong a track.
-_UNSURE_RATIO = 0.4
+UNSURE_RATIO = 0.4
 _BLURRED_SCORE = 0.1
 # Nearer to the picture's edge than this means the edge itself; people draw no better.
 _EDGE = 0.015
@@ -72,16 +72,22 @@ _LATE_SIGHTING_S = 120.0
 _LONGEST_WAIT_S = 900.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stages:
-    """Everything between a frame and its events."""
+    """Everything between a frame and its events.
+
+    What goes on through a change of the configuration stays the same object: steps under way see it changed.
+    """
 
     tamper: SightJudge
-    attention: Attention | EveryFrame
+    attention: Attending
     detector: PersonFaceDetector
     tracker: PersonTracker
-    rules: tuple[Rule, ...]
+    rules: list[Rule]
     ledger: Ledger
+    config: Config
+    size_px: tuple[int, int]
+    threads: int | None
 
     def steps(self, frames: Iterable[Taken]) -> Iterator[Step[Taken]]:
         """Send frames, and word that there are none, all the way."""
@@ -112,21 +118,24 @@ def stages(
     confidence = config.detector.confidence
     lines, zones = geometry(config, size_px)
     finder = detector(
-        config.detector, _UNSURE_RATIO * confidence, config.detector.face_confidence, threads=threads
+        config.detector, UNSURE_RATIO * confidence, config.detector.face_confidence, threads=threads
     )
     return Stages(
         Tamper(TamperSettings(**config.tamper.model_dump())),
-        attention(config, finder.networks[0].scale(*size_px), [zone.polygon for zone in zones]),
+        Attending(attention(config, finder.networks[0].scale(*size_px), [zone.polygon for zone in zones])),
         finder,
         PersonTracker(confidence, new_track_id, Stillness()),
-        (*map(LineRule, lines), *map(ZoneRule, zones)),
+        [*map(LineRule, lines), *map(ZoneRule, zones)],
         ledger(config),
+        config,
+        size_px,
+        threads,
     )
 
 
-def ledger(config: Config) -> Ledger:
-    """What the events of all rules add up to, by the hours of the place."""
-    return Ledger(
+def terms(config: Config) -> Terms:
+    """What the ledger must know of all rules, and the hours of the place."""
+    return Terms(
         [line.id for line in config.line],
         [
             ZoneTerms(zone.id, zone.min_dwell_s, min(_BIRTH_S + zone.min_dwell_s, _LONGEST_START_S))
@@ -141,6 +150,11 @@ def ledger(config: Config) -> Ledger:
     )
 
 
+def ledger(config: Config) -> Ledger:
+    """What the events of all rules add up to."""
+    return Ledger(terms(config))
+
+
 def _late_blindness_s(tamper: TamperTable) -> float:
     """How long after its first sign blindness may be told."""
     after_s = (float(value) for name, value in tamper.model_dump().items() if name.endswith("_after_s"))
@@ -149,13 +163,15 @@ def _late_blindness_s(tamper: TamperTable) -> float:
 
 def attention(config: Config, scale: float, polygons: Sequence[Polygon]) -> Attention | EveryFrame:
     """When and where to look: at what scale a whole picture is seen, and its zones in px."""
+    often = pace(config)
+    return EveryFrame(often.looks_per_s) if config.attention.always else Attention(often, scale, polygons)
+
+
+def pace(config: Config) -> Pace:
+    """How often to look."""
     asked = config.attention
     looks_per_s = min(asked.looks_per_s, config.camera.fps)
-    if asked.always:
-        return EveryFrame(looks_per_s)
-    return Attention(
-        Pace(looks_per_s, asked.heartbeat_s, asked.zone_heartbeat_s, asked.zoom), scale, polygons
-    )
+    return Pace(looks_per_s, asked.heartbeat_s, asked.zone_heartbeat_s, asked.zoom)
 
 
 def blur_finder() -> PersonFaceDetector:
@@ -185,15 +201,20 @@ def detector(
     Raises:
         ModelError: weights are missing or damaged.
     """
-    directory = models_directory()
-    persons, faces = _weights(settings)
+    persons, _ = _weights(settings)
     return PersonFaceDetector(
-        Network(YOLOX, prepared_model(directory, persons), persons.shapes, threads),
-        Network(YUNET, prepared_model(directory, faces), faces.shapes, threads) if settings.faces else None,
+        Network(YOLOX, prepared_model(models_directory(), persons), persons.shapes, threads),
+        face_network(settings, threads) if settings.faces else None,
         person_score=person_score,
         face_score=face_score,
         crop_score=crop_score,
     )
+
+
+def face_network(settings: Detector, threads: int | None) -> Network:
+    """Load what finds faces; ModelError: weights are missing or damaged."""
+    _, faces = _weights(settings)
+    return Network(YUNET, prepared_model(models_directory(), faces), faces.shapes, threads)
 
 
 def _weights(settings: Detector) -> tuple[Weights, Weights]:

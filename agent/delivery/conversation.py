@@ -117,17 +117,15 @@ class Conversation:
 
         What the broker retained of our own is read first; it came before the word on what we say after it.
         """
-        root = self.speaker.root
         for box in self.served.boxes:
             box.begin()
-        wanted = [f"{root}/{name}" for name in _READ_TOPICS]
+        wanted = [f"{self.speaker.root}/{name}" for name in _READ_TOPICS]
         if self.speaker.extras.discovery:
             wanted.append(HOME_ASSISTANT_STATUS)
         for topic in wanted:
             self.wishes[self.connection.subscribe(topic, needed=False)] = topic
         self._say(self._info())
-        states = self.served.states()
-        self._clear_gone(states)
+        self._clear_gone(states := self.served.states())
         for state in states:
             self._send_state(state)
         while self.others or self.wishes:
@@ -138,6 +136,14 @@ class Conversation:
         self._say(self._present("online", None))
         self.online = True
         self._send_health(time.monotonic())
+
+    def introduce_anew(self, speaker: Speaker) -> None:
+        """The configuration changed: info, what is gone is cleared, and every state is due again."""
+        self.speaker = speaker
+        if not self.halted:
+            self._say(self._info())
+            self._clear_gone(self.served.states())
+            self.states.clear()
 
     def _introduce_again(self) -> None:
         """What was refused of who we are; the rights may have been mended meanwhile."""

@@ -7,6 +7,7 @@ import os
 import random
 import secrets
 import time
+from dataclasses import replace
 from threading import Condition, Event, Thread
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,18 @@ class Publisher:
         self._served.tell(states)
         os.eventfd_write(self._wake_fd, 1)
 
+    def change(self, info: Callable[[str, str], str], extras: Extras, starting: Iterable[StateNow]) -> None:
+        """The configuration changed: say anew who this is, and which rules there are.
+
+        Args:
+            info: as at the begin.
+            extras: as at the begin.
+            starting: what the states of all rules say at a start; those that are told already stand.
+        """
+        self._served.use_rules(starting)
+        self._speaker = replace(self._speaker, info=info, extras=extras)
+        os.eventfd_write(self._wake_fd, 1)
+
     def use_log(self, log: EventLog) -> None:
         """Go on with another log, on a connection of its own; what is left of the earlier ones is sent too.
 
@@ -153,6 +166,8 @@ class Publisher:
         try:
             talk.greet()
             while not served.another_log and not self._may_leave():
+                if talk.speaker is not self._speaker:
+                    talk.introduce_anew(self._speaker)
                 talk.send()
                 talk.hear()
             if not served.another_log:

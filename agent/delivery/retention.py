@@ -33,12 +33,16 @@ class Retention:
 
     def __init__(self, keep_days: int, keep_mb: int, *, delivers: bool) -> None:
         """Take how much is kept, and whether there is a broker to take it."""
+        self.change(keep_days, keep_mb, delivers=delivers)
+        # Up to here nothing tells how old it is.
+        self._undated = 0
+
+    def change(self, keep_days: int, keep_mb: int, *, delivers: bool) -> None:
+        """Keep so much from now on; it is time to look."""
         self._keep_ms = keep_days * _DAY_MS
         self._keep_bytes = keep_mb * _MB
         self._delivers = delivers
         self._due_s: float | None = None
-        # Up to here nothing tells how old it is.
-        self._undated = 0
 
     def look(self, log: EventLog, at: Instant) -> None:
         """Delete what is due, if it is time to look: at the start, each hour, soon again if there is more.

@@ -144,6 +144,16 @@ class Served:
         with self._lock:
             self._states |= {state.rule: state for state in states}
 
+    def use_rules(self, starting: Iterable[StateNow]) -> None:
+        """These are the rules from now on; those that were there before keep the state that was told."""
+        with self._lock:
+            self._states = {
+                state.rule: before
+                if (before := self._states.get(state.rule)) and before.kind == state.kind
+                else state
+                for state in starting
+            }
+
     def states(self) -> list[StateNow]:
         """The newest state of each rule."""
         with self._lock:

@@ -27,13 +27,20 @@ class AfterHoursRule:
         b                       │  ├───┤      told as it is told in a zone, since its first sighting
     """
 
-    def __init__(self, zones: Sequence[ZoneTally], hours: WorkingTime) -> None:
-        """Take the tallies of all zones, and the working hours."""
-        self._zones = zones
+    def __init__(self, hours: WorkingTime) -> None:
+        """Take the working hours."""
+        self._zones: Sequence[ZoneTally] = ()
         self._hours = hours
         self._told: set[str] = set()
         self._closed = False
         self._judged: Instant | None = None
+
+    def change(self, zones: Sequence[ZoneTally], hours: WorkingTime, at: Instant | None) -> None:
+        """Take the tallies of all zones, and the hours from now on; None: it begins only."""
+        if at and not hours.goes_on(self._hours, at.utc):
+            # Whoever is there now was not after hours before.
+            self._judged = at
+        self._zones, self._hours = zones, hours
 
     def update(self, told: Sequence[Event], tracks: Sequence[Track], at: Instant) -> Iterator[Event]:
         """Yield who is there after hours, from what is told of this frame, which the tallies have in."""

@@ -64,6 +64,23 @@ class CounterRule:
         self._seen_from: Instant | None = None
         self._state: CounterState | None = None
 
+    def change(
+        self,
+        counter: Counter,
+        public: ZoneTally | None,
+        staff_dwell_s: float,
+        hours: WorkingTime,
+        at: Instant,
+    ) -> None:
+        """From now on go by other terms, with the same zone of the staff; what was told stands."""
+        open_on = self._hours.span(at.utc).open and hours.span(at.utc).open
+        told = self._tally.mode in {"attended", "unattended"}
+        if self._seen_from and not hours.goes_on(self._hours, at.utc) and not (open_on and told):
+            self._seen_from = at
+        self._after_s = counter.unattended_after_s
+        self._patience_s = staff_dwell_s + _PATIENCE_S
+        self._public, self._hours = public, hours
+
     @property
     def rule_id(self) -> str:
         """The counter's id."""

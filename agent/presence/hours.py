@@ -147,6 +147,10 @@ class WorkingTime:
         self._span = (span.begin or today, span.end or tomorrow, span)
         return span
 
+    def goes_on(self, before: WorkingTime, utc: datetime) -> bool:
+        """Whether an instant is in the same stretch by these hours as by other ones."""
+        return self.always_open == before.always_open and self.span(utc) == before.span(utc)
+
     def _search(self, utc: datetime) -> Span:
         today = self.date_of(utc).toordinal()
         first, last = max(today - _SEARCH_DAYS, _FIRST_DAY), min(today + _SEARCH_DAYS, _LAST_DAY)

@@ -7,7 +7,7 @@ that events, summaries and states cannot contradict each other, and a start can 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from agent.core.event import (
     CameraBlind,
@@ -30,7 +30,7 @@ from agent.presence.summary import Summaries
 from agent.presence.tally import CounterTally, LineTally, ZoneTally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from agent.core.event import AgentStarted, ClockSet, EndedWhy, Era, Event, State
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["line", "zone", "counter"]
 UnknownWhy = Literal["starting", "clock"]
+_Kept = TypeVar("_Kept", LineTally, ZoneTally, CounterTally)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,76 +79,124 @@ class ZoneTerms:
     settle_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The rules that there are, and the hours.
+
+    Attributes:
+        lines: their ids.
+        zones: what is to be known of them.
+        counters: desks, by the ids of their zones.
+        hours: when they are open.
+        wait_s: how late somebody's last sighting, or the first sign of blindness, may become known.
+    """
+
+    lines: Sequence[str]
+    zones: Sequence[ZoneTerms]
+    counters: Sequence[Counter]
+    hours: WorkingTime
+    wait_s: float = 0.0
+
+
 class Ledger:
     """Takes the events of each frame, and what is known of the camera's sight, and tells what follows."""
 
-    def __init__(
-        self,
-        lines: Sequence[str],
-        zones: Sequence[ZoneTerms],
-        counters: Sequence[Counter],
-        hours: WorkingTime,
-        wait_s: float = 0.0,
-    ) -> None:
-        """Take the rules that there are.
+    def __init__(self, terms: Terms) -> None:
+        """Take the rules that there are."""
+        self._tallies: dict[str, Tally] = {}
+        self._counter_rules: dict[str, CounterRule] = {}
+        # Rules of before this start that the configuration no longer has.
+        self._gone: dict[str, ZoneTally | CounterTally] = {}
+        self._clock = ClockRule()
+        self._camera = CameraRule()
+        self._after_hours = AfterHoursRule(terms.hours)
+        self._summaries = Summaries(terms.hours)
+        self._sight: Sight | None = None
+        self._seen_from: Instant | None = None
+        self._at: Instant | None = None
+        self._values: dict[str, State | None] = {}
+        self._arrange(terms, None)
+
+    def change(
+        self, terms: Terms, told: Sequence[Event], at: Instant, moved: Collection[str] = ()
+    ) -> list[Event]:
+        """Go on by other terms; what is open in rules that there are still stays open.
 
         Args:
-            lines: their ids.
-            zones: what is to be known of them.
-            counters: desks, by the ids of their zones.
-            hours: when they are open.
-            wait_s: how late somebody's last sighting, or the first sign of blindness, may become known.
+            terms: from now on.
+            told: the closing events of rules that there are no more.
+            at: now.
+            moved: zones that lie elsewhere now.
+
+        Returns:
+            `told` with what follows from the change, in order.
         """
-        terms = {zone.zone_id: zone for zone in zones}
-        self._lines = [LineTally(line) for line in lines]
-        self._zones = {zone.zone_id: ZoneTally(zone.zone_id) for zone in zones}
-        self._settle_s = {zone.zone_id: zone.settle_s for zone in zones}
-        self._counters = {counter.counter_id: CounterTally(counter.counter_id) for counter in counters}
-        self._counter_rules = [
-            CounterRule(
-                counter,
-                self._counters[counter.counter_id],
-                self._zones[counter.staff],
-                None if counter.public is None else self._zones[counter.public],
-                terms[counter.staff].min_dwell_s,
-                hours,
-            )
-            for counter in counters
-        ]
-        self._tallies: dict[str, Tally] = {
+        events = list(self._taken(told))
+        staff = {counter.counter_id: counter.staff for counter in terms.counters}
+        for counter in self._terms.counters:
+            # Who is behind the desk says nothing any more if another place is behind it.
+            if staff.get(counter.counter_id) != counter.staff:
+                rule = self._counter_rules.pop(counter.counter_id)
+                events += self._taken(rule.close(at, at, "stopped"))
+        kinds: dict[str, type[Tally]] = {
+            **dict.fromkeys(terms.lines, LineTally),
+            **dict.fromkeys((zone.zone_id for zone in terms.zones), ZoneTally),
+            **dict.fromkeys(staff, CounterTally),
+        }
+        gone = [tally for rule, tally in self._tallies.items() if kinds.get(rule) is not type(tally)]
+        events += self._summaries.end(gone, at)
+        for tally in gone:
+            self._values.pop(tally.rule, None)
+            del self._tallies[tally.rule]
+        self._arrange(terms, at)
+        for zone_id in moved:
+            zone = self._zones[zone_id]
+            zone.known, zone.begun_s = False, at.monotonic_s
+        return events
+
+    def _arrange(self, terms: Terms, at: Instant | None) -> None:
+        """Have a tally for each rule, the one of before where there is one; `at` None: at the start."""
+        self._terms, self._hours = terms, terms.hours
+        self._today: tuple[datetime, datetime] | None = None
+        self._recount = True
+        self._lines = [self._tally(LineTally, line) for line in terms.lines]
+        zones = {zone.zone_id: zone for zone in terms.zones}
+        self._settle_s = {name: zone.settle_s for name, zone in zones.items()}
+        self._zones = {name: self._tally(ZoneTally, name) for name in zones}
+        self._counters = {
+            counter.counter_id: self._tally(CounterTally, counter.counter_id) for counter in terms.counters
+        }
+        if at:
+            for name in self._zones.keys() - self._tallies.keys():
+                self._zones[name].begun_s = at.monotonic_s
+        self._tallies = {
             **{tally.rule: tally for tally in self._lines},
             **self._zones,
             **self._counters,
         }
-        waits: tuple[tuple[Tally, float], ...] = (
-            *((tally, wait_s) for tally in self._lines),
-            *((tally, wait_s + terms[name].min_dwell_s) for name, tally in self._zones.items()),
-            *(
-                (
-                    self._counters[counter.counter_id],
-                    wait_s + terms[counter.staff].min_dwell_s + counter.unattended_after_s,
-                )
-                for counter in counters
-            ),
-        )
+        rules, self._counter_rules = self._counter_rules, {}
+        waits: list[tuple[Tally, float]] = [(tally, terms.wait_s) for tally in self._lines]
+        waits += [(tally, terms.wait_s + zones[name].min_dwell_s) for name, tally in self._zones.items()]
+        for counter in terms.counters:
+            name, dwell_s = counter.counter_id, zones[counter.staff].min_dwell_s
+            staff, public = self._zones[counter.staff], self._zones.get(counter.public or "")
+            if at and (rule := rules.get(name)):
+                rule.change(counter, public, dwell_s, terms.hours, at)
+            else:
+                rule = CounterRule(counter, self._counters[name], staff, public, dwell_s, terms.hours)
+            self._counter_rules[name] = rule
+            waits.append((self._counters[name], terms.wait_s + dwell_s + counter.unattended_after_s))
         self._kinds: tuple[tuple[Kind, Sequence[Tally]], ...] = (
             ("line", self._lines),
             ("zone", tuple(self._zones.values())),
             ("counter", tuple(self._counters.values())),
         )
-        # Rules of before this start that the configuration no longer has.
-        self._gone: dict[str, ZoneTally | CounterTally] = {}
-        self._hours = hours
-        self._clock = ClockRule()
-        self._camera = CameraRule()
-        self._after_hours = AfterHoursRule(tuple(self._zones.values()), hours)
-        self._summaries = Summaries(waits, hours)
-        self._sight: Sight | None = None
-        self._seen_from: Instant | None = None
-        self._at: Instant | None = None
-        self._today: tuple[datetime, datetime] | None = None
-        self._recount = True
-        self._values: dict[str, State | None] = {}
+        self._after_hours.change(tuple(self._zones.values()), terms.hours, at)
+        self._summaries.change(waits, terms.hours, at)
+
+    def _tally(self, kind: type[_Kept], rule: str) -> _Kept:
+        before = self._tallies.get(rule)
+        return before if isinstance(before, kind) else kind(rule)
 
     # --- from frame to frame
 
@@ -174,11 +223,11 @@ class Ledger:
             self._summaries.watch(at)
             # That nobody is seen on a first sign of blindness does not make a counter unattended.
             judged = self._seen_from and not sight.suspected
-            for rule in self._counter_rules if judged else ():
+            for rule in self._counter_rules.values() if judged else ():
                 events += self._taken(rule.update(at))
             events += self._after_hours.update(told, tracks, at)
         else:
-            for rule in self._counter_rules:
+            for rule in self._counter_rules.values():
                 events += self._taken(rule.close(sight.since, at, "blind"))
         events += self._summaries.update(at)
         self._judge(at)
@@ -187,7 +236,7 @@ class Ledger:
     def close(self, told: Sequence[Event], at: Instant, why: EndedWhy) -> list[Event]:
         """Take the last events of the rules; return them with the closing events of the counters."""
         events = list(self._taken(told))
-        for rule in self._counter_rules:
+        for rule in self._counter_rules.values():
             events += self._taken(rule.close(at, at, why))
         self._judge(at)
         return events
@@ -287,7 +336,7 @@ class Ledger:
                 self._values[zone.rule] = None
             elif not isinstance(before, ZoneState) or before.count != count:
                 self._values[zone.rule] = ZoneState(rule=zone.rule, since=at, count=count)
-        for rule in self._counter_rules:
+        for rule in self._counter_rules.values():
             self._values[rule.rule_id] = rule.state
 
     def _judge_line(self, line: LineTally, at: Instant) -> None:
@@ -306,7 +355,7 @@ class Ledger:
             if seen_from is None:
                 zone.known = False
             elif not zone.known:
-                seen_s = at.monotonic_s - seen_from.monotonic_s
+                seen_s = at.monotonic_s - max(seen_from.monotonic_s, zone.begun_s)
                 suspected = self._sight is not None and self._sight.suspected
                 zone.known = bool(zone.open) or (not suspected and seen_s >= self._settle_s[zone.rule])
 

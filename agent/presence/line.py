@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import copysign, hypot
+from math import copysign, hypot, inf
 from typing import TYPE_CHECKING
 
 from agent.core.event import LineCrossed
@@ -86,9 +86,10 @@ class LineRule:
                    |    |o--o--o     not crossed: who appears is on the side where they appear
     """
 
-    def __init__(self, line: Line) -> None:
-        """Take a line in px of the frame."""
+    def __init__(self, line: Line, from_s: float = -inf) -> None:
+        """Take a line in px of the frame, and since when it is there: ways of before are none over it."""
         self._line = line
+        self._from_s = from_s
         self._inward = 1 if distance_to_line(line.start, line.end, line.inside) > 0 else -1
         (x1, y1), (x2, y2) = line.start, line.end
         length = hypot(x2 - x1, y2 - y1)
@@ -96,6 +97,11 @@ class LineRule:
         self._along = (x2 - x1) / length**2, (y2 - y1) / length**2
         self._across = -(y2 - y1) / length * self._inward, (x2 - x1) / length * self._inward
         self._walkers: dict[str, _Walker] = {}
+
+    @property
+    def line(self) -> Line:
+        """Where it is."""
+        return self._line
 
     def update(self, tracks: Sequence[Track], at: Instant) -> Iterator[Event]:
         """Yield the crossings that this frame made sure."""
@@ -129,8 +135,10 @@ class LineRule:
             if track.track_id in self._walkers:
                 continue
             lost = self._lost_at(track, seen_s)
-            height_px, first_s = track.height_px, track.first_seen_s
-            walker = _Walker(track.origin, self._offset_px(track.origin), height_px, first_s, first_s)
+            height_px, origin, first_s = track.height_px, track.origin, track.first_seen_s
+            if first_s < self._from_s:
+                lost, origin, first_s = None, track.anchor, track.last_seen_s
+            walker = _Walker(origin, self._offset_px(origin), height_px, first_s, first_s)
             if lost:
                 lost.found = True
                 walker.point, walker.offset_px, walker.seen_s = lost.point, lost.offset_px, lost.seen_s
@@ -138,7 +146,7 @@ class LineRule:
                 walker.over, walker.places = lost.over, lost.places
                 walker.lost = lost
             self._walkers[track.track_id] = walker
-            if self._goes_over(walker, track.origin, height_px, first_s):
+            if self._goes_over(walker, origin, height_px, first_s):
                 yield self._crossed(track, at)
 
     def _lost_at(self, track: Track, seen_s: dict[str, float]) -> _Walker | None:

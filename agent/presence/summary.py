@@ -37,12 +37,14 @@ class _Due:
         wait_s: how late something of a quarter may still become known.
         quarter_s: begin of the next quarter, in seconds since 1970; None: not known before the clock is.
         date: the next day.
+        begin: since when the rule is there; None: since the start. Before, it was blind.
     """
 
     tally: Tally
     wait_s: float
     quarter_s: float | None = None
     date: date | None = None
+    begin: Mark | None = None
 
 
 class Summaries:
@@ -55,9 +57,11 @@ class Summaries:
         ██         ████████                ████████           blind_s
     """
 
-    def __init__(self, tallies: Sequence[tuple[Tally, float]], hours: WorkingTime) -> None:
-        """Take the tallies, each with how late (seconds) something of the past may become known."""
-        self._due = [_Due(tally, wait_s) for tally, wait_s in tallies]
+    def __init__(self, hours: WorkingTime) -> None:
+        """Take the hours, which tell the days."""
+        self._due: list[_Due] = []
+        # How far those of rules had come that are gone: should they come back, nothing is told twice.
+        self._ended: dict[tuple[type[Tally], str], tuple[float | None, date | None]] = {}
         self._hours = hours
         self._watched: list[Spell] = []
         self._blind = False
@@ -69,7 +73,32 @@ class Summaries:
         """Every moment in it."""
         if self._begin:
             yield self._begin
+        yield from (due.begin for due in self._due if due.begin)
         yield from (moment for spell in self._watched for moment in spell.marks)
+
+    def change(self, tallies: Sequence[tuple[Tally, float]], hours: WorkingTime, at: Instant | None) -> None:
+        """Take the tallies from now on (None: from the start) and how late their past may become known."""
+        before = {id(due.tally): due for due in self._due}
+        self._due = [
+            replace(due, wait_s=wait_s) if (due := before.get(id(tally))) else self._new(tally, wait_s, at)
+            for tally, wait_s in tallies
+        ]
+        self._hours = hours
+        self._next_s = 0.0
+
+    def _new(self, tally: Tally, wait_s: float, at: Instant | None) -> _Due:
+        due = _Due(tally, wait_s, begin=mark(at, at) if at else None)
+        quarter_s, due.date = self._ended.pop((type(tally), tally.rule), (None, None))
+        if at and quarter_s is not None:
+            due.quarter_s = max(quarter_s, _floor(at.utc.timestamp()))
+        return due
+
+    def end(self, tallies: Sequence[Tally], at: Instant) -> Iterator[Event]:
+        """Yield what was begun of rules that are gone; nothing while the clock is not known to be right."""
+        for due in self._due if at.synced else ():
+            if any(due.tally is tally for tally in tallies):
+                yield from self._finish(due, at)
+                self._ended[type(due.tally), due.tally.rule] = due.quarter_s, due.date
 
     def take(self, event: Event, era: Era = "present") -> None:
         """Note when nobody watched, and which summaries were told before."""
@@ -142,11 +171,14 @@ class Summaries:
         """Yield what was begun: there is nothing to come, what is left of it is blind."""
         self._look_away(mark(at, at))
         for due in self._due:
-            # The quarter that it ends in; none if it ends with one.
-            yield from self._tell(due, at, -_floor(-at.utc.timestamp()))
-            if due.date is not None and self._hours.day(due.date)[0] < at.utc:
-                yield self._day(due, due.date, at)
-                due.date += timedelta(days=1)
+            yield from self._finish(due, at)
+
+    def _finish(self, due: _Due, at: Instant) -> Iterator[Event]:
+        # The quarter that it ends in; none if it ends with one.
+        yield from self._tell(due, at, -_floor(-at.utc.timestamp()))
+        if due.date is not None and self._hours.day(due.date)[0] < at.utc:
+            yield self._day(due, due.date, at)
+            due.date += timedelta(days=1)
 
     def _was_told(self, due: _Due, event: Quarter | Day) -> None:
         if isinstance(event, Day):
@@ -172,9 +204,10 @@ class Summaries:
     def _tell(self, due: _Due, at: Instant, known_s: float) -> Iterator[Event]:
         """All quarters that end at a known moment or before, and the days that end with one of them."""
         if due.quarter_s is None:
-            if not self._begin:
+            begin = due.begin or self._begin
+            if not begin:
                 return
-            due.quarter_s = _floor(self._begin.utc_s)
+            due.quarter_s = _floor(begin.utc_s)
         if due.quarter_s > _floor(at.utc.timestamp()) + _QUARTER_S:
             # An earlier start was told a time that is yet to come.
             due.quarter_s, due.date = _floor(at.utc.timestamp()), None
@@ -185,7 +218,7 @@ class Summaries:
             if (back_s := self._away_until(due.quarter_s)) is not None:
                 due.quarter_s = min(back_s, _floor(known_s))
                 continue
-            quarter = due.tally.quarter(at, self._stretch(due.quarter_s, due.quarter_s + _QUARTER_S, at))
+            quarter = due.tally.quarter(at, self._stretch(due, due.quarter_s, due.quarter_s + _QUARTER_S, at))
             if quarter:
                 yield quarter
             due.quarter_s += _QUARTER_S
@@ -197,18 +230,22 @@ class Summaries:
             begin, end = (moment.timestamp() for moment in self._hours.day(due.date))
             if end > reached_s:
                 return
-            if (reached_s - end) / _DAY_S < _AWAY_DAYS or self._stretch(begin, end, at).blind_s < end - begin:
+            if (reached_s - end) / _DAY_S < _AWAY_DAYS or self._stretch(
+                due, begin, end, at
+            ).blind_s < end - begin:
                 yield self._day(due, due.date, at)
             due.date += timedelta(days=1)
 
     def _day(self, due: _Due, date: date, at: Instant) -> Event:
         begin, end = self._hours.day(date)
-        of = self._stretch(begin.timestamp(), end.timestamp(), at)
+        of = self._stretch(due, begin.timestamp(), end.timestamp(), at)
         return due.tally.day(at, date, of, self._hours.periods(date))
 
-    def _stretch(self, start_s: float, end_s: float, at: Instant) -> Stretch:
+    def _stretch(self, due: _Due, start_s: float, end_s: float, at: Instant) -> Stretch:
         of = Stretch(start_s, end_s, at.utc.timestamp(), 0.0)
-        blind_s = max(0.0, end_s - start_s - union_s(of.covered(self._watched)))
+        from_s = due.begin.utc_s if due.begin else start_s
+        seen = [(max(begin, from_s), end) for begin, end in of.covered(self._watched) if end > from_s]
+        blind_s = max(0.0, end_s - start_s - union_s(seen))
         return Stretch(of.start_s, of.end_s, of.until_s, round(blind_s, 3))
 
     def _away_until(self, quarter_s: float) -> float | None:

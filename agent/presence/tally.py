@@ -146,6 +146,7 @@ class ZoneTally:
         occupied: since when somebody is there; None: nobody is.
         last_seen: when somebody was there last, while nobody is.
         known: whether it is known who is there.
+        begun_s: since when anybody is looked for there, in monotonic seconds.
     """
 
     rule: str
@@ -154,6 +155,7 @@ class ZoneTally:
     occupied: Instant | None = None
     last_seen: Instant | None = None
     known: bool = False
+    begun_s: float = -inf
 
     @property
     def marks(self) -> Iterator[Mark]:

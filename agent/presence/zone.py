@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 from agent.core.event import ZoneEntered, ZoneLeft, ZoneOccupied, ZoneVacated
@@ -71,15 +72,22 @@ class _Visit:
 class ZoneRule:
     """Says who entered and left, and when the zone was occupied and vacated."""
 
-    def __init__(self, zone: Zone) -> None:
-        """Take a zone in px of the frame."""
-        self._zone = zone
-        xs, ys = zip(*zone.polygon, strict=True)
-        self._bounds = min(xs), min(ys), max(xs), max(ys)
+    def __init__(self, zone: Zone, from_s: float = -inf) -> None:
+        """Take a zone in px of the frame, and since when it is there, in monotonic seconds."""
+        self._take(zone, from_s)
         self._visits: dict[str, _Visit] = {}
         self._occupied_since: Instant | None = None
         self._occupied_until: Instant | None = None
         self._known: set[str] = set()
+
+    @property
+    def zone(self) -> Zone:
+        """Where it is."""
+        return self._zone
+
+    def change(self, zone: Zone, at: Instant) -> None:
+        """From now on it lies elsewhere, or asks for another stay; its visits go on."""
+        self._take(zone, at.monotonic_s)
 
     def update(self, tracks: Sequence[Track], at: Instant) -> Iterator[Event]:
         """Yield what changed up to this frame."""
@@ -101,10 +109,15 @@ class ZoneRule:
         for track_id in list(self._visits):
             yield from self._leave(track_id, at, why)
 
+    def _take(self, zone: Zone, from_s: float) -> None:
+        self._zone, self._from_s = zone, from_s
+        xs, ys = zip(*zone.polygon, strict=True)
+        self._bounds = min(xs), min(ys), max(xs), max(ys)
+
     def _see_all(self, tracks: Sequence[Track], at: Instant) -> None:
         now_s = at.monotonic_s
         for track in tracks:
-            if track.track_id not in self._known and track.first_seen_s < now_s:
+            if track.track_id not in self._known and self._from_s <= track.first_seen_s < now_s:
                 # The first sighting was before anybody heard of the track.
                 self._see(track, track.origin, at.shifted(track.first_seen_s - now_s))
             if track.last_seen_s == now_s:

@@ -83,6 +83,10 @@ class EveryFrame:
         self._due_s = max(self._due_s + self._interval_s, now)
         return whole(frame)
 
+    def change(self, looks_per_s: float) -> None:
+        """From now on at most so many looks a second."""
+        self._interval_s = 1 / looks_per_s
+
     def reset(self) -> None:
         """The next frame is due."""
         self._due_s = None
@@ -97,12 +101,16 @@ class Attention:
 
     def __init__(self, pace: Pace, scale: float, polygons: Sequence[Sequence[tuple[float, float]]]) -> None:
         """Take the pace, a whole look's scale (network px a px), and the zones' polygons in px."""
-        self._pace = pace
         self._scale = scale
-        self._zones = [_bounds(polygon) for polygon in polygons]
         self._gate = MotionGate()
-        self._interval_s = 1 / pace.looks_per_s
+        self.change(pace, polygons)
         self.reset()
+
+    def change(self, pace: Pace, polygons: Sequence[Sequence[tuple[float, float]]]) -> None:
+        """From now on look so often, and know these zones; what was seen of motion goes on."""
+        self._pace = pace
+        self._interval_s = 1 / pace.looks_per_s
+        self._zones = [_bounds(polygon) for polygon in polygons]
 
     def reset(self) -> None:
         """Begin again, as at the first frame."""
@@ -242,6 +250,22 @@ class Attention:
         x = min(max((left + right - window_width) / 2, 0), width - window_width)
         y = min(max((top + bottom - window_height) / 2, 0), height - window_height)
         return int(x), int(y), int(x + window_width), int(y + window_height)
+
+
+class Attending:
+    """Looks as the configuration has it now: with attention, or always."""
+
+    def __init__(self, kind: Attention | EveryFrame) -> None:
+        """Take how to look."""
+        self.kind = kind
+
+    def plan(self, frame: Frame, watched: Sequence[Watched]) -> Look | None:
+        """What is worth a look."""
+        return self.kind.plan(frame, watched)
+
+    def reset(self) -> None:
+        """Forget the frames before."""
+        self.kind.reset()
 
 
 def _bounds(polygon: Sequence[tuple[float, float]]) -> tuple[float, float, float, float]:

@@ -209,22 +209,26 @@ class PersonFaceDetector:
             face_score: least score of a face, 0–1.
             crop_score: least score of a person whose upper body is looked at; None: nobody's is.
         """
-        self.networks = (persons, faces) if faces else (persons,)
         self._persons = persons
-        self._faces = faces
+        self._crop_score = crop_score
+        self.change(faces, person_score, face_score)
+
+    def change(self, faces: Network | None, person_score: float, face_score: float) -> None:
+        """From now on look so for persons and faces; the network of persons stays."""
+        self.networks = (self._persons, faces) if faces else (self._persons,)
+        self.faces = faces
         self._person_score = person_score
         self._face_score = face_score
-        self._crop_score = crop_score
 
     def detect(self, frame: Frame, look: Look) -> Detections:
         """Persons and faces in the regions of a look, in px of the frame."""
         views = [self._view(frame, region) for region in look.regions]
         persons = _merged([view.uncut(self._persons, self._person_score) for view in views], _PERSON_IOU)
         found = [_detections(persons, PERSON)]
-        if self._faces:
-            parts = [view.uncut(self._faces, self._face_score) for view in views]
+        if self.faces:
+            parts = [view.uncut(self.faces, self._face_score) for view in views]
             if self._crop_score is not None:
-                parts += self._on_upper_bodies(self._faces, frame, look, persons, self._crop_score)
+                parts += self._on_upper_bodies(self.faces, frame, look, persons, self._crop_score)
             found.append(_detections(_merged(parts, _FACE_IOU), FACE))
         return Detections.joined(found)
 
@@ -236,7 +240,7 @@ class PersonFaceDetector:
         width, height = region[2] - region[0], region[3] - region[1]
         largest = max(network.scale(width, height) for network in self.networks)
         even = width % 2 == height % 2 == 0
-        return _View(frame, region, halved=even and largest == _HALF and self._faces is not None)
+        return _View(frame, region, halved=even and largest == _HALF and self.faces is not None)
 
     def _on_upper_bodies(
         self, faces: Network, frame: Frame, look: Look, persons: Boxes, least_score: float

@@ -86,15 +86,11 @@ class TamperSettings:
             is covered below it, and moved above.
         covered_after_s: seconds that this must last, as with each `_after_s`.
         dark_level: grey level 0–255 that at most 5 % of the picture are above.
-        dark_after_s: seconds.
         blurred_ratio: fine structure left of the reference's, at equal contrast, 0–1.
-        blurred_after_s: seconds.
         moved_ratio: share of the places with texture that look as in the reference, 0–1; below it the camera
             was moved if the view jumped and is the reference shifted or turned. Below a third of it the
             view is another one in any case, but then it must last five times as long.
-        moved_after_s: seconds.
         frozen_ratio: change between pictures left of the least that was usual, 0–1.
-        frozen_after_s: seconds.
         identical_after_s: seconds of equal pictures after which a source without noise is frozen, too.
         restored_after_s: seconds of good sight after which it counts as restored.
         reference_s: time constant with which the reference follows a good view, in seconds.
@@ -121,7 +117,15 @@ class Tamper:
     """Tells from the frames alone whether the camera sees."""
 
     def __init__(self, settings: TamperSettings) -> None:
+        self._judge: _Judge | None = None
+        self.change(settings)
+        self.reset()
+
+    def change(self, settings: TamperSettings) -> None:
+        """Judge by other settings from now on; the reference and the evidence so far stay."""
         self._settings = settings
+        if self._judge:
+            self._judge.settings = settings
         self._after_s: dict[BlindCause | None, float] = {
             None: settings.restored_after_s,
             "covered": settings.covered_after_s,
@@ -130,13 +134,17 @@ class Tamper:
             "moved": settings.moved_after_s,
             "frozen": settings.frozen_after_s,
         }
-        self.reset()
 
     def reset(self) -> None:
         """Begin anew: the view of the next seconds becomes the reference."""
-        self._judge: _Judge | None = None
+        self._judge = None
         # For each cause, and None for good sight: seconds of evidence left, and the first of it.
         self._evidence: dict[BlindCause | None, tuple[float, Instant]] = {}
+
+    @property
+    def sees(self) -> bool:
+        """Whether the camera could see at the last frame, if there was one."""
+        return self._judge is None or self._sight.cause is None
 
     def update(self, frame: Frame, tracks: Sequence[Track]) -> Sight:
         """Whether the camera sees; to be called with every frame.
@@ -201,7 +209,7 @@ class _Judge:
     """Holds the reference, and tells what a picture is a sign of."""
 
     def __init__(self, settings: TamperSettings, frame: Frame) -> None:
-        self._settings = settings
+        self.settings = settings
         self._eye = Eye(frame.luma)
         self._last = self._eye.look(frame.luma)
         self.luma = frame.luma
@@ -223,14 +231,14 @@ class _Judge:
     def learn(self, step_s: float) -> None:
         """Let the reference follow the last picture: its mean at first, slowly later on."""
         if len(self._changes) == _CHANGES:
-            change, rise = self._change(), step_s / self._settings.reference_s
+            change, rise = self._change(), step_s / self.settings.reference_s
             self._least_change = min(change, self._least_change + rise * (change - self._least_change))
             self._compared_s += step_s
         self._waiting_s += step_s
         if self._learned_s >= _LEARN_S and self._waiting_s < _RENEW_S:
             return
         self._learned_s += self._waiting_s
-        slow_s = self._settings.reference_s
+        slow_s = self.settings.reference_s
         weight = self._waiting_s / min(self._learned_s if self._likeness > _ALIKE else slow_s, slow_s)
         self._waiting_s = 0.0
         self._usual_energy = self._usual_energy + np.float32(weight) * (self._energy - self._usual_energy)
@@ -269,7 +277,7 @@ class _Judge:
         is_same = np.array_equal(frame.luma, self.luma)
         self._same_since = (self._same_since or self._luma_at) if is_same else None
         self._last, self.luma, self._luma_at, self._is_change_due = now, frame.luma, frame.at, True
-        level = _eased(self._settings.dark_level, cause == "dark")
+        level = _eased(self.settings.dark_level, cause == "dark")
         if self._eye.bright_share(now, level) < _BRIGHT_SHARE:
             return _Sign(self._night_or_cover(now, cause))
         sign = self._other_view(now, last, hidden, cause)
@@ -286,7 +294,7 @@ class _Judge:
         self, now: Look, last: Look, hidden: Flags, cause: BlindCause | None
     ) -> _Sign:
         """Whether and how the view is another than the usual one."""
-        settings = self._settings
+        settings = self.settings
         is_bare = _second(self._energy) < _BARE**2
         if self._learned_s < _LEARN_S:
             return _Sign("covered" if is_bare else None)
@@ -362,7 +370,7 @@ class _Judge:
         return quantile(sharp[strong], _SHARPEST)
 
     def _is_frozen(self, at: Instant, cause: BlindCause | None) -> bool:
-        settings = self._settings
+        settings = self.settings
         if self._same_since:
             same_s = at.monotonic_s - self._same_since.monotonic_s
             if cause == "frozen" or same_s >= settings.identical_after_s:

@@ -254,6 +254,10 @@ class PersonTracker:
             for person in self._persons
         )
 
+    def change(self, sure_score: float) -> None:
+        """From now on boxes of so high a score are sure; everybody who is followed goes on."""
+        self._sure_score = sure_score
+
     def update(
         self, frame: Frame, look: Look | None = None, detections: Detections | None = None
     ) -> tuple[Track, ...]:

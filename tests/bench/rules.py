@@ -16,7 +16,7 @@ from agent.core.geometry import Line, Zone
 from agent.core.sight import Sight
 from agent.core.track import Track
 from agent.presence.counter import Counter
-from agent.presence.ledger import Ledger, ZoneTerms
+from agent.presence.ledger import Ledger, Terms, ZoneTerms
 from agent.presence.line import LineRule
 from agent.presence.zone import ZoneRule
 from tests.presence.office import OFFICE, right_clock, utc
@@ -44,7 +44,7 @@ def office() -> tuple[list[LineRule | ZoneRule], Ledger]:
     ]
     counters = [Counter(f"desk{i}", f"zone{2 * i}", f"zone{2 * i + 1}", 60.0) for i in range(3)]
     terms = [ZoneTerms(zone.zone_id, zone.min_dwell_s, 2.0) for zone in zones]
-    ledger = Ledger([line.line_id for line in lines], terms, counters, OFFICE, 420.0)
+    ledger = Ledger(Terms([line.line_id for line in lines], terms, counters, OFFICE, 420.0))
     return [*map(LineRule, lines), *map(ZoneRule, zones)], ledger
 
 

@@ -22,7 +22,7 @@ from agent.core.geometry import Line, Zone
 from agent.core.sight import Sight
 from agent.presence.counter import Counter
 from agent.presence.hours import WorkingTime
-from agent.presence.ledger import Ledger, ZoneTerms
+from agent.presence.ledger import Ledger, Terms, ZoneTerms
 from agent.presence.line import LineRule
 from agent.presence.zone import ZoneRule
 from tests.builders import make_track
@@ -96,7 +96,7 @@ class Office:
     ) -> None:
         self.rules = (LineRule(GATE), ZoneRule(STAFF), ZoneRule(PUBLIC))
         zones = [ZoneTerms(zone.zone_id, zone.min_dwell_s, 2.0) for zone in (STAFF, PUBLIC)]
-        self.ledger = Ledger(["gate"], zones, [counter], hours, wait_s)
+        self.ledger = Ledger(Terms(["gate"], zones, [counter], hours, wait_s))
         self.clock = clock
         self.told: list[Event] = []
         self.states: list[list[RuleState]] = []
