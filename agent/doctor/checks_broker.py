@@ -8,7 +8,6 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.delivery.mqtt import MQTT_5, Broker, Connection, Message
@@ -29,7 +28,6 @@ _RETAINED_S = 1.0
 _SOON_DAYS = 30
 _NOT_YET, _EXPIRED, _OTHER_HOST, _OTHER_ADDRESS = 9, 10, 62, 64
 _NO_TLS = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
-_CREDENTIALS = Path("/run/credentials/presence-agent.service")
 _CHECKS = {
     "broker_name": ("the broker's name", "tên máy chủ"),
     "broker_port": ("the broker's port", "cổng máy chủ"),
@@ -77,20 +75,12 @@ def _in_turn(config: Config, broker: Broker, tell: Tell) -> None:
 
 
 def _with_files(broker: Broker, machine: Surroundings) -> Broker:
-    """While the service does not run, its secrets are where systemd takes them from."""
-
-    def there(path: Path | None) -> Path | None:
-        if path is None or path.parent != _CREDENTIALS or path.exists():
-            return path
-        origin = machine.root / "etc/presence-agent" / path.name
-        return origin if origin.exists() else path
-
     return replace(
         broker,
-        password_file=there(broker.password_file),
-        ca_file=there(broker.ca_file),
-        certificate_file=there(broker.certificate_file),
-        key_file=there(broker.key_file),
+        password_file=machine.secret(broker.password_file),
+        ca_file=machine.secret(broker.ca_file),
+        certificate_file=machine.secret(broker.certificate_file),
+        key_file=machine.secret(broker.key_file),
     )
 
 

@@ -19,6 +19,7 @@ from agent.device.live import Camera
 from agent.device.recording import open_recording
 from agent.doctor.pictures import faces_seen, is_blurred, is_dark, mean_light
 from agent.doctor.report import Finding
+from agent.doctor.surroundings import within
 from agent.errors import AgentError, BrokenOffError, CameraError, ModelError, SourceError
 from agent.install.models import load_manifest, models_directory, verify
 from agent.stages import detector, view
@@ -37,6 +38,7 @@ CameraOf = Callable[["Config", Callable[[], "Instant"]], Camera]
 _PICTURES = 8
 _FIRST_S = 8.0
 _LOOKS_S = 4.0
+_CLOSE_S = 3.0
 _FACE_SCORE = 0.7
 _STALE_S = 60
 _DARK = 30
@@ -68,7 +70,7 @@ def weights_check(config: Config, tell: Tell) -> bool:
 
 def camera_checks(
     config: Config,
-    camera_of: CameraOf | None,
+    camera_of: CameraOf,
     machine: Surroundings,
     running: bool,
     weights: bool,
@@ -78,6 +80,9 @@ def camera_checks(
     if running:
         _by_service(config, machine.runtime / "sight.json", tell)
         return
+    secret = machine.secret(config.camera.password_file)
+    camera = config.camera.model_copy(update={"password_file": secret})
+    config = config.model_copy(update={"camera": camera})
     try:
         pictures = _pictures(config, camera_of, tell)
     except SourceError as error:
@@ -94,7 +99,7 @@ def camera_checks(
     _by_pictures(config, pictures, weights, tell)
 
 
-def _pictures(config: Config, camera_of: CameraOf | None, tell: Tell) -> list[NDArray[np.uint8]]:
+def _pictures(config: Config, camera_of: CameraOf, tell: Tell) -> list[NDArray[np.uint8]]:
     """A few, as the agent would see them; what they are is told."""
     source = config.camera.source
     if not config.camera.is_live:
@@ -109,15 +114,16 @@ def _pictures(config: Config, camera_of: CameraOf | None, tell: Tell) -> list[ND
                 pass
         _tell_size(config, taken, tell, asked=False)
     else:
-        if camera_of is None:
-            raise CameraError("this version knows recordings only")
         camera = camera_of(config, clock.now)
         camera.open()
         try:
             taken = list(_taken(camera))
             _tell_size(config, taken, tell, asked=True)
         finally:
-            camera.close()
+            try:
+                within(_CLOSE_S, camera.close)
+            except TimeoutError:
+                tell(Finding("camera.hung", {"limit_s": f"{_CLOSE_S:g}"}))
     looked = view(config)
     return [looked.of(image) for image in taken]
 

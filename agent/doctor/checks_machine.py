@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pwd
+import stat
 from contextlib import suppress
 from datetime import UTC, datetime
 from shutil import which
@@ -28,6 +30,7 @@ _KEEPERS = {"systemd-timesyn", "chronyd", "ntpd", "ntpsec", "openntpd"}
 _UNDER_VOLTAGE, _SLOWED = 0x1, 0xE
 _SINCE_START = 16
 _THROTTLED = "sys/devices/platform/soc/soc:firmware/get_throttled"
+_JOURNALS = ("var/log/journal", "run/log/journal")
 _CATALOGUES = ("usr/lib/systemd/catalog", "etc/systemd/catalog")
 
 
@@ -42,11 +45,18 @@ def machine_checks(machine: Surroundings, tell: Tell) -> None:
         tell(finding)
 
 
-def log_checks(config: Config, process: int | None, tell: Tell) -> None:
-    """The disk that the log is on, and the log; `process` writes it, or nobody."""
+def log_checks(config: Config, process: int | None, user: str | None, tell: Tell) -> None:
+    """The disk that the log is on, and the log.
+
+    Args:
+        config: names it.
+        process: writes it; None: nobody does.
+        user: as whom the service runs; None: that is not known.
+        tell: takes what is found.
+    """
     path = config.log.path
     try:
-        tell(_disk(path.parent, config.log.keep_mb))
+        tell(_disk(path.parent, config.log.keep_mb, user))
     except OSError:
         tell(Finding("disk.unknown", {"path": path.parent}))
     try:
@@ -68,7 +78,7 @@ def _clock(machine: Surroundings) -> Finding:
     return Finding(code, {"keeper": keeper, "utc": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"})
 
 
-def _disk(folder: Path, keep_mb: int) -> Finding:
+def _disk(folder: Path, keep_mb: int, user: str | None) -> Finding:
     there = folder
     while not _exists(there):
         there = there.parent
@@ -77,9 +87,25 @@ def _disk(folder: Path, keep_mb: int) -> Finding:
     values = {"path": there, "free_mb": free_mb, "keep_mb": keep_mb}
     if room.f_flag & os.ST_RDONLY or not there.stat().st_mode & 0o222:
         return Finding("disk.read_only", values)
+    if user and there == folder and not _may_write(user, there.stat()):
+        return Finding("disk.not_for_service", {**values, "user": user})
     if free_mb < _FULL_MB:
         return Finding("disk.full", values)
     return Finding("disk.small" if free_mb < keep_mb else "disk.ok", values)
+
+
+def _may_write(user: str, folder: os.stat_result) -> bool:
+    """Whether a user may make files in a folder."""
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        # Nobody has that name here; systemd would say so.
+        return True
+    if entry.pw_uid in {0, folder.st_uid}:
+        return entry.pw_uid == 0 or bool(folder.st_mode & stat.S_IWUSR)
+    if folder.st_gid in os.getgrouplist(user, entry.pw_gid):
+        return bool(folder.st_mode & stat.S_IWGRP)
+    return bool(folder.st_mode & stat.S_IWOTH)
 
 
 def _exists(path: Path) -> bool:
@@ -177,6 +203,10 @@ def _journal(machine: Surroundings) -> list[Finding]:
     found = [Finding("journal.ok" if kept else "journal.in_memory")]
     if not any(list((machine.root / folder).glob("presence-agent*.catalog")) for folder in _CATALOGUES):
         found.append(Finding("journal.no_catalogue"))
+    journals = [file for folder in _JOURNALS for file in (machine.root / folder).glob("*/system.journal")]
+    if journals and not any(os.access(file, os.R_OK) for file in journals):
+        # journalctl tells those who may not read it of no errors.
+        return [*found, Finding("journal.unknown")]
     errors = len(lines.splitlines())
     found.append(Finding("journal.errors", {"errors": errors}) if errors else Finding("journal.clean"))
     return found

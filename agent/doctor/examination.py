@@ -16,6 +16,7 @@ from agent.doctor.checks_machine import log_checks, machine_checks
 from agent.doctor.report import Finding, Report, in_order
 from agent.doctor.surroundings import Surroundings, unit_shown, writer_of
 from agent.errors import ConfigError
+from agent.sources import camera_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,7 @@ LIMIT_S = 22.0
 _CAMERA = ("camera", "light", "focus", "upright")
 _BROKER = ("broker_name", "broker_port", "broker_tls", "broker_login", "broker_rights")
 _MACHINE = ("clock", "power", "temperature", "memory", "service", "journal")
+_ACTIVE = {"active", "activating", "reloading"}
 _LOG = ("disk", "log")
 _CONFIGURATION = {"after": "the configuration", "after_vi": "cấu hình"}
 
@@ -69,16 +71,16 @@ class _Group:
 
 def doctor(
     path: Path,
-    camera_of: CameraOf | None = None,
     machine: Surroundings | None = None,
+    camera_of: CameraOf = camera_of,
     limit_s: float = LIMIT_S,
 ) -> Report:
     """Look at everything; nothing is changed, and a running service keeps its camera.
 
     Args:
         path: of the configuration file.
-        camera_of: makes the live camera that a configuration names, not opened yet; None: recordings only.
         machine: where to look; None: at this machine.
+        camera_of: makes the live camera that a configuration names, not opened yet.
         limit_s: what has not answered by then hangs.
     """
     machine = machine or Surroundings()
@@ -90,12 +92,13 @@ def doctor(
         findings += [Finding(f"{check}.skipped", _CONFIGURATION) for check in skipped]
     else:
         process = writer_of(config.log.path, machine)
-        running = process is not None or _service_runs()
+        unit = unit_shown() or {}
+        running = process is not None or unit.get("ActiveState") in _ACTIVE
         whole = weights_check(config, findings.append)
         groups += [
             _Group(_CAMERA, partial(camera_checks, config, camera_of, machine, running, whole)),
             _Group(_BROKER, partial(broker_checks, config, machine)),
-            _Group(_LOG, partial(log_checks, config, process)),
+            _Group(_LOG, partial(log_checks, config, process, unit.get("User"))),
         ]
     until_s = time.monotonic() + limit_s
     for group in groups:
@@ -117,8 +120,3 @@ def _configuration(path: Path, tell: Tell) -> Config | None:
     if not found:
         tell(Finding("configuration.ok", {"path": path}))
     return config
-
-
-def _service_runs() -> bool:
-    shown = unit_shown()
-    return shown is not None and shown.get("ActiveState") in {"active", "activating", "reloading"}

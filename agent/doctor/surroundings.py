@@ -18,6 +18,7 @@ Tell = Callable[[Finding], None]
 _T = TypeVar("_T")
 _COMMAND_S = 5.0
 UNIT = "presence-agent.service"
+_CREDENTIALS = Path("/run/credentials") / UNIT
 
 
 def _runtime() -> Path:
@@ -45,6 +46,17 @@ class Surroundings:
             return (self.root / path).read_text().split()
         except (OSError, UnicodeDecodeError):
             return None
+
+    def secret(self, path: Path | None) -> Path | None:
+        """Where a secret of the service is: while it does not run, only where systemd takes it from."""
+        if path is None or path.parent != _CREDENTIALS:
+            return path
+        origin = self.root / "etc/presence-agent" / path.name
+        try:
+            elsewhere = not path.exists() and origin.exists()
+        except OSError:
+            return path
+        return origin if elsewhere else path
 
 
 def within(seconds: float, ask: Callable[[], _T]) -> _T:
@@ -84,7 +96,7 @@ def said_by(*words: str) -> str | None:
 
 def unit_shown() -> dict[str, str] | None:
     """What systemd says of the service; None: there is no systemd."""
-    asked = "LoadState,ActiveState,SubState,UnitFileState,NRestarts,Result,ExecMainStatus"
+    asked = "LoadState,ActiveState,SubState,UnitFileState,NRestarts,Result,ExecMainStatus,User"
     shown = said_by("systemctl", "show", UNIT, f"--property={asked}")
     if not shown:
         return None

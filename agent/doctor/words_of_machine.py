@@ -76,6 +76,17 @@ MACHINE_WORDS: dict[str, Words] = {
             ),
         ),
     ),
+    "disk.not_for_service": Words(
+        "fault",
+        (
+            "the service's user {user} may not write {path}",
+            "dịch vụ (người dùng {user}) không được ghi {path}",
+        ),
+        (
+            "Run 'sudo chown -R {user}: {path}'.",
+            "Hãy chạy 'sudo chown -R {user}: {path}'.",
+        ),
+    ),
     "disk.unknown": Words("unknown", ("{path} can't be looked at", "không xem được {path}"), _SUDO),
     "log.running": Words(
         "ok",

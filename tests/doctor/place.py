@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from agent.doctor import Surroundings, doctor
+from agent.sources import camera_of
 from tests.conftest import GATE
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ SERVICE = {
     "NRestarts": "0",
     "Result": "success",
     "ExecMainStatus": "0",
+    "User": "",
 }
 SIGHT: dict[str, Any] = {
     "v": 1,
@@ -48,7 +50,7 @@ class Place:
     log: dict[str, object] = field(default_factory=dict)
     more: str = GATE
     synced: bool = True
-    camera_of: CameraOf | None = None
+    camera_of: CameraOf = camera_of
 
     def __post_init__(self) -> None:
         for path, content in {
@@ -114,7 +116,7 @@ class Place:
 
     def examined(self, limit_s: float = 25) -> Report:
         machine = Surroundings(self.root, self.folder / "run", lambda: self.synced)
-        return doctor(self.write_config(), self.camera_of, machine, limit_s)
+        return doctor(self.write_config(), machine, self.camera_of, limit_s)
 
 
 def _toml(value: object) -> str:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -218,3 +219,11 @@ def test_broker_gone_meanwhile(place: Place, start_central: Callable[[], Central
     assert broker_part(place.examined()) == []
     central.stop(signal.SIGKILL)
     assert broker_part(place.examined()) == ["broker_port.refused"]
+
+
+def test_secret_while_the_service_is_stopped(at_broker: Place, whole_broker: Whole) -> None:
+    """systemd's copy is gone then; what it takes it from is still there."""
+    at_broker.write("etc/presence-agent/mqtt-password", whole_broker[1].password)
+    copy = Path("/run/credentials/presence-agent.service/mqtt-password")
+    at_broker.mqtt["password_file"] = copy
+    assert broker_part(at_broker.examined()) == []
