@@ -22,7 +22,7 @@ from agent.health import Health
 from agent.stages import broker, discovery_maker, info_maker, sender, starting_states
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from agent.config import Config
     from agent.core.event import Event, StartCause
@@ -32,15 +32,18 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_DELIVER_AT_STOP_S = 3.0
+_DELIVER_AT_STOP_S = 2.0
 
 
 class Delivery:
     """What keeps events, and their publisher."""
 
-    def __init__(self, keeper: Keeper, publisher: Publisher | None, health: Health) -> None:
+    def __init__(self, config: Config, keeper: Keeper, retention: Retention, health: Health) -> None:
+        """Take what is open; `connect` begins to deliver."""
+        self._config = config
         self._keeper = keeper
-        self._publisher = publisher
+        self._retention = retention
+        self._publisher: Publisher | None = None
         self.health = health
 
     def keep(self, events: Sequence[Event], at: Instant) -> int:
@@ -58,6 +61,51 @@ class Delivery:
         if states or news:
             self._publisher.tell(states)
 
+    def change(self, config: Config, at: Instant, seq: int, *, reconnect: bool) -> None:
+        """Deliver by another configuration with the same log, and to another broker if need be.
+
+        All states are to be told after this.
+        """
+        self._config = config
+        self._retention.change(config.log.keep_days, config.log.keep_mb, delivers=config.mqtt is not None)
+        if reconnect:
+            self.disconnect()
+            self.connect(at, seq)
+        elif self._publisher:
+            info, extras = self._introduction()
+            self._publisher.change(info, extras, starting_states(config, at, seq))
+
+    def connect(self, at: Instant, seq: int) -> None:
+        """Begin to deliver, if there is a broker; every state is unknown as yet."""
+        config, to = self._config, broker(self._config)
+        if to is None:
+            _log.warning(
+                "there is no [mqtt] in the configuration: events stay in the log %s", config.log.path
+            )
+            return
+        site, name = config.device.site, config.device.name
+        info, extras = self._introduction()
+        client_id = f"presence-{site}-{name}"
+        publisher = Publisher(to, site, name, self._keeper.log, info, client_id=client_id, extras=extras)
+        publisher.tell(starting_states(config, at, seq))
+        self._keeper.serve(publisher.use_log)
+        publisher.start()
+        self._publisher = publisher
+
+    def disconnect(self) -> None:
+        """Deliver what can be in a short time, and say that the agent stops."""
+        publisher, self._publisher = self._publisher, None
+        if publisher:
+            self._keeper.serve(lambda _log: None)
+            publisher.stop(_DELIVER_AT_STOP_S)
+
+    def _introduction(self) -> tuple[Callable[[str, str], str], Extras]:
+        return info_maker(self._config, self._config.device.name), Extras(
+            health=self.health.text,
+            discovery=discovery_maker(self._config),
+            superseded=self._keeper.superseded,
+        )
+
 
 @contextmanager
 def delivery(config: Config, ledger: Ledger) -> Iterator[Delivery]:
@@ -67,38 +115,17 @@ def delivery(config: Config, ledger: Ledger) -> Iterator[Delivery]:
         LogError: the event log can't be written at the start.
         BusyError: another agent holds it.
     """
-    who, to = sender(config), broker(config)
+    who = sender(config)
     with ExitStack() as stack:
         card = stack.enter_context(EventLog(who, config.log.path, board=serial_number()))
-        retention = Retention(config.log.keep_days, config.log.keep_mb, delivers=to is not None)
+        retention = Retention(config.log.keep_days, config.log.keep_mb, delivers=config.mqtt is not None)
         keeper = stack.enter_context(Keeper(card, who, retention, folder=runtime_folder()))
-        log, begin = keeper.log, clock.now()
-        take_up(log, ledger, begin, who.boot, keeper.left)
-        health, publisher = Health(config.log.path), None
-        if to is None:
-            _log.warning(
-                "there is no [mqtt] in the configuration: events stay in the log %s", config.log.path
-            )
-        else:
-            publisher = Publisher(
-                to,
-                who.site,
-                who.device,
-                log,
-                info_maker(config, who.device),
-                client_id=f"presence-{who.site}-{who.device}",
-                extras=Extras(
-                    health=health.text,
-                    discovery=discovery_maker(config),
-                    superseded=keeper.superseded,
-                ),
-            )
-            publisher.tell(starting_states(config, begin, log.last_seq))
-            keeper.serve(publisher.use_log)
-            publisher.start()
-        yield Delivery(keeper, publisher, health)
-        if publisher:
-            publisher.stop(_DELIVER_AT_STOP_S)
+        begin = clock.now()
+        take_up(keeper.log, ledger, begin, who.boot, keeper.left)
+        box = Delivery(config, keeper, retention, Health(config.log.path))
+        box.connect(begin, keeper.log.last_seq)
+        yield box
+        box.disconnect()
 
 
 def take_up(log: EventLog, ledger: Ledger, at: Instant, boot: str, beside: Sequence[EventLog] = ()) -> None:

@@ -11,21 +11,26 @@ from agent.core.frame import Frame
 from agent.delivering import delivery as open_delivery
 from agent.device import clock
 from agent.device.systemd import Systemd
-from agent.errors import BrokenOffError, CameraError
+from agent.errors import AgentError, BrokenOffError, CameraError, ConfigError, ModelError
+from agent.reloading import changes, go_on
 from agent.signals import service_signals
 from agent.sources import open_source
 from agent.stages import ChangedStates, random_track_ids, stages, view
 from agent.working_time import working_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from agent.config import Config
     from agent.core.event import StopCause
     from agent.core.frame import Instant, NoFrame
     from agent.core.sight import BlindCause, Sight
+    from agent.delivering import Delivery
+    from agent.pipeline import Step
     from agent.presence.hours import WorkingTime
     from agent.signals import Asked
+    from agent.sources import Source
+    from agent.stages import Stages
 
 _log = logging.getLogger(__name__)
 
@@ -51,16 +56,26 @@ def run(config: Config, read: Callable[[], Config]) -> None:
     """
     systemd = Systemd()
     with service_signals() as asked:
-        present: Config | None = config
-        while present is not None:
-            present = _Watch(present, read, asked, systemd).go_on()
+        watch = _Watch(config, read, asked, systemd)
+        while (new := watch.go_on()) is not None:
+            before = None if new is watch.before else watch.config
+            watch = _Watch(new, read, asked, systemd, before)
 
 
 class _Watch:
     """From a begin to an end, or to where it is to begin anew with another configuration."""
 
-    def __init__(self, config: Config, read: Callable[[], Config], asked: Asked, systemd: Systemd) -> None:
-        self._config = config
+    def __init__(
+        self,
+        config: Config,
+        read: Callable[[], Config],
+        asked: Asked,
+        systemd: Systemd,
+        before: Config | None = None,
+    ) -> None:
+        """Take what to begin with, and what was in force before, should that be impossible."""
+        self.config = config
+        self.before = before
         self._read = read
         self._asked = asked
         self._systemd = systemd
@@ -69,48 +84,76 @@ class _Watch:
 
     def go_on(self) -> Config | None:
         """Watch; return what to begin anew with, if anything."""
-        config, device = self._config, self._config.device
         with ExitStack() as stack:
-            source = stack.enter_context(
-                open_source(
-                    config,
-                    lambda: self._view,
-                    self._clock.now,
-                    self._asked.stop,
-                    self._systemd.waiting,
-                )
-            )
-            stage = stages(config, source.size_px, random_track_ids())
-            delivery = stack.enter_context(open_delivery(config, stage.ledger))
-            _log.info(
-                "%s/%s watches %s, %dx%d px", device.site, device.name, config.camera.source, *source.size_px
-            )
-            at, broken = self._clock.now(), None
-            changed = ChangedStates()
-            sight = SightTeller(working_time(config), night=config.camera.night)
             try:
-                for step in stage.steps(source.frames):
-                    at = step.frame.at
-                    seq = delivery.keep(step.events, at)
-                    sight.tell(step.sight, at)
-                    delivery.health.see(at, step.sight.cause, night=sight.night)
-                    delivery.tell(changed.of(stage.ledger, at, seq), news=bool(step.events))
-                    self._tell_systemd(step.frame)
+                source, stage, delivery = self._begun(stack)
+            except AgentError as error:
+                if self.before is None:
+                    raise
+                _log.error("the new configuration can't be begun with, so the old one is again: %s", error)
+                return self.before
+            device = self.config.device
+            _log.info(
+                "%s/%s watches %s, %dx%d px",
+                *(device.site, device.name, self.config.camera.source, *source.size_px),
+            )
+            if self.before:
+                self._systemd.reloaded()
+            teller = Teller(self.config, stage, delivery, self._clock.now())
+            broken, new = None, None
+            try:
+                new = self._watch(stage.steps(source.frames), teller)
             except (BrokenOffError, CameraError) as error:
                 broken = error
-            self._systemd.stopping()
-            seq = delivery.keep(stage.close(at), at)
-            delivery.tell(changed.of(stage.ledger, at, seq), news=True)
+            if new is None:
+                self._systemd.stopping()
+            teller.close()
             if isinstance(broken, CameraError):
                 raise broken
-            cause: StopCause = (
-                "recording_broken" if broken else "signal" if self._asked.stop.is_set() else "recording_ended"
-            )
+            asked = new is not None or self._asked.stop.is_set()
+            cause: StopCause = "recording_broken" if broken else "signal" if asked else "recording_ended"
             at = self._clock.now()
             delivery.keep([AgentStopped(rule="agent", at=at, cause=cause)], at)
             _log.info("stops: %s", _CAUSES[cause])
         if broken:
             raise broken
+        return new
+
+    def _begun(self, stack: ExitStack) -> tuple[Source, Stages, Delivery]:
+        systemd, stop = self._systemd, self._asked.stop
+        source = stack.enter_context(
+            open_source(self.config, lambda: self._view, self._clock.now, stop, systemd.waiting)
+        )
+        stage = stages(self.config, source.size_px, random_track_ids())
+        return source, stage, stack.enter_context(open_delivery(self.config, stage.ledger))
+
+    def _watch(self, steps: Iterator[Step[Frame | NoFrame]], teller: Teller) -> Config | None:
+        for step in steps:
+            teller.tell(step)
+            self._tell_systemd(step.frame)
+            if self._asked.reload.is_set() and (new := self._reloaded(teller)):
+                return new
+        return None
+
+    def _reloaded(self, teller: Teller) -> Config | None:
+        """Take up the configuration as it is now; return it if that can't be done between two frames."""
+        self._asked.reload.clear()
+        self._systemd.reloading()
+        try:
+            new = self._read()
+            differ = changes(self.config, new)
+            if differ.way == "anew":
+                _log.info("the configuration has changed (%s): the agent begins anew with it", differ)
+                return new
+            if differ.way != "nothing":
+                teller.change(new, reconnect=differ.way == "delivery")
+                self.config, self._view = new, view(new)
+        except (ConfigError, ModelError) as error:
+            for problem in str(error).splitlines():
+                _log.error("the new configuration is not taken, the old one stays: %s", problem)
+        else:
+            _log.info("the configuration was read again; new: %s", differ if differ.names else "nothing")
+        self._systemd.reloaded()
         return None
 
     def _tell_systemd(self, taken: Frame | NoFrame) -> None:
@@ -119,6 +162,47 @@ class _Watch:
             self._systemd.frame_went_through()
         elif not self._systemd.is_ready:
             self._systemd.waiting()
+
+
+class Teller:
+    """Tells the log, the publisher, health and the journal what each frame brings."""
+
+    def __init__(self, config: Config, stage: Stages, delivery: Delivery, at: Instant) -> None:
+        """Take what is to be told of, to whom, and this moment."""
+        self._at = at
+        self._stage = stage
+        self._delivery = delivery
+        self._changed = ChangedStates()
+        self._sight = SightTeller(working_time(config), night=config.camera.night)
+
+    def tell(self, step: Step[Frame | NoFrame]) -> None:
+        """Tell of a frame, or that there was none."""
+        self._at = at = step.frame.at
+        delivery = self._delivery
+        seq = delivery.keep(step.events, at)
+        self._sight.tell(step.sight, at)
+        delivery.health.see(at, step.sight.cause, night=self._sight.night)
+        delivery.tell(self._changed.of(self._stage.ledger, at, seq), news=bool(step.events))
+
+    def change(self, new: Config, *, reconnect: bool) -> None:
+        """Go on by another configuration, between two frames.
+
+        Raises:
+            ModelError: weights are missing or damaged; nothing was changed.
+        """
+        at = self._at
+        events = go_on(self._stage, new, at)
+        seq = self._delivery.keep(events, at)
+        self._sight.change(working_time(new), night=new.camera.night)
+        self._delivery.change(new, at, seq, reconnect=reconnect)
+        self._changed = ChangedStates()
+        self._delivery.tell(self._changed.of(self._stage.ledger, at, seq), news=True)
+
+    def close(self) -> None:
+        """Tell the end of all that is open."""
+        at = self._at
+        seq = self._delivery.keep(self._stage.close(at), at)
+        self._delivery.tell(self._changed.of(self._stage.ledger, at, seq), news=True)
 
 
 class SightTeller:
@@ -130,9 +214,13 @@ class SightTeller:
 
     def __init__(self, hours: WorkingTime, *, night: bool) -> None:
         """Take the working hours, and whether it should be light at night."""
+        self.change(hours, night=night)
+        self._told: BlindCause | Literal["night"] | None = None
+
+    def change(self, hours: WorkingTime, *, night: bool) -> None:
+        """Judge by these from now on."""
         self._hours = hours
         self._night = night
-        self._told: BlindCause | Literal["night"] | None = None
 
     def tell(self, sight: Sight, at: Instant) -> None:
         """Say what is new at this frame."""
