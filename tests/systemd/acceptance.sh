@@ -72,7 +72,7 @@ ln -s private/presence-agent /var/lib/presence-agent
 ln -s private/presence-agent /run/presence-agent
 
 systemctl daemon-reload
-# What the sandbox leaves: begun with all that the agent itself has.
+# What the sandbox leaves: begun with all that the agent itself has; on Debian 12 ExecStartPost= would have no credentials.
 cat >/root/probe.sh <<'PROBE'
 #!/bin/sh
 try() { if eval "$2" >/dev/null 2>&1; then echo "$1"; fi; }
@@ -103,7 +103,7 @@ try() { if eval "$2" >/dev/null 2>&1; then echo "$1"; fi; }
 PROBE
 cp /root/probe.sh /opt/presence-agent/bin/probe; chmod 755 /opt/presence-agent/bin/probe
 mkdir -p /home/somebody; echo >/tmp/of-others
-with "ExecStartPost=/opt/presence-agent/bin/probe" "WatchdogSec=5" "TimeoutStartSec=60"
+with "ExecStartPre=/opt/presence-agent/bin/probe" "WatchdogSec=5" "TimeoutStartSec=60"
 
 begin=$(now)
 systemctl start --no-block presence-agent
