@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from agent.delivery.health_wire import MOST_EARLIER, EarlierLogWire, HealthWire
 from agent.delivery.payload import utc_text
-from agent.device import clock, machine
+from agent.device import clock, machine, power
+from agent.health_reasons import verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.core.frame import Instant
     from agent.core.sight import BlindCause
-    from agent.delivery.health_wire import Reason, Verdict
+    from agent.delivery.health_wire import Reason
     from agent.delivery.served import DeliveryFacts
 
 _LOW_MB = 100
@@ -26,9 +27,6 @@ _CAMERA: Final[dict[BlindCause, Reason]] = {
     "frozen": "camera_frozen",
     "lost": "camera_lost",
 }
-# Said, but nothing that somebody should mend.
-_NOTES: Final[frozenset[Reason]] = frozenset({"refusals_unseen"})
-_FAILING: Final[frozenset[Reason]] = frozenset({"camera_lost", "camera_frozen"})
 
 
 class Health:
@@ -58,7 +56,7 @@ class Health:
             LogError: the log can't be read.
         """
         now, log = clock.now(), facts.log
-        at = self._at or now
+        at, bits = self._at or now, power.throttled()
         disk_free_mb = machine.disk_free_mb(self._log_path)
         reasons: list[Reason] = [_CAMERA[self._fault]] if self._fault else []
         found: dict[Reason, bool] = {
@@ -73,7 +71,7 @@ class Health:
             ts=utc_text(now.utc),
             log=log.log_id,
             session=facts.session,
-            verdict=_verdict(reasons),
+            verdict=verdict(reasons),
             reasons=tuple(reasons),
             uptime_s=int(time.monotonic() - self._begin_s),
             fps_captured=None,
@@ -96,18 +94,11 @@ class Health:
             log_volatile=self.volatile,
             no_subscriber=facts.no_subscriber,
             temp_c=machine.temp_c(),
-            throttled=None,
-            under_voltage=None,
+            throttled=None if bits is None else f"{bits:#x}",
+            under_voltage=power.under_voltage(),
             rss_mb=machine.rss_mb(),
             mem_free_mb=machine.mem_free_mb(),
             disk_free_mb=disk_free_mb,
             clock="synced" if at.synced else "unsynced",
             clock_offset_ms=None,
         ).text()
-
-
-def _verdict(reasons: list[Reason]) -> Verdict:
-    faults = set(reasons) - _NOTES
-    if faults & _FAILING:
-        return "failing"
-    return "degraded" if faults else "ok"
