@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 
     from agent.delivery.commands import Presence
     from agent.delivery.event_log import Entry
-    from agent.delivery.mqtt import Broker, Connection, Taken
+    from agent.delivery.mqtt import Connection, Taken
     from agent.delivery.outbox import Outbox
     from agent.delivery.payload import StateNow
-    from agent.delivery.served import Extras, Served
+    from agent.delivery.served import Served
+    from agent.delivery.speaker import Speaker
 
 _log = logging.getLogger(__name__)
 
@@ -53,22 +54,6 @@ _OVERWRITE_EVERY_S = 10.0
 _FOR_OTHERS = 2
 _PUBLISHED = "published"
 _READ_TOPICS = ("status", "health", "cmd/replay")
-
-
-@dataclass(frozen=True, slots=True)
-class Speaker:
-    """Who speaks, and how: `root` of its topics, `info` and extras it publishes, `say` for the journal."""
-
-    broker: Broker
-    root: str
-    info: Callable[[str, str], str]
-    extras: Extras
-    say: Callable[[int, str], None]
-
-    def status(self, status: StatusWire) -> Message:
-        """Who is there; `why` is null while online, and the will has no further fields."""
-        body = status.model_dump_json(exclude_none=status.why is not None)
-        return Message(f"{self.root}/status", body, retain=True)
 
 
 @dataclass(slots=True)
@@ -138,12 +123,11 @@ class Conversation:
         self._send_health(time.monotonic())
 
     def introduce_anew(self, speaker: Speaker) -> None:
-        """The configuration changed: info, what is gone is cleared, and every state is due again."""
-        self.speaker = speaker
+        """The configuration changed: say who this is, clear what is gone; every state is due again."""
+        self.speaker, self.states = speaker, {}
         if not self.halted:
             self._say(self._info())
             self._clear_gone(self.served.states())
-            self.states.clear()
 
     def _introduce_again(self) -> None:
         """What was refused of who we are; the rights may have been mended meanwhile."""

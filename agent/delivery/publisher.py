@@ -11,12 +11,13 @@ from dataclasses import replace
 from threading import Condition, Event, Thread
 from typing import TYPE_CHECKING
 
-from agent.delivery.conversation import Conversation, Speaker
+from agent.delivery.conversation import Conversation
 from agent.delivery.event_wire import CONTRACT
 from agent.delivery.mqtt import MQTT_5, Connection
 from agent.delivery.outbox import Outbox
 from agent.delivery.payload import StatusWire
 from agent.delivery.served import Extras, Served
+from agent.delivery.speaker import Speaker
 from agent.errors import DeliveryError, LogError
 
 if TYPE_CHECKING:

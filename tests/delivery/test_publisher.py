@@ -11,6 +11,7 @@ import time
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import count, pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -22,6 +23,7 @@ from agent.delivery.event_log import EventLog
 from agent.delivery.outbox import Outbox
 from agent.delivery.payload import schemas
 from agent.delivery.publisher import Publisher
+from agent.delivery.served import Extras
 from agent.device import clock
 from tests.conftest import Heard, Listener, Mosquitto, free_port, wait_until
 from tests.delivery.answering import answering, cutting
@@ -30,7 +32,6 @@ from tests.delivery.samples import CHECKOUT, ROOT, SENDER, info_text, is_sentenc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 
 LOGGER = publisher_module.__name__
@@ -716,3 +717,74 @@ def test_stop_while_broker_hangs_is_bounded(mosquitto: Mosquitto, listener: List
     finally:
         process.send_signal(signal.SIGCONT)
     assert log.delivered == 0
+
+
+# --- a changed configuration -------------------------------------------------------------------------
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_changed_configuration(mosquitto: Mosquitto, listener: Listener, log: EventLog) -> None:
+    with publishing(to(mosquitto.port), log, make_zone("waiting", 2), make_zone("old", 1)) as publisher:
+        wait_until(lambda: is_online(listener))
+        before = len(topics(listener))
+        publisher.change(
+            lambda _log, _session: '{"changed":true}',
+            Extras(),
+            [make_zone("waiting", None), make_line("new", 0)],
+        )
+        wait_until(lambda: "state/new" in topics(listener)[before:])
+        seq = appended(log, 1)
+        publisher.tell()
+        wait_heard(listener, seq)
+        said = heard_of(listener)[before:]
+    assert [message.topic.removeprefix(f"{ROOT}/") for message in said] == [
+        "info", "state/old", "state/waiting", "state/new", "event/waiting/zone/entered",
+    ]  # fmt: skip
+    assert said[0].json == {"changed": True}
+    assert said[1].payload == ""
+    # What was told of a rule that is there still stands.
+    assert said[2].json["count"] == 2
+
+
+@pytest.mark.usefixtures("quick")
+def test_changed_configuration_offline(
+    mosquitto: Mosquitto, listen: Callable[..., Listener], log: EventLog
+) -> None:
+    mosquitto.stop()
+    with publishing(to(mosquitto.port), log, make_zone("old", 1)) as publisher:
+        publisher.change(info_text, Extras(), [make_line("new", 0)])
+        mosquitto.start()
+        listener = hears(listen, mosquitto.port)
+        wait_until(lambda: is_online(listener))
+    assert {topic for topic in topics(listener) if topic.startswith("state/")} == {"state/new"}
+
+
+def test_changed_configuration_leaks_nothing(mosquitto: Mosquitto, listener: Listener, log: EventLog) -> None:
+    with publishing(to(mosquitto.port), log, make_zone("a", 1)) as publisher:
+        wait_until(lambda: is_online(listener))
+        files, threads = open_files(), threading.active_count()
+        for number in range(1000):
+            publisher.change(info_text, Extras(), [make_zone(f"r{number % 3}", 1), make_zone("a", 1)])
+        publisher.change(info_text, Extras(), [make_zone("last", 1)])
+        wait_until(lambda: "state/last" in topics(listener))
+        assert (open_files(), threading.active_count()) == (files, threads)
+    retained = {message.topic: message.payload for message in heard_of(listener, "state/")}
+    assert [topic for topic, payload in retained.items() if payload] == [f"{ROOT}/state/last"]
+
+
+def test_broker_changed(
+    start_mosquitto: Callable[..., Mosquitto], listen: Callable[..., Listener], log: EventLog
+) -> None:
+    first, second = start_mosquitto(), start_mosquitto()
+    listeners = [hears(listen, broker.port) for broker in (first, second)]
+    with publishing(to(first.port), log, stop_s=0.5) as publisher:
+        appended(log, 1, 2)
+        publisher.tell()
+        assert publisher.wait_delivered(10)
+    appended(log, 3)
+    with publishing(to(second.port), log):
+        wait_heard(listeners[1], 3)
+    assert [seqs_of(listener) for listener in listeners] == [[1, 2], [3]]

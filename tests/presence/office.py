@@ -94,7 +94,7 @@ class Office:
         counter: Counter = DESK,
         clock: Callable[[datetime], Instant] = right_clock,
     ) -> None:
-        self.rules = (LineRule(GATE), ZoneRule(STAFF), ZoneRule(PUBLIC))
+        self.rules: tuple[LineRule | ZoneRule, ...] = (LineRule(GATE), ZoneRule(STAFF), ZoneRule(PUBLIC))
         zones = [ZoneTerms(zone.zone_id, zone.min_dwell_s, 2.0) for zone in (STAFF, PUBLIC)]
         self.ledger = Ledger(Terms(["gate"], zones, [counter], hours, wait_s))
         self.clock = clock
