@@ -190,7 +190,7 @@ def test_zone_is_added_around_somebody() -> None:
     assert change(office, "08:10:00", zones=(STAFF, PUBLIC, replace(WIDER, zone_id="hall"))) == []
     assert [state.why for state in office.ledger.states() if state.rule == "hall"] == ["starting"]
     told = office.watch("08:10:00", "08:25:00", script)
-    visit = [*of(told, ZoneEntered), *of(told, ZoneLeft)]
+    visit: list[ZoneEntered | ZoneLeft] = [*of(told, ZoneEntered), *of(told, ZoneLeft)]
     assert [(event.rule, event.since.utc) for event in visit] == [("hall", utc("08:10:00"))] * 2
     assert [state.value for state in office.ledger.states() if state.rule == "hall"] != [None]
 
