@@ -7,6 +7,7 @@ from datetime import date, datetime
 from math import dist
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -171,11 +172,22 @@ def _source(value: str) -> str:
             'give "picamera2", a device such as "/dev/v4l/by-id/…", an address "rtsp://…", '
             "or the path of a recording or of a folder of pictures"
         )
+    if not _is_reachable(value):
+        raise ValueError('give the host and, if need be, a port from 1 to 65535: "rtsp://192.168.1.20:554/…"')
     if holds_login(value):
         raise ValueError(
             "leave the login out of the address; give username and password_file beside it in [camera]"
         )
     return value
+
+
+def _is_reachable(address: str) -> bool:
+    """Whether it names a host, and no port that there can't be."""
+    try:
+        parts = urlsplit(address)
+        return bool(parts.hostname and parts.hostname.encode("idna")) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _host(value: str) -> str:

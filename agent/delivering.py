@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.core.event import AgentStarted
+from agent.core.journal import BROKER_NONE
 from agent.delivery.event_log import EventLog
 from agent.delivery.keeping import Keeper
 from agent.delivery.publisher import Publisher
@@ -79,9 +80,7 @@ class Delivery:
         """Begin to deliver, if there is a broker; every state is unknown as yet."""
         config, to = self._config, broker(self._config)
         if to is None:
-            _log.warning(
-                "there is no [mqtt] in the configuration: events stay in the log %s", config.log.path
-            )
+            _log.warning(BROKER_NONE, config.log.path)
             return
         site, name = config.device.site, config.device.name
         info, extras = self._introduction()

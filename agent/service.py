@@ -6,8 +6,21 @@ import logging
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Literal
 
-from agent.core.event import AgentStopped
+from agent.core.event import AgentStopped, ClockSet
 from agent.core.frame import Frame
+from agent.core.journal import (
+    CAMERA_BLIND,
+    CAMERA_NIGHT,
+    CAMERA_SEES,
+    CLOCK_SET,
+    CONFIG_BEGINS_ANEW,
+    CONFIG_FAILS,
+    CONFIG_REFUSED,
+    CONFIG_RELOADED,
+    READY,
+    STOPS,
+    WATCHES,
+)
 from agent.delivering import delivery as open_delivery
 from agent.device import clock
 from agent.device.systemd import Systemd
@@ -80,6 +93,7 @@ class _Watch:
         self._asked = asked
         self._systemd = systemd
         self._clock = clock.Clock()
+        self._sees = False
         self._view = view(config)
 
     def go_on(self) -> Config | None:
@@ -90,11 +104,11 @@ class _Watch:
             except AgentError as error:
                 if self.before is None:
                     raise
-                _log.error("the new configuration can't be begun with, so the old one is again: %s", error)
+                _log.error(CONFIG_FAILS, error)
                 return self.before
             device = self.config.device
             _log.info(
-                "%s/%s watches %s, %dx%d px",
+                WATCHES,
                 *(device.site, device.name, self.config.camera.source, *source.size_px),
             )
             if self.before:
@@ -114,7 +128,7 @@ class _Watch:
             cause: StopCause = "recording_broken" if broken else "signal" if asked else "recording_ended"
             at = self._clock.now()
             delivery.keep([AgentStopped(rule="agent", at=at, cause=cause)], at)
-            _log.info("stops: %s", _CAUSES[cause])
+            _log.info(STOPS, _CAUSES[cause], extra={"reason": cause})
         if broken:
             raise broken
         return new
@@ -143,21 +157,24 @@ class _Watch:
             new = self._read()
             differ = changes(self.config, new)
             if differ.way == "anew":
-                _log.info("the configuration has changed (%s): the agent begins anew with it", differ)
+                _log.info(CONFIG_BEGINS_ANEW, differ)
                 return new
             if differ.way != "nothing":
                 teller.change(new, reconnect=differ.way == "delivery")
                 self.config, self._view = new, view(new)
         except (ConfigError, ModelError) as error:
             for problem in str(error).splitlines():
-                _log.error("the new configuration is not taken, the old one stays: %s", problem)
+                _log.error(CONFIG_REFUSED, problem)
         else:
-            _log.info("the configuration was read again; new: %s", differ if differ.names else "nothing")
+            _log.info(CONFIG_RELOADED, differ if differ.names else "nothing")
         self._systemd.reloaded()
         return None
 
     def _tell_systemd(self, taken: Frame | NoFrame) -> None:
         if isinstance(taken, Frame):
+            if not self._sees:
+                self._sees = True
+                _log.info(READY)
             self._systemd.ready()
             self._systemd.frame_went_through()
         elif not self._systemd.is_ready:
@@ -180,6 +197,8 @@ class Teller:
         self._at = at = step.frame.at
         delivery = self._delivery
         seq = delivery.keep(step.events, at)
+        if any(isinstance(event, ClockSet) for event in step.events):
+            _log.info(CLOCK_SET, at.utc.isoformat(" ", "seconds").removesuffix("+00:00"))
         self._sight.tell(step.sight, at)
         delivery.health.see(at, step.sight.cause, night=self._sight.night)
         delivery.tell(self._changed.of(self._stage.ledger, at, seq), news=bool(step.events))
@@ -228,12 +247,15 @@ class SightTeller:
         if now == self._told:
             return
         self._told = now
+        if now == "lost":
+            # Whoever waits for its pictures says more.
+            return
         if now is None:
-            _log.info("the camera sees again")
+            _log.info(CAMERA_SEES)
         elif now == "night":
-            _log.info("it is dark, outside working hours; until there is light, nobody is counted")
+            _log.info(CAMERA_NIGHT)
         else:
-            _log.warning("the camera can't see (%s); until it does, nobody is counted", now)
+            _log.warning(CAMERA_BLIND, now, extra={"reason": now})
 
     @property
     def night(self) -> bool:

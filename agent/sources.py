@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.device.frames import played_frames
-from agent.device.live import CameraCounts, Ladder, live_frames
+from agent.device.live import CameraCounts, Ladder, Patience, live_frames
 from agent.device.recording import open_recording
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from agent.core.frame import Frame, Instant, NoFrame
     from agent.device.frames import View
     from agent.device.live import Camera
+
+_FEW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def open_source(
     """
     camera = config.camera
     if camera.is_live:
-        ladder = Ladder(on_try=on_try)
+        ladder = Ladder(_patience(camera.fps), on_try=on_try)
         frames = live_frames(camera_of(config, watch), camera.size, view, watch, stop, ladder)
         try:
             yield Source(camera.size, frames, ladder.counts)
@@ -67,6 +69,14 @@ def open_source(
     else:
         with open_recording(Path(camera.source), camera.fps) as recording:
             yield Source(recording.size_px, played_frames(recording, view, watch, stop))
+
+
+def _patience(fps: float) -> Patience:
+    """A camera that is asked for a picture every few seconds is not lost in between."""
+    usual, few_s = Patience(), _FEW / fps
+    return replace(
+        usual, lost_after_s=max(usual.lost_after_s, few_s), first_after_s=max(usual.first_after_s, few_s)
+    )
 
 
 def camera_of(config: Config, watch: Callable[[], Instant]) -> Camera:

@@ -298,6 +298,12 @@ def test_load_right(tmp_path: Path, text: str) -> None:
         pytest.param(
             DEVICE + '[camera]\nsource = "rtsps://h/1"', ["rtsps", "certificate"], id="source_rtsps"
         ),
+        *(
+            pytest.param(
+                DEVICE + f'[camera]\nsource = "rtsp://{rest}"', ["source", "port"], id=f"source_{rest}"
+            )
+            for rest in ("h:99999/s", "h:abc/s", "[::1/s", "cam..local/s")
+        ),
         pytest.param(DEVICE + '[camera]\nsource = "rtsp://"', ["source", "rtsp://"], id="source_no_host"),
         pytest.param(LEAST + "size = [1280, 721]", ["size = [1280, 721]", "even", "64"], id="size_odd"),
         pytest.param(LEAST + "size = [1280.0, 720]", ["size", "whole numbers"], id="size_float"),

@@ -29,12 +29,22 @@ class Entry(str):
         return entry
 
 
-CAMERA_MISSING = Entry("the camera can't be opened, trying again: %s", "13b87634e36843268bffff1564a963c9")
-CAMERA_STALLED = Entry("the camera gives no frames (%s); %s", "0b773354441e4e68a7f783c77771e06c")
-CAMERA_BACK = Entry("the camera gives frames again after %d s", "d8964d9eb98041bcb3efea1aea1e4668")
-CAMERA_NOT_CLOSED = Entry(
-    "the camera could not be closed; the agent ends and is started again", "6ca3607e18604631a054a936a6ef5d6b"
+# The camera.
+CAMERA_GIVES = Entry("the camera gives pictures", "84afd45b47ae4284bd684b7668abd262")
+CAMERA_NO_PICTURES = Entry(
+    "no pictures from the camera: %s; it is opened again until there are some",
+    "b599e42def704e73a9f2c7a67ebbee1c",
 )
+CAMERA_BACK = Entry(
+    "the camera gives pictures again, after %.0f s without", "d8964d9eb98041bcb3efea1aea1e4668"
+)
+CAMERA_SCALED = Entry(
+    "the camera gives pictures of %dx%d px; they are scaled to %dx%d", "17628f26a43242efa68019e3888a3eb7"
+)
+CAMERA_HANGS = Entry(
+    "the camera hangs while it is closed: it is left as it is", "70114d5841d24701b86fa83fdb374ecf"
+)
+CAMERA_CLOSED_BADLY = Entry("the camera was not closed in order: %s", "f494a7fa2ad24676bd6267ee33fc6319")
 CAMERA_BLIND = Entry(
     "the camera can't see (%s); until it does, nobody is counted", "5ac3219002c04c649ac76bf2cd454e47"
 )
@@ -43,18 +53,106 @@ CAMERA_NIGHT = Entry(
     "it is dark, outside working hours; until there is light, nobody is counted",
     "e8fa20accd36402696858b944e0b3020",
 )
-CONFIG_RELOADED = Entry("the configuration was read again; changed: %s", "e1b212a97f544da1b6722cfbb748457d")
-CONFIG_REFUSED = Entry(
-    "the changed configuration is not used, the old one stays: %s", "ba426c7f5cc94cd797a4e4ca96de8197"
+RECORDING_TOO_FAST = Entry(
+    "this machine is slower than the recording: %d frames were left out", "4c8cf43ac1e64e04a743a27b26b9a9cb"
 )
-CONFIG_BEGINS_ANEW = Entry(
-    "the changed configuration needs a new beginning: %s", "0fd59b252bb3403aa8acbb3281ef9926"
-)
+
+# The service.
+WATCHES = Entry("%s/%s watches %s, %dx%d px", "02da6faae1e5424eab29867853012463")
 READY = Entry("ready: it sees and logs", "6957404d0bf8441582c7af9841d5d0a4")
 STOPS = Entry("stops: %s", "2fd9b1f4759b427a8521ecc5ac8fdc38")
+FAILS = Entry("the agent ends: %s", "6ed7c883b0f84e028f8facf97b49812f")
+CONFIG_RELOADED = Entry("the configuration was read again; new: %s", "e1b212a97f544da1b6722cfbb748457d")
+CONFIG_REFUSED = Entry(
+    "the new configuration is not taken, the old one stays: %s", "ba426c7f5cc94cd797a4e4ca96de8197"
+)
+CONFIG_BEGINS_ANEW = Entry(
+    "the configuration has changed (%s): the agent begins anew with it", "0fd59b252bb3403aa8acbb3281ef9926"
+)
+CONFIG_FAILS = Entry(
+    "the new configuration can't be begun with, so the old one is taken again: %s",
+    "6727e08556b54588b1671fedb06e9665",
+)
 HEALTH = Entry("health verdict=%s reasons=%s", "7a99d08b599c451e9b0b4708058541a3")
-CARD_WEAR = Entry("the card is worn: %s", "adc06dab9bd04f2e9bc2444306b277fa")
-CLOCK_SYNCHRONISED = Entry("the clock is synchronised", "47c3b3ad9b5548a498025b0dc578e4e4")
-CLOCK_STEPPED = Entry("the clock was set by %.1f s", "03c0900aa9b044f4b2bd4a3fe35b8138")
+HELD_BACK = Entry("%d lines like this one were held back: %s", "68419b77d6de41dc8120daa6639edc86")
+
+# The clock.
+CLOCK_SET = Entry("the clock was set, it is %s UTC now", "cc695c4ed3f94d8680d7acb5353d6461")
+
+# The event log and its card.
+LOG_FULL = Entry(
+    "the disk of the event log %s is full; make room. Until then the oldest events go for new ones",
+    "3e7e308a464845b88a465d7d194ddf13",
+)
+LOG_ROOM = Entry("there is room again on the disk of the event log %s", "bdb686f6191047b79b5c6b5ca79b5f24")
+LOG_DAMAGED = Entry(
+    "the event log %s is damaged; it is now %s, and a new log was begun", "37bc2b3386864cf396875401a2f32d44"
+)
+LOG_TIDIED = Entry(
+    "%s was deleted: there are newer ones that were set aside", "db348040d9fa4caabaeeb1a0c2c24273"
+)
+LOG_OTHER_BOARD = Entry(
+    "the event log %s was begun on another board; it is now %s, and a new log was begun",
+    "774cc46abaec43b8acaadf27dee6f3e2",
+)
+LOG_OTHER_NAME = Entry(
+    "this device was called otherwise before: its event log is now %s, and a new one was begun with "
+    "the %d events that no broker has; `presence-agent retire` clears the old name at the broker",
+    "2f003f5ec9ea425484e0e002b8ce266b",
+)
+LOG_RESTORED = Entry(
+    "a broker knows the event log %s up to %d, which is more than is in it: the card was restored. "
+    "A new log %s was begun, with the %d events that were not delivered",
+    "222180ef62b746a69a381b89201ebdcc",
+)
+LOG_IN_MEMORY = Entry(
+    "%s Events are now kept in memory only, in a new log.", "49d42373c93e4d7d83a9d70e441830a2"
+)
+LOG_NO_MEMORY_FILE = Entry(
+    "the log in memory can't be a file, so that a kill would lose it: %s", "8d0f650b558147ca994fb8efea7abf26"
+)
+LOG_ON_CARD = Entry(
+    "the event log %s takes events again; the %d that were kept in memory are delivered beside it",
+    "07248379741b4f1ca3e1d572644386da",
+)
+LOG_LEFT = Entry(
+    "%d events in %s are still to be delivered, beside those of the event log",
+    "990bcb5ee830462ba539bbc240173aac",
+)
+LOG_LEFT_UNREADABLE = Entry("%s What is in it is not delivered.", "ecc8d9f1024e4d5a8e442f64231f226f")
+LOG_NOT_SERVED = Entry("%s What of it no broker has is not sent now.", "5f91d56e4752428aa0816daf91179b8f")
+LOG_NOT_TIDIED = Entry(
+    "%s The oldest events are not deleted now; it is tried again in an hour.",
+    "b03fdbc57b894f8fb07e212b8ccaa229",
+)
+EVENTS_DROPPED = Entry(
+    "%d events were deleted that no broker has taken, up to number %d: [log] %s is reached",
+    "da16722b2cfd408595299c50797bc640",
+)
+EVENTS_OVER_SIZE = Entry(
+    "the %d oldest events were deleted, up to number %d: [log] %s is reached",
+    "4753af2fcb0443dc863ff05149e6d927",
+)
+EVENTS_TOO_OLD = Entry(
+    "%d events older than [log] keep_days were deleted", "7ccfa081d4ae4a9cb744a9c21152fbf4"
+)
+
+# The broker.
+BROKER_NONE = Entry(
+    "there is no [mqtt] in the configuration: events stay in the log %s", "b2999476ab984852ad5bbbca602fd321"
+)
+BROKER_CONNECTED = Entry("connected to the broker %s", "1c8d38ae1d644addae93a1da770b614b")
+BROKER_CONNECTED_311 = Entry(
+    "connected to the broker %s; by MQTT 3.1.1 it can't say what it refuses later",
+    "9da394a8b6bf4b32ade0a089eb40e779",
+)
+BROKER_TROUBLE = Entry("%s; events stay in the log, trying again", "996e83fc0c30407199ddca00628d1d4d")
+BROKER_REFUSES = Entry("%s", "06418ec8c0f642cfb76ac05457c093f8")
+DELIVERY_LOG_TROUBLE = Entry("delivery waits for the event log: %s", "ffa664a6869845a68743a019dd2dccdb")
+REPLAY_DONE = Entry("replayed %d events of log %s as asked, %d to %d", "da8603081ee8492693ee1f1173dd34e5")
+REPLAY_ENDS_EARLY = Entry("a replay ends early: %s", "0ebade30001b41a58fe8b04bbcc5e7b5")
+REPLAY_IGNORED = Entry("a message on cmd/replay is ignored: %s", "ba3680098c4c4c268feec8a56d6760f7")
+
+# The daily check (presence-agent-check.service).
 LOG_GOOD = Entry("the daily check found the event log good", "96e18a744eff4a92b6ff23241cd99ce3")
 LOG_BAD = Entry("the daily check found the event log bad: %s", "d5cb3b9c39cc4a31a467dcc0f9dd035e")

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
+from agent.core.journal import BROKER_REFUSES, LOG_NOT_SERVED
 from agent.delivery.commands import presence
 from agent.delivery.discovery import HOME_ASSISTANT_STATUS
 from agent.delivery.mqtt import MQTT_5, Message
@@ -294,7 +295,7 @@ class Conversation:
             if box is self.served.current:
                 raise
             # It is read again at the next start; the present one must not wait for it.
-            _log.warning("%s What of it no broker has is not sent now.", error)
+            _log.warning(LOG_NOT_SERVED, error)
             self.served.drop(box)
             return
         for entry in entries:
@@ -362,7 +363,7 @@ class Conversation:
         return may_not_publish(self.speaker.broker, self.speaker.root, reason)
 
     def _warn(self, sentence: str) -> None:
-        self.speaker.say(logging.WARNING, sentence)
+        self.speaker.say(logging.WARNING, BROKER_REFUSES, sentence)
 
     def _event(self, entry: Entry) -> Message:
         late = time.time() * 1000 - entry.ts_ms > _LATE_S * 1000

@@ -9,6 +9,15 @@ from contextlib import ExitStack
 from threading import Lock
 from typing import TYPE_CHECKING, Self
 
+from agent.core.journal import (
+    LOG_IN_MEMORY,
+    LOG_LEFT,
+    LOG_LEFT_UNREADABLE,
+    LOG_NO_MEMORY_FILE,
+    LOG_NOT_TIDIED,
+    LOG_ON_CARD,
+    LOG_RESTORED,
+)
 from agent.delivery.event_log import EventLog
 from agent.delivery.log_trouble import asides, delete
 from agent.delivery.recall import alive_note
@@ -74,14 +83,14 @@ class Keeper:
                 log = self._stack.enter_context(EventLog(self._sender, path, reserve=False))
                 self._forget_doubles(log)
             except (LogError, BusyError) as error:
-                _log.warning("%s What is in it is not delivered.", error)
+                _log.warning(LOG_LEFT_UNREADABLE, error)
                 continue
             if log.delivered >= log.last_seq:
                 self._close(log)
                 continue
             self._others.append(log)
             _log.info(
-                "%d events in %s are still to be delivered, beside those of the event log",
+                LOG_LEFT,
                 log.last_seq - max(log.delivered, log.deleted),
                 path,
             )
@@ -144,7 +153,7 @@ class Keeper:
         try:
             (self._volatile_retention if self.volatile else self._retention).look(self._log, at)
         except LogError as error:
-            _log.warning("%s The oldest events are not deleted now; it is tried again in an hour.", error)
+            _log.warning(LOG_NOT_TIDIED, error)
         return seq
 
     def _leave(self, error: LogError) -> None:
@@ -160,7 +169,7 @@ class Keeper:
                 self._log = self._card
                 self._use(self._log)
                 return
-        _log.error("%s Events are now kept in memory only, in a new log.", error)
+        _log.error(LOG_IN_MEMORY, error)
         self._log = self._begun(failed)
         self._others.append(failed)
         self._use(self._log)
@@ -173,7 +182,7 @@ class Keeper:
                 log = earlier[-1] if earlier else self._made(self._folder)
                 log.note(_AFTER, f"{self._card.log_id} {self._card.last_seq}")
             except (LogError, BusyError) as error:
-                _log.warning("%s", error)
+                _log.warning(LOG_NO_MEMORY_FILE, error)
             else:
                 self._others = [other for other in self._others if other is not log]
                 return log
@@ -206,7 +215,7 @@ class Keeper:
         self._log = self._card
         self._use(self._card)
         _log.info(
-            "the event log %s takes events again; the %d that were kept in memory are delivered beside it",
+            LOG_ON_CARD,
             self._card.path,
             left.last_seq - left.deleted,
         )
@@ -228,8 +237,7 @@ class Keeper:
         self._log = self._card
         self._use(self._log)
         _log.warning(
-            "a broker knows the event log %s up to %d, which is more than is in it: the card was restored. "
-            "A new log %s was begun, with the %d events that were not delivered",
+            LOG_RESTORED,
             old.log_id,
             seen,
             self._card.log_id,

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Self
 
+from agent.core.journal import LOG_DAMAGED, LOG_FULL, LOG_OTHER_BOARD, LOG_OTHER_NAME, LOG_ROOM, LOG_TIDIED
 from agent.delivery.log_form import prepare
 from agent.delivery.log_lock import locked
 from agent.delivery.log_room import Room
@@ -27,7 +28,6 @@ _log = logging.getLogger(__name__)
 
 # Another process that holds the file is waited for so long: the camera waits too.
 _BUSY_S = 2.0
-_FULL = "the disk of the event log %s is full; make room. Until then the oldest events go for new ones"
 
 
 class LogFile(ABC):
@@ -126,9 +126,9 @@ class LogFile(ABC):
             if not self._room.settle(self._db):
                 return
         if self._room.tight:
-            _log.warning(_FULL, self._path)
+            _log.warning(LOG_FULL, self._path)
         else:
-            _log.info("there is room again on the disk of the event log %s", self._path)
+            _log.info(LOG_ROOM, self._path)
 
     def begin_anew(self, why: DamagedError) -> None:
         """Set the file aside, damaged as it is, and begin a new log in its place, before anybody reads it.
@@ -146,7 +146,7 @@ class LogFile(ABC):
             self._reset()
             with self._translated():
                 self._open()
-        _log.warning("the event log %s is damaged; it is now %s, and a new log was begun", self._path, aside)
+        _log.warning(LOG_DAMAGED, self._path, aside)
 
     def replaced(self) -> Self:
         """Set the file aside, damaged as it is, and begin a new log in its place that others go on with.
@@ -160,7 +160,7 @@ class LogFile(ABC):
             aside = self._set_aside("damaged")
             self._db.close()
             other = self._successor()
-        _log.warning("the event log %s is damaged; it is now %s, and a new log was begun", other.path, aside)
+        _log.warning(LOG_DAMAGED, other.path, aside)
         return other
 
     def _successor(self) -> Self:
@@ -186,7 +186,7 @@ class LogFile(ABC):
                 "move it away and a new one is begun."
             ) from error
         for gone in forget_oldest(self._path, mark):
-            _log.info("%s was deleted: there are newer ones that were set aside", gone)
+            _log.info(LOG_TIDIED, gone)
         return aside
 
     def _is_foreign(self) -> bool:
@@ -208,11 +208,7 @@ class LogFile(ABC):
             with self._translated():
                 self._open()
                 self._is_foreign()
-        _log.warning(
-            "the event log %s was begun on another board; it is now %s, and a new log was begun",
-            self._path,
-            aside,
-        )
+        _log.warning(LOG_OTHER_BOARD, self._path, aside)
 
     @abstractmethod
     def _is_renamed(self) -> bool:
@@ -230,8 +226,7 @@ class LogFile(ABC):
             self._reset()
             self._open()
         _log.warning(
-            "this device was called otherwise before: its event log is now %s, and a new one was begun with "
-            "the %d events that no broker has; `presence-agent retire` clears the old name at the broker",
+            LOG_OTHER_NAME,
             aside,
             self.last_seq,
         )
@@ -304,7 +299,7 @@ class LogFile(ABC):
             raise DamagedError(f"the event log {self._path} {DAMAGED}.")
         self._room.settle(self._db)
         if self._room.tight:
-            _log.warning(_FULL, self._path)
+            _log.warning(LOG_FULL, self._path)
 
     def _connect(self) -> None:
         self._db = sqlite3.connect(
@@ -326,7 +321,7 @@ class LogFile(ABC):
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def _tighten(self) -> None:
-        _log.warning(_FULL, self._path)
+        _log.warning(LOG_FULL, self._path)
         self._room.tighten(self._db)
 
     @contextmanager

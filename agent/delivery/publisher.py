@@ -11,6 +11,13 @@ from dataclasses import replace
 from threading import Condition, Event, Thread
 from typing import TYPE_CHECKING
 
+from agent.core.journal import (
+    BROKER_CONNECTED,
+    BROKER_CONNECTED_311,
+    BROKER_TROUBLE,
+    DELIVERY_LOG_TROUBLE,
+    Entry,
+)
 from agent.delivery.conversation import Conversation
 from agent.delivery.event_wire import CONTRACT
 from agent.delivery.mqtt import MQTT_5, Connection
@@ -157,12 +164,10 @@ class Publisher:
         try:
             connection.open()
         except DeliveryError as error:
-            self._say(logging.WARNING, f"{error}; events stay in the log, trying again")
+            self._say(logging.WARNING, BROKER_TROUBLE, error)
             return
-        blind = (
-            "" if self._broker.protocol == MQTT_5 else "; by MQTT 3.1.1 it can't say what it refuses later"
-        )
-        self._say(logging.INFO, f"connected to the broker {self._broker}{blind}")
+        sees_refusals = self._broker.protocol == MQTT_5
+        self._say(logging.INFO, BROKER_CONNECTED if sees_refusals else BROKER_CONNECTED_311, self._broker)
         talk = Conversation(speaker, connection, served, session, self._tell_taken, self._wake_fd)
         try:
             talk.greet()
@@ -175,9 +180,9 @@ class Publisher:
                 talk.part()
                 connection.close()
         except DeliveryError as error:
-            self._say(logging.WARNING, f"{error}; events stay in the log, trying again")
+            self._say(logging.WARNING, BROKER_TROUBLE, error)
         except LogError as error:
-            self._say(logging.ERROR, str(error))
+            self._say(logging.ERROR, DELIVERY_LOG_TROUBLE, error)
         finally:
             # Without a word of ours the broker says, by the will, that we are lost.
             connection.abandon()
@@ -191,8 +196,9 @@ class Publisher:
             self._taken_in = self._served.log.log_id, self._served.current.delivered
             self._taken.notify_all()
 
-    def _say(self, level: int, sentence: str) -> None:
+    def _say(self, level: int, entry: Entry, about: object) -> None:
         """Log a transition; the same thing again is none."""
+        sentence = entry % about
         if sentence != self._said:
             self._said = sentence
-            _log.log(level, "%s", sentence)
+            _log.log(level, entry, about)

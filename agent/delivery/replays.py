@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.core.journal import REPLAY_DONE, REPLAY_ENDS_EARLY, REPLAY_IGNORED
 from agent.delivery.commands import MOST_EVENTS, ReplayDoneWire, replay_request
 from agent.delivery.mqtt import Message
 from agent.errors import LogError
@@ -89,7 +90,7 @@ class Replays:
         try:
             entries = answer.log.read(answer.after_seq, min(limit, answer.left), answer.asked.to_seq)
         except LogError as error:
-            _log.warning("a replay ends early: %s", error)
+            _log.warning(REPLAY_ENDS_EARLY, error)
             return []
         if entries:
             answer.first_seq = answer.first_seq or entries[0].seq
@@ -101,7 +102,7 @@ class Replays:
 
 def _done(answer: _Answer) -> str:
     _log.info(
-        "replayed %d events of log %s as asked, %d to %d",
+        REPLAY_DONE,
         answer.sent,
         answer.asked.log,
         answer.asked.from_seq,
@@ -112,4 +113,4 @@ def _done(answer: _Answer) -> str:
 
 
 def _ignored(why: str) -> None:
-    _log.warning("a message on cmd/replay is ignored: %s", why)
+    _log.warning(REPLAY_IGNORED, why)

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from agent.core.event import EventsDropped
+from agent.core.journal import EVENTS_DROPPED, EVENTS_OVER_SIZE, EVENTS_TOO_OLD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,20 +97,20 @@ class Retention:
         gone, lost = log.delete(through, told if self._delivers else None)
         if lost and self._delivers:
             _log.warning(
-                "%d events were deleted that no broker has taken, up to number %d: [log] %s is reached",
+                EVENTS_DROPPED,
                 lost,
                 through,
                 cause,
             )
         elif gone and cause == "keep_mb":
             _log.info(
-                "the %d oldest events were deleted, up to number %d: [log] %s is reached",
+                EVENTS_OVER_SIZE,
                 gone,
                 through,
                 cause,
             )
         elif gone and not self._delivers:
-            _log.info("%d events older than [log] keep_days were deleted", gone)
+            _log.info(EVENTS_TOO_OLD, gone)
         return gone
 
 

@@ -10,6 +10,7 @@ from agent.delivery.mqtt import Message
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agent.core.journal import Entry
     from agent.delivery.mqtt import Broker
     from agent.delivery.payload import StatusWire
     from agent.delivery.served import Extras
@@ -23,7 +24,7 @@ class Speaker:
     root: str
     info: Callable[[str, str], str]
     extras: Extras
-    say: Callable[[int, str], None]
+    say: Callable[[int, Entry, object], None]
 
     def status(self, status: StatusWire) -> Message:
         """Who is there; `why` is null while online, and the will has no further fields."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from agent.core.frame import LUMA_WIDTH_PX, Frame, Instant
 from agent.core.geometry import scaled
+from agent.core.journal import RECORDING_TOO_FAST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,4 +100,4 @@ def played_frames(
             continue
         yield frame_of(index, now(), view().of(image))
     if left_out:
-        _log.warning("this machine is slower than the recording: %d frames were left out", left_out)
+        _log.warning(RECORDING_TOO_FAST, left_out)

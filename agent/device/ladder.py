@@ -14,6 +14,14 @@ import cv2
 import numpy as np
 
 from agent.core.frame import Instant, NoFrame
+from agent.core.journal import (
+    CAMERA_BACK,
+    CAMERA_CLOSED_BADLY,
+    CAMERA_GIVES,
+    CAMERA_HANGS,
+    CAMERA_NO_PICTURES,
+    CAMERA_SCALED,
+)
 from agent.device.frames import viewed
 from agent.errors import CameraError
 
@@ -169,7 +177,7 @@ class LiveSource:
             if (width, height) not in self._sizes_told:
                 self._sizes_told.add((width, height))
                 _log.warning(
-                    "the camera gives pictures of %dx%d px; they are scaled to %dx%d",
+                    CAMERA_SCALED,
                     *(width, height), *self._size_px,
                 )  # fmt: skip
             image = cv2.resize(image, self._size_px, interpolation=cv2.INTER_AREA).astype(
@@ -178,11 +186,11 @@ class LiveSource:
         if self._reasons:
             self._counts.recoveries += 1
             _log.info(
-                "the camera gives pictures again, after %.0f s without",
+                CAMERA_BACK,
                 at.monotonic_s - self._since.monotonic_s,
             )
         elif not self._index:
-            _log.info("the camera gives pictures")
+            _log.info(CAMERA_GIVES)
         self._reasons.clear()
         self._pauses, self._blank_since_s = 0, None
         self._since = self._last = at
@@ -199,7 +207,7 @@ class LiveSource:
         if reason not in self._reasons and len(self._reasons) < _REASONS:
             self._reasons.add(reason)
             _log.warning(
-                "no pictures from the camera: %s; it is opened again until there are some", reason,
+                CAMERA_NO_PICTURES, reason,
                 extra={"reason": "lost"},
             )  # fmt: skip
 
@@ -221,9 +229,9 @@ class LiveSource:
             _ended(call, max(_CLOSE_AT_LEAST_S, until_s - time.monotonic()))
         if not call.done():
             self._counts.hangs += 1
-            _log.warning("the camera hangs while it is closed: it is left as it is")
+            _log.warning(CAMERA_HANGS)
         elif error := call.exception():
-            _log.warning("the camera was not closed in order: %s", error)
+            _log.warning(CAMERA_CLOSED_BADLY, error)
 
     def _now_s(self) -> float:
         return self._watch().monotonic_s

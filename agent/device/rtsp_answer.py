@@ -25,7 +25,7 @@ def why_no_video(address: str, *, login_given: bool) -> str:
     status = re.match(r"RTSP/\d\.\d (\d{3})", answer)
     match status[1] if status else "":
         case "401" | "403" if login_given:
-            return f"{host} refuses the login; check username and the file password_file of [camera]"
+            return f"{host} refuses the login; check username, password_file and then the path in [camera]"
         case "401" | "403":
             return f"{host} wants a login; give username and password_file in [camera]"
         case "404" | "454":
