@@ -154,5 +154,5 @@ REPLAY_ENDS_EARLY = Entry("a replay ends early: %s", "0ebade30001b41a58fe8b04bbc
 REPLAY_IGNORED = Entry("a message on cmd/replay is ignored: %s", "ba3680098c4c4c268feec8a56d6760f7")
 
 # The daily check (presence-agent-check.service).
-LOG_GOOD = Entry("the daily check found the event log good", "96e18a744eff4a92b6ff23241cd99ce3")
-LOG_BAD = Entry("the daily check found the event log bad: %s", "d5cb3b9c39cc4a31a467dcc0f9dd035e")
+CARD_GOOD = Entry("log and card are good: %s", "96e18a744eff4a92b6ff23241cd99ce3")
+CARD_BAD = Entry("log and card: %s", "d5cb3b9c39cc4a31a467dcc0f9dd035e")

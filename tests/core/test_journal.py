@@ -49,7 +49,7 @@ def logged(path: Path) -> Iterator[tuple[int, str, ast.expr]]:
             yield node.lineno, called.attr, node.args[0]
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", list(sources()), ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_line_of_the_service_is_an_entry(path: Path) -> None:
     wordings = [wording for _, _, wording in logged(path)]
     names = [
