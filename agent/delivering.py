@@ -90,11 +90,13 @@ class Delivery:
         self._keeper.serve(publisher.use_log)
         publisher.start()
         self._publisher = publisher
+        self.health.connected = lambda: publisher.connected
 
     def disconnect(self) -> None:
         """Deliver what can be in a short time, and say that the agent stops."""
         publisher, self._publisher = self._publisher, None
         if publisher:
+            self.health.connected = None
             self._keeper.serve(lambda _log: None)
             publisher.stop(_DELIVER_AT_STOP_S)
 

@@ -1,24 +1,39 @@
-"""How the agent is: what its threads know of it, put together for `health`."""
+"""How the agent is: what its threads know of it, put together for `health`, the journal and systemd."""
 
 from __future__ import annotations
 
+import logging
 import time
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Final, Protocol
 
+from agent.core.journal import HEALTH
 from agent.delivery.health_wire import MOST_EARLIER, EarlierLogWire, HealthWire
 from agent.delivery.payload import utc_text
 from agent.device import clock, machine, power
-from agent.health_reasons import verdict
+from agent.health_figures import Figures, Speed
+from agent.health_reasons import Reasons, beyond, verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from agent.core.frame import Instant
     from agent.core.sight import BlindCause
-    from agent.delivery.health_wire import Reason
+    from agent.delivery.health_wire import Reason, Verdict
     from agent.delivery.served import DeliveryFacts
 
-_LOW_MB = 100
+_log = logging.getLogger(__name__)
+
+_JUDGE_EVERY_S = 1.0
+_MACHINE_EVERY_S = 10.0
+_SAY_EVERY_S = 3600.0
+# From where on a figure is bad, and from where on it is good again.
+_DISK_FREE_MB = 100, 150
+_MEM_FREE_MB = 50, 80
+_TEMP_C = 80, 75
+_FRAMES_RATIO = 0.5, 0.7
 _CAMERA: Final[dict[BlindCause, Reason]] = {
     "covered": "camera_covered",
     "dark": "camera_dark",
@@ -27,6 +42,45 @@ _CAMERA: Final[dict[BlindCause, Reason]] = {
     "frozen": "camera_frozen",
     "lost": "camera_lost",
 }
+_LEVELS: Final[dict[Verdict, int]] = {
+    "ok": logging.INFO,
+    "degraded": logging.WARNING,
+    "failing": logging.ERROR,
+}
+
+
+class Stalls(Protocol):
+    """What is counted of a camera."""
+
+    @property
+    def stalls(self) -> int:
+        """Times that it gave no pictures."""
+
+    @property
+    def recoveries(self) -> int:
+        """Times that it gave some again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """How the machine is; None: it does not tell."""
+
+    temp_c: float | None
+    throttled: int | None
+    under_voltage: bool | None
+    mem_free_mb: int | None
+    disk_free_mb: int | None
+
+
+def machine_now(log_path: Path) -> Machine:
+    """How it is now."""
+    return Machine(
+        machine.temp_c(),
+        power.throttled(),
+        power.under_voltage(),
+        machine.mem_free_mb(),
+        machine.disk_free_mb(log_path),
+    )
 
 
 class Health:
@@ -34,20 +88,60 @@ class Health:
 
     Attributes:
         volatile: whether events are kept in memory only.
+        fps: frames a second that should come; None: as many as there are.
+        stalls: what is counted of the camera; None: it is a recording.
+        connected: whether there is a broker now; None: there is to be none.
+        figures: how fast it is; the main loop's.
     """
 
-    def __init__(self, log_path: Path) -> None:
-        """Take where the log should be."""
+    def __init__(self, log_path: Path, machine_of: Callable[[Path], Machine] = machine_now) -> None:
+        """Take where the log should be, and who tells how the machine is."""
         self._log_path = log_path
+        self._machine_of = machine_of
         self.volatile = False
+        self.fps: float | None = None
+        self.stalls: Stalls | None = None
+        self.connected: Callable[[], bool] | None = None
+        self.figures = Figures()
         self._begin_s = time.monotonic()
         self._at: Instant | None = None
+        self._seen: Instant | None = None
+        self._speed = Speed()
         self._cause: BlindCause | None = None
         self._fault: BlindCause | None = None
+        self._refused = False
+        self._refusals_seen = True
+        self._machine: Machine | None = None
+        self._machine_s = self._judged_s = self._said_s = float("-inf")
+        self._lock = Lock()
+        self._reasons = Reasons()
+        self._holds: tuple[Reason, ...] = ()
+        self._said: tuple[Reason, ...] | None = None
 
-    def see(self, at: Instant, cause: BlindCause | None, *, night: bool) -> None:
-        """A frame went through; why nothing can be seen, and whether that is only the night."""
+    def see(self, at: Instant, cause: BlindCause | None, *, night: bool, seen: bool = True) -> None:
+        """Take why nothing can be seen, if so, and whether for the night only; `seen`: there was a frame."""
         self._at, self._cause, self._fault = at, cause, None if night else cause
+        if seen:
+            self._seen = at
+        if at.monotonic_s - self._judged_s >= _JUDGE_EVERY_S:
+            self._judged_s, self._speed = at.monotonic_s, self.figures.speed(at.monotonic_s)
+            self._say(self._judge(at), at.monotonic_s)
+
+    @property
+    def frames_per_s(self) -> float | None:
+        """Over the last minute."""
+        return self._speed.frames_per_s
+
+    def status_line(self) -> str:
+        """How it is, for `systemctl status`."""
+        speed = self._speed
+        words = [
+            "sees" if self._at and not self._cause else f"sees nothing ({self._cause or 'no picture yet'})",
+            f"{speed.frames_per_s:.1f} frames/s" if speed.frames_per_s is not None else "",
+            "" if self.connected is None else "broker connected" if self.connected() else "no broker",
+            f"health {verdict(self._holds)}{': ' if self._holds else ''}{', '.join(self._holds)}",
+        ]
+        return "; ".join(word for word in words if word)
 
     def text(self, facts: DeliveryFacts) -> str:
         """The payload.
@@ -56,34 +150,28 @@ class Health:
             LogError: the log can't be read.
         """
         now, log = clock.now(), facts.log
-        at, bits = self._at or now, power.throttled()
-        disk_free_mb = machine.disk_free_mb(self._log_path)
-        reasons: list[Reason] = [_CAMERA[self._fault]] if self._fault else []
-        found: dict[Reason, bool] = {
-            "clock_unsynced": not at.synced,
-            "log_volatile": self.volatile,
-            "disk_low": disk_free_mb is not None and disk_free_mb < _LOW_MB,
-            "broker_refuses": facts.refused,
-            "refusals_unseen": not facts.refusals_seen,
-        }
-        reasons += [reason for reason, holds in found.items() if holds]
+        at = self._at or now
+        self._refused, self._refusals_seen = facts.refused, facts.refusals_seen
+        reasons = self._judge(at)
+        found = self._machine or self._machine_of(self._log_path)
+        speed, stalls, seen = self._speed, self.stalls, self._seen
         return HealthWire(
             ts=utc_text(now.utc),
             log=log.log_id,
             session=facts.session,
             verdict=verdict(reasons),
-            reasons=tuple(reasons),
+            reasons=reasons,
             uptime_s=int(time.monotonic() - self._begin_s),
-            fps_captured=None,
-            fps_looked_at=None,
-            inference_p50_ms=None,
-            inference_p95_ms=None,
-            event_latency_p95_ms=None,
-            motion_ratio=None,
+            fps_captured=speed.frames_per_s,
+            fps_looked_at=speed.looks_per_s,
+            inference_p50_ms=speed.inference_ms[0],
+            inference_p95_ms=speed.inference_ms[1],
+            event_latency_p95_ms=speed.latency_p95_ms,
+            motion_ratio=speed.motion_ratio,
             camera=(self._cause or "ok") if self._at else None,
-            frame_age_s=round(max(0.0, now.monotonic_s - at.monotonic_s), 1) if self._at else None,
-            stalls=None,
-            recoveries=None,
+            frame_age_s=round(max(0.0, now.monotonic_s - seen.monotonic_s), 1) if seen else None,
+            stalls=stalls.stalls if stalls else None,
+            recoveries=stalls.recoveries if stalls else None,
             first_seq=log.first_seq,
             last_seq=log.last_seq,
             pending=facts.pending,
@@ -93,12 +181,53 @@ class Health:
             log_mb=round(log.size_bytes / 1e6, 1),
             log_volatile=self.volatile,
             no_subscriber=facts.no_subscriber,
-            temp_c=machine.temp_c(),
-            throttled=None if bits is None else f"{bits:#x}",
-            under_voltage=power.under_voltage(),
+            temp_c=found.temp_c,
+            throttled=None if found.throttled is None else f"{found.throttled:#x}",
+            under_voltage=found.under_voltage,
             rss_mb=machine.rss_mb(),
-            mem_free_mb=machine.mem_free_mb(),
-            disk_free_mb=disk_free_mb,
+            mem_free_mb=found.mem_free_mb,
+            disk_free_mb=found.disk_free_mb,
             clock="synced" if at.synced else "unsynced",
-            clock_offset_ms=None,
+            clock_offset_ms=clock.offset_ms(),
         ).text()
+
+    def _judge(self, at: Instant) -> tuple[Reason, ...]:
+        """What holds at a moment; from both threads."""
+        with self._lock:
+            if self._machine is None or at.monotonic_s - self._machine_s >= _MACHINE_EVERY_S:
+                self._machine, self._machine_s = self._machine_of(self._log_path), at.monotonic_s
+            self._holds = self._reasons.update(self._found(at, self._machine), at.monotonic_s)
+            return self._holds
+
+    def _found(self, at: Instant, now: Machine) -> dict[Reason, bool | None]:
+        camera: dict[Reason, bool | None] = {
+            reason: self._fault == cause for cause, reason in _CAMERA.items()
+        }
+        return camera | {
+            "clock_unsynced": not at.synced,
+            "log_volatile": self.volatile,
+            "disk_low": beyond(now.disk_free_mb, *_DISK_FREE_MB),
+            "memory_low": beyond(now.mem_free_mb, *_MEM_FREE_MB),
+            "broker_lost": self.connected is not None and not self.connected(),
+            "broker_refuses": self._refused,
+            "refusals_unseen": not self._refusals_seen,
+            "too_slow": self._is_slow(),
+            "too_hot": beyond(now.temp_c, *_TEMP_C),
+            "throttled": now.throttled is not None and power.slowed_now(now.throttled),
+            "under_voltage": bool(now.under_voltage),
+        }
+
+    def _is_slow(self) -> bool | None:
+        """Whether far fewer frames go through than should; a camera that gives none is not slow."""
+        frames_per_s = self._speed.frames_per_s
+        if not self.fps or frames_per_s is None or self._cause == "lost" or not self._speed.settled:
+            return None
+        return beyond(frames_per_s / self.fps, *_FRAMES_RATIO)
+
+    def _say(self, reasons: tuple[Reason, ...], now_s: float) -> None:
+        """Tell the journal of a change, and each hour."""
+        if reasons == self._said and now_s - self._said_s < _SAY_EVERY_S:
+            return
+        self._said, self._said_s = reasons, now_s
+        verdict_ = verdict(reasons)
+        _log.log(_LEVELS[verdict_], HEALTH, verdict_, ",".join(reasons) or "none", extra={"reason": verdict_})

@@ -22,16 +22,18 @@ class Patience:
 _USUAL: Final = Patience(10, 120)
 # What is not here has the usual patience. The camera's are already judged with patience where they are found.
 PATIENCE: Final[dict[Reason, Patience]] = {
-    "camera_covered": Patience(0, 60),
-    "camera_dark": Patience(0, 60),
-    "camera_blurred": Patience(0, 60),
-    "camera_moved": Patience(0, 60),
-    "camera_frozen": Patience(0, 60),
-    "camera_lost": Patience(0, 60),
-    "log_volatile": Patience(0, 60),
+    "camera_covered": Patience(0, 5),
+    "camera_dark": Patience(0, 5),
+    "camera_blurred": Patience(0, 5),
+    "camera_moved": Patience(0, 5),
+    "camera_frozen": Patience(0, 5),
+    "camera_lost": Patience(0, 5),
+    "clock_unsynced": Patience(0, 10),
+    "log_volatile": Patience(0, 10),
+    "disk_low": Patience(0, 120),
+    "broker_refuses": Patience(0, 10),
     "refusals_unseen": Patience(0, 0),
-    "broker_lost": Patience(60, 60),
-    "clock_unsynced": Patience(60, 60),
+    "broker_lost": Patience(60, 10),
     "too_hot": Patience(30, 300),
     "too_slow": Patience(60, 300),
     "throttled": Patience(10, 600),
@@ -50,10 +52,10 @@ class Reasons:
     _told: dict[Reason, None] = field(default_factory=dict)
     _other_since: dict[Reason, float] = field(default_factory=dict)
 
-    def update(self, found: Mapping[Reason, bool], now_s: float) -> tuple[Reason, ...]:
-        """What holds now; `found` has the same keys each time."""
+    def update(self, found: Mapping[Reason, bool | None], now_s: float) -> tuple[Reason, ...]:
+        """What holds now; `found` has the same keys each time, None where it stays as it is."""
         for reason, is_there in found.items():
-            if is_there == (reason in self._told):
+            if is_there is None or is_there == (reason in self._told):
                 self._other_since.pop(reason, None)
                 continue
             patience = PATIENCE.get(reason, _USUAL)
@@ -74,3 +76,15 @@ def verdict(reasons: Collection[Reason]) -> Verdict:
     if faults & _FAILING:
         return "failing"
     return "degraded" if faults else "ok"
+
+
+def beyond(value: float | None, bad: float, good: float) -> bool | None:
+    """Whether a figure is bad; None between bad and good, and where there is no figure.
+
+    `bad` above `good`: too much is bad; below it: too little.
+    """
+    if value is None:
+        return None
+    if bad > good:
+        return True if value >= bad else False if value < good else None
+    return True if value < bad else False if value >= good else None

@@ -77,12 +77,13 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Step(Generic[Taken]):
-    """What one frame brought, or that there was none."""
+    """What one frame brought, or that there was none; `look`: None where nobody looked."""
 
     frame: Taken
     sight: Sight
     tracks: Sequence[Track]
     events: tuple[Event, ...]
+    look: Look | None = None
 
 
 def presence_steps(
@@ -99,6 +100,7 @@ def presence_steps(
     for frame in frames:
         sight = _sight(tamper, frame, tracks)
         events: list[Event] = []
+        look = None
         if isinstance(frame, Frame) and sight.cause is None:
             look = attention.plan(frame, tracker.watched)
             # None: did not look; empty: looked and saw nobody.
@@ -113,7 +115,7 @@ def presence_steps(
             tracker.reset()
             tracks = ()
             events += [event for rule in rules for event in rule.close(frame.at, "blind")]
-        yield Step(frame, sight, tracks, tuple(ledger.update(events, tracks, sight, frame.at)))
+        yield Step(frame, sight, tracks, tuple(ledger.update(events, tracks, sight, frame.at)), look)
 
 
 def _sight(tamper: Tamper, frame: Frame | NoFrame, tracks: Sequence[Track]) -> Sight:

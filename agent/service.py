@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Literal
 
@@ -22,13 +23,16 @@ from agent.core.journal import (
     WATCHES,
 )
 from agent.delivering import delivery as open_delivery
+from agent.delivering import runtime_folder
 from agent.device import clock
 from agent.device.systemd import Systemd
 from agent.errors import AgentError, BrokenOffError, CameraError, ConfigError, ModelError
 from agent.reloading import changes, go_on
+from agent.sight_numbers import SightNumbers
 from agent.signals import service_signals
 from agent.sources import open_source
 from agent.stages import ChangedStates, random_track_ids, stages, view
+from agent.vision.orientation import Orientation
 from agent.working_time import working_time
 
 if TYPE_CHECKING:
@@ -113,6 +117,8 @@ class _Watch:
             )
             if self.before:
                 self._systemd.reloaded()
+            delivery.health.stalls = source.counts
+            delivery.health.fps = self.config.camera.fps if source.counts else None
             teller = Teller(self.config, stage, delivery, self._clock.now())
             broken, new = None, None
             try:
@@ -144,6 +150,7 @@ class _Watch:
     def _watch(self, steps: Iterator[Step[Frame | NoFrame]], teller: Teller) -> Config | None:
         for step in steps:
             teller.tell(step)
+            self._systemd.status(teller.status)
             self._tell_systemd(step.frame)
             if self._asked.reload.is_set() and (new := self._reloaded(teller)):
                 return new
@@ -190,6 +197,8 @@ class Teller:
         self._stage = stage
         self._delivery = delivery
         self._changed = ChangedStates()
+        faces = stage.detector.faces
+        self._numbers = SightNumbers(runtime_folder(), Orientation(faces) if faces else None)
         self._sight = SightTeller(working_time(config), night=config.camera.night)
 
     def tell(self, step: Step[Frame | NoFrame]) -> None:
@@ -200,8 +209,19 @@ class Teller:
         if any(isinstance(event, ClockSet) for event in step.events):
             _log.info(CLOCK_SET, at.utc.isoformat(" ", "seconds").removesuffix("+00:00"))
         self._sight.tell(step.sight, at)
-        delivery.health.see(at, step.sight.cause, night=self._sight.night)
+        self._figure(step)
         delivery.tell(self._changed.of(self._stage.ledger, at, seq), news=bool(step.events))
+
+    def _figure(self, step: Step[Frame | NoFrame]) -> None:
+        health, frame, cause = self._delivery.health, step.frame, step.sight.cause
+        now_s = frame.at.monotonic_s
+        if isinstance(frame, Frame):
+            looked_ms = self._stage.detector.took_ms if step.look else None
+            health.figures.frame(now_s, moved=self._stage.attention.moved, looked_ms=looked_ms)
+            if step.events:
+                health.figures.event(now_s, max(0.0, time.monotonic() - now_s) * 1000)
+            self._numbers.see(frame, cause, health.frames_per_s, somebody=bool(step.tracks))
+        health.see(frame.at, cause, night=self._sight.night, seen=isinstance(frame, Frame))
 
     def change(self, new: Config, *, reconnect: bool) -> None:
         """Go on by another configuration, between two frames.
@@ -216,6 +236,11 @@ class Teller:
         self._delivery.change(new, at, seq, reconnect=reconnect)
         self._changed = ChangedStates()
         self._delivery.tell(self._changed.of(self._stage.ledger, at, seq), news=True)
+
+    @property
+    def status(self) -> str:
+        """How it is, in a line."""
+        return self._delivery.health.status_line()
 
     def close(self) -> None:
         """Tell the end of all that is open."""

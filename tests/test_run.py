@@ -109,7 +109,7 @@ def test_run_blind(
         assert types[-2:] == ["zone.vacated", "agent.stopped"]
         assert {event["why"] for event in events[blind + 1 : -1]} == {"blind"}
     assert types.count("zone.entered") == types.count("zone.left")
-    said = [record.message for record in caplog.records if "camera" in record.message]
+    said = [record.message for record in caplog.records if "the camera" in record.message]
     assert said == [
         "the camera can't see (covered); until it does, nobody is counted",
         *(["the camera sees again"] if not ends_blind else []),

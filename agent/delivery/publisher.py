@@ -80,8 +80,14 @@ class Publisher:
         self._stop_by_s = 0.0
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._said: str | None = None
+        self._connected = False
         self._thread = Thread(target=self._run, name="publisher", daemon=True)
         self.failure: BaseException | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a broker now that let us in."""
+        return self._connected
 
     def start(self) -> None:
         """Begin to connect."""
@@ -166,6 +172,7 @@ class Publisher:
         except DeliveryError as error:
             self._say(logging.WARNING, BROKER_TROUBLE, error)
             return
+        self._connected = True
         sees_refusals = self._broker.protocol == MQTT_5
         self._say(logging.INFO, BROKER_CONNECTED if sees_refusals else BROKER_CONNECTED_311, self._broker)
         talk = Conversation(speaker, connection, served, session, self._tell_taken, self._wake_fd)
@@ -185,6 +192,7 @@ class Publisher:
             self._say(logging.ERROR, DELIVERY_LOG_TROUBLE, error)
         finally:
             # Without a word of ours the broker says, by the will, that we are lost.
+            self._connected = False
             connection.abandon()
             served.keep()
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _STA_UNSYNC = 0x40
+_STA_NANO = 0x2000
 _TIME_ERROR = 5
 # A crystal that is wrong by 20 millionths loses less than 2 s a day.
 _HOLDS_S = 7 * 86_400.0
@@ -58,6 +59,15 @@ def set_of_late(trace: Path = _TIMESYNCD) -> bool:
         return abs(time.time() - trace.stat().st_mtime) <= _TIMESYNCD_S
     except OSError:
         return False
+
+
+def offset_ms() -> float | None:
+    """By how much the clock is being corrected now, as the kernel knows it; None: it may not be asked."""
+    timex = _Timex()
+    if _libc.adjtimex(ctypes.byref(timex)) in {-1, _TIME_ERROR} or timex.status & _STA_UNSYNC:
+        return None
+    offset = int(timex.offset)
+    return round(offset / (1e6 if timex.status & _STA_NANO else 1e3), 3)
 
 
 def now() -> Instant:

@@ -114,6 +114,7 @@ class Attention:
 
     def reset(self) -> None:
         """Begin again, as at the first frame."""
+        self.moved = False
         self._gate.reset()
         self._whole_s: float | None = None
         self._looked_s = 0.0
@@ -124,6 +125,7 @@ class Attention:
         """The region that most needs a look, or None when none is due."""
         now = frame.at.monotonic_s
         motion = self._gate.update(frame.luma)
+        self.moved = bool(motion.changed.any())
         if self._whole_s is None or self._fruitless is None:
             self._fruitless = np.zeros(motion.changed.shape, np.float32)
             look = self._looks(frame, whole(frame).regions[0], motion)
@@ -266,6 +268,11 @@ class Attending:
     def reset(self) -> None:
         """Forget the frames before."""
         self.kind.reset()
+
+    @property
+    def moved(self) -> bool:
+        """Whether something moved in the last frame, as far as that is looked at."""
+        return isinstance(self.kind, Attention) and self.kind.moved
 
 
 def _bounds(polygon: Sequence[tuple[float, float]]) -> tuple[float, float, float, float]:

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import islice
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import cv2
@@ -189,7 +190,11 @@ class _View:
 
 
 class PersonFaceDetector:
-    """YOLOX for persons; YuNet for faces, in the whole region and on upper bodies where that pays."""
+    """YOLOX for persons; YuNet for faces, in the whole region and on upper bodies where that pays.
+
+    Attributes:
+        took_ms: how long the last detection took.
+    """
 
     def __init__(
         self,
@@ -211,6 +216,7 @@ class PersonFaceDetector:
         """
         self._persons = persons
         self._crop_score = crop_score
+        self.took_ms = 0.0
         self.change(faces, person_score, face_score)
 
     def change(self, faces: Network | None, person_score: float, face_score: float) -> None:
@@ -222,6 +228,7 @@ class PersonFaceDetector:
 
     def detect(self, frame: Frame, look: Look) -> Detections:
         """Persons and faces in the regions of a look, in px of the frame."""
+        begin_s = perf_counter()
         views = [self._view(frame, region) for region in look.regions]
         persons = _merged([view.uncut(self._persons, self._person_score) for view in views], _PERSON_IOU)
         found = [_detections(persons, PERSON)]
@@ -230,6 +237,7 @@ class PersonFaceDetector:
             if self._crop_score is not None:
                 parts += self._on_upper_bodies(self.faces, frame, look, persons, self._crop_score)
             found.append(_detections(_merged(parts, _FACE_IOU), FACE))
+        self.took_ms = (perf_counter() - begin_s) * 1000
         return Detections.joined(found)
 
     def _view(self, frame: Frame, region: Box) -> _View:

@@ -1,0 +1,79 @@
+"""How fast the agent is, over the last minutes."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+_FRAMES_S = 60.0
+_TIMES_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """What `Figures` came to at a moment; None: there is nothing to say it by.
+
+    Attributes:
+        frames_per_s, looks_per_s: over the last minute.
+        motion_ratio: share of its frames in which something moved.
+        inference_ms: of the last five minutes' looks the middle one, and what 95 of 100 stay below.
+        latency_p95_ms: from a frame's exposure until its events are in the log, over five minutes.
+        settled: whether it has run for a minute.
+    """
+
+    frames_per_s: float | None = None
+    looks_per_s: float | None = None
+    motion_ratio: float | None = None
+    inference_ms: tuple[float | None, float | None] = None, None
+    latency_p95_ms: float | None = None
+    settled: bool = False
+
+
+@dataclass(slots=True)
+class Figures:
+    """Takes what each frame brings; all moments are in monotonic seconds."""
+
+    _begin_s: float | None = None
+    _frames: deque[tuple[float, bool, bool]] = field(default_factory=deque)
+    _inferences_ms: deque[tuple[float, float]] = field(default_factory=deque)
+    _latencies_ms: deque[tuple[float, float]] = field(default_factory=deque)
+
+    def frame(self, now_s: float, *, moved: bool, looked_ms: float | None) -> None:
+        """One went through: whether something moved in it, and what a look took, if there was one."""
+        self._begin_s = now_s if self._begin_s is None else self._begin_s
+        self._frames.append((now_s, moved, looked_ms is not None))
+        if looked_ms is not None:
+            self._inferences_ms.append((now_s, looked_ms))
+
+    def event(self, now_s: float, latency_ms: float) -> None:
+        """Events of a frame are in the log, so long after its exposure."""
+        self._latencies_ms.append((now_s, latency_ms))
+
+    def speed(self, now_s: float) -> Speed:
+        """What it comes to now."""
+        if self._begin_s is None or now_s - self._begin_s < 1:
+            return Speed()
+        _forget(self._frames, now_s - _FRAMES_S)
+        _forget(self._inferences_ms, now_s - _TIMES_S)
+        _forget(self._latencies_ms, now_s - _TIMES_S)
+        over_s, count = min(now_s - self._begin_s, _FRAMES_S), len(self._frames)
+        moved = sum(moved for _, moved, _ in self._frames)
+        looks = sum(looked for _, _, looked in self._frames)
+        inferences_ms = sorted(took_ms for _, took_ms in self._inferences_ms)
+        return Speed(
+            round(count / over_s, 3),
+            round(looks / over_s, 3),
+            round(moved / count, 3) if count else None,
+            (_quantile(inferences_ms, 0.5), _quantile(inferences_ms, 0.95)),
+            _quantile(sorted(latency_ms for _, latency_ms in self._latencies_ms), 0.95),
+            now_s - self._begin_s >= _FRAMES_S,
+        )
+
+
+def _forget(moments: deque[tuple[float, float]] | deque[tuple[float, bool, bool]], before_s: float) -> None:
+    while moments and moments[0][0] < before_s:
+        moments.popleft()
+
+
+def _quantile(rising: list[float], part: float) -> float | None:
+    return round(rising[int(part * (len(rising) - 1))], 1) if rising else None

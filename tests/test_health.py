@@ -1,0 +1,229 @@
+"""What health says, by an injected clock and machine."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.core.journal import HEALTH
+from agent.delivery.event_log import EventLog
+from agent.delivery.served import DeliveryFacts
+from agent.health import Health, Machine
+from agent.health_figures import Figures
+from agent.health_reasons import beyond
+from tests.builders import make_at
+from tests.delivery.samples import SENDER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from agent.core.sight import BlindCause
+
+GOOD = Machine(temp_c=61.0, throttled=0, under_voltage=False, mem_free_mb=512, disk_free_mb=20480)
+
+
+class Place:
+    """An agent's health, and a machine that can be changed."""
+
+    def __init__(self, path: Path) -> None:
+        self.machine = GOOD
+        self.health = Health(path, lambda _: self.machine)
+        self.now_s = 0.0
+        self.cause: BlindCause | None = None
+        self.night = False
+        self.synced = True
+
+    def run(self, seconds: float, *, frames: bool = True, every_s: float = 1.0) -> None:
+        end_s = self.now_s + seconds
+        while self.now_s < end_s:
+            self.now_s += every_s
+            at = make_at(self.now_s, synced=self.synced)
+            if frames:
+                self.health.figures.frame(self.now_s, moved=False, looked_ms=None)
+            self.health.see(at, self.cause, night=self.night, seen=frames)
+
+    def holds(self, caplog: pytest.LogCaptureFixture) -> str:
+        return [record.getMessage() for record in caplog.records if record.msg is HEALTH][-1]
+
+
+@pytest.fixture
+def place(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Place]:
+    with caplog.at_level(logging.INFO):
+        yield Place(tmp_path / "events.db")
+
+
+def heard(place: Place, tmp_path: Path, **more: object) -> dict[str, object]:
+    with EventLog(SENDER, tmp_path / "events.db") as log:
+        facts = DeliveryFacts(
+            log=log,
+            session="c01dbeef",
+            earlier=(),
+            pending=0,
+            no_subscriber=0,
+            refused=False,
+            refusals_seen=True,
+        )
+        text = place.health.text(replace(facts, **more))  # type: ignore[arg-type]
+    assert len(text.encode()) <= 1024
+    content: dict[str, object] = json.loads(text)
+    return content
+
+
+MACHINES: list[tuple[str, dict[str, object], dict[str, object], float, float]] = [
+    # reason, the machine when it is bad, when nearly good, seconds until it is told, and is told no more
+    ("too_hot", {"temp_c": 81.0}, {"temp_c": 77.0}, 30, 300),
+    ("memory_low", {"mem_free_mb": 40}, {"mem_free_mb": 60}, 10, 120),
+    ("disk_low", {"disk_free_mb": 90}, {"disk_free_mb": 120}, 0, 120),
+    ("throttled", {"throttled": 0x4}, {"throttled": 0x4}, 10, 600),
+    ("under_voltage", {"under_voltage": True}, {"under_voltage": True}, 0, 900),
+]
+
+
+@pytest.mark.parametrize(("reason", "bad", "nearly", "begins_s", "ends_s"), MACHINES)
+def test_reason_of_the_machine(
+    place: Place,
+    caplog: pytest.LogCaptureFixture,
+    reason: str,
+    bad: dict[str, object],
+    nearly: dict[str, object],
+    begins_s: float,
+    ends_s: float,
+) -> None:
+    place.run(100)
+    assert place.holds(caplog) == "health verdict=ok reasons=none"
+    place.machine = replace(GOOD, **bad)  # type: ignore[arg-type]
+    place.run(begins_s + 12)
+    assert place.holds(caplog) == f"health verdict=degraded reasons={reason}"
+    place.machine = replace(GOOD, **nearly)  # type: ignore[arg-type]
+    place.run(2 * ends_s)
+    assert place.holds(caplog) == f"health verdict=degraded reasons={reason}"
+    place.machine = GOOD
+    place.run(ends_s - 5)
+    assert place.holds(caplog) == f"health verdict=degraded reasons={reason}"
+    place.run(20)
+    assert place.holds(caplog) == "health verdict=ok reasons=none"
+
+
+@pytest.mark.parametrize(
+    ("cause", "night", "said"),
+    [
+        ("dark", False, "health verdict=degraded reasons=camera_dark"),
+        ("dark", True, "health verdict=ok reasons=none"),
+        ("frozen", False, "health verdict=failing reasons=camera_frozen"),
+        ("lost", False, "health verdict=failing reasons=camera_lost"),
+    ],
+)
+def test_reason_of_the_camera(
+    place: Place, caplog: pytest.LogCaptureFixture, cause: BlindCause, night: bool, said: str
+) -> None:
+    place.run(10)
+    place.cause, place.night = cause, night
+    place.run(10, frames=cause != "lost")
+    assert place.holds(caplog) == said
+    place.cause = None
+    place.run(10)
+    assert place.holds(caplog) == "health verdict=ok reasons=none"
+
+
+def test_broker_lost(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    connected = [False]
+    place.health.connected = lambda: connected[0]
+    place.run(50)
+    assert place.holds(caplog) == "health verdict=ok reasons=none"
+    place.run(20)
+    assert place.holds(caplog) == "health verdict=degraded reasons=broker_lost"
+    connected[0] = True
+    place.run(15)
+    assert place.holds(caplog) == "health verdict=ok reasons=none"
+
+
+def test_too_slow(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    place.health.fps = 2.0
+    place.run(300, every_s=0.5)
+    assert place.holds(caplog) == "health verdict=ok reasons=none"
+    place.run(200, every_s=2.0)
+    assert place.holds(caplog) == "health verdict=degraded reasons=too_slow"
+
+
+def test_flapping_is_few_lines(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(6 * 60):
+        place.machine = replace(GOOD, under_voltage=True)
+        place.run(30)
+        place.machine = GOOD
+        place.run(30)
+    lines = [record for record in caplog.records if record.msg is HEALTH]
+    assert len(lines) <= 6 + 4
+
+
+def test_a_day_without_faults_is_a_line_an_hour(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    place.run(24 * 3600, every_s=5.0)
+    lines = [record.getMessage() for record in caplog.records if record.msg is HEALTH]
+    assert set(lines) == {"health verdict=ok reasons=none"}
+    assert 24 <= len(lines) <= 26
+
+
+def test_payload_says_what_the_journal_says(
+    place: Place, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    place.machine = replace(GOOD, throttled=0x50005, under_voltage=True, temp_c=85.0)
+    place.synced = False
+    place.run(100)
+    said = heard(place, tmp_path)
+    reasons = ",".join(said["reasons"])  # type: ignore[arg-type]
+    assert place.holds(caplog) == f"health verdict={said['verdict']} reasons={reasons}"
+    assert (said["throttled"], said["under_voltage"], said["temp_c"]) == ("0x50005", True, 85.0)
+    assert said["stalls"] is None
+    # What only the broker's side knows is in the payload at once, and in the journal with the next frame.
+    refused = heard(place, tmp_path, refused=True, refusals_seen=False)
+    assert {"broker_refuses", "refusals_unseen"} <= set(refused["reasons"])  # type: ignore[call-overload]
+    place.run(2)
+    assert "broker_refuses" in place.holds(caplog)
+
+
+def test_frame_age_grows_while_none_come(place: Place, tmp_path: Path) -> None:
+    place.run(5)
+    before = heard(place, tmp_path)["frame_age_s"]
+    place.cause = "lost"
+    place.run(60, frames=False)
+    assert heard(place, tmp_path)["frame_age_s"] == pytest.approx(before, abs=1.0)
+    assert heard(place, tmp_path)["camera"] == "lost"
+
+
+def test_figures_over_time() -> None:
+    figures = Figures()
+    for index in range(1200):
+        looked_ms = 40.0 + index % 10 if index % 5 == 0 else None
+        figures.frame(index / 10, moved=index % 4 == 0, looked_ms=looked_ms)
+    figures.event(100.0, 180.0)
+    speed = figures.speed(120.0)
+    assert speed.frames_per_s == pytest.approx(10, abs=0.1)
+    assert speed.looks_per_s == pytest.approx(2, abs=0.1)
+    assert speed.motion_ratio == pytest.approx(0.25, abs=0.01)
+    assert speed.inference_ms == (40.0, 45.0)
+    assert speed.latency_p95_ms == 180.0
+    assert speed.settled
+    late = figures.speed(1000.0)
+    assert (late.frames_per_s, late.motion_ratio, late.latency_p95_ms) == (0.0, None, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "bad", "good", "found"),
+    [
+        (85, 80, 75, True), (80, 80, 75, True), (77, 80, 75, None), (74, 80, 75, False),
+        (40, 50, 80, True), (60, 50, 80, None), (80, 50, 80, False), (None, 50, 80, None),
+    ],
+)  # fmt: skip
+def test_beyond(value: float | None, bad: float, good: float, found: bool | None) -> None:
+    assert beyond(value, bad, good) is found
+
+
+def test_status_line(place: Place) -> None:
+    assert place.health.status_line() == "sees nothing (no picture yet); health ok"
+    place.run(120, every_s=0.1)
+    place.health.connected = lambda: True
+    assert place.health.status_line() == "sees; 10.0 frames/s; broker connected; health ok"
