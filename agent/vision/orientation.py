@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from agent.vision.onnx_detector import Network
 
-# YuNet finds few faces upside down; those that it finds are sure.
 _SURE = 0.7
 
 
@@ -24,7 +23,12 @@ class Orientation:
         self._network = network
 
     def faces(self, image: NDArray[np.uint8]) -> tuple[int, int]:
-        """How many there are in u8[H, W, 3] BGR upright, and upside down."""
+        """How many there are in u8[H, W, 3] BGR upright, and upside down; one of both is 0.
+
+        Some are found either way up: the way that they are surer counts.
+        """
         turned = cv2.rotate(image, cv2.ROTATE_180).astype(np.uint8, copy=False)
-        upright, upside_down = (len(self._network.boxes(view, _SURE)[1]) for view in (image, turned))
-        return upright, upside_down
+        upright, upside_down = (self._network.boxes(view, _SURE)[1] for view in (image, turned))
+        if upright.sum() >= upside_down.sum():
+            return len(upright), 0
+        return 0, len(upside_down)
