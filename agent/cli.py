@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import traceback
@@ -55,17 +56,27 @@ def run(*, config: ConfigOption = CONFIG) -> NoReturn:
     This is what the service starts. With a recording as `[camera] source` it plays that once, at
     its own pace, and ends. SIGTERM or Ctrl-C ends it in order; a second one at once.
     """
-    log_to_stderr()
     from agent.config import load
-    from agent.errors import CameraError
+    from agent.core.journal import FAILS
+    from agent.device.journal import JournalHandler, log_lines
     from agent.service import run as serve
 
-    code = 0
+    lines, code = log_lines(), 0
     try:
-        serve(load(config), lambda: load(config))
-    except CameraError as error:
-        _complain(error)
+        loaded = load(config)
+        if isinstance(lines.target, JournalHandler):
+            lines.target.belong_to(loaded.device.site, loaded.device.name)
+        serve(loaded, lambda: load(config), lines.tick)
+    except AgentError as error:
         code = error.exit_code
+        if "--debug" in sys.argv:
+            traceback.print_exc()
+        if isinstance(lines.target, JournalHandler):
+            for sentence in str(error).splitlines():
+                logging.getLogger(__name__).error(FAILS, sentence)  # noqa: TRY400 - for --debug only
+        else:
+            _complain(error)
+    lines.close()
     # All that matters is closed. What hangs in a camera's driver would keep the process for ever.
     os._exit(code)
 

@@ -58,12 +58,13 @@ _CAUSES = {
 }
 
 
-def run(config: Config, read: Callable[[], Config]) -> None:
+def run(config: Config, read: Callable[[], Config], tick: Callable[[], None] = lambda: None) -> None:
     """Watch until told to stop, or until the recording ends.
 
     Args:
         config: to begin with.
         read: reads the configuration again when SIGHUP asks for it; may raise ConfigError.
+        tick: to be called about once a second.
 
     Raises:
         ConfigError, SourceError, ModelError, BusyError: it can't begin.
@@ -73,10 +74,10 @@ def run(config: Config, read: Callable[[], Config]) -> None:
     """
     systemd = Systemd()
     with service_signals() as asked:
-        watch = _Watch(config, read, asked, systemd)
+        watch = _Watch(config, read, asked, systemd, tick)
         while (new := watch.go_on()) is not None:
             before = None if new is watch.before else watch.config
-            watch = _Watch(new, read, asked, systemd, before)
+            watch = _Watch(new, read, asked, systemd, tick, before)
 
 
 class _Watch:
@@ -88,6 +89,7 @@ class _Watch:
         read: Callable[[], Config],
         asked: Asked,
         systemd: Systemd,
+        tick: Callable[[], None],
         before: Config | None = None,
     ) -> None:
         """Take what to begin with, and what was in force before, should that be impossible."""
@@ -96,6 +98,7 @@ class _Watch:
         self._read = read
         self._asked = asked
         self._systemd = systemd
+        self._tick = tick
         self._clock = clock.Clock()
         self._sees = False
         self._view = view(config)
@@ -151,6 +154,7 @@ class _Watch:
         for step in steps:
             teller.tell(step)
             self._systemd.status(teller.status)
+            self._tick()
             self._tell_systemd(step.frame)
             if self._asked.reload.is_set() and (new := self._reloaded(teller)):
                 return new

@@ -17,26 +17,30 @@ class Entry(str):
 
     Attributes:
         message_id: 32 hex digits, new for each entry and for ever the same (man 7 systemd.journal-fields).
+        group: entries that say how the same thing stands share one; of many only the last is of use.
     """
 
-    __slots__ = ("message_id",)
+    __slots__ = ("group", "message_id")
     message_id: str
+    group: str | None
 
-    def __new__(cls, wording: str, message_id: str) -> Self:
+    def __new__(cls, wording: str, message_id: str, group: str | None = None) -> Self:
         """Make one from its wording and its id."""
         entry = super().__new__(cls, wording)
         entry.message_id = message_id
+        entry.group = group
         return entry
 
 
 # The camera.
-CAMERA_GIVES = Entry("the camera gives pictures", "84afd45b47ae4284bd684b7668abd262")
+CAMERA_GIVES = Entry("the camera gives pictures", "84afd45b47ae4284bd684b7668abd262", "camera")
 CAMERA_NO_PICTURES = Entry(
     "no pictures from the camera: %s; it is opened again until there are some",
     "b599e42def704e73a9f2c7a67ebbee1c",
+    "camera",
 )
 CAMERA_BACK = Entry(
-    "the camera gives pictures again, after %.0f s without", "d8964d9eb98041bcb3efea1aea1e4668"
+    "the camera gives pictures again, after %.0f s without", "d8964d9eb98041bcb3efea1aea1e4668", "camera"
 )
 CAMERA_SCALED = Entry(
     "the camera gives pictures of %dx%d px; they are scaled to %dx%d", "17628f26a43242efa68019e3888a3eb7"
@@ -46,12 +50,13 @@ CAMERA_HANGS = Entry(
 )
 CAMERA_CLOSED_BADLY = Entry("the camera was not closed in order: %s", "f494a7fa2ad24676bd6267ee33fc6319")
 CAMERA_BLIND = Entry(
-    "the camera can't see (%s); until it does, nobody is counted", "5ac3219002c04c649ac76bf2cd454e47"
+    "the camera can't see (%s); until it does, nobody is counted", "5ac3219002c04c649ac76bf2cd454e47", "sight"
 )
-CAMERA_SEES = Entry("the camera sees again", "425975c812864931ac732d31d2c255b9")
+CAMERA_SEES = Entry("the camera sees again", "425975c812864931ac732d31d2c255b9", "sight")
 CAMERA_NIGHT = Entry(
     "it is dark, outside working hours; until there is light, nobody is counted",
     "e8fa20accd36402696858b944e0b3020",
+    "sight",
 )
 RECORDING_TOO_FAST = Entry(
     "this machine is slower than the recording: %d frames were left out", "4c8cf43ac1e64e04a743a27b26b9a9cb"
@@ -62,19 +67,26 @@ WATCHES = Entry("%s/%s watches %s, %dx%d px", "02da6faae1e5424eab29867853012463"
 READY = Entry("ready: it sees and logs", "6957404d0bf8441582c7af9841d5d0a4")
 STOPS = Entry("stops: %s", "2fd9b1f4759b427a8521ecc5ac8fdc38")
 FAILS = Entry("the agent ends: %s", "6ed7c883b0f84e028f8facf97b49812f")
-CONFIG_RELOADED = Entry("the configuration was read again; new: %s", "e1b212a97f544da1b6722cfbb748457d")
+CONFIG_RELOADED = Entry(
+    "the configuration was read again; new: %s", "e1b212a97f544da1b6722cfbb748457d", "configuration"
+)
 CONFIG_REFUSED = Entry(
-    "the new configuration is not taken, the old one stays: %s", "ba426c7f5cc94cd797a4e4ca96de8197"
+    "the new configuration is not taken, the old one stays: %s",
+    "ba426c7f5cc94cd797a4e4ca96de8197",
+    "configuration",
 )
 CONFIG_BEGINS_ANEW = Entry(
-    "the configuration has changed (%s): the agent begins anew with it", "0fd59b252bb3403aa8acbb3281ef9926"
+    "the configuration has changed (%s): the agent begins anew with it",
+    "0fd59b252bb3403aa8acbb3281ef9926",
+    "configuration",
 )
 CONFIG_FAILS = Entry(
     "the new configuration can't be begun with, so the old one is taken again: %s",
     "6727e08556b54588b1671fedb06e9665",
+    "configuration",
 )
 HEALTH = Entry("health verdict=%s reasons=%s", "7a99d08b599c451e9b0b4708058541a3")
-HELD_BACK = Entry("%d lines like this one were held back: %s", "68419b77d6de41dc8120daa6639edc86")
+HELD_BACK = Entry("%d lines like the next one were held back", "68419b77d6de41dc8120daa6639edc86")
 
 # The clock.
 CLOCK_SET = Entry("the clock was set, it is %s UTC now", "cc695c4ed3f94d8680d7acb5353d6461")
@@ -83,8 +95,11 @@ CLOCK_SET = Entry("the clock was set, it is %s UTC now", "cc695c4ed3f94d8680d7ac
 LOG_FULL = Entry(
     "the disk of the event log %s is full; make room. Until then the oldest events go for new ones",
     "3e7e308a464845b88a465d7d194ddf13",
+    "room",
 )
-LOG_ROOM = Entry("there is room again on the disk of the event log %s", "bdb686f6191047b79b5c6b5ca79b5f24")
+LOG_ROOM = Entry(
+    "there is room again on the disk of the event log %s", "bdb686f6191047b79b5c6b5ca79b5f24", "room"
+)
 LOG_DAMAGED = Entry(
     "the event log %s is damaged; it is now %s, and a new log was begun", "37bc2b3386864cf396875401a2f32d44"
 )
@@ -106,7 +121,7 @@ LOG_RESTORED = Entry(
     "222180ef62b746a69a381b89201ebdcc",
 )
 LOG_IN_MEMORY = Entry(
-    "%s Events are now kept in memory only, in a new log.", "49d42373c93e4d7d83a9d70e441830a2"
+    "%s Events are now kept in memory only, in a new log.", "49d42373c93e4d7d83a9d70e441830a2", "card"
 )
 LOG_NO_MEMORY_FILE = Entry(
     "the log in memory can't be a file, so that a kill would lose it: %s", "8d0f650b558147ca994fb8efea7abf26"
@@ -114,6 +129,7 @@ LOG_NO_MEMORY_FILE = Entry(
 LOG_ON_CARD = Entry(
     "the event log %s takes events again; the %d that were kept in memory are delivered beside it",
     "07248379741b4f1ca3e1d572644386da",
+    "card",
 )
 LOG_LEFT = Entry(
     "%d events in %s are still to be delivered, beside those of the event log",
@@ -139,16 +155,23 @@ EVENTS_TOO_OLD = Entry(
 
 # The broker.
 BROKER_NONE = Entry(
-    "there is no [mqtt] in the configuration: events stay in the log %s", "b2999476ab984852ad5bbbca602fd321"
+    "there is no [mqtt] in the configuration: events stay in the log %s",
+    "b2999476ab984852ad5bbbca602fd321",
+    "broker",
 )
-BROKER_CONNECTED = Entry("connected to the broker %s", "1c8d38ae1d644addae93a1da770b614b")
+BROKER_CONNECTED = Entry("connected to the broker %s", "1c8d38ae1d644addae93a1da770b614b", "broker")
 BROKER_CONNECTED_311 = Entry(
     "connected to the broker %s; by MQTT 3.1.1 it can't say what it refuses later",
     "9da394a8b6bf4b32ade0a089eb40e779",
+    "broker",
 )
-BROKER_TROUBLE = Entry("%s; events stay in the log, trying again", "996e83fc0c30407199ddca00628d1d4d")
-BROKER_REFUSES = Entry("%s", "06418ec8c0f642cfb76ac05457c093f8")
-DELIVERY_LOG_TROUBLE = Entry("delivery waits for the event log: %s", "ffa664a6869845a68743a019dd2dccdb")
+BROKER_TROUBLE = Entry(
+    "%s; events stay in the log, trying again", "996e83fc0c30407199ddca00628d1d4d", "broker"
+)
+BROKER_REFUSES = Entry("%s", "06418ec8c0f642cfb76ac05457c093f8", "broker")
+DELIVERY_LOG_TROUBLE = Entry(
+    "delivery waits for the event log: %s", "ffa664a6869845a68743a019dd2dccdb", "broker"
+)
 REPLAY_DONE = Entry("replayed %d events of log %s as asked, %d to %d", "da8603081ee8492693ee1f1173dd34e5")
 REPLAY_ENDS_EARLY = Entry("a replay ends early: %s", "0ebade30001b41a58fe8b04bbcc5e7b5")
 REPLAY_IGNORED = Entry("a message on cmd/replay is ignored: %s", "ba3680098c4c4c268feec8a56d6760f7")

@@ -6,30 +6,37 @@ import logging
 import os
 import socket
 import sys
-import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Final, TextIO
 
-from agent.core.journal import Entry
+from agent.core.journal import HELD_BACK, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SOCKET: Final = "/run/systemd/journal/socket"
 _SEND_TIMEOUT_S: Final = 0.5
+# A journald that does not answer must not hold up each line.
+_PAUSE_S: Final = 10.0
 _FIELDS: Final = {"rule": "PRESENCE_RULE", "reason": "PRESENCE_REASON"}
 
-HELD_BACK = Entry("%d lines like this one were held back: %s", "4d2384d89b9e4e1ebddbd8c22d1ceb22")
 
-
-def datagram(fields: dict[str, str]) -> bytes:
-    """Fields in the form of journald's own protocol; each value may have line breaks."""
-    parts = []
-    for name, value in fields.items():
-        raw = value.encode(errors="backslashreplace")
-        parts.append(b"%s\n%s%s\n" % (name.encode(), len(raw).to_bytes(8, "little"), raw))
-    return b"".join(parts)
+def log_lines() -> BurstGuard:
+    """Send all that is logged to the journal where standard error is the journal, else there as lines."""
+    # A descriptor of its own: what libraries write to standard error is silenced now and then.
+    lines = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
+    target: logging.Handler
+    if is_journal(os.environ.get("JOURNAL_STREAM"), sys.stderr.fileno()):
+        target = JournalHandler(lines)
+    else:
+        target = logging.StreamHandler(lines)
+        target.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    guard = BurstGuard(target)
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)
+    root.addHandler(guard)
+    return guard
 
 
 def is_journal(stream_variable: str | None, stderr_fd: int) -> bool:
@@ -43,72 +50,100 @@ def is_journal(stream_variable: str | None, stderr_fd: int) -> bool:
     return stream_variable == f"{stat.st_dev}:{stat.st_ino}"
 
 
-class BurstGuard(logging.Filter):
-    """Holds back an entry that comes too often; `due` gives the last that was, so no final state is lost."""
+def datagram(fields: dict[str, str]) -> bytes:
+    """Fields in the form of journald's own protocol; each value may have line breaks."""
+    parts = []
+    for name, value in fields.items():
+        raw = value.encode(errors="backslashreplace")
+        parts.append(b"%s\n%s%s\n" % (name.encode(), len(raw).to_bytes(8, "little"), raw))
+    return b"".join(parts)
+
+
+class BurstGuard(logging.Handler):
+    """Hands lines on, but not more than `most` alike within a time.
+
+    Alike are those of one group. Of what is held back the last is said as soon as there is room again, so
+    that whoever reads sees what holds.
+    """
 
     def __init__(
-        self, most: int = 10, within_s: float = 600.0, now_s: Callable[[], float] = time.monotonic
+        self,
+        target: logging.Handler,
+        most: int = 10,
+        within_s: float = 600.0,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Let `most` of an entry pass within so many seconds."""
+        """Take where lines go to."""
         super().__init__()
+        self.target = target
         self._most, self._within_s, self._now_s = most, within_s, now_s
-        self._lock = threading.Lock()  # a filter is asked before the handler locks
         self._passed: dict[str, deque[float]] = {}
         self._held: dict[str, tuple[int, logging.LogRecord]] = {}
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the line may be said now."""
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand a line on, or hold it back."""
         key = _key(record)
-        now_s = self._now_s()
-        with self._lock:
-            return self._may_pass(key, record, now_s)
+        count, _ = self._held.pop(key, (0, record))
+        if self._has_room(key):
+            self._say(key, count, record)
+        else:
+            self._held[key] = count + 1, record
 
-    def _may_pass(self, key: str, record: logging.LogRecord, now_s: float) -> bool:
-        passed = self._passed.setdefault(key, deque())
-        self._forget(passed, now_s)
-        if len(passed) >= self._most:
-            self._held[key] = (self._held.get(key, (0, record))[0] + 1, record)
-            return False
-        passed.append(now_s)
-        return True
+    def tick(self) -> None:
+        """Say what was held back, where there is room again; to be called about once a second."""
+        with self.lock:  # type: ignore[union-attr]
+            for key in [key for key in self._held if self._has_room(key)]:
+                count, record = self._held.pop(key)
+                self._say(key, count - 1, record)
+            for key in [key for key in self._passed if self._has_room(key) and not self._passed[key]]:
+                del self._passed[key]
 
-    def due(self) -> list[tuple[int, logging.LogRecord]]:
-        """How many of an entry were held back, and the last of them, once it may be said again."""
-        now_s = self._now_s()
-        ready = []
-        with self._lock:
-            for key in list(self._held):
-                passed = self._passed[key]
-                self._forget(passed, now_s)
-                if len(passed) < self._most:
-                    passed.append(now_s)
-                    ready.append(self._held.pop(key))
-        return ready
+    def close(self) -> None:
+        """Say what is held back still."""
+        for key, (count, record) in self._held.items():
+            self._say(key, count - 1, record)
+        self._held.clear()
+        self.target.close()
+        super().close()
 
-    def _forget(self, passed: deque[float], now_s: float) -> None:
+    def _has_room(self, key: str) -> bool:
+        passed, now_s = self._passed.setdefault(key, deque()), self._now_s()
         while passed and now_s - passed[0] >= self._within_s:
             passed.popleft()
+        return len(passed) < self._most
+
+    def _say(self, key: str, count: int, record: logging.LogRecord) -> None:
+        """Hand a line on, after word of how many before it were not."""
+        self._passed.setdefault(key, deque()).append(self._now_s())
+        if count:
+            level = logging.WARNING
+            note = logging.LogRecord(__name__, level, __file__, 0, HELD_BACK, (count,), None)
+            self.target.handle(note)
+        self.target.handle(record)
 
 
 class JournalHandler(logging.Handler):
-    """Sends each line to journald; what it does not take goes to standard error as a line."""
+    """Speaks to journald (systemd.io/JOURNAL_NATIVE_PROTOCOL); where it does not listen, as lines."""
 
-    def __init__(self, site: str, device: str, lines: TextIO, path: str = SOCKET) -> None:
+    def __init__(
+        self, lines: TextIO, path: str = SOCKET, now_s: Callable[[], float] = time.monotonic
+    ) -> None:
         """Nothing is opened before the first line."""
         super().__init__()
-        self._always = {
-            "SYSLOG_IDENTIFIER": "presence-agent",
-            "PRESENCE_SITE": site,
-            "PRESENCE_DEVICE": device,
-        }
-        self._lines, self._path = lines, path
+        self._always = {"SYSLOG_IDENTIFIER": "presence-agent"}
+        self._lines, self._path, self._now_s = lines, path, now_s
         self._socket: socket.socket | None = None
+        self._silent_until_s = float("-inf")
+
+    def belong_to(self, site: str, device: str) -> None:
+        """From now on each line names its agent."""
+        self._always |= {"PRESENCE_SITE": site, "PRESENCE_DEVICE": device}
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send one line; never raises."""
         try:
-            message = self.format(record)
-            fields = {"MESSAGE": message, "PRIORITY": _priority(record.levelno), **self._always}
+            message, priority = self.format(record), _priority(record.levelno)
+            fields = {"MESSAGE": message, "PRIORITY": priority, **self._always}
             if isinstance(record.msg, Entry):
                 fields["MESSAGE_ID"] = record.msg.message_id
             for name, field in _FIELDS.items():
@@ -116,7 +151,8 @@ class JournalHandler(logging.Handler):
                 if value is not None:
                     fields[field] = str(value)
             if not self._sent(datagram(fields)):
-                self._lines.write(f"{record.levelname} {message}\n")
+                # Journald reads what stands before a line of standard error as its priority.
+                self._lines.write(f"<{priority}>{message}\n")
         except Exception:  # noqa: BLE001 - a line that can't be said must not end the agent (logging's own rule)
             self.handleError(record)
 
@@ -126,18 +162,24 @@ class JournalHandler(logging.Handler):
         super().close()
 
     def _sent(self, packet: bytes) -> bool:
+        if self._now_s() < self._silent_until_s:
+            return False
         # The second try is for a journald that was started anew: its old socket refuses.
         for _ in range(2):
             try:
                 if self._socket is None:
-                    self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+                    self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
                     self._socket.settimeout(_SEND_TIMEOUT_S)
                     self._socket.connect(self._path)
                 self._socket.send(packet)
+            except TimeoutError:
+                self._drop()
+                break
             except OSError:
                 self._drop()
             else:
                 return True
+        self._silent_until_s = self._now_s() + _PAUSE_S
         return False
 
     def _drop(self) -> None:
@@ -146,29 +188,10 @@ class JournalHandler(logging.Handler):
             self._socket = None
 
 
-def log_lines(site: str, device: str) -> logging.Handler:
-    """The handler for this process: the journal's where standard error is the journal, else lines."""
-    # A descriptor of its own: what libraries write to standard error is silenced now and then.
-    lines = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
-    if is_journal(os.environ.get("JOURNAL_STREAM"), sys.stderr.fileno()):
-        return JournalHandler(site, device, lines)
-    handler = logging.StreamHandler(lines)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
-    return handler
-
-
-def say_held_back(handler: logging.Handler, guard: BurstGuard) -> None:
-    """Say how many lines of an entry were held back, then the last of them; to be called now and then."""
-    for count, last in guard.due():
-        words = last.getMessage()
-        note = logging.LogRecord(__name__, logging.WARNING, __file__, 0, HELD_BACK, (count, words), None)
-        for record in (note, last):
-            with handler.lock or threading.RLock():
-                handler.emit(record)
-
-
 def _key(record: logging.LogRecord) -> str:
-    return record.msg.message_id if isinstance(record.msg, Entry) else f"{record.name} {record.msg}"
+    if isinstance(record.msg, Entry):
+        return record.msg.group or record.msg.message_id
+    return f"{record.name} {record.msg}"
 
 
 def _priority(level: int) -> str:
