@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from agent.core import journal
 from agent.core.journal import HEALTH, Entry
+from agent.delivery.health_wire import Reason
 from tests.conftest import ROOT
 from tests.systemd.catalogue import explained
 
@@ -46,11 +49,11 @@ def guide() -> str:
 
 
 def _remedies(text: str) -> dict[str, str]:
-    """What is to be done by the reasons of health; a line that goes on begins in lower case or with no colon."""
+    """What is to be done, by the reasons of health; a line without them goes on with the one before."""
     found: dict[str, str] = {}
     for line in text.splitlines()[1:]:
         reasons, colon, remedy = line.partition(": ")
-        if colon and all(word.replace("_", "").isalpha() and "_" in word for word in reasons.split(", ")):
+        if colon and set(reasons.split(", ")) <= set(get_args(Reason)):
             found[reasons] = remedy
         elif found:
             found[list(found)[-1]] += f" {line}"
