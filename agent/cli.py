@@ -59,24 +59,28 @@ def run(*, config: ConfigOption = CONFIG) -> NoReturn:
     from agent.config import load
     from agent.core.journal import FAILS
     from agent.device.journal import JournalHandler, log_lines
+    from agent.errors import CameraError
     from agent.service import run as serve
 
-    lines, code = log_lines(), 0
+    lines = log_lines()
     try:
         loaded = load(config)
         if isinstance(lines.target, JournalHandler):
             lines.target.belong_to(loaded.device.site, loaded.device.name)
         serve(loaded, lambda: load(config), lines.tick)
+        code = 0
     except AgentError as error:
-        code = error.exit_code
-        if "--debug" in sys.argv:
-            traceback.print_exc()
         if isinstance(lines.target, JournalHandler):
             for sentence in str(error).splitlines():
                 logging.getLogger(__name__).error(FAILS, sentence)  # noqa: TRY400 - for --debug only
+        elif not isinstance(error, CameraError):
+            raise
         else:
             _complain(error)
-    lines.close()
+        code = error.exit_code
+    finally:
+        logging.getLogger().removeHandler(lines)
+        lines.close()
     # All that matters is closed. What hangs in a camera's driver would keep the process for ever.
     os._exit(code)
 

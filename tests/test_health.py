@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import pytest
 from agent.core.journal import HEALTH
 from agent.delivery.event_log import EventLog
 from agent.delivery.served import DeliveryFacts
+from agent.device.live import CameraCounts
 from agent.health import Health, Machine
 from agent.health_figures import Figures
 from agent.health_reasons import beyond
@@ -183,6 +185,35 @@ def test_payload_says_what_the_journal_says(
     assert {"broker_refuses", "refusals_unseen"} <= set(refused["reasons"])  # type: ignore[call-overload]
     place.run(2)
     assert "broker_refuses" in place.holds(caplog)
+
+
+def test_payload_at_its_worst_is_small(place: Place, tmp_path: Path) -> None:
+    place.health.stalls = CameraCounts(stalls=99_999, recoveries=99_999)
+    place.health.connected = lambda: False
+    place.health.volatile = True
+    place.health.fps = 30.0
+    place.synced = False
+    place.machine = Machine(
+        temp_c=101.234, throttled=0xF000F, under_voltage=True, mem_free_mb=12, disk_free_mb=12
+    )
+    for _ in range(200):
+        place.health.figures.frame(place.now_s, moved=True, looked_ms=12345.678)
+        place.health.figures.event(place.now_s, 123456.78)
+        place.run(1)
+    place.cause = "covered"
+    place.run(2)
+    place.cause = "blurred"
+    place.run(2)
+    with ExitStack() as stack:
+        earlier = tuple(
+            stack.enter_context(EventLog(SENDER, tmp_path / f"{number}.db", reserve=False))
+            for number in range(6)
+        )
+        said = heard(
+            place, tmp_path, earlier=earlier, pending=10**9, no_subscriber=10**9, refused=True,
+            refusals_seen=False,
+        )  # fmt: skip
+    assert len(said["reasons"]) >= 12  # type: ignore[arg-type]
 
 
 def test_frame_age_grows_while_none_come(place: Place, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from agent.delivery.event_wire import Closed, Count, Fraction, Hex8, Seconds, Se
 
 # Health is at most 1 kB.
 MOST_EARLIER = 4
+_MOST_BYTES = 1000
 Verdict = Literal["ok", "degraded", "failing"]
 Reason = Literal[
     "camera_covered",
@@ -77,5 +78,8 @@ class HealthWire(Wire):
     earlier_logs: Annotated[tuple[EarlierLogWire, ...], Field(max_length=MOST_EARLIER)] | None = None
 
     def text(self) -> str:
-        """As it is published: without earlier logs where there are none."""
-        return self.model_dump_json(exclude=None if self.earlier_logs else {"earlier_logs"})
+        """As it is published: without earlier logs where there are none, or no room for the oldest."""
+        text = self.model_dump_json(exclude=None if self.earlier_logs else {"earlier_logs"})
+        if self.earlier_logs and len(text) > _MOST_BYTES:
+            return self.model_copy(update={"earlier_logs": self.earlier_logs[1:]}).text()
+        return text

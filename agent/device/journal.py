@@ -8,18 +8,34 @@ import socket
 import sys
 import time
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TextIO
 
 from agent.core.journal import HELD_BACK, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from threading import RLock
 
 SOCKET: Final = "/run/systemd/journal/socket"
 _SEND_TIMEOUT_S: Final = 0.5
 # A journald that does not answer must not hold up each line.
 _PAUSE_S: Final = 10.0
+# Of a group that has been quiet for so long the last line is said.
+_QUIET_S: Final = 60.0
+# Lines without an entry have no end of wordings.
+_MOST_KEYS: Final = 256
+_OTHERS: Final = "others"
 _FIELDS: Final = {"rule": "PRESENCE_RULE", "reason": "PRESENCE_REASON"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The last line of a group that was not said, when it came, and how many there are."""
+
+    count: int
+    record: logging.LogRecord
+    at_s: float
 
 
 def log_lines() -> BurstGuard:
@@ -32,7 +48,7 @@ def log_lines() -> BurstGuard:
     else:
         target = logging.StreamHandler(lines)
         target.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
-    guard = BurstGuard(target)
+    guard = BurstGuard(target, lines)
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     root.addHandler(guard)
@@ -60,64 +76,76 @@ def datagram(fields: dict[str, str]) -> bytes:
 
 
 class BurstGuard(logging.Handler):
-    """Hands lines on, but not more than `most` alike within a time.
+    """Hands lines on, but not more than `most` of an entry within a time.
 
-    Alike are those of one group. Of what is held back the last is said as soon as there is room again, so
-    that whoever reads sees what holds.
+    Of a group's lines that are held back the last is said once there is room again, or no more came for a
+    while, so that whoever reads sees what holds; what is newer takes its place.
     """
 
     def __init__(
         self,
         target: logging.Handler,
+        stream: TextIO | None = None,
         most: int = 10,
         within_s: float = 600.0,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take where lines go to."""
+        """Take where lines go to, and what is to be closed after that."""
         super().__init__()
         self.target = target
+        self._stream = stream
         self._most, self._within_s, self._now_s = most, within_s, now_s
         self._passed: dict[str, deque[float]] = {}
-        self._held: dict[str, tuple[int, logging.LogRecord]] = {}
+        self._held: dict[str, _Held] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         """Hand a line on, or hold it back."""
-        key = _key(record)
-        count, _ = self._held.pop(key, (0, record))
-        if self._has_room(key):
-            self._say(key, count, record)
+        group = _group(record)
+        held = self._held.pop(group, None)
+        count = held.count if held else 0
+        if self._has_room(_key(record)):
+            self._say(count, record)
         else:
-            self._held[key] = count + 1, record
+            self._held[group] = _Held(count + 1, record, self._now_s())
 
     def tick(self) -> None:
-        """Say what was held back, where there is room again; to be called about once a second."""
-        with self.lock:  # type: ignore[union-attr]
-            for key in [key for key in self._held if self._has_room(key)]:
-                count, record = self._held.pop(key)
-                self._say(key, count - 1, record)
-            for key in [key for key in self._passed if self._has_room(key) and not self._passed[key]]:
-                del self._passed[key]
+        """Say what was held back, where it is time; to be called about once a second."""
+        with self._locked():
+            now_s = self._now_s()
+            for group, held in list(self._held.items()):
+                if now_s - held.at_s >= _QUIET_S or self._has_room(_key(held.record)):
+                    del self._held[group]
+                    self._say(held.count - 1, held.record)
+            self._passed = {
+                key: passed for key, passed in self._passed.items() if now_s - passed[-1] < self._within_s
+            }
 
     def close(self) -> None:
-        """Say what is held back still."""
-        for key, (count, record) in self._held.items():
-            self._say(key, count - 1, record)
-        self._held.clear()
-        self.target.close()
+        """Say what is held back still, and close all."""
+        with self._locked():
+            for held in self._held.values():
+                self._say(held.count - 1, held.record)
+            self._held.clear()
+            self.target.close()
+            if self._stream:
+                self._stream.close()
         super().close()
 
-    def _has_room(self, key: str) -> bool:
-        passed, now_s = self._passed.setdefault(key, deque()), self._now_s()
-        while passed and now_s - passed[0] >= self._within_s:
-            passed.popleft()
-        return len(passed) < self._most
+    def _locked(self) -> RLock:
+        return self.lock  # type: ignore[return-value]  # a handler that was made has one
 
-    def _say(self, key: str, count: int, record: logging.LogRecord) -> None:
+    def _has_room(self, key: str) -> bool:
+        passed = self._passed.get(key, ())
+        return sum(self._now_s() - moment_s < self._within_s for moment_s in passed) < self._most
+
+    def _say(self, count: int, record: logging.LogRecord) -> None:
         """Hand a line on, after word of how many before it were not."""
-        self._passed.setdefault(key, deque()).append(self._now_s())
+        key = _key(record)
+        if key not in self._passed and len(self._passed) >= _MOST_KEYS:
+            key = _OTHERS
+        self._passed.setdefault(key, deque(maxlen=self._most)).append(self._now_s())
         if count:
-            level = logging.WARNING
-            note = logging.LogRecord(__name__, level, __file__, 0, HELD_BACK, (count,), None)
+            note = logging.LogRecord(__name__, logging.WARNING, __file__, 0, HELD_BACK, (count,), None)
             self.target.handle(note)
         self.target.handle(record)
 
@@ -152,7 +180,8 @@ class JournalHandler(logging.Handler):
                     fields[field] = str(value)
             if not self._sent(datagram(fields)):
                 # Journald reads what stands before a line of standard error as its priority.
-                self._lines.write(f"<{priority}>{message}\n")
+                for line in message.splitlines():
+                    self._lines.write(f"<{priority}>{line}\n")
         except Exception:  # noqa: BLE001 - a line that can't be said must not end the agent (logging's own rule)
             self.handleError(record)
 
@@ -189,9 +218,11 @@ class JournalHandler(logging.Handler):
 
 
 def _key(record: logging.LogRecord) -> str:
-    if isinstance(record.msg, Entry):
-        return record.msg.group or record.msg.message_id
-    return f"{record.name} {record.msg}"
+    return record.msg.message_id if isinstance(record.msg, Entry) else f"{record.name} {record.msg}"
+
+
+def _group(record: logging.LogRecord) -> str:
+    return (isinstance(record.msg, Entry) and record.msg.group) or _key(record)
 
 
 def _priority(level: int) -> str:

@@ -1,4 +1,4 @@
-"""A camera on the network: GStreamer's RTSP server with a moving ball. For Debian's own Python:
+"""A camera on the network: GStreamer's RTSP server with colour bars. For Debian's own Python:
 
 /usr/bin/python3 rtsp_server.py PORT [USER PASSWORD]
 """
@@ -12,8 +12,8 @@ gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402 - which version comes first
 
-BALL = (
-    "( videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=640,height=360,framerate=25/1"
+BARS = (
+    "( videotestsrc is-live=true pattern=smpte ! video/x-raw,format=I420,width=640,height=360,framerate=25/1"
     " ! jpegenc ! rtpjpegpay name=pay0 )"
 )
 
@@ -25,7 +25,7 @@ def main(port: str, *login: str) -> None:
     server.set_address("127.0.0.1")
     server.set_service(port)
     stream = GstRtspServer.RTSPMediaFactory()
-    stream.set_launch(BALL)
+    stream.set_launch(BARS)
     stream.set_shared(True)
     if login:
         _let_in(server, stream, *login)

@@ -137,15 +137,32 @@ def test_guard_says_what_holds_in_the_end() -> None:
         guard.handle(record(number, msg=GONE))
         guard.handle(record(number, msg=BACK))
         guard.tick()
-    assert kept.said == ["gone 0", "back 0", "gone 1", "back 1"]
-    clock[0] = 601.5
+    assert kept.said == [f"{word} {n}" for n in range(4) for word in ("gone", "back")]
+    # Not much later than the end of the burst.
+    clock[0] += 61
     guard.tick()
-    assert kept.said[4:] == [HELD_BACK % 35, "back 19"]
+    assert kept.said[8:] == [HELD_BACK % 31, "back 19"]
     clock[0] = 5000
     guard.tick()
-    assert len(kept.said) == 6
+    assert len(kept.said) == 10
     assert not guard._passed
     assert not guard._held
+
+
+def test_guard_says_the_first_of_another_entry_of_the_group() -> None:
+    guard, kept, _ = guarded()
+    for number in range(9):
+        guard.handle(record(number, msg=GONE))
+    guard.handle(record(9, msg=BACK))
+    assert kept.said[4:] == [HELD_BACK % 5, "back 9"]
+
+
+def test_guard_forgets_wordings_without_end() -> None:
+    guard, kept, _ = guarded()
+    for number in range(3000):
+        guard.handle(record(msg=f"wording {number}"))
+    assert len(kept.said) >= 256
+    assert len(guard._passed) <= 257
 
 
 def test_guard_drops_what_is_held_when_a_newer_line_passes() -> None:
@@ -173,6 +190,6 @@ def test_guard_in_a_day_of_flapping() -> None:
         guard.handle(record(second, msg=GONE if second % 20 else BACK))
         guard.tick()
     guard.close()
-    # At most four in ten minutes, each with word of those before.
-    assert len(kept.said) <= 2 * 4 * 144 + 8
+    # At most four of each entry in ten minutes, each with word of those before.
+    assert len(kept.said) <= 2 * 2 * 4 * 144
     assert kept.said[-1] == f"gone {86_390}"
