@@ -48,8 +48,6 @@ def test_run_stays_online_without_its_camera(
             wait_until(lambda: last_of("state/yard")["valid"] is True, 30)
         wait_until(lambda: types().count("camera.blind") == round_ + 1, 30)  # noqa: B023 - the same
         wait_until(lambda: last_of("state/yard")["why"] == "lost", 10)
-    health = last_of("health")
-    assert health["camera"] in {"ok", "lost"}
     assert agent.process.poll() is None
     assert agent.end(signal.SIGTERM) == 0, agent.said()
     online = [message.json["state"] for message in listener.heard() if message.topic.endswith("/status")]
