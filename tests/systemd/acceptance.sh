@@ -135,14 +135,36 @@ check "after $((($(now) - begin) / 1000000)) s" is ActiveState active
 check "and it was the watchdog" journalctl -q -u presence-agent -g 'Watchdog timeout' -o cat -n 1 --output-fields=MESSAGE
 check "no dump of its memory is left" [ -z "$(find / -xdev -name 'core*' -type f -size +100k 2>/dev/null | grep -v '/usr/\|/opt/')" ]
 
+digest() { grep '/info ' /root/heard | tail -n 1 | grep -o '"config_digest":"[^"]*"'; }
+another_digest() { [ "$(digest)" != "$old" ]; }
+times() { journalctl -u presence-agent -o cat --no-pager | grep -c "$1"; }
+says_more() { [ "$(times "$1")" -gt "$2" ]; }
+unbroken() { [ "$(of MainPID) $(of NRestarts) $(of ActiveState)" = "$before $starts active" ]; }
+reload() { # reload NAME LINE: the agent says LINE, and goes on as the same process
+    local count
+    count=$(times "$2")
+    check "reload, $1: systemctl says good" systemctl reload presence-agent
+    check "reload, $1: the journal says so" within 15 says_more "$2" "$count"
+    check "reload, $1: same process, no restart, active" within 10 unbroken
+}
 before=$(of MainPID); starts=$(of NRestarts)
+within 20 [ -n "$(digest)" ]
+old=$(digest)
 sed -i 's/min_dwell_s = 0.5/min_dwell_s = 1.5/' /etc/presence-agent/agent.toml
-check "reload: systemctl says good" systemctl reload presence-agent
-within 10 is ActiveState active
-sleep 3
-check "reload: the same process" [ "$(of MainPID)" = "$before" ]
-check "reload: no restart" [ "$(of NRestarts)" = "$starts" ]
-check "reload: active" is ActiveState active
+reload "a zone" "the configuration was read again; new: .*zone"
+check "reload, a zone: the broker has another digest" within 10 another_digest
+old=$(digest)
+cp /etc/presence-agent/agent.toml /root/good.toml
+echo "nonsense = 1" >>/etc/presence-agent/agent.toml
+reload "a wrong file" "the new configuration is not taken, the old one stays: .*nonsense"
+check "reload, a wrong file: the digest stays" not another_digest
+cp /root/good.toml /etc/presence-agent/agent.toml
+sed -i 's/^\[camera\]/&\nfps = 4/' /etc/presence-agent/agent.toml
+reload "the camera" "begins anew with it"
+check "reload, the camera: the broker has another digest" within 20 another_digest
+check "reload, the camera: still the same" unbroken
+cp /root/good.toml /etc/presence-agent/agent.toml
+reload "the camera back" "begins anew with it"
 
 begin=$(now)
 systemctl stop presence-agent
@@ -174,6 +196,9 @@ before=$(of MainPID)
 sleep 14
 check "a camera that is not there: the same process for longer than a start may take" [ "$(of MainPID) $(of ActiveState)" = "$before activating" ]
 check "it is online at the broker" eval 'grep /status /root/heard | tail -n 1 | grep -q online'
+check "the camera is told as lost" eval 'grep /event/ /root/heard | tail -n 3 | grep -q "\"lost\""'
+kill -9 "$before"
+check "killed while it waits for the camera: begun again" within 20 eval '[ "$(of MainPID)" != 0 ] && [ "$(of MainPID)" != "$before" ]'
 begin=$(now)
 systemctl stop presence-agent
 took=$((($(now) - begin) / 100000))
@@ -186,16 +211,24 @@ check "the daily look is good" systemctl start presence-agent-check.service
 journalctl -u presence-agent-check -o cat --no-pager | grep card
 check "the journal is on the card" [ -n "$(ls -A /var/log/journal)" ]
 
-ls /opt/src/systemd/*.catalog >/dev/null 2>&1 && {
-    localedef -i vi_VN -f UTF-8 vi_VN.UTF-8; localedef -i en_US -f UTF-8 en_US.UTF-8
-    cp /opt/src/systemd/*.catalog /usr/lib/systemd/catalog/; journalctl --update-catalog
-    explained() { LC_ALL=$1 journalctl -u presence-agent -x -n 60 --no-pager | grep -- '^░░' | grep -v 'systemd\|Defined-By\|Support'; }
-    english=$(explained en_US.UTF-8); vietnamese=$(explained vi_VN.UTF-8)
-    check "journalctl -x explains in English" [ -n "$english" ]
-    check "and in Vietnamese" [ -n "$vietnamese" -a "$vietnamese" != "$english" ]
-    echo "$english" | tail -n 4; echo "$vietnamese" | tail -n 4
-    true
-} || echo "skipped: there is no catalogue yet"
+for language in en_US vi_VN; do localedef -i $language -f UTF-8 $language.UTF-8; done
+cp /opt/src/systemd/*.catalog /usr/lib/systemd/catalog/
+check "the catalogue is taken" journalctl --update-catalog
+# explained LANGUAGE CATALOGUE: a line of the agent is explained by the subject that the catalogue has for its id.
+explained() {
+    local id subject shown told=
+    shown=$(LC_ALL=$1 journalctl -u presence-agent -x -n 200 --no-pager)
+    for id in $(journalctl -u presence-agent -n 200 -o json --output-fields=MESSAGE_ID --no-pager | grep -o '"MESSAGE_ID":"[0-9a-f]*"' | cut -d '"' -f 4 | sort -u); do
+        subject=$(grep -A 1 "^-- $id" "$2" | sed -n 's/^Subject: //p')
+        if [ -z "$subject" ] || [[ $subject == *@* ]]; then continue; fi
+        echo "explained: $subject"
+        grep -qF -- "Subject: $subject" <<<"$shown" || return 1
+        told=1
+    done
+    [ -n "${told:-}" ]
+}
+check "journalctl -x explains in English" explained en_US.UTF-8 /opt/src/systemd/presence-agent.catalog
+check "and in Vietnamese" explained vi_VN.UTF-8 /opt/src/systemd/presence-agent.vi.catalog
 
 # The next start of the machine finds an agent whose camera never comes.
 systemctl enable presence-agent 2>/dev/null

@@ -82,6 +82,11 @@ source = "/opt/src/models/vtest.avi"
 id = "yard"
 polygon = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
 min_dwell_s = 0.5
+[calendar]
+country = "VN"
+[[hours]]
+days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+periods = [["00:00", "12:00"], ["12:00", "00:00"]]
 [mqtt]
 host = "localhost"
 port = 8883
