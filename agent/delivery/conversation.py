@@ -67,6 +67,7 @@ class Conversation:
         others: messages under way that are no events of ours and no replays.
         refused: messages with events that the broker did not take; they are tried again later.
         foreign: what another agent says on our name, to be overwritten.
+        rules: which of the configurations so far this was said by.
         halted: this log went on elsewhere: nothing of it may be sent.
     """
 
@@ -82,6 +83,7 @@ class Conversation:
     replaying: set[int] = field(default_factory=set)
     wishes: dict[int, str] = field(default_factory=dict)
     states: dict[str, tuple[StateNow, float]] = field(default_factory=dict)
+    rules: int = 0
     refused: list[tuple[Outbox, int]] = field(default_factory=list)
     foreign: bool = False
     halted: bool = False
@@ -111,6 +113,7 @@ class Conversation:
         for topic in wanted:
             self.wishes[self.connection.subscribe(topic, needed=False)] = topic
         self._say(self._info())
+        self.rules = self.served.rules
         self._clear_gone(states := self.served.states())
         for state in states:
             self._send_state(state)
@@ -128,6 +131,7 @@ class Conversation:
         self.speaker, self.states = speaker, {}
         if not self.halted:
             self._say(self._info())
+            self.rules = self.served.rules
             self._clear_gone(self.served.states())
 
     def _introduce_again(self) -> None:
@@ -185,6 +189,9 @@ class Conversation:
                 self._send_events(box, box.backlog)
 
     def _send_states(self, now_s: float) -> None:
+        if self.rules != self.served.rules:
+            # Of a rule that nobody was told of nothing would be cleared one day; that comes first.
+            return
         for state in self.served.states():
             sent, sent_s = self.states.get(state.rule, (None, -STATE_EVERY_S))
             # The event goes first, then the state that has it in.

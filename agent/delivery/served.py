@@ -68,11 +68,13 @@ class Served:
         boxes: of the present log, and of earlier ones, whose events are sent too and replayed.
         sessions: of this process's last connections.
         unheard: events that nobody subscribed to.
+        rules: how often there were other rules.
     """
 
     boxes: list[Outbox]
     sessions: deque[str] = field(default_factory=lambda: deque(maxlen=_SESSIONS))
     unheard: int = 0
+    rules: int = 0
     _lock: Lock = field(default_factory=Lock)
     _given_up: bool = False
     _coming: list[EventLog] = field(default_factory=list)
@@ -147,6 +149,7 @@ class Served:
     def use_rules(self, starting: Iterable[StateNow]) -> None:
         """These are the rules from now on; those that were there before keep the state that was told."""
         with self._lock:
+            self.rules += 1
             self._states = {
                 state.rule: before
                 if (before := self._states.get(state.rule)) and before.kind == state.kind

@@ -43,6 +43,9 @@ class Running:
     def types(self) -> list[object]:
         return [event["type"] for event in self.listener.events()]
 
+    def states(self, rule: str) -> list[dict[str, object]]:
+        return [heard.json for heard in self.listener.heard() if heard.topic.endswith(f"/state/{rule}")]
+
     def said(self) -> str:
         return (self.folder / "agent.err").read_text()
 
@@ -89,8 +92,7 @@ def test_run_camera_wedged_and_freed(start: Callable[..., Running]) -> None:
     wait_until(lambda: "camera.blind" in running.types(), 10)
     blind = running.listener.events()[running.types().index("camera.blind")]
     assert blind["cause"] == "lost"
-    states = [message.json for message in running.listener.heard() if message.topic.endswith("/state/yard")]
-    assert states[-1]["valid"] is False
+    wait_until(lambda: running.states("yard")[-1]["valid"] is False, 10)
     running.stall.unlink()
     wait_until(lambda: "camera.restored" in running.types(), 15)
     running.process.send_signal(signal.SIGTERM)
