@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_DELIVER_AT_STOP_S = 2.0
+_DELIVER_AT_STOP_S = 1.5
 
 
 class Delivery:

@@ -137,7 +137,7 @@ class Publisher:
         self._stop_by_s = time.monotonic() + within_s
         self._stopping.set()
         os.eventfd_write(self._wake_fd, 1)
-        self._thread.join(within_s + _LAST_WORD_S + 1.0)
+        self._thread.join(within_s + _LAST_WORD_S + 0.5)
         if not self._thread.is_alive():
             os.close(self._wake_fd)
 
