@@ -45,7 +45,8 @@ debian() {
     root=$2/$1
     if [[ ! -e $root/done ]]; then
         mirror=$(grep -hoE 'https?://[^ ]+' /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null |
-            grep -vE 'security|snapshot' | head -n 1)
+            grep -vE 'security|snapshot' | head -n 1) || true # one of the files is not there
+        [[ -n $mirror ]] || stop "There is no mirror of Debian in /etc/apt."
         mkdir -p "$2"
         rm -rf "$root"
         say "Making a Debian ($1) in $root ..."
