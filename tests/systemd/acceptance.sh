@@ -287,7 +287,7 @@ SH
 suite_holds() {
     local packages status=0 started=$SECONDS
     trap shut_down EXIT
-    packages=$(packages_for "$1" "$folder")
+    packages=$(packages_for "$1" "$folder") || stop "The agent's packages for $1 can't be had."
     debian "$1" "$folder"
     say "--- $1"
     { common; first_half; } >"$root/root/first.sh"

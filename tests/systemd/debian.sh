@@ -29,7 +29,8 @@ packages_for() {
             platforms+=(--platform "${name}_$(uname -m)")
         done
         "$python" -m pip install -qq --target "$lib" "${platforms[@]}" --python-version "${tag#cp}" --implementation cp \
-            --only-binary=:all: --require-hashes -r "$ROOT/deploy/requirements-$tag.txt" >&2
+            --only-binary=:all: --no-deps --ignore-requires-python --require-hashes -r "$ROOT/deploy/requirements-$tag.txt" >&2 ||
+            return 1
         # The agent asks for its own version.
         mkdir -p "$lib/presence_agent-0.dist-info"
         printf 'Metadata-Version: 2.1\nName: presence-agent\nVersion: %s\n' \
