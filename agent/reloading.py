@@ -12,11 +12,13 @@ from agent.vision.attention import Attention, EveryFrame
 from agent.vision.tamper import Tamper, TamperSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from agent.config import Config
     from agent.core.event import Event
     from agent.core.frame import Instant
+    from agent.core.geometry import Line, Zone
+    from agent.pipeline import Rule
     from agent.stages import Stages
 
 Way = Literal["nothing", "live", "delivery", "anew"]
@@ -107,22 +109,27 @@ def go_on(stage: Stages, new: Config, at: Instant) -> list[Event]:
         if new.camera.masks != old.camera.masks and stage.tamper.sees:
             # What was masked is not another view.
             stage.tamper.reset()
-    told, moved = _with_rules(stage, new, at)
+    stage.rules[:], told, moved = with_rules(stage.rules, *geometry(new, stage.size_px), at)
     if (new.attention, new.zone) != (old.attention, old.zone):
         _with_attention(stage, new)
     return stage.ledger.change(terms(new), told, at, moved)
 
 
-def _with_rules(stage: Stages, new: Config, at: Instant) -> tuple[list[Event], list[str]]:
-    """The closing events of rules that there are no more, and the zones that lie elsewhere now."""
-    lines, zones = geometry(new, stage.size_px)
-    line_rules = {rule.line.line_id: rule for rule in stage.rules if isinstance(rule, LineRule)}
-    zone_rules = {rule.zone.zone_id: rule for rule in stage.rules if isinstance(rule, ZoneRule)}
+def with_rules(
+    before: Sequence[Rule], lines: Sequence[Line], zones: Sequence[Zone], at: Instant
+) -> tuple[list[LineRule | ZoneRule], list[Event], list[str]]:
+    """The rules of other lines and zones, in px; a zone that there is still goes on in the same rule.
+
+    Returns:
+        The rules, the closing events of those that there are no more, and the zones that lie elsewhere now.
+    """
+    line_rules = {rule.line.line_id: rule for rule in before if isinstance(rule, LineRule)}
+    zone_rules = {rule.zone.zone_id: rule for rule in before if isinstance(rule, ZoneRule)}
     rules: list[LineRule | ZoneRule] = []
     moved = []
     for line in lines:
-        before = line_rules.get(line.line_id)
-        rules.append(before if before and before.line == line else LineRule(line, at.monotonic_s))
+        same = line_rules.get(line.line_id)
+        rules.append(same if same and same.line == line else LineRule(line, at.monotonic_s))
     for zone in zones:
         rule = zone_rules.pop(zone.zone_id, None)
         if rule is None:
@@ -133,8 +140,7 @@ def _with_rules(stage: Stages, new: Config, at: Instant) -> tuple[list[Event], l
             rule.change(zone, at)
         rules.append(rule)
     told = [event for gone in zone_rules.values() for event in gone.close(at, "stopped")]
-    stage.rules[:] = rules
-    return told, moved
+    return rules, told, moved
 
 
 def _with_attention(stage: Stages, new: Config) -> None:

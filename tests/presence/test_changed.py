@@ -26,7 +26,7 @@ from agent.core.geometry import Line, Zone
 from agent.presence.hours import WorkingTime
 from agent.presence.ledger import Terms, ZoneTerms
 from agent.presence.line import LineRule
-from agent.presence.zone import ZoneRule
+from agent.reloading import with_rules
 from tests.builders import make_at, make_track
 from tests.presence.office import DESK, GATE, OFFICE, PUBLIC, STAFF, VN, Office, Stay, of, utc, words
 from tests.presence.test_ledger import (
@@ -69,22 +69,9 @@ def change(
     counters: Sequence[Counter] = (DESK,),
     hours: WorkingTime = OFFICE,
 ) -> list[Event]:
-    """Go on by other rules, as `agent.reloading.go_on` does it with a configuration."""
+    """Go on by other rules, as with a configuration."""
     at = office.clock(utc(now))
-    line_rules = {rule.line.line_id: rule for rule in office.rules if isinstance(rule, LineRule)}
-    zone_rules = {rule.zone.zone_id: rule for rule in office.rules if isinstance(rule, ZoneRule)}
-    rules: list[LineRule | ZoneRule] = []
-    moved = []
-    for line in lines:
-        same = line_rules.get(line.line_id)
-        rules.append(same if same and same.line == line else LineRule(line, at.monotonic_s))
-    for zone in zones:
-        rule = zone_rules.pop(zone.zone_id, None) or ZoneRule(zone, at.monotonic_s)
-        if rule.zone != zone:
-            moved += [zone.zone_id] if rule.zone.polygon != zone.polygon else []
-            rule.change(zone, at)
-        rules.append(rule)
-    told = [event for gone in zone_rules.values() for event in gone.close(at, "stopped")]
+    rules, told, moved = with_rules(office.rules, lines, zones, at)
     office.rules = tuple(rules)
     terms = Terms(
         [line.line_id for line in lines],
