@@ -17,12 +17,13 @@ import numpy as np
 from agent.device import clock
 from agent.device.live import Camera
 from agent.device.recording import open_recording
-from agent.doctor.pictures import faces_seen, is_blurred, is_dark, mean_light
+from agent.doctor.pictures import is_blurred, is_dark, mean_light
 from agent.doctor.report import Finding
 from agent.doctor.surroundings import within
 from agent.errors import AgentError, BrokenOffError, CameraError, ModelError, SourceError
 from agent.install.models import load_manifest, models_directory, verify
-from agent.stages import detector, view
+from agent.stages import face_network, view
+from agent.vision.orientation import Orientation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,6 @@ _PICTURES = 8
 _FIRST_S = 8.0
 _LOOKS_S = 4.0
 _CLOSE_S = 3.0
-_FACE_SCORE = 0.7
 _STALE_S = 60
 _DARK = 30
 _BLURRED_RATIO = 0.4
@@ -169,11 +169,12 @@ def _by_pictures(config: Config, pictures: list[NDArray[np.uint8]], weights: boo
         tell(Finding("upright.skipped", {"after": "the weights", "after_vi": "mô hình"}))
         return
     try:
-        networks = detector(config.detector.model_copy(update={"faces": True}), 1.0, _FACE_SCORE).networks
+        orientation = Orientation(face_network(config.detector, None))
     except AgentError as error:
         tell(Finding("upright.no_network", {"problem": error}))
         return
-    tell(_upright(config, *faces_seen(networks[-1], pictures, _FACE_SCORE)))
+    ways = [orientation.faces(picture) for picture in pictures]
+    tell(_upright(config, sum(up for up, _ in ways), sum(down for _, down in ways)))
 
 
 def _light(config: Config, *, dark: bool) -> str:

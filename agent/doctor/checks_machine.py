@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from shutil import which
 from typing import TYPE_CHECKING
 
+from agent.device.power import throttled, under_voltage
 from agent.doctor.report import Finding
 from agent.doctor.surroundings import UNIT, said_by, unit_shown
 
@@ -29,7 +30,6 @@ _KEEPERS = {"systemd-timesyn", "chronyd", "ntpd", "ntpsec", "openntpd"}
 # Bits of the Raspberry Pi's get_throttled; those of "since the start" are 16 higher.
 _UNDER_VOLTAGE, _SLOWED = 0x1, 0xE
 _SINCE_START = 16
-_THROTTLED = "sys/devices/platform/soc/soc:firmware/get_throttled"
 _JOURNALS = ("var/log/journal", "run/log/journal")
 _CATALOGUES = ("usr/lib/systemd/catalog", "etc/systemd/catalog")
 
@@ -131,15 +131,11 @@ def _log(path: Path, process: int | None) -> Finding:
 
 
 def _power(machine: Surroundings) -> Finding:
-    words = machine.words(_THROTTLED)
-    try:
-        bits = int(words[0], 16) if words else None
-    except ValueError:
-        bits = None
+    bits = throttled(machine.root)
     if bits is None:
         return Finding("power.unknown")
     values = {"throttled": f"{bits:#x}"}
-    if bits & _UNDER_VOLTAGE:
+    if under_voltage(machine.root):
         return Finding("power.under", values)
     if bits >> _SINCE_START & _UNDER_VOLTAGE:
         return Finding("power.was_under", values)

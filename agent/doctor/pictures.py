@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from agent.vision.onnx_detector import Network
-
 _WIDTH_PX = 640
 _LIT_PERCENT = 95
 _AGAIN_PX = 9
@@ -52,10 +50,3 @@ def is_blurred(greys: Sequence[NDArray[np.uint8]]) -> bool | None:
             return None
         left.append(1 - float(np.maximum(sharp - again, 0).mean()) / change)
     return max(left) > _BLURRED_RATIO
-
-
-def faces_seen(network: Network, images: Sequence[NDArray[np.uint8]], least_score: float) -> tuple[int, int]:
-    """How many faces there are in pictures as they are, and upside down."""
-    upright = sum(len(network.boxes(image, least_score)[1]) for image in images)
-    turned = (cv2.rotate(image, cv2.ROTATE_180).astype(np.uint8, copy=False) for image in images)
-    return upright, sum(len(network.boxes(image, least_score)[1]) for image in turned)
