@@ -101,6 +101,7 @@ class _Watch:
         self._tick = tick
         self._clock = clock.Clock()
         self._sees = False
+        self._told_s = float("-inf")
         self._view = view(config)
 
     def go_on(self) -> Config | None:
@@ -153,8 +154,11 @@ class _Watch:
     def _watch(self, steps: Iterator[Step[Frame | NoFrame]], teller: Teller) -> Config | None:
         for step in steps:
             teller.tell(step)
-            self._systemd.status(teller.status)
-            self._tick()
+            now_s = step.frame.at.monotonic_s
+            if now_s - self._told_s >= 1:
+                self._told_s = now_s
+                self._systemd.status(teller.status)
+                self._tick()
             self._tell_systemd(step.frame)
             if self._asked.reload.is_set() and (new := self._reloaded(teller)):
                 return new

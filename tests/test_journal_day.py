@@ -84,4 +84,4 @@ def test_journal_of_a_day_without_faults(
     assert not [line for line in lines if line.startswith(("ERROR", "CRITICAL"))]
     assert [line for line in lines if "it is dark" in line]
     assert "INFO the camera sees again" in lines
-    print(*lines, sep="\n")
+    print(*lines, f"{len(lines)} lines", sep="\n")
