@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -21,6 +21,7 @@ from agent.device.frames import View, frame_of, recorded_frames
 from agent.device.recording import open_recording
 from agent.errors import AgentError, SourceError
 from agent.install.models import load_manifest, models_directory
+from agent.own_python import own_path, own_python
 from agent.stages import plain_track_ids, sender, stages
 
 if TYPE_CHECKING:
@@ -239,10 +240,10 @@ def _service(video: Path) -> tuple[float, float]:
             f'[[zone]]\nid = "zone"\npolygon = {_WHOLE}\n[log]\npath = {log}\n',
             encoding="utf-8",
         )
-        command = [sys.executable, "-m", "agent", "run", "--config", str(config)]
+        command = own_python("-m", "agent", "run", "--config", str(config))
         begin_s = time.monotonic()
         with subprocess.Popen(  # noqa: S603 - this same program
-            command, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+            command, stderr=subprocess.PIPE, text=True, encoding="utf-8", env={**os.environ, **own_path()}
         ) as agent:
             said = []
             for line in agent.stderr or ():

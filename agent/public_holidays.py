@@ -6,13 +6,14 @@ asked once, for all the years that a clock may ever show, and the agent keeps da
 
 from __future__ import annotations
 
+import os
 import subprocess
-import sys
 from datetime import date
 from functools import cache
 from importlib.resources import files
 
 from agent.errors import AgentError
+from agent.own_python import own_path, own_python
 
 # Before and after them there are no public holidays; 1970 is where a clock without a battery starts.
 _YEARS = range(1970, 2101)
@@ -42,11 +43,15 @@ def public_holidays(country: str) -> frozenset[date]:
     Raises:
         AgentError: they can't be worked out on this machine.
     """
-    # -P: a file of that name in the working directory is not the package.
-    command = [sys.executable, "-P", "-c", _PROGRAM, country, str(_YEARS[0]), str(_YEARS[-1])]
+    command = own_python("-c", _PROGRAM, country, str(_YEARS[0]), str(_YEARS[-1]))
     try:
         told = subprocess.run(  # noqa: S603 - nothing of it is given by anybody but `countries`
-            command, capture_output=True, text=True, timeout=_LONGEST_S, check=True
+            command,
+            capture_output=True,
+            text=True,
+            timeout=_LONGEST_S,
+            check=True,
+            env={**os.environ, **own_path()},
         )
     except (OSError, subprocess.SubprocessError) as error:
         said = (getattr(error, "stderr", None) or "").splitlines()

@@ -83,7 +83,7 @@ wait_until() {
 
 # ---- the broker ------------------------------------------------------------------------------------------------------
 
-port=$("$python" -c 'import socket
+port=$("$python" -P -c 'import socket
 with socket.socket() as free:
     free.bind(("127.0.0.1", 0))
     print(free.getsockname()[1])')
@@ -202,7 +202,7 @@ fi
 # ---- what there was to see -------------------------------------------------------------------------------------------
 
 say ""
-"$python" - "$folder/events.jsonl" <<'PYTHON' || status=$?
+"$python" -P - "$folder/events.jsonl" <<'PYTHON' || status=$?
 import collections, json, sys
 
 with open(sys.argv[1], encoding="utf-8") as lines:
@@ -219,7 +219,7 @@ for rule in sorted({rule for rule, _ in ways}):
 sys.exit(not any(event["rule"] != "agent" for event in events))
 PYTHON
 
-"$python" - "$models/vtest.avi" "$folder/frame.png" <<'PYTHON'
+"$python" -P - "$models/vtest.avi" "$folder/frame.png" <<'PYTHON'
 import sys, cv2
 
 recording = cv2.VideoCapture(sys.argv[1])

@@ -77,9 +77,10 @@ install_mosquitto() (
     fi
 )
 
-# Prints cp311 or cp313 for an interpreter that the locks are for; fails for all others.
+# Prints cp311 or cp313 for an interpreter that the locks are for; fails for all others. -P, here and wherever Python is
+# started: a module in the folder that somebody happens to be in is not the one that is meant.
 python_tag() {
-    "$1" -c 'import sys
+    "$1" -P -c 'import sys
 tag = "cp%d%d" % sys.version_info[:2]
 print(tag)
 sys.exit(tag not in ("cp311", "cp313"))' 2>/dev/null
@@ -100,8 +101,8 @@ find_python() {
 # Debian ships the other half of venv in a package of its own.
 complete_venv() {
     local package
-    if "$1" -c 'import ensurepip, venv' 2>/dev/null; then return; fi
-    package=$("$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
+    if "$1" -P -c 'import ensurepip, venv' 2>/dev/null; then return; fi
+    package=$("$1" -P -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
     may_install_packages ||
         stop "This Python can't make virtual environments: run 'apt-get install $package' as root, then this again."
     apt_install "$package" || stop "The Debian package $package could not be installed; the lines above say why."
@@ -140,13 +141,13 @@ make_environment() {
     if [[ ${stamp[0]-} != "$locks" ]]; then
         complete_venv "$python"
         say "Making ${folder##*/} from ${files[*]##*/} ..."
-        "$python" -m venv --clear "$folder"
+        "$python" -P -m venv --clear "$folder"
         # Wheels only: nothing is compiled here, and no package's own installer runs.
-        "$folder/bin/python" -m pip install -qq --require-hashes --only-binary :all: "${arguments[@]}"
+        "$folder/bin/python" -P -m pip install -qq --require-hashes --only-binary :all: "${arguments[@]}"
     fi
     if $with_project; then
         # The build backend is in the locks; no index is asked.
-        "$folder/bin/python" -m pip install -qq --no-index --no-deps --no-build-isolation --editable "$ROOT"
+        "$folder/bin/python" -P -m pip install -qq --no-index --no-deps --no-build-isolation --editable "$ROOT"
     fi
     printf '%s\n' "$locks" "$project" >"$folder/stamp"
     say "${folder##*/} is ready ($((SECONDS - started)) s)."

@@ -19,11 +19,11 @@ esac
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-python3 -m venv "$work/venv"
+python3 -P -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet uv
 
 # The build backend and the demo's broker are locked without the agent's own packages.
-"$work/venv/bin/python" - "$work" <<'PYTHON'
+"$work/venv/bin/python" -P - "$work" <<'PYTHON'
 import pathlib, sys, tomllib
 
 work = pathlib.Path(sys.argv[1])

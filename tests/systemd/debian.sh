@@ -20,7 +20,7 @@ packages_for() {
     local tag=cp313 lib platforms=() name
     [[ $1 != bookworm ]] || tag=cp311
     if [[ $tag == "$(python_tag "$python")" ]]; then
-        "$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
+        "$python" -P -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
         return
     fi
     lib=$2/packages-$tag
@@ -28,7 +28,7 @@ packages_for() {
         for name in manylinux_2_28 manylinux_2_27 manylinux_2_17 manylinux2014; do
             platforms+=(--platform "${name}_$(uname -m)")
         done
-        "$python" -m pip install -qq --target "$lib" "${platforms[@]}" --python-version "${tag#cp}" --implementation cp \
+        "$python" -P -m pip install -qq --target "$lib" "${platforms[@]}" --python-version "${tag#cp}" --implementation cp \
             --only-binary=:all: --no-deps --ignore-requires-python --require-hashes -r "$ROOT/deploy/requirements-$tag.txt" >&2 ||
             return 1
         # The agent asks for its own version.
@@ -69,7 +69,7 @@ debian() {
     echo "127.0.0.1 localhost" >"$root/etc/hosts"
     cat >"$root/opt/presence-agent/bin/presence-agent" <<'SH'
 #!/bin/sh
-PYTHONPATH=/opt/src:/opt/presence-agent/lib PYTHONDONTWRITEBYTECODE=1 exec /usr/bin/python3 -m agent "$@"
+PYTHONPATH=/opt/src:/opt/presence-agent/lib PYTHONDONTWRITEBYTECODE=1 exec /usr/bin/python3 -P -m agent "$@"
 SH
     chmod 755 "$root/opt/presence-agent/bin/presence-agent"
     cat >"$root/etc/presence-agent/agent.toml" <<'TOML'
