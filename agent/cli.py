@@ -99,6 +99,7 @@ def check(
     `presence-agent check --example gate > agent.toml` is a good start.
     """
     from agent.config import load, notices
+    from agent.config_examples import leftovers
     from agent.config_review import absences
     from agent.install.examples import example as example_of
 
@@ -106,13 +107,15 @@ def check(
         print(example_of(example), end="")
         return 0
     loaded = load(config)
-    for notice in (*notices(loaded), *absences(loaded)):
+    left = leftovers(loaded)
+    for notice in (*left, *notices(loaded), *absences(loaded)):
         print(notice)
     rules = ", ".join(
         f"{len(tables)} {name}{'' if len(tables) == 1 else 's'}"
         for name, tables in (("line", loaded.line), ("zone", loaded.zone), ("counter", loaded.counter))
     )
-    print(f"{config} is good: {loaded.device.site}/{loaded.device.name}, {rules}.")
+    verdict = f"can be read, but {len(left)} of its values are still an example's" if left else "is good"
+    print(f"{config} {verdict}: {loaded.device.site}/{loaded.device.name}, {rules}.")
     return 0
 
 

@@ -61,7 +61,7 @@ class Device(Table):
     """First level of its topics after `presence/v1`."""
     name: Id = Field(examples=["one-stop"])
     """Second level; unique in its site."""
-    place: Label = ""
+    place: Label = Field("", examples=["Bộ phận một cửa"])
     """Label for people, in any language."""
     timezone: TimeZone = "Asia/Ho_Chi_Minh"
     """Name in the time zone database; decides where a day begins."""
@@ -80,7 +80,9 @@ class Camera(Table):
     """Frames a second."""
     rotation: Rotation = 0
     """Degrees."""
-    masks: Annotated[tuple[Polygon, ...], listed("give a list of polygons [[x, y], …]", of_lists=True)] = ()
+    masks: Annotated[tuple[Polygon, ...], listed("give a list of polygons [[x, y], …]", of_lists=True)] = (
+        Field((), examples=[[[[0.0, 0.0], [0.2, 0.0], [0.2, 0.1]]]])
+    )
     """Blanked before anything looks at the picture; fractions of it."""
     night: Switch = False
     """Whether the place is lit or infrared at night, so that darkness is a fault then too."""
@@ -262,7 +264,12 @@ class Zone(Table):
 
     id: RuleId = Field(examples=["waiting"])
     """Level of its topics; unique over lines, zones and counters."""
-    polygon: Polygon = Field(examples=[[[0.1, 0.3], [0.45, 0.3], [0.45, 0.99], [0.1, 0.99]]])
+    polygon: Polygon = Field(
+        examples=[
+            [[0.1, 0.3], [0.45, 0.3], [0.45, 0.99], [0.1, 0.99]],
+            [[0.5, 0.1], [0.7, 0.1], [0.7, 0.99], [0.5, 0.99]],
+        ]
+    )
     """Corners, fractions of the picture; people are where their feet are."""
     min_dwell_s: Annotated[
         float, Field(ge=0, le=_LONGEST_S), otherwise(f"give a number of seconds from 0 to {_LONGEST_S}")

@@ -9,6 +9,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from agent.config import load, notices
+from agent.config_examples import leftovers
 from agent.config_review import absences
 from agent.doctor.checks_broker import broker_checks
 from agent.doctor.checks_camera import CameraOf, camera_checks, weights_check
@@ -114,9 +115,11 @@ def _configuration(path: Path, tell: Tell) -> Config | None:
         for problem in error.problems:
             tell(Finding("configuration.wrong", {"problem": problem, "path": path}))
         return None
-    found = [*notices(config), *absences(config)]
+    left, found = leftovers(config), [*notices(config), *absences(config)]
+    for value in left:
+        tell(Finding("configuration.example", {"where": value.where, "value": value.value, "path": path}))
     for problem in found:
         tell(Finding("configuration.notice", {"problem": problem, "path": path}))
-    if not found:
+    if not left and not found:
         tell(Finding("configuration.ok", {"path": path}))
     return config

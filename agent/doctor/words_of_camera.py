@@ -36,6 +36,14 @@ CAMERA_WORDS: dict[str, Words] = {
         ("{path} is good, but: {problem}", "{path} đúng, nhưng: {problem}"),
         ("Change it if it is not meant so.", "Hãy sửa nếu không cố ý đặt như vậy."),
     ),
+    "configuration.example": Words(
+        "warning",
+        ("{where} = {value}: still an example's", "{where} = {value}: vẫn là giá trị của tệp mẫu"),
+        (
+            "Put your own there: 'presence-agent check --config {path}' says what would be right.",
+            "Hãy thay bằng giá trị của nơi mình: 'presence-agent check --config {path}' cho biết cần ghi gì.",
+        ),
+    ),
     "configuration.wrong": Words(
         "fault",
         ("{problem}", "tệp cấu hình có lỗi: {problem}"),

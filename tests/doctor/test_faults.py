@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import tomllib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from agent.delivery.event_log import EventLog
 from agent.device import clock
 from agent.device.live import Picture
 from agent.errors import CameraError
+from agent.install.examples import example
 from agent.install.models import load_manifest, models_directory
 from tests.conftest import free_port, wait_until
 from tests.delivery.samples import SENDER
@@ -61,6 +63,11 @@ def broken_configuration(place: Place) -> None:
 
 def no_rules(place: Place) -> None:
     place.more = ""
+
+
+def drawing_of_an_example(place: Place) -> None:
+    (zone,) = tomllib.loads(example("parking"))["zone"]
+    place.more = f'[[zone]]\nid = "mine"\npolygon = {zone["polygon"]}\n'
 
 
 def weights_missing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,6 +186,7 @@ def no_catalogue(place: Place) -> None:
 CASES: list[tuple[Callable[..., None], str, str, str, int]] = [
     (broken_configuration, "configuration.wrong", "sise", "presence-agent check", 2),
     (no_rules, "configuration.notice", "[[line]]", "Change it", 0),
+    (drawing_of_an_example, "configuration.example", '[[zone]] 1 "mine"', "presence-agent check", 0),
     (weights_missing, "weights.wrong", "not there", "presence-agent models fetch", 2),
     (weights_damaged, "weights.wrong", "sha256", "models fetch yolox_nano", 2),
     (missing_recording, "camera.unreadable", "nothing.avi", "source under [camera]", 2),
@@ -227,11 +235,11 @@ def test_fault_is_named_with_its_remedy(
     report = place.examined()
     told = [item for item in report.findings if item.code == code]
     assert told, codes(report)
-    assert found in told[0].found(False)
+    assert found in "\n".join(item.found(False) for item in told)
     assert remedy in str(told[0].remedy(False))
     assert report.exit_code == exit_code
     # Beside it there is nothing but that no broker is asked for, and the service that does not run.
-    beside = {"broker_name.none", "service.stopped", "configuration.notice"}
+    beside = {"broker_name.none", "service.stopped", "configuration.notice", "configuration.example"}
     assert {other.partition(".")[0] for other in set(codes(report)) - beside} <= {code.partition(".")[0]}
 
 

@@ -17,6 +17,7 @@ from unittest.mock import patch
 
 from agent import watching
 from agent.config import digest, load, notices
+from agent.config_examples import leftovers
 from agent.config_review import absences
 from agent.core.frame import Instant
 from agent.delivery.central.hearing import HIGHEST_SEQ, Happened, Refused, heard
@@ -55,7 +56,7 @@ def configuration(data: bytes, folder: Path) -> None:
     except ConfigError as error:
         said = error.problems
     else:
-        said = (*notices(loaded), *absences(loaded), digest(loaded))
+        said = (*map(str, leftovers(loaded)), *notices(loaded), *absences(loaded), digest(loaded))
     assert said
     for words in said:
         assert _is_line(words), words
