@@ -40,7 +40,7 @@ packages_for() {
     echo "$lib"
 }
 
-# debian SUITE FOLDER: makes the root, or cleans the one that is there, and puts agent and units in.
+# debian SUITE FOLDER: makes the root, or cleans the one that is there, and puts agent and configuration in.
 debian() {
     local mirror
     root=$2/$1
@@ -56,16 +56,14 @@ debian() {
             "$1" "$root" "$mirror" </dev/null
         touch "$root/done"
     fi
-    mkdir -p "$root"/opt/presence-agent/{bin,lib} "$root/opt/src" "$root/etc/presence-agent"
+    # Nothing is left of an earlier run: deploy/install.sh is run inside, as an installer does it.
     rm -rf "$root"/etc/mosquitto/{presence,conf.d/presence.conf} "$root"/var/lib/{private/,}presence-agent \
-        "$root"/root/* "$root"/etc/presence-agent/* "$root"/var/log/journal "$root"/etc/systemd/journald.conf.d \
-        "$root"/etc/systemd/system/presence-agent* "$root"/etc/systemd/system/*.wants/presence-agent* "$root"/var/lib/mosquitto/*
-    cp "$ROOT"/systemd/*.{service,path,timer} "$root/etc/systemd/system/"
-    mkdir -p "$root"/{usr/lib/sysusers.d,usr/lib/tmpfiles.d,etc/systemd/journald.conf.d}
-    cp "$ROOT/systemd/presence-agent.sysusers.conf" "$root/usr/lib/sysusers.d/presence-agent.conf"
-    cp "$ROOT/systemd/presence-agent.tmpfiles.conf" "$root/usr/lib/tmpfiles.d/presence-agent.conf"
-    cp "$ROOT/systemd/presence-agent.journald.conf" "$root/etc/systemd/journald.conf.d/90-presence-agent.conf"
-    cp "$ROOT/systemd/presence-agent-check" "$root/opt/presence-agent/bin/"
+        "$root"/root/* "$root/etc/presence-agent" "$root"/opt/presence-agent/bin "$root"/var/log/journal \
+        "$root"/etc/systemd/journald.conf.d "$root"/{etc,usr/lib}/systemd/system/presence-agent* \
+        "$root"/etc/systemd/system/*.wants/presence-agent* "$root"/usr/lib/{sysusers.d,tmpfiles.d,systemd/catalog}/presence-agent* \
+        "$root"/var/lib/systemd/{timers/stamp-presence-agent*,catalog/database} "$root"/var/lib/mosquitto/*
+    sed -i '/^presence-agent:/d' "$root"/etc/{passwd,group,shadow,gshadow}
+    mkdir -p "$root"/opt/presence-agent/{bin,lib} "$root/opt/src" "$root/etc/presence-agent"
     echo "127.0.0.1 localhost" >"$root/etc/hosts"
     cat >"$root/opt/presence-agent/bin/presence-agent" <<'SH'
 #!/bin/sh

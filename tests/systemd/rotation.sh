@@ -31,7 +31,6 @@ given() { cmp -s /root/new "$used" && [ "$(pid)" != 0 ] && [ "$(pid)" != "$befor
 in_touch() { journalctl -u presence-agent _PID="$(pid)" -o cat 2>/dev/null | grep -q "connected to the broker"; }
 
 ip link set lo up
-systemd-sysusers
 bash mosquitto.sh --name localhost >/dev/null
 bash account.sh add-device que-phong one-stop --password-file $file >/dev/null
 bash account.sh add-central hub --password-file /root/hub >/dev/null
@@ -39,7 +38,7 @@ cp /etc/mosquitto/presence/ca.pem /etc/presence-agent/
 mosquitto_sub -V 5 -x 100000 -c -i hub -q 1 -h localhost -p 8883 --cafile /etc/presence-agent/ca.pem -u hub \
     -P "$(cat /root/hub)" -t 'presence/v1/#' -F '%t %p' >/root/heard &
 sleep 1
-systemctl daemon-reload
+bash /opt/src/deploy/install.sh
 said=$(systemd-analyze verify presence-agent.service presence-agent-credentials.path presence-agent-credentials.service 2>&1)
 check "systemd has nothing to say of the units" [ -z "$said" ]
 systemctl start presence-agent

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Puts the service onto this machine: units, user, folders, journal, explanations of its lines, the daily check. Run it
+# again after an update. Before it, the agent itself is in /opt/presence-agent.
+#
+#   sudo bash deploy/install.sh
+set -euo pipefail
+# shellcheck source=deploy/environment.sh
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+[[ $EUID -eq 0 ]] || stop "Run this as root: sudo bash deploy/install.sh"
+[[ -d /run/systemd/system ]] || stop "systemd does not run here, so there is nothing to install the service into."
+[[ -x /opt/presence-agent/bin/presence-agent ]] ||
+    stop "There is no /opt/presence-agent/bin/presence-agent: put the agent there first, in a virtual environment."
+
+# put PATH FILE [MODE]: a file of systemd/, readable for everybody.
+put() { install -D -m "${3-644}" "$ROOT/systemd/$2" "$1"; }
+
+for unit in "$ROOT"/systemd/*.{service,path,timer}; do
+    unit=${unit##*/}
+    put "/usr/lib/systemd/system/$unit" "$unit"
+    if [[ -f /etc/systemd/system/$unit ]]; then
+        say "/etc/systemd/system/$unit hides the one of this version: remove it, then run this again."
+    fi
+done
+put /usr/lib/sysusers.d/presence-agent.conf presence-agent.sysusers.conf
+put /usr/lib/tmpfiles.d/presence-agent.conf presence-agent.tmpfiles.conf
+put /etc/systemd/journald.conf.d/90-presence-agent.conf presence-agent.journald.conf
+put /usr/lib/systemd/catalog/presence-agent.catalog presence-agent.catalog
+put /usr/lib/systemd/catalog/presence-agent.vi.catalog presence-agent.vi.catalog
+put /opt/presence-agent/bin/presence-agent-check presence-agent-check 755
+
+systemd-sysusers presence-agent.conf
+systemd-tmpfiles --create presence-agent.conf
+systemctl restart systemd-journald
+journalctl --flush
+journalctl --update-catalog
+systemctl daemon-reload
+systemctl --quiet enable presence-agent.service
+# It is active from now on, not only from the next start of the machine.
+systemctl --quiet enable --now presence-agent-check.timer
+
+say "The service is installed. When /etc/presence-agent/agent.toml and the secrets beside it are right:"
+say "  sudo systemctl restart --no-block presence-agent"
