@@ -11,10 +11,12 @@ from shutil import which
 from typing import TYPE_CHECKING
 
 from agent.device.power import throttled, under_voltage
+from agent.doctor.checks_limits import memory_limits
 from agent.doctor.report import Finding
-from agent.doctor.surroundings import UNIT, said_by, unit_shown
+from agent.doctor.surroundings import TIMER, UNIT, said_by, unit_shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from agent.config import Config
@@ -40,8 +42,8 @@ def machine_checks(machine: Surroundings, tell: Tell) -> None:
     tell(_power(machine))
     tell(_temperature(machine))
     tell(_memory(machine))
-    tell(_service())
-    for finding in _journal(machine):
+    shown = unit_shown()
+    for finding in (*memory_limits(shown, machine), *_service(shown), *_journal(machine)):
         tell(finding)
 
 
@@ -164,16 +166,20 @@ def _memory(machine: Surroundings) -> Finding:
     return Finding("memory.low" if free_mb < _LOW_MB else "memory.ok", {"free_mb": free_mb})
 
 
-def _service() -> Finding:
-    shown = unit_shown()
+def _service(shown: dict[str, str] | None) -> Iterator[Finding]:
     if shown is None:
-        return Finding("service.no_systemd")
+        yield Finding("service.no_systemd")
+        return
     values = {
         "restarts": shown.get("NRestarts", "0"),
         "result": shown.get("Result"),
         "code": shown.get("ExecMainStatus"),
     }
-    return Finding(f"service.{_service_state(shown)}", values)
+    yield Finding(f"service.{_service_state(shown)}", values)
+    if shown.get("ActiveState") == "active":
+        timer = unit_shown(TIMER) or {}
+        if (timer.get("ActiveState"), timer.get("UnitFileState")) != ("active", "enabled"):
+            yield Finding("service.no_daily_check")
 
 
 def _service_state(shown: dict[str, str]) -> str:

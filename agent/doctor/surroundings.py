@@ -18,6 +18,7 @@ Tell = Callable[[Finding], None]
 _T = TypeVar("_T")
 _COMMAND_S = 5.0
 UNIT = "presence-agent.service"
+TIMER = "presence-agent-check.timer"
 _CREDENTIALS = Path("/run/credentials") / UNIT
 
 
@@ -94,10 +95,10 @@ def said_by(*words: str) -> str | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def unit_shown() -> dict[str, str] | None:
-    """What systemd says of the service; None: there is no systemd."""
-    asked = "LoadState,ActiveState,SubState,UnitFileState,NRestarts,Result,ExecMainStatus,User"
-    shown = said_by("systemctl", "show", UNIT, f"--property={asked}")
+def unit_shown(unit: str = UNIT) -> dict[str, str] | None:
+    """What systemd says of the service, or of another unit; None: there is no systemd."""
+    asked = "LoadState,ActiveState,SubState,UnitFileState,NRestarts,Result,ExecMainStatus,User,ControlGroup"
+    shown = said_by("systemctl", "show", unit, f"--property={asked}")
     if not shown:
         return None
     return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)

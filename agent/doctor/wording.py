@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.doctor.words_of import Both, Status, Words
 from agent.doctor.words_of_broker import BROKER_WORDS
 from agent.doctor.words_of_camera import CAMERA_WORDS
+from agent.doctor.words_of_limits import LIMITS_WORDS
 from agent.doctor.words_of_machine import MACHINE_WORDS
 
 __all__ = ["CHECKS", "LABELS", "MARKS", "REMEDY_MARK", "SUM", "WORDS", "Both", "Status", "Words"]
@@ -70,6 +71,7 @@ WORDS: dict[str, Words] = {
     **CAMERA_WORDS,
     **BROKER_WORDS,
     **MACHINE_WORDS,
+    **LIMITS_WORDS,
     **{f"{check}.skipped": Words("skipped", _NOT_TRIED) for check in CHECKS},
     **{f"{check}.hung": Words("fault", _NO_ANSWER, _HUNG) for check in CHECKS},
 }

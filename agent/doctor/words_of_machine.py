@@ -184,6 +184,17 @@ MACHINE_WORDS: dict[str, Words] = {
             "Hãy chạy 'sudo systemctl enable presence-agent'.",
         ),
     ),
+    "service.no_daily_check": Words(
+        "warning",
+        (
+            "the daily look at the log and the card is not switched on",
+            "chưa bật việc kiểm tra nhật ký và thẻ nhớ hằng ngày",
+        ),
+        (
+            "Run 'sudo systemctl enable --now presence-agent-check.timer'.",
+            "Hãy chạy 'sudo systemctl enable --now presence-agent-check.timer'.",
+        ),
+    ),
     "service.stopped": Words(
         "warning",
         ("does not run", "không chạy"),
@@ -204,8 +215,8 @@ MACHINE_WORDS: dict[str, Words] = {
         "warning",
         ("is not installed", "chưa được cài đặt"),
         (
-            "Install the package, or run the agent by hand: presence-agent run.",
-            "Hãy cài gói phần mềm, hoặc chạy bằng tay: presence-agent run.",
+            "Install it with 'sudo bash deploy/install.sh', or run the agent by hand: presence-agent run.",
+            "Hãy cài bằng 'sudo bash deploy/install.sh', hoặc chạy bằng tay: presence-agent run.",
         ),
     ),
     "service.no_systemd": Words("unknown", ("there is no systemd here", "máy này không có systemd")),

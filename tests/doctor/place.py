@@ -26,7 +26,9 @@ SERVICE = {
     "Result": "success",
     "ExecMainStatus": "0",
     "User": "",
+    "ControlGroup": "/system.slice/presence-agent.service",
 }
+CGROUP = "sys/fs/cgroup/system.slice/presence-agent.service"
 SIGHT: dict[str, Any] = {
     "v": 1,
     "size": [1280, 720],
@@ -58,6 +60,11 @@ class Place:
             "proc/77/comm": "systemd-timesyn\n",
             "proc/meminfo": "MemTotal: 1000000 kB\nMemAvailable: 500000 kB\n",
             "proc/locks": "",
+            "proc/cmdline": "console=tty1 root=PARTUUID=0 rootwait\n",
+            "proc/swaps": "Filename Type Size Used Priority\n/var/swap file 524284 0 -2\n",
+            "sys/fs/cgroup/cgroup.controllers": "cpuset cpu io memory pids\n",
+            f"{CGROUP}/memory.max": "471859200\n",
+            f"{CGROUP}/memory.swap.max": "0\n",
             "sys/class/thermal/thermal_zone0/temp": "55300\n",
             "sys/devices/platform/soc/soc:firmware/get_throttled": "0\n",
             "usr/lib/systemd/catalog/presence-agent.catalog": "",

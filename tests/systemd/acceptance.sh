@@ -134,6 +134,19 @@ within 20 said "connected to the broker"
 within 20 [ -s /root/heard ]
 count=0; check "events come" within 30 more_events
 
+# No memory of ours gets onto the card or to other users: as systemd has it, and as the kernel does.
+for unit in presence-agent presence-agent-check presence-agent-credentials; do
+    for kept in LimitCORE=0 LimitCORESoft=0 CoredumpFilter=0x10 UMask=0077 MemorySwapMax=0; do
+        said=$(systemctl show $unit -p "${kept%%=*}")
+        check "$unit: $kept (is $said)" [ "$said" = "$kept" ]
+    done
+done
+pid=$(of MainPID)
+check "the kernel dumps nothing of it" grep -Eq '^Max core file size +0 +0 ' "/proc/$pid/limits"
+check "nor to a program" [ "$(cat "/proc/$pid/coredump_filter")" = 00000010 ]
+check "its files are its own" grep -Eq '^Umask:.0077$' "/proc/$pid/status"
+check "the log, too" [ "$(stat -c %a $log)" = 600 ]
+
 before=$(of MainPID)
 if [ -n "$before" ] && [ "$before" -gt 1 ]; then kill -STOP "$before"; fi
 begin=$(now)
@@ -218,6 +231,41 @@ systemctl start presence-agent
 check "the daily look is good" systemctl start presence-agent-check.service
 journalctl -u presence-agent-check -o cat --no-pager | grep card
 check "the journal is on the card" [ -n "$(ls -A /var/log/journal)" ]
+
+# Doctor sees what the kernel makes of the limits, and the daily check.
+# examined [COMMAND...]: what doctor finds, a line each, beside an agent that has just been started.
+examined() {
+    systemctl restart presence-agent
+    "$@" /opt/presence-agent/bin/presence-agent doctor --json >/root/doctor.json 2>/root/doctor.err
+    python3 -c 'import json
+for check in json.load(open("/root/doctor.json"))["checks"]: print(check["code"], "|", check["found"], "|", check["remedy"])'
+}
+finds() { grep -q "$1" <<<"$found"; }
+group=/sys/fs/cgroup/$(systemctl show presence-agent -p ControlGroup --value)
+found=$(examined)
+check "doctor: the daily check is on" not finds service.no_daily_check
+if [ -e "$group/memory.max" ]; then
+    check "doctor: the limits are in force" finds '^memory.limited | the service may take 450 MiB'
+    systemctl set-property --runtime presence-agent MemorySwapMax=64M
+    found=$(examined)
+    check "doctor: it may be swapped" finds '^memory.swapped '
+    systemctl revert presence-agent 2>/dev/null
+else
+    # As on Raspberry Pi OS, where the kernel has no controller of memory for systemd.
+    check "doctor: no limit is in force" finds '^memory.no_controller .*cgroup_enable=memory.*/boot/firmware/cmdline.txt'
+    mkdir -p /boot/firmware
+    echo "console=tty1 root=/dev/mmcblk0p2 rootwait" >/boot/firmware/cmdline.txt
+    echo "coherent_pool=1M cgroup_disable=memory $(cat /boot/firmware/cmdline.txt)" >/root/cmdline
+    mount --bind /root/cmdline /proc/cmdline
+    systemctl -q stop presence-agent-check.timer
+    found=$(examined setpriv --reuid=65534 --regid=65534 --clear-groups)
+    check "doctor: the firmware's word, as an ordinary user" finds '^memory.controller_off .*cgroup_disable=memory.*cgroup_enable=memory'
+    check "doctor: the daily check is off" finds '^service.no_daily_check .*enable --now presence-agent-check.timer'
+    systemctl -q start presence-agent-check.timer
+    umount /proc/cmdline
+fi
+# A recording ends; the next checks want events.
+systemctl restart presence-agent
 
 for language in en_US vi_VN; do localedef -i $language -f UTF-8 $language.UTF-8; done
 # explained LANGUAGE CATALOGUE: a line of the agent is explained by the subject that the catalogue has for its id.

@@ -61,7 +61,8 @@ debian() {
         "$root"/root/* "$root/etc/presence-agent" "$root"/opt/presence-agent/bin "$root"/var/log/journal \
         "$root"/etc/systemd/journald.conf.d "$root"/{etc,usr/lib}/systemd/system/presence-agent* \
         "$root"/etc/systemd/system/*.wants/presence-agent* "$root"/usr/lib/{sysusers.d,tmpfiles.d,systemd/catalog}/presence-agent* \
-        "$root"/var/lib/systemd/{timers/stamp-presence-agent*,catalog/database} "$root"/var/lib/mosquitto/*
+        "$root"/var/lib/systemd/{timers/stamp-presence-agent*,catalog/database} "$root"/var/lib/mosquitto/* \
+        "$root/boot/firmware"
     sed -i '/^presence-agent:/d' "$root"/etc/{passwd,group,shadow,gshadow}
     mkdir -p "$root"/opt/presence-agent/{bin,lib} "$root/opt/src" "$root/etc/presence-agent"
     echo "127.0.0.1 localhost" >"$root/etc/hosts"
@@ -102,7 +103,8 @@ inside() { nsenter -t "$leader" -a -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin 
 
 # boot PACKAGES: starts the root and waits until its systemd answers.
 boot() {
-    systemd-nspawn -q -D "$root" --boot --machine="presence$BASHPID" --register=no --keep-unit --private-network \
+    # Control groups as both Debians have them, whatever this machine has.
+    SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn -q -D "$root" --boot --machine="presence$BASHPID" --register=no --keep-unit --private-network \
         --bind-ro="$1:/opt/presence-agent/lib" --bind-ro="$ROOT:/opt/src" </dev/null >>"$root.boot.log" 2>&1 &
     nspawn=$!
     for _ in $(seq 150); do
