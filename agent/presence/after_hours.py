@@ -23,8 +23,9 @@ class AfterHoursRule:
     ::
 
         working hours ──────────┤ closed
-        a         ├─────────────┼──────┤      told at the end of working hours, since then
+        a         ├─────────────┼──────┤      told at the first sighting after working hours, since their end
         b                       │  ├───┤      told as it is told in a zone, since its first sighting
+        c         ├─────────····│···          not told: last seen in working hours
     """
 
     def __init__(self, hours: WorkingTime) -> None:
@@ -32,7 +33,6 @@ class AfterHoursRule:
         self._zones: Sequence[ZoneTally] = ()
         self._hours = hours
         self._told: set[str] = set()
-        self._closed = False
         self._judged: Instant | None = None
 
     def change(self, zones: Sequence[ZoneTally], hours: WorkingTime, at: Instant | None) -> None:
@@ -48,7 +48,6 @@ class AfterHoursRule:
             return
         self._judged = self._judged or at
         span = self._hours.span(at.utc)
-        was_closed, self._closed = self._closed, not span.open
         # A track's number is kept no longer than its visit lasts.
         self._told &= {track.track_id for track in tracks}
         if span.open:
@@ -56,15 +55,22 @@ class AfterHoursRule:
         begin = self._judged
         if span.begin and span.begin > begin.utc:
             begin = at.shifted((span.begin - at.utc).total_seconds())
-        if not was_closed:
-            for zone in self._zones:
-                for track, (since, _) in zone.open.items():
-                    yield from self._once(zone.rule, track, later(since, begin), at)
+        yield from self._stay_on(tracks, begin, at)
         for event in told:
             if isinstance(event, ZoneEntered):
                 yield from self._once(event.rule, event.track, later(event.since, begin), at)
             elif isinstance(event, LineCrossed):
                 yield from self._once(event.rule, event.track, at, at)
+
+    def _stay_on(self, tracks: Sequence[Track], begin: Instant, at: Instant) -> Iterator[Event]:
+        """Yield whose visit went on after hours; who was last seen before may be gone, and only held."""
+        seen = {track.track_id for track in tracks if track.last_seen_s >= begin.monotonic_s}
+        if seen <= self._told:
+            return
+        for zone in self._zones:
+            for track, (since, _) in zone.open.items():
+                if track in seen:
+                    yield from self._once(zone.rule, track, later(since, begin), at)
 
     def _once(self, rule: str, track: str, since: Instant, at: Instant) -> Iterator[Event]:
         if track not in self._told:

@@ -137,6 +137,9 @@ class LineRule:
             lost = self._lost_at(track, seen_s)
             height_px, origin, first_s = track.height_px, track.origin, track.first_seen_s
             if first_s < self._from_s:
+                if track.last_seen_s < at.monotonic_s:
+                    # Where they are predicted to be is no place to begin from.
+                    continue
                 lost, origin, first_s = None, track.anchor, track.last_seen_s
             walker = _Walker(origin, self._offset_px(origin), height_px, first_s, first_s)
             if lost:

@@ -101,7 +101,8 @@ class _Person:
 
     `error`, `both` and `drift` are the filter's covariance at the last sighting, alike in x and y:
     of position (heights²), of position with speed (heights²/s), of speed (heights²/s²); `error_now`
-    is that of the predicted position, and `reach` how far from it somebody may turn up, in px.
+    is that of the predicted position, and `reach` how far from it somebody may turn up, in px. `way` is
+    how far from the first sighting the last one was, in px.
     """
 
     x: float
@@ -124,6 +125,7 @@ class _Person:
     drift: float = _FIRST_SPEED_PER_S**2
     error_now: float = 0.0
     reach: float = 0.0
+    way: float = 0.0
     looks: int = 1
     evidence: float = 0.0
     track_id: str | None = None
@@ -170,6 +172,9 @@ class _Person:
         self.width += of_size * (right - left - self.width)
         self.confidence = confidence
         self.seen_x, self.seen_y, self.last_seen_s = self.x, self.y, self.at_s
+        # The filter may run ahead of the boxes; nobody was seen there.
+        x, y = self.origin
+        self.way = min(hypot(self.x - x, self.y - y), hypot((left + right) / 2 - x, bottom - y))
         if sure:
             self.unseen_s = 0.0
         self.looks += 1
@@ -305,7 +310,9 @@ class PersonTracker:
             self._persons[-1].evidence = confidence
             self._persons[-1].predict(now_s)
         for person in self._persons:
-            if person.track_id is None and self._is_born(person, frame):
+            # Only a sighting can make somebody sure: where they are predicted to be, nobody was seen.
+            is_seen = person.last_seen_s == now_s
+            if person.track_id is None and is_seen and self._is_born(person, frame):
                 person.track_id = self._new_id()
 
     def _is_born(self, person: _Person, frame: Frame) -> bool:
@@ -313,10 +320,9 @@ class PersonTracker:
         age_s = person.last_seen_s - person.first_seen_s
         if person.evidence < _BIRTH_CONFIDENCE or age_s < _BIRTH_S:
             return False
-        way = hypot(person.x - person.origin[0], person.y - person.origin[1])
         return (
             person.evidence >= _CLEAR_CONFIDENCE * person.looks
-            or way >= _WAY_RATIO * person.height
+            or person.way >= _WAY_RATIO * person.height
             or age_s >= _DOUBT_S
             or (self._liveness is not None and self._liveness.lives(frame, person.xyxy))
         )

@@ -7,7 +7,9 @@ import pytest
 
 from agent.core.event import AfterHours
 from agent.core.frame import Instant
-from tests.presence.office import ALWAYS, Blind, Office, Stay, of, right_clock, utc, words
+from agent.core.sight import Sight
+from tests.builders import make_track
+from tests.presence.office import ALWAYS, PLACES, Blind, Office, Stay, of, right_clock, utc, words
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -72,6 +74,28 @@ def told(office: Office, begin: str, end: str, *script: Stay | Blind) -> list[st
 )  # fmt: skip
 def test_after_hours(begin: str, end: str, script: list[Stay | Blind], expected: list[str]) -> None:
     assert told(Office(), begin, end, *script) == expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        # Lost in working hours, and their track held for some seconds more: nobody was seen after hours.
+        pytest.param(["16:59:50"], [], id="held open"),
+        # Found again, they were there all along.
+        pytest.param(["16:59:50", "17:00:02"], ["17:00:02 after hours staff ta 17:00:00"], id="seen again"),
+        pytest.param(["16:59:50", "17:00:00"], ["17:00:00 after hours staff ta 17:00:00"], id="at the end"),
+    ],
+)
+def test_after_hours_only_who_was_seen(seen: list[str], expected: list[str]) -> None:
+    office = Office()
+    office.watch("16:59:00", "16:59:50", [Stay("staff", "16:59:00", "17:30")])
+    for second in range(14):
+        at = right_clock(utc("16:59:50") + timedelta(seconds=second))
+        last_s = max(s for s in (right_clock(utc(text)).monotonic_s for text in seen) if s <= at.monotonic_s)
+        track = make_track(PLACES["staff"], at.monotonic_s, "ta", seen_s=last_s)
+        told = [event for rule in office.rules for event in rule.update([track], at)]
+        office.told += office.ledger.update(told, [track], Sight(None, at), at)
+    assert words(of(office.told, AfterHours)) == expected
 
 
 def test_one_visit_through_working_hours() -> None:

@@ -204,6 +204,20 @@ def test_crossing_only_where_feet_were_seen() -> None:
     assert crossing(event).direction == "in"
 
 
+def test_line_of_later_begins_with_a_sighting() -> None:
+    """Where somebody is predicted to be when the line comes is no side that they were on."""
+    rule = LineRule(GATE, 1.0)
+    coasting = make_track((560, 250), 1.0, first_s=0.0, seen_s=0.9)
+    assert [list(rule.update([coasting], make_at(1.0 + i / 10))) for i in range(3)] == [[]] * 3
+    told = [
+        list(rule.update([make_track((x, 250), seconds, first_s=0.0, seen_s=seconds)], make_at(seconds)))
+        for seconds, x in ((1.4, 440), (1.5, 430), (1.6, 420))
+    ]
+    assert told == [[]] * 3
+    (event,) = rule.update([make_track((560, 250), 1.7, first_s=0.0, seen_s=1.7)], make_at(1.7))
+    assert crossing(event).direction == "in"
+
+
 @pytest.mark.parametrize(
     ("before", "gap_s", "origin", "after", "directions"),
     [

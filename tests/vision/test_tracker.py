@@ -19,6 +19,7 @@ from tests.vision.walkers import Eyes, Followed, Room, Still, Walker, follow, ne
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from agent.core.frame import Frame
     from agent.core.track import Track, Watched
     from agent.vision.tracker import PersonTracker
 
@@ -95,6 +96,69 @@ def test_birth_in_doubt_by_motion(speed: float) -> None:
     born_s = sum(not alive for alive in ids) / 10
     assert 0.8 * 25 / speed - 0.3 <= born_s <= 2 * 25 / speed + 0.7
     assert ids[-1] == ["t1"]
+
+
+def doubted(xs: Sequence[float | None], score: float = 0.5) -> list[tuple[float, Detections | None]]:
+    """Five looks a second at somebody in doubt whose box lies so far to the right; None: not found."""
+    return [
+        (i / 5, NOBODY if x is None else make_detections((100 + x, 100, 140 + x, 200), confidence=score))
+        for i, x in enumerate(xs)
+    ]
+
+
+@pytest.mark.parametrize(
+    "xs",
+    [
+        # A start of motion, lost: the prediction goes on by more than a quarter of the height.
+        pytest.param([0, 8, 20, None, None], id="coasts on"),
+        pytest.param([0, 5, 20, None, 20, None, 20], id="found where it stopped"),
+        # The filter runs ahead of boxes that stop, by some hundredths of the height.
+        pytest.param([0, 22, 22, 22, 22], id="overshoots"),
+    ],
+)
+@pytest.mark.parametrize("frames_per_look", [1, 4])
+def test_birth_not_by_a_predicted_way(xs: list[float | None], frames_per_look: int) -> None:
+    tracker = new_tracker()
+    for at_s, seen in doubted(xs):
+        assert saw(tracker, seen, at_s) == ()
+        for i in range(1, frames_per_look):
+            assert saw(tracker, None, at_s + i / 5 / frames_per_look) == ()
+
+
+def test_birth_only_in_a_look_that_found() -> None:
+    """What breathes there may be what hides the one in doubt: a sighting must say that it is they."""
+
+    class Breathing(Stillness):
+        def lives(self, frame: Frame, box: tuple[float, float, float, float]) -> bool:  # noqa: ARG002
+            return frame.at.monotonic_s > 0.5
+
+    tracker = new_tracker(Breathing())
+    for at_s, seen in doubted([0, 0, 0, None, None]):
+        assert saw(tracker, seen, at_s) == ()
+    (track,) = saw(tracker, make_detections(BOX, confidence=0.5), 1.0)
+    assert (track.track_id, track.first_seen_s, track.last_seen_s) == ("t1", 0, 1.0)
+
+
+@given(
+    st.lists(
+        st.tuples(st.one_of(st.none(), st.floats(-40, 40)), st.sampled_from([0.2, 0.36, 0.5, 0.8])),
+        min_size=3, max_size=12,
+    ),
+    st.sampled_from([2, 5, 10]),
+)  # fmt: skip
+def test_tracks_say_only_what_was_seen(seen: list[tuple[float | None, float]], looks_per_s: int) -> None:
+    """Births come with a sighting, and times and confidence of a track are those of sightings."""
+    tracker, alive, scores = new_tracker(), set[str](), dict[float, float]()
+    for index, (x, score) in enumerate(seen):
+        at_s = index / looks_per_s
+        box = [] if x is None else [(100 + x, 100, 140 + x, 200)]
+        if x is not None:
+            scores[at_s] = score
+        for track in saw(tracker, make_detections(*box, confidence=score), at_s):
+            assert track.confidence == pytest.approx(scores[track.last_seen_s])
+            assert track.first_seen_s in scores
+            assert track.track_id in alive or track.last_seen_s == at_s
+        alive |= {track.track_id for track in tracker.tracks}
 
 
 def test_birth_not_of_boxes_that_jump() -> None:
