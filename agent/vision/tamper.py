@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from agent.core.sight import Sight
+from agent.vision.loops import Loops
 from agent.vision.places import PLACES, Alignment, Eye, quantile
 
 if TYPE_CHECKING:
@@ -157,6 +158,7 @@ class Tamper:
             self.reset()
             self._judge = _Judge(self._settings, frame)
             self._sight, self._judged_s = Sight(None, frame.at), frame.at.monotonic_s
+        self._judge.loops.see(frame)
         step_s = frame.at.monotonic_s - self._judged_s
         if step_s >= _CHANGE_S:
             self._judge.note_change(frame.luma)
@@ -210,7 +212,7 @@ class _Judge:
 
     def __init__(self, settings: TamperSettings, frame: Frame) -> None:
         self.settings = settings
-        self._eye = Eye(frame.luma)
+        self._eye, self.loops = Eye(frame.luma), Loops(frame.luma)
         self._last = self._eye.look(frame.luma)
         self.luma = frame.luma
         self._luma_at = frame.at
@@ -260,7 +262,7 @@ class _Judge:
 
     def first_sign(self, cause: BlindCause | None, at: Instant) -> Instant:
         """When a sign that is seen at an instant was there first."""
-        return self._same_since if cause == "frozen" and self._same_since else at
+        return (self.loops.since or self._same_since or at) if cause == "frozen" else at
 
     def sign(self, frame: Frame, hidden: Flags, cause: BlindCause | None) -> _Sign:
         """What a picture is a sign of.
@@ -371,10 +373,9 @@ class _Judge:
 
     def _is_frozen(self, at: Instant, cause: BlindCause | None) -> bool:
         settings = self.settings
-        if self._same_since:
-            same_s = at.monotonic_s - self._same_since.monotonic_s
-            if cause == "frozen" or same_s >= settings.identical_after_s:
-                return True
+        same_s = at.monotonic_s - (self._same_since or at).monotonic_s
+        if self.loops.since or (same_s and cause == "frozen") or same_s >= settings.identical_after_s:
+            return True
         if self._compared_s < _COMPARE_S or self._least_change < _LEAST_CHANGE:
             return False
         return self._change() < _eased(settings.frozen_ratio, cause == "frozen") * self._least_change

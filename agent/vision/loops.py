@@ -1,0 +1,211 @@
+"""Whether a stream repeats itself: a recording in place of the camera, or a driver that goes in circles.
+
+A sensor's noise never comes twice. Some px of every picture are kept for half a minute, and the quieter
+places of new pictures compared with them: where all that is as long ago as the loop takes is much more
+alike than what is a little longer or shorter ago, and than anything ever was, the noise itself repeats.
+What moves periodically (a fan, a flag) does so in its own places, and a lamp that blinks keeps the noise.
+A source without noise of its own is never judged: there the picture of a sign comes back exactly, too.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from agent.core.frame import Frame, Instant
+
+    Floats = NDArray[np.float64]
+    Luma = NDArray[np.uint8]
+
+# Px are compared in so many places, so many in each, and kept of so many pictures: 400 kB.
+_PLACES = 6, 8
+_PX = 20
+_PICTURES = 400
+# Of all places, the one that this part of them are quieter than decides; of no fewer, and not where
+# masks and lamps leave no noise.
+_QUIET = 0.3
+_LEAST_PLACES = 8
+_BLACK, _WHITE = 3, 252
+# How long ago pictures are compared, in steps: 0.3 to 24.3 s. A loop that takes less than the least is
+# found by a multiple: much of an encoder's last picture is in its next one.
+_STEP_S = 0.05
+_FROM_S = 0.3
+_STEPS = 480
+_LEAST = 20
+# What is a little longer or shorter ago: from so many steps to so many.
+_NEAR, _AROUND = 3, 20
+# Where the steps begin and end that are as long ago as one, as times jitter; and a little less, and more.
+_WINDOWS = tuple(
+    (np.clip(np.arange(_STEPS) + low, 0, _STEPS), np.clip(np.arange(_STEPS) + high + 1, 0, _STEPS))
+    for low, high in ((-1, 1), (-_AROUND, -_NEAR), (_NEAR, _AROUND))
+)
+# Pictures are looked for this often, in step with no encoder's key frames, and this is judged at every
+# second look: by the mean of so many, and by that of the last ones whether it is over.
+_EVERY_S = 0.75
+_GOLDEN = 0.618
+_LOOKS = 16
+_LAST_LOOKS = 8
+_KEPT_LOOKS = 32
+# In this part of these looks there was a picture of so long ago.
+_LEAST_HITS = 0.4
+# It is told when it has gone on for so long: a few pictures that are sent again are none.
+_SURE_S = 8.0
+_FEW = 4
+# A repetition leaves this part of the difference around it at the most, this part of what was usually
+# left, and this part of the least difference that was usual. Above the last part there is none for sure.
+_DIP = 0.85
+_CHANCE = 0.9
+_UNUSUAL = 0.9
+_NO_DIP = 0.94
+# What is usual is known after so many seconds, follows what is less within so many and what is more within
+# so many, and is at least so many grey levels.
+_LEARN_S = 10.0
+_FALL_S = 8.0
+_RISE_S = 1800.0
+_LEAST_NOISE = 0.15
+
+
+class Loops:
+    """Notes pictures, and tells since when they repeat.
+
+    Attributes:
+        since: when the first picture came that had been there before, while they do; else None.
+    """
+
+    def __init__(self, luma: Luma) -> None:
+        """Take a picture of the size that all have."""
+        height, width = luma.shape
+        rows, columns = _PLACES
+        down, across = np.random.default_rng(7).random((2, rows, columns, _PX))
+        y = ((np.arange(rows)[:, None, None] + down) * height / rows).astype(np.intp)
+        x = ((np.arange(columns)[:, None] + across) * (width - 1) / columns).astype(np.intp)
+        px = (y * width + x).ravel()
+        self._px = np.stack([px, px + 1])
+        self._seen = np.zeros((_PICTURES, px.size), np.uint8)
+        self._seen_s = np.full(_PICTURES, -np.inf)
+        self._next = self._number = 0
+        self._due_s = self._judged_s = -np.inf
+        # Of each look: how different pictures of so long ago were, 0 where there was none.
+        self._apart = np.zeros((_KEPT_LOOKS, _STEPS), np.float32)
+        self._looks: deque[Instant] = deque(maxlen=_KEPT_LOOKS)
+        # The least difference in grey levels, and the deepest dip.
+        self._usual = self._usual_dip = self._learned_s = 0.0
+        self._step = 0
+        self.since: Instant | None = None
+
+    def see(self, frame: Frame) -> None:
+        """Note a picture; to be called with each."""
+        here, beside = frame.luma.ravel().take(self._px)
+        # Light changes px that are neighbours alike. A very strong edge may wrap around: no quiet place.
+        picture = here - beside + np.uint8(128)
+        if np.array_equal(picture, self._seen[self._next - 1]):
+            # Sent twice, or without any noise.
+            return
+        now_s = frame.at.monotonic_s
+        if now_s >= self._due_s:
+            self._number += 1
+            self._due_s = now_s + _EVERY_S * (0.5 + self._number * _GOLDEN % 1)
+            if self._look(picture, here.reshape(-1, _PX), now_s):
+                self._looks.append(frame.at)
+                if self._number % 2 and len(self._looks) >= _LOOKS:
+                    self._judge(min(now_s - self._judged_s, 4 * _EVERY_S))
+                    self._judged_s = now_s
+        self._seen[self._next], self._seen_s[self._next] = picture, now_s
+        self._next = (self._next + 1) % _PICTURES
+
+    def _look(self, picture: Luma, here: Luma, now_s: float) -> bool:
+        """Compare a picture with those of before; False where nothing can be told."""
+        steps = np.floor((now_s - self._seen_s - _FROM_S) / _STEP_S + 0.5)
+        known = np.flatnonzero((steps >= 0) & (steps < _STEPS))
+        is_place = (here.max(axis=1) > _BLACK) & (here.min(axis=1) < _WHITE)
+        places = np.count_nonzero(is_place)
+        if not known.size or places < _LEAST_PLACES:
+            return False
+        seen = self._seen[known]
+        apart = cv2.absdiff(seen, np.broadcast_to(picture, seen.shape).copy())
+        sums = cv2.reduce(apart.reshape(-1, _PX), 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
+        quiet = int(_QUIET * (places - 1))
+        levels = np.partition(sums.reshape(known.size, -1)[:, is_place], quiet, axis=1)[:, quiet]
+        least = np.full(_STEPS, np.inf, np.float32)
+        # Not 0, which stands for none.
+        np.minimum.at(least, steps[known].astype(np.intp), (levels + np.float32(1e-3)) / np.float32(_PX))
+        self._apart[:-1] = self._apart[1:].copy()
+        self._apart[-1] = np.where(np.isfinite(least), least, 0)
+        return True
+
+    def _judge(self, passed_s: float) -> None:
+        if self.since:
+            if self._last_part() > _NO_DIP:
+                self.since = None
+                self._looks.clear()
+            return
+        means, parts = _dips(self._apart[-_LOOKS:])
+        step = int(parts.argmin())
+        part, least = float(parts[step]), float(means.min())
+        if not np.isfinite(part):
+            return
+        is_deep = part <= min(_DIP, _CHANCE * self._usual_dip)
+        if self._learned_s < _LEARN_S or not is_deep or means[step] > _UNUSUAL * self._usual:
+            self._learn(part, least, passed_s)
+        elif self._usual >= _LEAST_NOISE:
+            self._step, begin = step, self._begin(means, parts)
+            is_long = self._looks[-1].monotonic_s - begin.monotonic_s >= _SURE_S
+            self.since = begin if is_long and self._last_part() <= _DIP else None
+
+    def _last_part(self) -> float:
+        """How deep the dip where they repeat is by the last looks."""
+        _, parts = _dips(self._apart[-_LAST_LOOKS:])
+        return float(parts[max(self._step - _NEAR, 0) : self._step + _NEAR + 1].min())
+
+    def _learn(self, part: float, least: float, passed_s: float) -> None:
+        """Note what is usual: a lamp that blinks, or footage under a noise of its own, repeats a little."""
+        if not self._learned_s:
+            self._usual, self._usual_dip = least, part
+        self._learned_s += passed_s
+        self._usual = _followed(self._usual, least, passed_s)
+        self._usual_dip = _followed(self._usual_dip, part, passed_s)
+
+    def _begin(self, means: Floats, parts: Floats) -> Instant:
+        """When the shortest repetition began: from then on pictures were nearer than halfway, in sum."""
+        shortest = int(np.argmax(parts <= (1 + parts.min()) / 2))
+        apart = self._apart[-len(self._looks) :, max(shortest - 1, 0) : shortest + 2]
+        nearest = np.where(apart > 0, apart, np.inf).min(axis=1)
+        known = np.isfinite(nearest)
+        now = nearest[known][-_FEW:].mean()
+        halfway = (now + means[shortest] / parts[shortest]) / 2
+        sums = np.cumsum(np.where(known, halfway - nearest, 0)[::-1])[::-1]
+        return self._looks[int(sums.argmax())]
+
+
+def _followed(usual: float, value: float, passed_s: float) -> float:
+    """The usual value, nearer to what it is now: soon if that is less."""
+    return usual + min(1.0, passed_s / (_FALL_S if value < usual else _RISE_S)) * (value - usual)
+
+
+def _dips(looks: NDArray[np.float32]) -> tuple[Floats, Floats]:
+    """How different pictures of so long ago are, and which part that is of those around; inf: not known."""
+    sums, counts = np.zeros((2, _STEPS + 1))
+    np.cumsum(looks.sum(axis=0), out=sums[1:])
+    np.cumsum((looks > 0).sum(axis=0), out=counts[1:])
+    means, less, more = (
+        _means(sums[end] - sums[begin], counts[end] - counts[begin], least)
+        for (begin, end), least in zip(_WINDOWS, (_LEAST_HITS * len(looks), 1, 1), strict=True)
+    )
+    around = np.minimum(less, more)
+    unknown = ~np.isfinite(around)
+    unknown[:_LEAST] = True
+    means[unknown], around[unknown] = np.inf, 1
+    return means, means / around
+
+
+def _means(sums: Floats, counts: Floats, least: float) -> Floats:
+    """Sums by counts; inf where there are fewer than the least."""
+    means = sums / np.maximum(counts, 1)
+    means[counts < least] = np.inf
+    return means
