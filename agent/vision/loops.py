@@ -54,21 +54,22 @@ _LAST_LOOKS = 8
 _KEPT_LOOKS = 32
 # In this part of these looks there was a picture of so long ago.
 _LEAST_HITS = 0.4
-# It is told when it has gone on for so long: a few pictures that are sent again are none.
+# It is told when it has gone on for so long, with most pictures: a few that are sent again are none. How
+# different those are that repeat is told by the last few.
 _SURE_S = 8.0
+_MOST = 0.6
 _FEW = 4
 # A repetition leaves this part of the difference around it at the most, this part of what was usually
-# left, and this part of the least difference that was usual. Above the last part there is none for sure.
+# left, and this part of the least difference that was usual.
 _DIP = 0.85
 _CHANCE = 0.9
 _UNUSUAL = 0.9
-_NO_DIP = 0.94
 # What is usual is known after so many seconds, follows what is less within so many and what is more within
 # so many, and is at least so many grey levels.
 _LEARN_S = 10.0
 _FALL_S = 8.0
 _RISE_S = 1800.0
-_LEAST_NOISE = 0.15
+_LEAST_NOISE = 0.3
 
 
 class Loops:
@@ -94,9 +95,9 @@ class Loops:
         # Of each look: how different pictures of so long ago were, 0 where there was none.
         self._apart = np.zeros((_KEPT_LOOKS, _STEPS), np.float32)
         self._looks: deque[Instant] = deque(maxlen=_KEPT_LOOKS)
-        # The least difference in grey levels, and the deepest dip.
+        # The least difference in grey levels, and the deepest dip; above what dip a repetition is over.
         self._usual = self._usual_dip = self._learned_s = 0.0
-        self._step = 0
+        self._over = 1.0
         self.since: Instant | None = None
 
     def see(self, frame: Frame) -> None:
@@ -140,28 +141,23 @@ class Loops:
         return True
 
     def _judge(self, passed_s: float) -> None:
+        last = float(_dips(self._apart[-_LAST_LOOKS:])[1].min())
         if self.since:
-            if self._last_part() > _NO_DIP:
+            if self._over < last < np.inf:
                 self.since = None
                 self._looks.clear()
             return
         means, parts = _dips(self._apart[-_LOOKS:])
         step = int(parts.argmin())
-        part, least = float(parts[step]), float(means.min())
+        part = float(parts[step])
         if not np.isfinite(part):
             return
-        is_deep = part <= min(_DIP, _CHANCE * self._usual_dip)
-        if self._learned_s < _LEARN_S or not is_deep or means[step] > _UNUSUAL * self._usual:
-            self._learn(part, least, passed_s)
-        elif self._usual >= _LEAST_NOISE:
-            self._step, begin = step, self._begin(means, parts)
-            is_long = self._looks[-1].monotonic_s - begin.monotonic_s >= _SURE_S
-            self.since = begin if is_long and self._last_part() <= _DIP else None
-
-    def _last_part(self) -> float:
-        """How deep the dip where they repeat is by the last looks."""
-        _, parts = _dips(self._apart[-_LAST_LOOKS:])
-        return float(parts[max(self._step - _NEAR, 0) : self._step + _NEAR + 1].min())
+        is_deep = part <= min(_DIP, _CHANCE * self._usual_dip) and means[step] <= _UNUSUAL * self._usual
+        if self._learned_s < _LEARN_S or not is_deep:
+            self._learn(part, float(means.min()), passed_s)
+        elif self._usual >= _LEAST_NOISE and last <= _DIP:
+            self.since = self._begin(means, parts)
+            self._over = (last + self._usual_dip) / 2
 
     def _learn(self, part: float, least: float, passed_s: float) -> None:
         """Note what is usual: a lamp that blinks, or footage under a noise of its own, repeats a little."""
@@ -171,16 +167,18 @@ class Loops:
         self._usual = _followed(self._usual, least, passed_s)
         self._usual_dip = _followed(self._usual_dip, part, passed_s)
 
-    def _begin(self, means: Floats, parts: Floats) -> Instant:
-        """When the shortest repetition began: from then on pictures were nearer than halfway, in sum."""
+    def _begin(self, means: Floats, parts: Floats) -> Instant | None:
+        """When the shortest repetition began, if most pictures repeat and have done so for long enough."""
         shortest = int(np.argmax(parts <= (1 + parts.min()) / 2))
         apart = self._apart[-len(self._looks) :, max(shortest - 1, 0) : shortest + 2]
         nearest = np.where(apart > 0, apart, np.inf).min(axis=1)
         known = np.isfinite(nearest)
-        now = nearest[known][-_FEW:].mean()
-        halfway = (now + means[shortest] / parts[shortest]) / 2
-        sums = np.cumsum(np.where(known, halfway - nearest, 0)[::-1])[::-1]
-        return self._looks[int(sums.argmax())]
+        # From then on pictures were nearer than halfway, in sum.
+        halfway = (nearest[known][-_FEW:].mean() + means[shortest] / parts[shortest]) / 2
+        first = int(np.cumsum(np.where(known, halfway - nearest, 0)[::-1])[::-1].argmax())
+        repeated = np.count_nonzero(nearest[first:] < halfway)
+        is_long = self._looks[-1].monotonic_s - self._looks[first].monotonic_s >= _SURE_S
+        return self._looks[first] if is_long and repeated >= _MOST * np.count_nonzero(known[first:]) else None
 
 
 def _followed(usual: float, value: float, passed_s: float) -> float:

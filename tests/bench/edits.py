@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import cv2
@@ -24,24 +25,37 @@ if TYPE_CHECKING:
     Edit = Callable[[Picture, float], Picture]
 
 _MOST_WIDTH_PX = 480
+_LONGEST, _LEG_S = 10_000, 3.0
 _NOISE_FIELDS = 8
 _NOISE_MARGIN_PX = 32
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Pictures of one fixed camera; it goes on without a jump by playing forward and backward."""
+    """Pictures of one fixed camera; it goes on without a jump by playing forward and backward.
+
+    Where it turns back is drawn by lot: a camera does not repeat the noise of its recording in step.
+    """
 
     name: str
     pictures: list[Picture]
     fps: float
 
     def at(self, time_s: float) -> Picture:
+        return self.pictures[self._order[int(time_s * self.fps + 1e-6) % len(self._order)]]
+
+    @cached_property
+    def _order(self) -> list[int]:
         last = len(self.pictures) - 1
         if last == 0:
-            return self.pictures[0]
-        index = int(time_s * self.fps + 1e-6) % (2 * last)
-        return self.pictures[min(index, 2 * last - index)]
+            return [0]
+        rng = np.random.default_rng(8)
+        order, most = list(range(last + 1)), max(1, round(_LEG_S * self.fps))
+        while len(order) < _LONGEST:
+            here = order[-1]
+            there = int(rng.integers(max(0, here - most), min(last, here + most) + 1))
+            order += range(here + 1, there + 1) if there > here else range(here - 1, there - 1, -1)
+        return order
 
 
 def clip_scene(path: Path, most_fps: float = 10.0) -> Scene:
