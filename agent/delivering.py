@@ -20,7 +20,7 @@ from agent.device import clock
 from agent.device.board import serial_number
 from agent.errors import DamagedError
 from agent.health import Health
-from agent.stages import broker, discovery_maker, info_maker, sender, starting_states
+from agent.stages import broker, discovery_maker, info_maker, sender, unknown_states
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -67,6 +67,9 @@ class Delivery:
 
         All states are to be told after this.
         """
+        if reconnect and self._publisher:
+            # What is retained at a broker that is told no more must not go on saying who is there.
+            self._publisher.tell(unknown_states(self._config, at, seq, "stopped"))
         self._config = config
         self._retention.change(config.log.keep_days, config.log.keep_mb, delivers=config.mqtt is not None)
         if reconnect:
@@ -74,7 +77,7 @@ class Delivery:
             self.connect(at, seq)
         elif self._publisher:
             info, extras = self._introduction()
-            self._publisher.change(info, extras, starting_states(config, at, seq))
+            self._publisher.change(info, extras, unknown_states(config, at, seq, "starting"))
 
     def connect(self, at: Instant, seq: int) -> None:
         """Begin to deliver, if there is a broker; every state is unknown as yet."""
@@ -86,7 +89,7 @@ class Delivery:
         info, extras = self._introduction()
         client_id = f"presence-{site}-{name}"
         publisher = Publisher(to, site, name, self._keeper.log, info, client_id=client_id, extras=extras)
-        publisher.tell(starting_states(config, at, seq))
+        publisher.tell(unknown_states(config, at, seq, "starting"))
         self._keeper.serve(publisher.use_log)
         publisher.start()
         self._publisher = publisher

@@ -35,7 +35,7 @@ from agent.stages import (
     plain_track_ids,
     sender,
     stages,
-    starting_states,
+    unknown_states,
     view,
 )
 from agent.words import holding
@@ -101,7 +101,7 @@ def replay(config: Config, video: Path, wishes: ReplayWishes, progress: Callable
         draw = stack.enter_context(_drawing(wishes.draw, recording, config, stage.ledger))
         mot = stack.enter_context(_text_file(wishes.mot)) if wishes.mot else None
         publisher = stack.enter_context(_publishing(config, wishes.publish_as, log, wishes.start))
-        changed, broken, last = ChangedStates(), None, None
+        changed, broken, last = ChangedStates(), None, Instant(0.0, wishes.start)
         frames = recorded_frames(recording, view(config), wishes.start)
         if wishes.real_time:
             frames = _paced(frames)
@@ -118,10 +118,9 @@ def replay(config: Config, video: Path, wishes: ReplayWishes, progress: Callable
                 progress(step.frame.index + 1, recording.frame_count)
         except BrokenOffError as error:
             broken = error
-        if last:
-            out.write([*stage.close(last), *stage.ledger.finish(last)])
-            if publisher:
-                publisher.tell(changed.of(stage.ledger, last, log.last_seq))
+        out.write([*stage.close(last), *stage.ledger.finish(last)])
+        if publisher:
+            publisher.tell(changed.of(stage.ledger, last, log.last_seq))
     if broken:
         raise broken
     return log.last_seq
@@ -261,7 +260,7 @@ def _publishing(
         )
     client_id = f"presence-{config.device.site}-{name}-replay-{log.log_id}"
     publisher = Publisher(to, config.device.site, name, log, info_maker(config, name), client_id=client_id)
-    publisher.tell(starting_states(config, Instant(0.0, start), 0))
+    publisher.tell(unknown_states(config, Instant(0.0, start), 0, "starting"))
     publisher.start()
     yield publisher
     publisher.tell()

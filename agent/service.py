@@ -216,6 +216,8 @@ class Teller:
         seq = delivery.keep(step.events, at)
         if any(isinstance(event, ClockSet) for event in step.events):
             _log.info(CLOCK_SET, at.utc.isoformat(" ", "seconds").removesuffix("+00:00"))
+            # All that was said before has the times of a wrong clock.
+            self._changed = ChangedStates()
         self._sight.tell(step.sight, at)
         self._figure(step)
         delivery.tell(self._changed.of(self._stage.ledger, at, seq), news=bool(step.events))

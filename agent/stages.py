@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 import onnxruntime as ort
@@ -302,18 +302,20 @@ def rule_ids(config: Config) -> list[str]:
     ]
 
 
-def starting_states(config: Config, at: Instant, seq: int) -> Iterator[StateNow]:
-    """What every rule's topic says before the first frame."""
+def unknown_states(
+    config: Config, at: Instant, seq: int, why: Literal["starting", "stopped"]
+) -> Iterator[StateNow]:
+    """What every rule's topic says before the first frame, and when nothing more is told to a broker."""
     for line in config.line:
-        yield StateNow("line", line.id, at, at, seq, None, "starting")
+        yield StateNow("line", line.id, at, at, seq, None, why)
     for zone in config.zone:
-        yield StateNow("zone", zone.id, at, at, seq, None, "starting")
+        yield StateNow("zone", zone.id, at, at, seq, None, why)
     for counter in config.counter:
-        yield StateNow("counter", counter.id, at, at, seq, None, "starting")
+        yield StateNow("counter", counter.id, at, at, seq, None, why)
 
 
 class ChangedStates:
-    """Tells which rules say something new; each begins with what `starting_states` says."""
+    """Tells which rules say something new; each begins with being unknown, `starting`."""
 
     def __init__(self) -> None:
         self._told: dict[str, tuple[State | None, str | None]] = {}

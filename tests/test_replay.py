@@ -270,6 +270,11 @@ def test_replay_published(
     assert all(message.topic.startswith("presence/v1/test/rehearsal/") for message in listener.heard())
     # What happened long ago must raise no alarm.
     assert all(event.pop("late") is True for event in listener.events())
+    # That the recording is over does not say that nobody is there.
+    wait_until(lambda: '"stopped"' in listener.heard()[-1].payload)
+    said = {message.topic.rpartition("/")[2]: message.json for message in listener.heard()}
+    assert [said[rule]["why"] for rule in ("gate", "yard")] == ["stopped"] * 2
+    assert [said["gate"]["in_count"], said["gate"]["out_count"], said["yard"]["count"]] == [None] * 3
 
 
 def test_detect_drawn(presence_agent: Callable[..., Ran], astronaut: Path, tmp_path: Path) -> None:

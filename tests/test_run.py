@@ -7,22 +7,28 @@ import signal
 import subprocess
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from agent import service
 from agent.config import load
+from agent.core.frame import Instant
+from agent.delivering import delivery
 from agent.delivery.payload import schemas
-from agent.stages import stages
+from agent.device import clock
+from agent.stages import random_track_ids, stages
+from tests.builders import make_frame
 from tests.conftest import free_port, logged, wait_until, write_config
 from tests.covering import Judge, write_clip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from tests.conftest import Agent, Listener, Mosquitto, Ran
+    from agent.core.frame import Frame, NoFrame
+    from tests.conftest import Agent, Heard, Listener, Mosquitto, Ran
 
 jsonschema = pytest.importorskip("jsonschema")
 pytestmark = pytest.mark.usefixtures("weights")
@@ -68,13 +74,31 @@ def test_run_recording(
     assert logged(tmp_path) == {event["seq"]: event for event in events}
     last = heard[-1].json
     assert (last["state"], last["why"], last["last_seq"]) == ("offline", "stopped", len(events))
+    check_nobody_is_told_at_a_stop(heard)
     # The newest states agree with the events up to them.
     states = [message.json for message in heard if message.topic.endswith("state/yard")]
-    for state in states[1:]:
+    for state in states[1:-1]:
         before = [
             event for event in events if int(str(event["seq"])) <= int(str(state["seq"])) and "count" in event
         ]
         assert state["count"] == (before[-1]["count"] if before else 0)
+
+
+def check_nobody_is_told_at_a_stop(heard: Sequence[Heard]) -> None:
+    """Visits end, and nobody knows who is there: from then on each state is unknown, before `offline`."""
+    offline = max(i for i, message in enumerate(heard) if '"offline"' in message.payload)
+    ended = [
+        int(str(message.json["seq"]))
+        for message in heard
+        if "/event/" in message.topic and message.json.get("why") == "stopped"
+    ]
+    for rule in ("gate", "yard"):
+        states = [message.json for message in heard[:offline] if message.topic.endswith(f"state/{rule}")]
+        assert (states[-1]["valid"], states[-1]["why"]) == (False, "stopped")
+        after = [state for state in states if ended and int(str(state["seq"])) >= ended[0]]
+        for state in [*after, states[-1]]:
+            assert {state.get(name) for name in ("count", "in_count", "out_count")} == {None}
+    assert not [message for message in heard[offline:] if "/state/" in message.topic]
 
 
 @pytest.mark.parametrize("ends_blind", [False, True])
@@ -118,7 +142,8 @@ def test_run_blind(
         states = [message.json for message in listener.heard() if message.topic.endswith(f"state/{rule}")]
         whys = [state["why"] for state in states]
         assert whys.count("covered") == 1
-        assert (whys[-1] == "covered") == ends_blind
+        assert (whys[-2] == "covered") == ends_blind
+        assert whys[-1] == "stopped"
         assert all(state["valid"] == (state["why"] is None) for state in states)
 
 
@@ -177,6 +202,96 @@ def test_run_stopped(
     left = [event for event in listener.events() if event["type"] == "zone.left"]
     assert {event["why"] for event in left} == {"stopped"}
     assert [event["cause"] for event in listener.events() if event["type"] == "agent.stopped"] == ["signal"]
+    check_nobody_is_told_at_a_stop(listener.heard())
+    # Nor to who comes later: what is retained is that nobody knows.
+    later = listen(mosquitto.port)
+    wait_until(lambda: len([message for message in later.heard() if "/state/" in message.topic]) == 2)
+    states = [message.json for message in later.heard() if "/state/" in message.topic]
+    assert [(state["valid"], state["why"]) for state in states] == [(False, "stopped")] * 2
+
+
+def somebody_is_there(listener: Listener) -> bool:
+    states = [message.json for message in listener.heard() if message.topic.endswith("state/yard")]
+    return bool(states and states[-1]["count"])
+
+
+@pytest.mark.parametrize("how", ["another-broker", "no-broker", "another-camera"])
+def test_run_reloaded_leaves_nobody_there(
+    start_agent: Callable[[Path], Agent],
+    start_mosquitto: Callable[..., Mosquitto],
+    listen: Callable[..., Listener],
+    vtest: Path,
+    tmp_path: Path,
+    how: str,
+) -> None:
+    broker, other = start_mosquitto(), start_mosquitto()
+    listener, later = listen(broker.port), listen(other.port)
+    config = write_config(tmp_path, vtest, port=broker.port)
+    agent = start_agent(config)
+    wait_until(lambda: somebody_is_there(listener), 60)
+    if how == "another-camera":
+        config.write_text(config.read_text().replace("[camera]", "[camera]\nrotation = 180"))
+    else:
+        write_config(tmp_path, vtest, port=other.port if how == "another-broker" else None)
+    agent.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: any('"offline"' in message.payload for message in listener.heard()), 30)
+    heard = listener.heard()
+    offline = next(i for i, message in enumerate(heard) if '"offline"' in message.payload)
+    check_nobody_is_told_at_a_stop(heard[: offline + 1])
+    if how == "another-broker":
+        # There they are all still there.
+        wait_until(lambda: somebody_is_there(later), 30)
+    assert agent.end(signal.SIGTERM) == 0
+
+
+def test_run_says_anew_since_when_once_the_clock_is_right(
+    mosquitto: Mosquitto, listen: Callable[..., Listener], tmp_path: Path
+) -> None:
+    """A machine that took its start for 1970: what it said of then is not retained."""
+    listener = listen(mosquitto.port)
+    config = load(write_config(tmp_path, "x.avi", port=mosquitto.port))
+    begin = clock.now()
+
+    def frames(begin_s: float, end_s: float, *, synced: bool) -> Iterator[Frame | NoFrame]:
+        for tenth in range(int(begin_s * 10), int(end_s * 10)):
+            frame = make_frame(index=tenth)
+            utc = begin.utc if synced else datetime(1970, 1, 1, tzinfo=UTC)
+            moment = utc + timedelta(seconds=tenth / 10)
+            yield replace(frame, at=Instant(begin.monotonic_s + tenth / 10, moment, synced))
+
+    def states(rule: str) -> list[dict[str, object]]:
+        return [message.json for message in listener.heard() if message.topic.endswith(f"state/{rule}")]
+
+    stage = replace(stages(config, (64, 48), random_track_ids()), tamper=Judge([], 0.3))
+    with delivery(config, stage.ledger) as box:
+        teller = service.Teller(config, stage, box, begin)
+        for step in stage.steps(frames(0, 5, synced=False)):
+            teller.tell(step)
+        wait_until(lambda: bool(states("yard")) and states("yard")[-1]["count"] == 0)
+        assert str(states("yard")[-1]["since"]).startswith("1970-01-01")
+        assert [state["why"] for state in states("gate")] in (["clock"], ["starting", "clock"])
+        for step in stage.steps(frames(5, 6, synced=True)):
+            teller.tell(step)
+        # The same nobody, since the same moment.
+        wait_until(lambda: str(states("yard")[-1]["since"]).startswith(f"{begin.utc:%Y-}"))
+        assert states("yard")[-1]["count"] == 0
+        wait_until(lambda: states("gate")[-1]["in_count"] == 0)
+
+
+def test_run_recording_that_breaks_off(
+    start_agent: Callable[[Path], Agent],
+    mosquitto: Mosquitto,
+    listen: Callable[..., Listener],
+    clip: Path,
+    tmp_path: Path,
+) -> None:
+    part = tmp_path / "part.avi"
+    part.write_bytes(clip.read_bytes()[: clip.stat().st_size * 2 // 3])
+    listener = listen(mosquitto.port)
+    agent = start_agent(write_config(tmp_path, part, port=mosquitto.port))
+    assert agent.process.wait(60) == 1, agent.said()
+    wait_until(lambda: '"stopped"' in listener.heard()[-1].payload)
+    check_nobody_is_told_at_a_stop(listener.heard())
 
 
 def test_run_second(

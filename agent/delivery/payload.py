@@ -122,7 +122,7 @@ class StateWire(Wire):
     kind: str
     rule: Identifier
     valid: bool
-    why: Literal["starting", "behind", "clock", BlindCause] | None
+    why: Literal["starting", "stopped", "behind", "clock", BlindCause] | None
     since: Timestamp
     ts: Timestamp
     seq: Seq
@@ -185,7 +185,7 @@ class StateNow:
     at: Instant
     seq: int
     value: State | None
-    why: Literal["starting", "clock", BlindCause] | None
+    why: Literal["starting", "stopped", "clock", BlindCause] | None
 
 
 def utc_text(moment: datetime) -> str:

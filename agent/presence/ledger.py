@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from agent.presence.tally import Tally
 
 Kind = Literal["line", "zone", "counter"]
-UnknownWhy = Literal["starting", "clock"]
+UnknownWhy = Literal["starting", "stopped", "clock"]
 _Kept = TypeVar("_Kept", LineTally, ZoneTally, CounterTally)
 
 
@@ -114,6 +114,7 @@ class Ledger:
         self._sight: Sight | None = None
         self._seen_from: Instant | None = None
         self._at: Instant | None = None
+        self._stopped: Instant | None = None
         self._values: dict[str, State | None] = {}
         self._arrange(terms, None)
 
@@ -152,6 +153,7 @@ class Ledger:
         for zone_id in moved:
             zone = self._zones[zone_id]
             zone.known, zone.begun_s = False, at.monotonic_s
+        self._judge(at)
         return events
 
     def _arrange(self, terms: Terms, at: Instant | None) -> None:
@@ -234,11 +236,14 @@ class Ledger:
         return events
 
     def close(self, told: Sequence[Event], at: Instant, why: EndedWhy) -> list[Event]:
-        """Take the last events of the rules; return them with the closing events of the counters."""
+        """Take the last events of the rules; return them with the closing events of the counters.
+
+        That every visit ends with the agent does not say that nobody is there: no state is known any more.
+        """
         events = list(self._taken(told))
         for rule in self._counter_rules.values():
             events += self._taken(rule.close(at, at, why))
-        self._judge(at)
+        self._stopped = at
         return events
 
     def finish(self, at: Instant) -> list[Event]:
@@ -302,6 +307,10 @@ class Ledger:
 
     def states(self) -> Iterator[RuleState]:
         """What holds for each rule after the last update; nothing before the first."""
+        if stopped := self._stopped:
+            for kind, tallies in self._kinds:
+                yield from (RuleState(kind, tally.rule, stopped, None, "stopped") for tally in tallies)
+            return
         sight, at = self._sight, self._at
         if sight is None or at is None:
             return
@@ -313,8 +322,9 @@ class Ledger:
                 elif sight.cause:
                     yield RuleState(kind, tally.rule, sight.since, None, sight.cause)
                 else:
-                    judged = kind != "counter" or self._hours.always_open or at.synced
-                    yield RuleState(kind, tally.rule, at, None, "starting" if judged else "clock")
+                    timed = kind == "line" or (kind == "counter" and not self._hours.always_open)
+                    why: UnknownWhy = "clock" if timed and not at.synced else "starting"
+                    yield RuleState(kind, tally.rule, at, None, why)
 
     def _judge(self, at: Instant) -> None:
         """Make the states anew, where they changed."""
@@ -340,6 +350,10 @@ class Ledger:
             self._values[rule.rule_id] = rule.state
 
     def _judge_line(self, line: LineTally, at: Instant) -> None:
+        if not at.synced:
+            # It counts from local midnight, and nobody knows when that was.
+            self._values[line.rule] = None
+            return
         before, (ins, outs) = self._values.get(line.rule), line.today
         if isinstance(before, LineState):
             if (before.in_count, before.out_count) == (ins, outs):
@@ -357,7 +371,9 @@ class Ledger:
             elif not zone.known:
                 seen_s = at.monotonic_s - max(seen_from.monotonic_s, zone.begun_s)
                 suspected = self._sight is not None and self._sight.suspected
-                zone.known = bool(zone.open) or (not suspected and seen_s >= self._settle_s[zone.rule])
+                # Who was there before the zone was moved says nothing of who is there now.
+                told = any(since.monotonic_s >= zone.begun_s for since, _ in zone.open.values())
+                zone.known = told or (not suspected and seen_s >= self._settle_s[zone.rule])
 
     def _set_clock(self, change: ClockSet, step_s: float | None, at: Instant) -> None:
         for tally in self._tallies.values():

@@ -20,6 +20,7 @@ from agent.core.event import (
     ZoneEntered,
     ZoneLeft,
     ZoneOccupied,
+    ZoneState,
     ZoneVacated,
 )
 from agent.core.geometry import Line, Zone
@@ -181,6 +182,39 @@ def test_zone_is_added_around_somebody() -> None:
     visit: list[ZoneEntered | ZoneLeft] = [*of(told, ZoneEntered), *of(told, ZoneLeft)]
     assert [(event.rule, event.since.utc) for event in visit] == [("hall", utc("08:10:00"))] * 2
     assert [state.value for state in office.ledger.states() if state.rule == "hall"] != [None]
+
+
+def test_zone_that_moves_is_unknown_until_somebody_looked() -> None:
+    office = Office()
+    script = [Stay("public", "08:00:00", "08:20:00"), Stay("staff", "08:00:00", "08:20:00", "b")]
+    office.watch("08:00:00", "08:10:00", script)
+    assert states_of(office)["public"] == (1, None)
+    change(office, "08:10:00", zones=(STAFF, AWAY))
+    # That somebody was where it lay before says nothing of where it lies now.
+    assert states_of(office) == {"public": (None, "starting"), "staff": (1, None)}
+    office.watch("08:10:00", "08:10:02", script)
+    assert states_of(office)["public"] == (None, "starting")
+    office.watch("08:10:02", "08:10:10", script)
+    assert states_of(office)["public"] == (0, None)
+
+
+def test_counter_whose_staff_is_elsewhere_is_unknown_at_once() -> None:
+    office = Office()
+    office.watch("08:00:00", "08:10:00", [Stay("staff", "08:00:00", "08:20:00")])
+    (desk,) = [state for state in office.ledger.states() if state.rule == "desk"]
+    assert desk.value
+    change(office, "08:10:00", counters=(SWAPPED,))
+    (desk,) = [state for state in office.ledger.states() if state.rule == "desk"]
+    assert (desk.value, desk.why) == (None, "starting")
+
+
+def states_of(office: Office) -> dict[str, tuple[int | None, str | None]]:
+    """Of the zones: how many are there, or why that is not known."""
+    return {
+        state.rule: (state.value.count if isinstance(state.value, ZoneState) else None, state.why)
+        for state in office.ledger.states()
+        if state.kind == "zone"
+    }
 
 
 def test_hours_change_from_now_on() -> None:

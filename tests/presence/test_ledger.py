@@ -296,3 +296,33 @@ def check_hours(told: Sequence[Event]) -> None:
         assert not OFFICE.span(event.at.utc).open
     for other in [*of(told, CounterAttended), *of(told, CounterUnattended)]:
         assert OFFICE.span(other.at.utc).open
+
+
+RULES = {("line", "gate"), ("zone", "public"), ("zone", "staff"), ("counter", "desk")}
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param([], id="nobody"),
+        pytest.param([Stay("staff", BEGIN, END), Stay("public", BEGIN, END, "b")], id="both-zones"),
+        pytest.param([Blind(local(60), END)], id="blind"),
+    ],
+)
+def test_stop_leaves_nothing_known(script: list[Stay | Blind]) -> None:
+    office = Office()
+    office.watch(BEGIN, local(120), script)
+    office.stop(local(121))
+    states = list(office.ledger.states())
+    assert {(state.kind, state.rule) for state in states} == RULES
+    assert {(state.value, state.why, state.since.utc) for state in states} == {
+        (None, "stopped", utc(local(121)))
+    }
+
+
+def test_stop_before_the_first_frame() -> None:
+    office = Office()
+    assert list(office.ledger.states()) == []
+    office.stop(BEGIN)
+    assert {(state.kind, state.rule) for state in office.ledger.states()} == RULES
+    assert {state.why for state in office.ledger.states()} == {"stopped"}

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -271,7 +273,51 @@ def test_never_synchronised() -> None:
     told = office.told
     assert not of(told, Quarter, Day, ClockSet)
     assert [event.direction for event in of(told, LineCrossed)] == ["in"]
-    assert {state.why for state in office.ledger.states()} == {None, "clock"}
+    # Whoever is in a zone is there at any time; since midnight, and in working hours, nobody knows.
+    assert {(state.rule, state.why) for state in office.ledger.states()} == {
+        ("gate", "clock"), ("staff", None), ("public", None), ("desk", "clock"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("hours", [OFFICE, ALWAYS], ids=["office", "always-open"])
+@pytest.mark.parametrize(
+    "before",
+    [timedelta(days=-20_000), timedelta(days=-1), timedelta(minutes=-3), timedelta(days=400)],
+    ids=str,
+)
+def test_line_is_known_once_the_clock_is(before: timedelta, hours: WorkingTime) -> None:
+    """Three came in before anybody knew the time: one of them, as it turns out, the day before."""
+    office = Office(hours, clock=stepping("08:25", before, synced=False))
+    script = [
+        Stay("street", "2026-01-04T23:49:57", "2026-01-04T23:50:00", "z"),
+        Stay("yard", "2026-01-04T23:50:00", "2026-01-04T23:50:03", "z"),
+        *through("08:10", inward=True, name="a"),
+        *through("08:20", inward=True, name="b"),
+        *through("08:30", inward=False, name="c"),
+    ]
+    states: list[tuple[str, object]] = []
+    for begin, end in (("2026-01-04T23:45", "2026-01-04T23:59"), ("08:05", "08:40")):
+        office.states.clear()
+        office.watch(begin, end, script)
+        states += [
+            (state.why or "", (state.value.in_count, state.value.out_count) if state.value else None)
+            for now in office.states
+            for state in now
+            if isinstance(state.value, LineState | None) and state.kind == "line"
+        ]
+    assert [state for state, _ in groupby(states)] == [("clock", None), ("", (2, 0)), ("", (2, 1))]
+
+
+def test_line_is_unknown_while_a_clock_is_lost_again() -> None:
+    def clock(moment: datetime) -> Instant:
+        return replace(right_clock(moment), synced=not utc("08:10") <= moment < utc("08:20"))
+
+    office = Office(clock=clock)
+    script = [*through("08:05", inward=True, name="a"), *through("08:15", inward=True, name="b")]
+    office.watch("08:00", "08:30", script)
+    lines = [(state.why, state.value) for now in office.states for state in now if state.kind == "line"]
+    told = [(why, value.in_count if isinstance(value, LineState) else None) for why, value in lines]
+    assert [state for state, _ in groupby(told)] == [(None, 0), (None, 1), ("clock", None), (None, 2)]
 
 
 @pytest.mark.parametrize(
