@@ -142,10 +142,12 @@ def take_up(log: EventLog, ledger: Ledger, at: Instant, boot: str, beside: Seque
     """
     try:
         before = remembered(log, at, boot, beside)
+        ledger.recall(((item.event, item.era) for item in before.events), before.begin, before.blind)
     except DamagedError as error:
         log.begin_anew(error)
+        # What was read of it before the damage showed is no part of the new one.
+        ledger.reset()
         before = Memory(())
-    ledger.recall(((item.event, item.era) for item in before.events), before.begin, before.blind)
     cause: StartCause = "new_log"
     if before.last:
         cause = "started" if log.ended_in_order else "restarted"

@@ -165,7 +165,7 @@ def started_anew(folder: Path, told: Sequence[Event], now: Instant) -> tuple[Led
     with EventLog(Sender("test", "yard", "0123abcd"), None) as log:
         log.append(told)
         memory = remembered(log, now, "89abcdef")
-    known.recall(((item.event, item.era) for item in memory.events), memory.begin, memory.blind)
+        known.recall(((item.event, item.era) for item in memory.events), memory.begin, memory.blind)
     assert memory.last is not None
     closing = known.reopen(memory.last, memory.era)
     return known, closing + known.start(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import sqlite3
+from contextlib import ExitStack, closing
 from datetime import timedelta
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -161,7 +162,8 @@ def test_totals_go_on(life: Life) -> None:
 
 
 def line_of(office: Office) -> tuple[int, int]:
-    (state,) = [state.value for state in office.ledger.states() if state.kind == "line"]
+    # Of its last frame: once it stops no state is known.
+    (state,) = [state.value for state in office.states[-1] if state.kind == "line"]
     assert isinstance(state, LineState)
     return state.in_count, state.out_count
 
@@ -256,3 +258,46 @@ def test_log_that_is_new(tmp_path: Path) -> None:
         life.run("08:00", "08:01")
         (started,) = [event for event in life.all() if isinstance(event, AgentStarted)]
     assert (started.cause, started.since) == ("new_log", None)
+
+
+def test_damage_that_shows_late_leaves_nothing_known(tmp_path: Path) -> None:
+    """What was read before it is not in the log that is begun in its place."""
+    path = tmp_path / "events.db"
+    script = [
+        Stay("street", "08:01", "08:02"),
+        Stay("yard", "08:02", "08:02:10"),
+        Stay("staff", "08:03", "09:00"),
+    ]
+    life = Life(path)
+    with life.log:
+        life.run("08:00", "08:05", script)
+        crossed = next(entry.seq for entry in life.log.read(0, 99) if entry.type == "line.crossed")
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("UPDATE event SET body = 'null' WHERE seq = ?", (crossed + 1,))
+            database.commit()
+        office = life.run("08:10", "08:11")
+        assert line_of(office) == (0, 0)
+        told = life.all()
+        assert [event.cause for event in of(told, AgentStarted)] == ["new_log"]
+        check_closings(told)
+        assert not of(told, ZoneLeft)
+
+
+def test_recalled_crossings_stay_while_the_clock_is_ahead() -> None:
+    """A battery that lies: the clock is a year ahead at the next start, until the network comes."""
+    sync, booted = utc("08:20"), utc("08:10")
+
+    def clock(moment: datetime) -> Instant:
+        if moment < booted:
+            return right_clock(moment)
+        at = Instant((moment - booted).total_seconds(), moment)
+        wrong = Instant(at.monotonic_s, moment + timedelta(days=400), synced=False)
+        return at if moment >= sync else wrong
+
+    life = Life(clock=clock)
+    with life.log:
+        life.run("08:00", "08:05", [Stay("street", "08:01", "08:02"), Stay("yard", "08:02", "08:02:10")])
+        office = life.run("08:11", "08:30", boot=1)
+        whys = [state.why for now in office.states for state in now if state.kind == "line"]
+        assert [why for why, _ in groupby(whys)] == ["clock", None]
+        assert line_of(office) == (1, 0)

@@ -103,6 +103,12 @@ class Ledger:
 
     def __init__(self, terms: Terms) -> None:
         """Take the rules that there are."""
+        self._terms = terms
+        self.reset()
+
+    def reset(self) -> None:
+        """Know of nothing that happened."""
+        terms = self._terms
         self._tallies: dict[str, Tally] = {}
         self._counter_rules: dict[str, CounterRule] = {}
         # Rules of before this start that the configuration no longer has.
@@ -281,8 +287,6 @@ class Ledger:
                 blind = None
             if era == "present":
                 self._clock.recall(event.at)
-        for tally in self._tallies.values():
-            tally.sort()
         self._camera.resume(blind)
 
     def reopen(self, last: Instant, era: Era) -> list[Event]:
@@ -377,9 +381,7 @@ class Ledger:
 
     def _set_clock(self, change: ClockSet, step_s: float | None, at: Instant) -> None:
         for tally in self._tallies.values():
-            for moment in tally.marks:
-                moment.set_clock(change.offset_s)
-            tally.sort()
+            tally.set_clock(change.offset_s)
         self._summaries.set_clock(change.offset_s, step_s, at)
         self._recount = True
 

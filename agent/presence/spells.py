@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from array import array
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from math import inf
+from math import inf, isnan, nan
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Sequence
     from datetime import date
+
+    from numpy.typing import NDArray
 
     from agent.core.event import Era
     from agent.core.frame import Instant
+
+    Column = array[float] | NDArray[np.float64]
+    # Begin and end of each, f64[n, 2].
+    Parts = NDArray[np.float64] | Sequence[tuple[float, float]]
 
 
 @dataclass(slots=True)
@@ -46,22 +55,86 @@ def mark(moment: Instant, at: Instant, era: Era = "present") -> Mark:
 
 
 @dataclass(slots=True)
-class Spell:
-    """From a moment to a moment; `end` None: not over yet."""
+class Marks:
+    """Marks as columns of 8 bytes each: a busy place has 100,000 in two days.
 
-    begin: Mark
-    end: Mark | None = None
+    `monotonic_s` is NaN where a mark is from another run.
+    """
+
+    utc_s: array[float] = field(default_factory=lambda: array("d"))
+    monotonic_s: array[float] = field(default_factory=lambda: array("d"))
+
+    def append(self, moment: Mark) -> None:
+        """Take one more."""
+        self.utc_s.append(moment.utc_s)
+        self.monotonic_s.append(nan if moment.monotonic_s is None else moment.monotonic_s)
 
     @property
-    def marks(self) -> Iterator[Mark]:
-        """Begin, and end if there is one."""
-        yield self.begin
-        if self.end:
-            yield self.end
+    def last(self) -> Mark:
+        """The newest one."""
+        monotonic_s = self.monotonic_s[-1]
+        return Mark(self.utc_s[-1], None if isnan(monotonic_s) else monotonic_s)
 
-    def cut(self, start_s: float, end_s: float) -> tuple[float, float]:
-        """The part of it between two moments; where there is none it ends before it begins."""
-        return max(self.begin.utc_s, start_s), min(self.end.utc_s if self.end else inf, end_s)
+    def replace_last(self, moment: Mark) -> None:
+        """Have another one in place of the newest."""
+        del self.utc_s[-1], self.monotonic_s[-1]
+        self.append(moment)
+
+    def set_clock(self, offset_s: float) -> None:
+        """Believe another clock: UTC is the monotonic clock and this."""
+        monotonic_s = np.asarray(self.monotonic_s)
+        moves = ~np.isnan(monotonic_s)
+        np.asarray(self.utc_s)[moves] = monotonic_s[moves] + offset_s
+
+    def keep(self, wanted: NDArray[np.bool_]) -> None:
+        """Drop all others."""
+        self.utc_s = array("d", np.asarray(self.utc_s)[wanted].tobytes())
+        self.monotonic_s = array("d", np.asarray(self.monotonic_s)[wanted].tobytes())
+
+    def young(self, before_s: float, *, past: bool) -> NDArray[np.bool_]:
+        """Which are not older than a moment; `past` False: those of other runs never are."""
+        young = np.asarray(self.utc_s) >= before_s
+        return young if past else young | np.isnan(np.asarray(self.monotonic_s))
+
+
+@dataclass(slots=True)
+class Spells:
+    """From a moment to a moment each; the last one may not be over yet, which is an end at infinity."""
+
+    begins: Marks = field(default_factory=Marks)
+    ends: Marks = field(default_factory=Marks)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.begins.utc_s)
+
+    @property
+    def open(self) -> bool:
+        """Whether the last one is not over."""
+        return bool(self.ends.utc_s) and self.ends.utc_s[-1] == inf
+
+    def begin(self, moment: Mark) -> None:
+        """One more begins."""
+        self.append(moment, Mark(inf, None))
+
+    def append(self, begin: Mark, end: Mark) -> None:
+        """Take one more."""
+        self.begins.append(begin)
+        self.ends.append(end)
+
+    def end(self, moment: Mark) -> None:
+        """The last one is over."""
+        self.ends.replace_last(moment)
+
+    def set_clock(self, offset_s: float) -> None:
+        """Believe another clock: UTC is the monotonic clock and this."""
+        self.begins.set_clock(offset_s)
+        self.ends.set_clock(offset_s)
+
+    def keep(self, wanted: NDArray[np.bool_]) -> None:
+        """Drop all others."""
+        self.begins.keep(wanted)
+        self.ends.keep(wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,26 +156,35 @@ class Stretch:
         length_s = self.end_s - self.start_s
         return {"rule": rule, "at": at, "date": date, "length_s": length_s, "blind_s": self.blind_s}
 
-    def covered(self, spells: Iterable[Spell]) -> list[tuple[float, float]]:
-        """The parts of spells that lie in it, as they come."""
-        parts = (spell.cut(self.start_s, min(self.end_s, self.until_s)) for spell in spells)
-        return [(begin, end) for begin, end in parts if begin < end]
+    def covered(self, begins_s: Column, ends_s: Column) -> NDArray[np.float64]:
+        """The parts of spells that lie in it, f64[n, 2], as they come."""
+        begin_s = np.maximum(np.asarray(begins_s), self.start_s)
+        end_s = np.minimum(np.asarray(ends_s), min(self.end_s, self.until_s))
+        there = begin_s < end_s
+        return np.column_stack((begin_s[there], end_s[there]))
 
 
-def union_s(parts: Iterable[tuple[float, float]]) -> float:
+def union_s(parts: Parts) -> float:
     """Seconds that lie in at least one part."""
+    begin_s, end_s = _columns(parts)
+    order = np.lexsort((end_s, begin_s))
     total, reached = 0.0, -inf
-    for begin, end in sorted(parts):
+    for begin, end in zip(
+        array("d", begin_s[order].tobytes()), array("d", end_s[order].tobytes()), strict=True
+    ):
         total += max(0.0, end - max(begin, reached))
         reached = max(reached, end)
     return total
 
 
-def most_at_once(parts: Iterable[tuple[float, float]]) -> int:
+def most_at_once(parts: Parts) -> int:
     """How many parts overlap at most; one that ends when another begins does not."""
-    steps = sorted((moment, step) for part in parts for moment, step in zip(part, (1, -1), strict=True))
-    most = now = 0
-    for _, step in steps:
-        now += step
-        most = max(most, now)
-    return most
+    begin_s, end_s = _columns(parts)
+    steps = np.repeat(np.array([1, -1], np.int8), len(begin_s))
+    order = np.lexsort((steps, np.concatenate((begin_s, end_s))))
+    return int(np.cumsum(steps[order], dtype=np.int32).max(initial=0))
+
+
+def _columns(parts: Parts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    begin_s, end_s = np.asarray(parts, np.float64).reshape(-1, 2).T
+    return np.ascontiguousarray(begin_s), np.ascontiguousarray(end_s)

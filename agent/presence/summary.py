@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from math import isfinite
+from math import inf, isfinite
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from agent.core.event import AgentStarted, AgentStopped, CameraBlind, CameraRestored, Day, Quarter
-from agent.presence.spells import Mark, Spell, Stretch, mark, union_s
+from agent.presence.spells import Mark, Spells, Stretch, mark, union_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,18 +65,10 @@ class Summaries:
         # How far those of rules had come that are gone: should they come back, nothing is told twice.
         self._ended: dict[tuple[type[Tally], str], tuple[float | None, date | None]] = {}
         self._hours = hours
-        self._watched: list[Spell] = []
+        self._watched = Spells()
         self._blind = False
         self._begin: Mark | None = None
         self._next_s = 0.0
-
-    @property
-    def marks(self) -> Iterator[Mark]:
-        """Every moment in it."""
-        if self._begin:
-            yield self._begin
-        yield from (due.begin for due in self._due if due.begin)
-        yield from (moment for spell in self._watched for moment in spell.marks)
 
     def change(self, tallies: Sequence[tuple[Tally, float]], hours: WorkingTime, at: Instant | None) -> None:
         """Take the tallies from now on (None: from the start) and how late their past may become known."""
@@ -133,7 +127,7 @@ class Summaries:
 
     def watch(self, at: Instant) -> None:
         """There is a frame, and it can be seen."""
-        if not self._watched or (self._watched[-1].end and not self._blind):
+        if not len(self._watched) or not (self._watched.open or self._blind):
             self._look(mark(at, at))
 
     def set_clock(self, offset_s: float, change_s: float | None, at: Instant) -> None:
@@ -148,8 +142,10 @@ class Summaries:
             if due.quarter_s is not None and change_s is not None:
                 due.quarter_s = _floor(due.quarter_s + change_s)
                 due.date = self._hours.date_of(datetime.fromtimestamp(due.quarter_s, UTC))
-        for moment in self.marks:
-            moment.set_clock(offset_s)
+        self._watched.set_clock(offset_s)
+        for moment in (self._begin, *(due.begin for due in self._due)):
+            if moment:
+                moment.set_clock(offset_s)
         self._next_s = min(self._next_s, at.utc.timestamp())
 
     def update(self, at: Instant) -> Iterator[Event]:
@@ -161,7 +157,7 @@ class Summaries:
         if at.synced:
             for due in self._due:
                 yield from self._tell(due, at, now_s - due.wait_s)
-        self._forget(now_s)
+        self._forget(now_s, past=at.synced)
         self._next_s = _floor(now_s) + _QUARTER_S
         for due in self._due if at.synced else ():
             if due.quarter_s is not None:
@@ -190,16 +186,16 @@ class Summaries:
     def _look(self, moment: Mark) -> None:
         if isfinite(moment.utc_s):
             self._begin = self._begin or replace(moment)
-            self._watched.append(Spell(moment))
+            self._watched.begin(moment)
 
     def _look_away(self, moment: Mark) -> None:
-        if not self._watched or self._watched[-1].end or not isfinite(moment.utc_s):
+        if not self._watched.open or not isfinite(moment.utc_s):
             return
-        begin = self._watched[-1].begin
+        begin = self._watched.begins.last
         # Both ends of a spell move together.
         begin_moves = begin.monotonic_s is not None
         end = Mark(moment.utc_s, moment.monotonic_s if begin_moves else None)
-        self._watched[-1].end = end if end.utc_s > begin.utc_s else begin
+        self._watched.end(end if end.utc_s > begin.utc_s else begin)
 
     def _tell(self, due: _Due, at: Instant, known_s: float) -> Iterator[Event]:
         """All quarters that end at a known moment or before, and the days that end with one of them."""
@@ -244,32 +240,37 @@ class Summaries:
     def _stretch(self, due: _Due, start_s: float, end_s: float, at: Instant) -> Stretch:
         of = Stretch(start_s, end_s, at.utc.timestamp(), 0.0)
         from_s = due.begin.utc_s if due.begin else start_s
-        seen = [(max(begin, from_s), end) for begin, end in of.covered(self._watched) if end > from_s]
+        seen = of.covered(self._watched.begins.utc_s, self._watched.ends.utc_s)
+        seen = np.maximum(seen[seen[:, 1] > from_s], from_s)
         blind_s = max(0.0, end_s - start_s - union_s(seen))
         return Stretch(of.start_s, of.end_s, of.until_s, round(blind_s, 3))
 
     def _away_until(self, quarter_s: float) -> float | None:
         """For a quarter long after anybody watched: begin of the one in which somebody does again."""
-        before = [spell for spell in self._watched if spell.begin.utc_s < quarter_s + _QUARTER_S]
-        if any(spell.end is None or spell.end.utc_s > quarter_s for spell in before):
+        begins_s, ends_s = np.asarray(self._watched.begins.utc_s), np.asarray(self._watched.ends.utc_s)
+        ended_s = ends_s[begins_s < quarter_s + _QUARTER_S]
+        if (ended_s > quarter_s).any():
             return None
-        last_s = max((spell.end.utc_s for spell in before if spell.end), default=quarter_s)
-        back_s = min(
-            (spell.begin.utc_s for spell in self._watched if spell.begin.utc_s >= quarter_s), default=None
-        )
-        if back_s is None or back_s - last_s <= _AWAY_QUARTERS_S:
+        last_s = float(ended_s.max()) if len(ended_s) else quarter_s
+        back_s = float(begins_s[begins_s >= quarter_s].min(initial=inf))
+        if back_s == inf or back_s - last_s <= _AWAY_QUARTERS_S:
             return None
         return _floor(back_s)
 
-    def _forget(self, now_s: float) -> None:
+    def _forget(self, now_s: float, *, past: bool) -> None:
+        """Drop what no sum can change any more.
+
+        Until the clock is known nobody knows how old what earlier runs told is: `past` False.
+        """
         keep_s = now_s - _UNSYNCED_S
         dates = [due.date for due in self._due if due.date is not None]
         if dates:
             keep_s = min(keep_s, self._hours.day(min(dates))[0].timestamp())
         for due in self._due:
-            due.tally.forget(keep_s)
-        kept = [spell for spell in self._watched[:-1] if spell.end and spell.end.utc_s >= keep_s]
-        self._watched = kept + self._watched[-1:]
+            due.tally.forget(keep_s, past=past)
+        kept = self._watched.ends.young(keep_s, past=past) & np.isfinite(np.asarray(self._watched.ends.utc_s))
+        kept[-1:] = True
+        self._watched.keep(kept)
 
 
 def _floor(moment_s: float) -> float:

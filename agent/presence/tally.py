@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import takewhile
 from math import inf
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from agent.core.event import (
     CounterAttended,
@@ -25,11 +27,13 @@ from agent.core.event import (
     ZoneQuarter,
     ZoneVacated,
 )
-from agent.presence.spells import Spell, mark, most_at_once, union_s
+from agent.presence.spells import Marks, Spells, mark, most_at_once, union_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
+
+    from numpy.typing import NDArray
 
     from agent.core.event import CounterMode, Era, Event
     from agent.core.frame import Instant
@@ -41,8 +45,6 @@ _MODES: dict[type[Event], CounterMode] = {
     CounterUnattended: "unattended",
     CounterClosed: "closed",
 }
-# A visit is told to have ended long before that at the most.
-_TOLD_LATE_S = 3600.0
 
 
 @dataclass(slots=True)
@@ -50,23 +52,21 @@ class LineTally:
     """Crossings of a line.
 
     Attributes:
+        crossings: when they were, and `inward`: 1 for each that was.
         today: in and out since the begin of the day that was begun last.
     """
 
     rule: str
-    crossings: list[tuple[Mark, bool]] = field(default_factory=list)
+    crossings: Marks = field(default_factory=Marks)
+    inward: array[int] = field(default_factory=lambda: array("b"))
     today: tuple[int, int] = (0, 0)
-
-    @property
-    def marks(self) -> Iterator[Mark]:
-        """Every moment in it."""
-        return (moment for moment, _ in self.crossings)
 
     def take(self, event: Event, era: Era = "present") -> None:
         """Count an event of this line."""
         if isinstance(event, LineCrossed) and era != "nowhere":
             inward = event.direction == "in"
-            self.crossings.append((mark(event.at, event.at, era), inward))
+            self.crossings.append(mark(event.at, event.at, era))
+            self.inward.append(inward)
             self.today = self.today[0] + inward, self.today[1] + (not inward)
 
     def closings(self, last: Instant) -> Iterator[Event]:  # noqa: ARG002
@@ -77,22 +77,27 @@ class LineTally:
         """Count today's anew: it is another day, or another clock."""
         self.today = self.counted(start_s, end_s)
 
-    def forget(self, before_s: float) -> None:
-        """Drop what is older."""
-        self.crossings = [crossing for crossing in self.crossings if crossing[0].utc_s >= before_s]
+    def set_clock(self, offset_s: float) -> None:
+        """Believe another clock: UTC is the monotonic clock and this."""
+        self.crossings.set_clock(offset_s)
+
+    def forget(self, before_s: float, *, past: bool) -> None:
+        """Drop what is older; `past` False: nothing of earlier runs."""
+        young = self.crossings.young(before_s, past=past)
+        if not young.all():
+            self.crossings.keep(young)
+            self.inward = array("b", np.asarray(self.inward)[young].tobytes())
 
     def counted(self, start_s: float, end_s: float) -> tuple[int, int]:
         """In and out between two moments."""
-        inward = [is_in for moment, is_in in self._since(start_s) if moment.utc_s < end_s]
-        return sum(inward), len(inward) - sum(inward)
+        ins_s, outs_s = self._between(start_s, end_s)
+        return len(ins_s), len(outs_s)
 
-    def _since(self, start_s: float) -> Iterator[tuple[Mark, bool]]:
-        """Those from a moment on, the newest first: a quarter must not cost as much as a day."""
-        return takewhile(lambda crossing: crossing[0].utc_s >= start_s, reversed(self.crossings))
-
-    def sort(self) -> None:
-        """Bring what was told by several clocks in order."""
-        self.crossings.sort(key=lambda crossing: crossing[0].utc_s)
+    def _between(self, start_s: float, end_s: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """When somebody went in and out, from a moment to before another."""
+        utc_s, inward = np.asarray(self.crossings.utc_s), np.asarray(self.inward) == 1
+        there = (start_s <= utc_s) & (utc_s < end_s)
+        return utc_s[there & inward], utc_s[there & ~inward]
 
     def quarter(self, at: Instant, of: Stretch) -> LineQuarter | None:
         """A quarter of an hour; None: nothing to say of it."""
@@ -103,15 +108,13 @@ class LineTally:
 
     def day(self, at: Instant, date: date, of: Stretch, periods: Sequence[Period]) -> LineDay:
         """A local date and its working periods."""
-        there = [crossing for crossing in self._since(of.start_s) if crossing[0].utc_s < of.end_s]
-        ins = [moment.utc_s for moment, is_in in there if is_in]
-        outs = [moment.utc_s for moment, is_in in there if not is_in]
+        ins_s, outs_s = self._between(of.start_s, of.end_s)
         return LineDay(
             **of.day(self.rule, at, date),
-            in_count=len(ins),
-            out_count=len(outs),
-            first_in=datetime.fromtimestamp(min(ins), UTC) if ins else None,
-            last_out=datetime.fromtimestamp(max(outs), UTC) if outs else None,
+            in_count=len(ins_s),
+            out_count=len(outs_s),
+            first_in=datetime.fromtimestamp(float(ins_s.min()), UTC) if len(ins_s) else None,
+            last_out=datetime.fromtimestamp(float(outs_s.max()), UTC) if len(outs_s) else None,
             periods=tuple(self._about(periods, of)),
         )
 
@@ -150,17 +153,12 @@ class ZoneTally:
     """
 
     rule: str
-    done: list[Spell] = field(default_factory=list)
-    open: dict[str, tuple[Instant, Spell]] = field(default_factory=dict)
+    done: Spells = field(default_factory=Spells)
+    open: dict[str, tuple[Instant, Mark]] = field(default_factory=dict)
     occupied: Instant | None = None
     last_seen: Instant | None = None
     known: bool = False
     begun_s: float = -inf
-
-    @property
-    def marks(self) -> Iterator[Mark]:
-        """Every moment in it."""
-        return (moment for spell in self._spells() for moment in spell.marks)
 
     def closings(self, last: Instant) -> Iterator[Event]:
         """What ends all that is open at the last moment that is known."""
@@ -183,44 +181,43 @@ class ZoneTally:
                 why="restarted",
             )
 
-    def _spells(self) -> Iterator[Spell]:
-        yield from self.done
-        yield from (spell for _, spell in self.open.values())
-
     def take(self, event: Event, era: Era = "present") -> None:
         """Count an event of this zone."""
         match event:
             case ZoneEntered():
-                self.open[event.track] = event.since, Spell(mark(event.since, event.at, era))
+                self.open[event.track] = event.since, mark(event.since, event.at, era)
             case ZoneLeft():
                 self.open.pop(event.track, None)
                 begin = mark(event.since, event.at, era)
-                self.done.append(Spell(begin, begin.later(event.dwell_s)))
+                self.done.append(begin, begin.later(event.dwell_s))
             case ZoneOccupied():
                 self.occupied = event.since
             case ZoneVacated():
                 self.occupied, self.last_seen = None, event.since.shifted(event.occupied_s)
 
-    def forget(self, before_s: float) -> None:
-        """Drop what is older."""
-        self.done = [spell for spell in self.done if spell.end and spell.end.utc_s >= before_s]
+    def set_clock(self, offset_s: float) -> None:
+        """Believe another clock: UTC is the monotonic clock and this."""
+        self.done.set_clock(offset_s)
+        for _, begin in self.open.values():
+            begin.set_clock(offset_s)
 
-    def _since(self, start_s: float) -> Iterator[Spell]:
-        """Visits that may have ended after a moment: they are told in order, somewhat after they ended."""
-        yield from (spell for _, spell in self.open.values())
-        told = takewhile(
-            lambda spell: spell.end is None or spell.end.utc_s >= start_s - _TOLD_LATE_S, reversed(self.done)
-        )
-        yield from told
-
-    def sort(self) -> None:
-        """Bring what was told by several clocks in order."""
-        self.done.sort(key=lambda spell: spell.end.utc_s if spell.end else inf)
+    def forget(self, before_s: float, *, past: bool) -> None:
+        """Drop what is older; `past` False: nothing of earlier runs."""
+        young = self.done.ends.young(before_s, past=past)
+        if not young.all():
+            self.done.keep(young)
 
     def _figures(self, of: Stretch) -> dict[str, Any]:
-        spells = list(self._since(of.start_s))
-        visits = sum(of.start_s <= spell.begin.utc_s < of.end_s for spell in spells)
-        parts = of.covered(spells)
+        begun_s = array("d", (begin.utc_s for _, begin in self.open.values()))
+        both = (begun_s, self.done.begins.utc_s)
+        visits = sum(
+            int(np.count_nonzero((of.start_s <= np.asarray(begins_s)) & (np.asarray(begins_s) < of.end_s)))
+            for begins_s in both
+        )
+        not_over = array("d", [inf]) * len(begun_s)
+        parts = np.concatenate(
+            (of.covered(begun_s, not_over), of.covered(self.done.begins.utc_s, self.done.ends.utc_s))
+        )
         # Who was seen in one look only was there, for no time.
         most = max(most_at_once(parts), min(visits, 1))
         return {"visits": visits, "occupied_s": union_s(parts), "max_count": most}
@@ -242,53 +239,56 @@ class CounterTally:
     """How a counter was attended.
 
     Attributes:
+        spells: when it was attended or not, and `attended`: 1 for each in which it was.
         mode: what was told last, and `since` when that is so; None: nothing, or it was closed for
             another reason than the end of working hours.
     """
 
     rule: str
-    spells: list[tuple[CounterMode, Spell]] = field(default_factory=list)
+    spells: Spells = field(default_factory=Spells)
+    attended: array[int] = field(default_factory=lambda: array("b"))
     mode: CounterMode | None = None
     since: Instant | None = None
-
-    @property
-    def marks(self) -> Iterator[Mark]:
-        """Every moment in it."""
-        return (moment for _, spell in self.spells for moment in spell.marks)
 
     def closings(self, last: Instant) -> Iterator[Event]:
         """What ends what is open at the last moment that is known."""
         if self.mode in {"attended", "unattended"}:
             yield CounterClosed(rule=self.rule, at=last, since=last, waiting=None, why="restarted")
 
-    def sort(self) -> None:
-        """One spell ends where the next one begins, by whatever clock."""
-
     def take(self, event: Event, era: Era = "present") -> None:
         """Count an event of this counter."""
         if not isinstance(event, CounterAttended | CounterUnattended | CounterClosed):
             return
         moment = mark(event.since, event.at, era)
-        if self.spells and self.spells[-1][1].end is None:
-            self.spells[-1][1].end = moment
+        if self.spells.open:
+            self.spells.end(moment)
         if isinstance(event, CounterClosed):
             known = event.why == "closed"
             self.mode, self.since = ("closed", event.since) if known else (None, None)
         else:
             self.mode, self.since = _MODES[type(event)], event.since
-            self.spells.append((self.mode, Spell(moment)))
+            self.spells.begin(moment)
+            self.attended.append(self.mode == "attended")
 
-    def forget(self, before_s: float) -> None:
-        """Drop what is older."""
-        self.spells = [told for told in self.spells if told[1].end is None or told[1].end.utc_s >= before_s]
+    def set_clock(self, offset_s: float) -> None:
+        """Believe another clock: UTC is the monotonic clock and this."""
+        self.spells.set_clock(offset_s)
+
+    def forget(self, before_s: float, *, past: bool) -> None:
+        """Drop what is older; `past` False: nothing of earlier runs."""
+        young = self.spells.ends.young(before_s, past=past)
+        if not young.all():
+            self.spells.keep(young)
+            self.attended = array("b", np.asarray(self.attended)[young].tobytes())
 
     def _figures(self, of: Stretch) -> dict[str, Any]:
-        attended = of.covered(spell for mode, spell in self.spells if mode == "attended")
-        unattended = of.covered(spell for mode, spell in self.spells if mode == "unattended")
+        begins_s, ends_s = np.asarray(self.spells.begins.utc_s), np.asarray(self.spells.ends.utc_s)
+        attended = np.asarray(self.attended) == 1
+        unattended = of.covered(begins_s[~attended], ends_s[~attended])
         return {
-            "attended_s": union_s(attended),
+            "attended_s": union_s(of.covered(begins_s[attended], ends_s[attended])),
             "unattended_s": union_s(unattended),
-            "longest_unattended_s": max((end - begin for begin, end in unattended), default=0.0),
+            "longest_unattended_s": float((unattended[:, 1] - unattended[:, 0]).max(initial=0.0)),
         }
 
     def quarter(self, at: Instant, of: Stretch) -> CounterQuarter | None:

@@ -117,7 +117,7 @@ def log_file(data: bytes, folder: Path) -> None:
         assert log.append([make_entered(1)]) == last_seq + 1
         assert log.read(last_seq, 10)[-1].seq == last_seq + 1
         log.read(first_seq - 1, 1000)
-        remembered(log, Instant(77.0, BEGIN + timedelta(hours=5)), SENDER.boot)
+        tuple(remembered(log, Instant(77.0, BEGIN + timedelta(hours=5)), SENDER.boot).events)
         log.delete(last_seq)
         log.delivered = last_seq
 
@@ -140,7 +140,7 @@ def log_rows(data: bytes, folder: Path) -> None:
         db.commit()
     _read(folder)
     with suppress(AgentError), EventLog(SENDER, path) as log:
-        remembered(log, Instant(77.0, BEGIN + timedelta(hours=5)), SENDER.boot)
+        tuple(remembered(log, Instant(77.0, BEGIN + timedelta(hours=5)), SENDER.boot).events)
         log.delete(log.last_seq)
 
 
