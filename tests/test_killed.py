@@ -36,6 +36,7 @@ from agent.core.sight import Sight
 from agent.delivery.event_log import EventLog
 from agent.delivery.payload import Sender
 from agent.delivery.recall import remembered
+from agent.device.clock import clock_synced
 from agent.stages import ledger
 from tests.builders import make_at
 from tests.conftest import logged, wait_until, write_config
@@ -275,11 +276,16 @@ def test_killed_at_any_moment(
     wait_until(lambda: '"stopped"' in listener.heard()[-1].payload)
     states = [message.json for message in listener.heard() if message.topic.endswith("/state/gate")]
     valid: list[dict[str, Any]] = [state for state in states if state["valid"]]
-    # Also those of the newest start, which counted none of them all by itself.
-    assert len({state["session"] for state in valid}) >= 2
+    if clock_synced():
+        # Also those of the newest start, which counted none of them all by itself.
+        assert len({state["session"] for state in valid}) >= 2
+        assert valid[-1]["in_count"] + valid[-1]["out_count"] > 0
+    else:
+        # Since midnight: nobody knows when that was. tests/test_restart.py has a clock of its own.
+        assert not valid
+        assert {state["why"] for state in states} == {"starting", "clock", "stopped"}
     for state in valid:
         assert [state["in_count"], state["out_count"]] == totals(events, state)
-    assert valid[-1]["in_count"] + valid[-1]["out_count"] > 0
     desk = [message.json for message in listener.heard() if message.topic.endswith("/state/desk")]
     assert {state["mode"] for state in desk if state["valid"]} >= {"attended"}
 

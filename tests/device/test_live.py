@@ -17,6 +17,7 @@ from agent.device.clock import Clock, now
 from agent.device.frames import View
 from agent.device.live import CameraCounts, Ladder, Patience, Picture, live_frames
 from agent.errors import CameraError
+from tests.builders import make_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -415,3 +416,115 @@ def test_frames_while_the_clock_is_put_back(watched: Watched) -> None:
     # By hours it is put right.
     back = timedelta(hours=2)
     assert watched.frame().at.utc < before.at.utc - timedelta(hours=1)
+
+
+# --- the patience that a device has -----------------------------------------------------------------
+
+
+@dataclass
+class Simulated:
+    """A clock that goes on only while somebody waits; `tick_s`: and by so much whenever it is read."""
+
+    now_s: float = 1000.0
+    tick_s: float = 0.0
+
+    def now(self) -> Instant:
+        self.now_s += self.tick_s
+        return make_at(self.now_s)
+
+
+class Waiting(Event):
+    """Told to stop by nobody; who waits for it has the time pass."""
+
+    def __init__(self, clock: Simulated) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._clock.now_s += timeout or 0.0
+        return self.is_set()
+
+
+@dataclass
+class OnTime(Scripted):
+    """A camera on that clock: ten pictures a second, while it gives some."""
+
+    clock: Simulated = field(default_factory=Simulated)
+    opened_s: list[float] = field(default_factory=list)
+
+    def open(self) -> None:
+        self.opened_s.append(self.clock.now_s)
+        super().open()
+
+    def picture(self, wait_s: float) -> Picture | None:
+        if not self.gives:
+            self.clock.now_s += wait_s
+            return None
+        self.clock.now_s += 0.1
+        return Picture(self.clock.now(), np.full((*self.size_px[::-1], 3), 77, np.uint8), None)
+
+
+def usual() -> Watched:
+    """A camera with the patience of a device."""
+    clock = Simulated()
+    return Watched(OnTime(clock=clock), Patience(), stop=Waiting(clock), watch=clock.now)
+
+
+def test_usual_camera_is_lost_after_3_s_and_opened_again_and_again() -> None:
+    # As README.md says: lost after 3 s; opened again after 1, 2, 4, then every 5 s, with 5 s for a picture;
+    # after a minute of that only a new process may help.
+    watched = usual()
+    camera = watched.camera
+    assert isinstance(camera, OnTime)
+    with closing(watched.frames):
+        last = [watched.frame() for _ in range(50)][-1]
+        camera.gives = False
+        nothing = watched.nothing()
+        assert nothing.since == last.at
+        assert 3.0 <= nothing.at.monotonic_s - last.at.monotonic_s < 4.0
+        # It is said about once a second.
+        said = [watched.nothing().at.monotonic_s for _ in range(5)]
+        assert all(1.0 <= other - one < 2.0 for one, other in pairwise(said))
+        with pytest.raises(CameraError, match="gave no picture"):
+            watched.until(lambda _: False)
+    waits_s = [other - one for one, other in pairwise([last.at.monotonic_s, *camera.opened_s[1:]])]
+    expected = [3 + 1, 5 + 2, 5 + 4, *[5 + 5] * 4]
+    assert waits_s[: len(expected)] == pytest.approx(expected, abs=1.0)
+    assert 60 <= camera.clock.now_s - camera.opened_s[1] < 75
+
+
+def test_usual_camera_that_was_never_there_is_told_after_10_s() -> None:
+    watched = usual()
+    watched.camera.refuses = "there is none"
+    with closing(watched.frames):
+        assert 0 <= watched.nothing().at.monotonic_s - 1000.0 < 1.5
+    watched = usual()
+    watched.camera.gives = False
+    with closing(watched.frames):
+        # One that was opened has 5 s for its first picture, and is no news until then.
+        assert 5.0 <= watched.nothing().at.monotonic_s - 1000.0 < 6.5
+
+
+@pytest.mark.parametrize(("step", "most_s"), [("open", 30), ("close", 10)])
+def test_usual_camera_that_hangs(step: str, most_s: float) -> None:
+    watched = usual()
+    camera = watched.camera
+    assert isinstance(camera, OnTime)
+    let_go = camera.hangs[step] = Event()
+    try:
+        with closing(watched.frames):
+            if step == "close":
+                watched.frame()
+                camera.gives = False
+                watched.nothing()
+            begin_s = camera.clock.now_s
+            # The thread that hangs takes real time; the clock need not.
+            camera.clock.tick_s = 0.5
+            if step == "open":
+                # At the begin nothing is said of it for 10 s.
+                assert 10.0 <= watched.nothing().at.monotonic_s - begin_s < 12.0
+            with pytest.raises(CameraError, match=f"in {most_s} s"):
+                watched.until(lambda step: isinstance(step, Frame), 60)
+            assert most_s - 3 <= camera.clock.now_s - begin_s < most_s + 3
+    finally:
+        let_go.set()
