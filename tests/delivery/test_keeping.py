@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
@@ -333,3 +333,124 @@ def test_start_knows_what_was_kept_in_memory(path: Path, memory: Path) -> None:
         assert [event.count for event in events if isinstance(event, ZoneEntered)] == [1, 2, 3, 4]
         assert told.last
         assert told.last.utc == make_at(134).utc
+
+
+# --- every path on which events are kept -------------------------------------------------------------
+
+
+def test_card_damaged_and_nothing_may_be_put_in_its_place(path: Path, memory: Path) -> None:
+    with run(path, memory) as agent:
+        agent.keep(*range(200))
+        agent.card._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        agent.card._db.execute("PRAGMA cache_size = 0")
+        with path.open("r+b") as file:
+            file.seek(8192)
+            file.write(b"\xa5" * (path.stat().st_size - 8192))
+        # The card is pulled out as well.
+        path.parent.rename(path.parent.with_name("pulled-out"))
+        assert agent.keep(1, 2) == 2
+        assert agent.keeper.volatile
+        assert agent.keep(3) == 3
+        assert counts(agent.keeper.log) == [1, 2, 3]
+        assert agent.served == [agent.keeper.log]
+
+
+def test_card_and_memory_held(path: Path, memory: Path) -> None:
+    with run(path, memory) as agent:
+        agent.keep(1)
+        with held(path):
+            agent.keep(2)
+            (file,) = memory.glob("*.db")
+            with held(file):
+                # Neither takes them: they are in the process's own memory, and served from there.
+                assert agent.keep(3, 4) == 2
+                assert agent.keep(5) == 3
+        third = agent.keeper.log
+        assert (third.path, agent.served[-1]) == (None, third)
+        assert agent.keep(after_s=61) == 1
+        assert agent.keep(6) == 2
+        assert [counts(log) for log in agent.served] == [[2], [3, 4, 5], [1, 6]]
+
+
+def test_folder_that_is_none(path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tmp_path / "taken-away"
+    with run(path, folder) as agent:
+        agent.keep(1)
+        folder.write_text("in the way")
+        with held(path):
+            assert agent.keep(2, 3) == 2
+            assert agent.keeper.log.path is None
+        assert counts(agent.keeper.log) == [2, 3]
+        agent.keep(after_s=61)
+        assert agent.keep(4) == 2
+        assert [counts(log) for log in agent.served] == [[2, 3], [1, 4]]
+    assert "WARNING" in [record.levelname for record in caplog.records]
+
+
+def test_card_that_takes_not_even_a_note(path: Path, memory: Path) -> None:
+    """Nothing happens while it is held: that the agent runs is noted elsewhere, and so is what comes next."""
+    with run(path, memory) as agent:
+        agent.keep(1)
+        with held(path):
+            assert agent.keep(after_s=70) == 0
+            assert agent.keeper.volatile
+            assert agent.keep(2) == 1
+            # Asked again while it is still held.
+            assert agent.keep(3, after_s=61) == 2
+            assert agent.keeper.volatile
+        assert agent.keep(4, after_s=61) == 2
+        assert [counts(log) for log in agent.served] == [[2, 3], [1, 4]]
+
+
+def test_card_whose_old_events_cannot_be_read(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It can't be tidied; what is new is kept."""
+    with run(path) as agent:
+        agent.keep(*range(300), after_s=1)
+        agent.card._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        agent.card._db.execute("PRAGMA cache_size = 0")
+        (page,) = agent.card._db.execute(
+            "SELECT pageno FROM dbstat WHERE name = 'event' AND pagetype = 'leaf' ORDER BY path LIMIT 1"
+        ).fetchone()
+        with path.open("r+b") as file:
+            file.seek((page - 1) * 4096)
+            file.write(b"\xa5" * 4096)
+        # An hour later it is time to look what may go.
+        assert agent.keep(777, after_s=3700) == 301
+        assert agent.keep(778) == 302
+        assert agent.keeper.log is agent.card
+        entries = agent.card.read(300, 9)
+        assert [json.loads(entry.body)["count"] for entry in entries] == [777, 778]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_left_log_that_is_damaged_holds_up_no_other(
+    path: Path, memory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with run(path, memory) as agent:
+        agent.keep(1)
+        with held(path):
+            agent.keep(2)
+        (whole,) = memory.glob("*.db")
+    # Whatever it is, it is none that can be read.
+    with closing(sqlite3.connect(whole.with_name(f"{whole.name.split('-')[0]}-00000000.db"))) as database:
+        database.execute("CREATE TABLE other (value)")
+    with run(path, memory) as agent:
+        assert [counts(log) for log in agent.served] == [[2], [1]]
+        assert agent.keep(3, 4) == 3
+        assert counts(agent.card) == [1, 3, 4]
+    assert "is a database of something else" in " ".join(record.message for record in caplog.records)
+
+
+def test_everything_is_kept_once_whatever_the_card_does(path: Path, memory: Path) -> None:
+    """Held and let go again and again, with several events at a time: none is lost, none is doubled."""
+    told = iter(range(1, 1000))
+    expected: list[int] = []
+    with run(path, memory) as agent:
+        for number in range(12):
+            for hold in (False, True):
+                with held(path) if hold else nullcontext():
+                    some = [next(told) for _ in range(number % 4)]
+                    agent.keep(*some, after_s=61 if number % 2 else 1)
+                    expected += some
+        found = [count for log in {*agent.served, agent.card} for count in counts(log)]
+        assert sorted(found) == expected
