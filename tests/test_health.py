@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import resource
+import time
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,12 +15,14 @@ import pytest
 from agent.core.journal import HEALTH
 from agent.delivery.event_log import EventLog
 from agent.delivery.served import DeliveryFacts
+from agent.device import clock
 from agent.device.live import CameraCounts
 from agent.health import Health, Machine
 from agent.health_figures import Figures
 from agent.health_reasons import beyond
 from tests.builders import make_at
-from tests.delivery.samples import SENDER
+from tests.conftest import wait_until
+from tests.delivery.samples import SENDER, make_entered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -216,13 +220,57 @@ def test_payload_at_its_worst_is_small(place: Place, tmp_path: Path) -> None:
     assert len(said["reasons"]) >= 12  # type: ignore[arg-type]
 
 
-def test_frame_age_grows_while_none_come(place: Place, tmp_path: Path) -> None:
-    place.run(5)
-    before = heard(place, tmp_path)["frame_age_s"]
-    place.cause = "lost"
-    place.run(60, frames=False)
-    assert heard(place, tmp_path)["frame_age_s"] == pytest.approx(before, abs=1.0)
-    assert heard(place, tmp_path)["camera"] == "lost"
+@pytest.mark.parametrize("age_s", [0.0, 7.5, 3600.0])
+def test_frame_age_is_that_of_the_last_frame(place: Place, tmp_path: Path, age_s: float) -> None:
+    assert heard(place, tmp_path)["frame_age_s"] is None
+    last = clock.now().shifted(-age_s)
+    place.health.see(last, None, night=False)
+    # That there is none now does not make the last one younger.
+    place.health.see(clock.now(), "lost", night=False, seen=False)
+    said = heard(place, tmp_path)
+    grown_s = time.monotonic() - last.monotonic_s
+    assert age_s - 0.06 <= said["frame_age_s"] <= grown_s + 0.06  # type: ignore[operator]
+    assert said["camera"] == "lost"
+
+
+def test_figures_are_what_was_told(place: Place, tmp_path: Path) -> None:
+    """Each in its own field, and none of them a constant."""
+    place.machine = Machine(
+        temp_c=51.5, throttled=0x50000, under_voltage=False, mem_free_mb=313, disk_free_mb=4141
+    )
+    place.health.stalls = CameraCounts(stalls=7, recoveries=6)
+    place.health.volatile = True
+    for index in range(1200):
+        now_s = index / 10
+        looked_ms = 40.0 + index % 10 if index % 5 == 0 else None
+        place.health.figures.frame(now_s, moved=index % 4 == 0, looked_ms=looked_ms)
+        if index % 100 == 0:
+            place.health.figures.event(now_s, 180.0)
+        place.health.see(make_at(now_s), None, night=False)
+    with EventLog(SENDER, tmp_path / "events.db") as log:
+        log.append([make_entered(number) for number in range(1500)])
+        log.delete(1000)
+    said = heard(place, tmp_path, pending=23, no_subscriber=17)
+    expected = {
+        "fps_captured": pytest.approx(10, abs=0.2), "fps_looked_at": pytest.approx(2, abs=0.1),
+        "motion_ratio": pytest.approx(0.25, abs=0.01), "inference_p50_ms": 40.0, "inference_p95_ms": 45.0,
+        "event_latency_p95_ms": 180.0, "stalls": 7, "recoveries": 6, "first_seq": 1001, "last_seq": 1500,
+        "pending": 23, "no_subscriber": 17, "log_volatile": True, "temp_c": 51.5, "throttled": "0x50000",
+        "under_voltage": False, "mem_free_mb": 313, "disk_free_mb": 4141, "session": "c01dbeef",
+        "clock": "synced", "camera": "ok",
+    }  # fmt: skip
+    assert {name: said[name] for name in expected} == expected
+    # 500 events of about 300 bytes; what is here of this process.
+    assert 0.1 <= said["log_mb"] <= 1.0  # type: ignore[operator]
+    resident_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    assert 0.3 * resident_mb <= said["rss_mb"] <= resident_mb + 1  # type: ignore[operator]
+
+
+def test_uptime_goes_on(place: Place, tmp_path: Path) -> None:
+    begin_s = time.monotonic()
+    assert heard(place, tmp_path)["uptime_s"] == pytest.approx(0, abs=5)
+    wait_until(lambda: time.monotonic() - begin_s > 2.1)
+    assert 2 <= heard(place, tmp_path)["uptime_s"] <= time.monotonic() - begin_s + 5  # type: ignore[operator]
 
 
 def test_figures_over_time() -> None:

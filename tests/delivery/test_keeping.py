@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from typing import TYPE_CHECKING
@@ -370,6 +371,24 @@ def test_card_and_memory_held(path: Path, memory: Path) -> None:
         assert agent.keep(after_s=61) == 1
         assert agent.keep(6) == 2
         assert [counts(log) for log in agent.served] == [[2], [3, 4, 5], [1, 6]]
+        # Once it is delivered nothing is left of the one in the folder either.
+        for log in agent.served[:2]:
+            log.delivered = log.last_seq
+        agent.keep(after_s=61)
+        agent.keep(after_s=61)
+        assert list(memory.iterdir()) == []
+
+
+def test_card_that_came_back_keeps_what_is_new_at_the_next_start(path: Path, memory: Path) -> None:
+    with run(path, memory) as agent:
+        agent.keep(1)
+        with held(path):
+            agent.keep(2)
+        agent.keep(after_s=61)
+        # Under the numbers that the card would have doubles under, had it not acknowledged what it has.
+        agent.keep(3, 4)
+    with run(path, memory) as agent:
+        assert [counts(log) for log in agent.served] == [[2], [1, 3, 4]]
 
 
 def test_folder_that_is_none(path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -434,6 +453,8 @@ def test_left_log_that_is_damaged_holds_up_no_other(
     # Whatever it is, it is none that can be read.
     with closing(sqlite3.connect(whole.with_name(f"{whole.name.split('-')[0]}-00000000.db"))) as database:
         database.execute("CREATE TABLE other (value)")
+    # The older one, which is looked at first.
+    os.utime(next(memory.glob("*-00000000.db")), (0, 0))
     with run(path, memory) as agent:
         assert [counts(log) for log in agent.served] == [[2], [1]]
         assert agent.keep(3, 4) == 3
