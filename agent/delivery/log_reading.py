@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import time
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,7 +28,8 @@ _T = TypeVar("_T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
-_TRIES = 5
+# Before each try to read while an agent opens or closes its log: a moment, and longer on a busy machine.
+_PAUSES_S = (0.0, 0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 _WAL = "-wal"
 _PAGE = 500
 _ROWS = """
@@ -236,7 +238,8 @@ class LogReader:
             As `head`.
         """
         path = self._path
-        for _ in range(_TRIES):
+        for pause_s in _PAUSES_S:
+            time.sleep(pause_s)
             failure: sqlite3.Error | UnicodeDecodeError | None = None
             try:
                 before, at_rest = self.traces(), not _has_wal(path)
@@ -258,6 +261,8 @@ class LogReader:
                 raise ConfigError(f"{path}: it is not yours to read; do it as root (sudo).") from error
             # What was opened as at rest, somebody may have begun to write meanwhile, and the other way round.
             if at_rest == _has_wal(path) or (not live and before != self.traces()):
+                continue
+            if live and _is_being_opened(failure):
                 continue
             if failure:
                 why = said(failure) if isinstance(failure, sqlite3.Error) else "it is damaged"
@@ -288,6 +293,12 @@ class LogReader:
                 shutil.copyfile(f"{path}{end}", f"{copy}{end}")
             self._copied = copy, traces
         return _connected(self._copied[0])
+
+
+def _is_being_opened(failure: Exception | None) -> bool:
+    """Whether another process holds the shared memory and has not written into it yet what a reader needs."""
+    # SQLite would do that itself, if it could write; its extended codes end with the plain one.
+    return getattr(failure, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
 
 
 def _head(db: sqlite3.Connection) -> Head:

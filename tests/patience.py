@@ -1,0 +1,5 @@
+"""How long a test waits for what must come."""
+
+# A wait ends when it is there, so patience costs a good run nothing. It is enough on a machine with eight
+# other things to do.
+PATIENCE_S = 120.0
