@@ -15,6 +15,7 @@ import pytest
 
 from agent.delivery.mqtt import Broker
 from tests.conftest import ROOT, free_port, wait_until
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,7 @@ def script(name: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
     """Run one of deploy/broker's scripts to its end."""
     return subprocess.run(
         ["bash", SCRIPTS / f"{name}.sh", *words],
-        capture_output=True, text=True, timeout=60, check=False, env=ENVIRONMENT,
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False, env=ENVIRONMENT,
     )  # fmt: skip
 
 
@@ -90,7 +91,7 @@ class CentralBroker:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         if self._process:
             self._process.send_signal(number)
-            self._process.wait(20)
+            self._process.wait(PATIENCE_S)
             self._process = None
 
     def said(self) -> str:
@@ -157,6 +158,28 @@ class CentralBroker:
             return [*arguments, "-p", str(self.certificate_port), *files]
         return [*arguments, "-p", str(self.port), "-u", account.login, "-P", account.password]
 
+    def new_authority(self, pem: Path, name: str, key: Path | None = None, *, key_usage: bool = True) -> Path:
+        """An authority's certificate that others made: of a new key, or of one that is there."""
+        bare = pem.with_suffix(".conf")
+        bare.write_text("[req]\ndistinguished_name=none\n[none]\n")
+        new_key = [
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-keyout",
+            f"{pem}.key",
+        ]
+        usage = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"] if key_usage else []
+        subprocess.run(
+            ["openssl", "req", "-new", "-x509", "-config", bare, *(["-key", key] if key else new_key),
+             "-subj", f"/CN={name}", "-days", "2", "-addext", "basicConstraints=critical,CA:TRUE",
+             "-addext", "subjectKeyIdentifier=hash", *usage, "-out", pem],
+            check=True, capture_output=True, timeout=PATIENCE_S,
+        )  # fmt: skip
+        return pem
+
     def sign_in_the_past(self, account: str, key: Path, out: Path, extension: str) -> None:
         """A certificate of its authority that ended in 2020, for a key that is there."""
         request, extensions = self.folder / "past.csr", self.folder / "past.ext"
@@ -171,4 +194,4 @@ class CentralBroker:
              "-in", request, "-out", out],
         ]  # fmt: skip
         for command in commands:
-            subprocess.run(command, check=True, capture_output=True, timeout=30, env=environment)
+            subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE_S, env=environment)

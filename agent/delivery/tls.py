@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import ssl
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.errors import DeliveryError
@@ -30,6 +31,34 @@ _ALERTS = {
 _OBJECTION_S = 0.5
 # OpenSSL's X509_V_ERR_... for the broker's certificate.
 _NOT_YET, _EXPIRED, _OTHER_HOST, _OTHER_ADDRESS = 9, 10, 62, 64
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What a certificate must have for who reads it strictly, as Python does from 3.13 on.
+
+    Attributes:
+        wanted: as it stands in a configuration of OpenSSL's.
+        of_authority: whether the authority's certificate lacks it, or the broker's own.
+    """
+
+    wanted: str
+    of_authority: bool = True
+
+
+_SIGNS = "keyUsage=critical,keyCertSign,cRLSign"
+_IS_AUTHORITY = "basicConstraints=critical,CA:TRUE"
+_LACKS = {
+    24: Lack(_IS_AUTHORITY),
+    32: Lack(_SIGNS),
+    79: Lack(_IS_AUTHORITY),
+    81: Lack(_SIGNS),
+    82: Lack("keyUsage=critical,digitalSignature", of_authority=False),
+    85: Lack("authorityKeyIdentifier=keyid", of_authority=False),
+    86: Lack("subjectKeyIdentifier=hash"),
+    89: Lack(_IS_AUTHORITY),
+    92: Lack(_SIGNS),
+}
 
 
 class TlsSocket(ssl.SSLSocket):
@@ -81,10 +110,26 @@ def _untrusted(error: ssl.SSLCertVerificationError, host: str) -> str:
         return "its certificate is not valid yet; set this device's clock, or the broker's if that is wrong"
     if code in {_OTHER_HOST, _OTHER_ADDRESS}:
         return f"its certificate is not for {host}; set host to a name that is in it, or have {host} put in"
+    lack = lacking(error)
+    if lack and lack.of_authority:
+        return (
+            f"its authority's certificate lacks {lack.wanted} ({error.verify_message}); "
+            "have it made again with that, for the same key, and put it into ca_file"
+        )
+    if lack:
+        return (
+            f"its certificate lacks {lack.wanted} ({error.verify_message}); "
+            "have it made again there with that"
+        )
     return (
         f"its certificate is not trusted ({error.verify_message}); "
         "check that ca_file is the broker's authority, and host the broker"
     )
+
+
+def lacking(error: ssl.SSLCertVerificationError) -> Lack | None:
+    """What the broker's certificate or its authority's is without, if that is all that is wrong."""
+    return _LACKS.get(error.verify_code)
 
 
 def tls_context(ca_file: Path | None, certificate_file: Path | None, key_file: Path | None) -> ssl.SSLContext:

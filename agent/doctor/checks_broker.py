@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from agent.delivery.mqtt import MQTT_5, Broker, Connection, Message
-from agent.delivery.tls import tls_context, tls_refusal
+from agent.delivery.tls import lacking, tls_context, tls_refusal
 from agent.doctor.report import Finding
 from agent.doctor.surroundings import within
 from agent.errors import DeliveryError
@@ -159,6 +159,9 @@ def _encrypted(broker: Broker, address: str, tell: Tell) -> bool:
             _OTHER_ADDRESS: "other_name",
         }
         code = codes.get(error.verify_code, "untrusted")
+        if lack := lacking(error):
+            code = "authority_lacks" if lack.of_authority else "certificate_lacks"
+            values["wanted"] = lack.wanted
         tell(Finding(f"broker_tls.{code}", {**values, "problem": error.verify_message}))
         return False
     except ssl.SSLError as error:

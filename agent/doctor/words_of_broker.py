@@ -128,6 +128,28 @@ BROKER_WORDS: dict[str, Words] = {
             ),
         ),
     ),
+    "broker_tls.authority_lacks": Words(
+        "fault",
+        (
+            "the certificate of the broker's authority lacks {wanted} ({problem})",
+            "chứng chỉ gốc (CA) của máy chủ thiếu {wanted} ({problem})",
+        ),
+        (
+            "Have it made again with that, for the same key, and put it into ca_file under [mqtt].",
+            "Hãy xin cấp lại cho cùng khóa, có thêm mục đó, rồi đặt vào ca_file trong mục [mqtt].",
+        ),
+    ),
+    "broker_tls.certificate_lacks": Words(
+        "fault",
+        (
+            "the broker's certificate lacks {wanted} ({problem})",
+            "chứng chỉ của máy chủ thiếu {wanted} ({problem})",
+        ),
+        (
+            "Have it made again with that at the broker.",
+            "Hãy xin cấp lại chứng chỉ của máy chủ, có thêm mục đó.",
+        ),
+    ),
     "broker_tls.no_tls": Words(
         "fault",
         ("no TLS is spoken at port {port}", "cổng {port} không dùng TLS"),

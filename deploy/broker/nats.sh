@@ -78,7 +78,7 @@ make_authority() { # FOLDER
     [[ -e $1/ca.crt ]] && return
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 7300 -subj "/CN=presence broker CA" \
         -addext "basicConstraints=critical,CA:TRUE" -addext "keyUsage=critical,keyCertSign,cRLSign" \
-        -keyout "$1/ca.key" -out "$1/ca.crt" 2>/dev/null
+        -addext subjectKeyIdentifier=hash -keyout "$1/ca.key" -out "$1/ca.crt" 2>/dev/null
 }
 
 make_certificate() { # FOLDER-OF-CA NODE-FOLDER ADDRESS
@@ -89,7 +89,9 @@ make_certificate() { # FOLDER-OF-CA NODE-FOLDER ADDRESS
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$name" \
         -keyout "$2/node.key" -out "$2/node.csr" 2>/dev/null
     openssl x509 -req -in "$2/node.csr" -CA "$1/ca.crt" -CAkey "$1/ca.key" -CAcreateserial -days 3650 -out "$2/node.crt" \
-        -extfile <(printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth,clientAuth\n' "$names") 2>/dev/null
+        -extfile <(printf '%s\n' "subjectAltName=$names" extendedKeyUsage=serverAuth,clientAuth \
+            basicConstraints=critical,CA:FALSE keyUsage=critical,digitalSignature \
+            subjectKeyIdentifier=hash authorityKeyIdentifier=keyid) 2>/dev/null
     rm "$2/node.csr"
     cp "$1/ca.crt" "$2/ca.crt"
 }

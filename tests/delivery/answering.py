@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.patience import PATIENCE_S
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
@@ -32,7 +34,7 @@ def listening(serve: Callable[[socket.socket], None]) -> Iterator[int]:
         finally:
             # shutdown() wakes accept(), close() does not.
             server.shutdown(socket.SHUT_RDWR)
-            thread.join(10)
+            thread.join(PATIENCE_S)
 
 
 @contextmanager
@@ -113,6 +115,13 @@ def cutting(port: int, sizes: Iterable[int]) -> Iterator[int]:
         yield cut_port
 
 
+# What certificates have that Python 3.13 takes.
+WHOLE_AUTHORITY = (
+    "basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign", "subjectKeyIdentifier=hash",
+)  # fmt: skip
+KEY_IDENTIFIERS = "authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n"
+
+
 @dataclass(frozen=True)
 class Authority:
     """A folder with certificates: NAME.pem and NAME.key, signed by ca.pem."""
@@ -129,17 +138,26 @@ class Authority:
         """Settings of a mosquitto that shows this certificate."""
         return f"certfile {self.pem(name)}\nkeyfile {self.key(name)}\n{more}"
 
-    def new_authority(self, name: str) -> None:
-        self._run("req", "-x509", *self._new(name), "-days", "2", "-out", self.pem(name),
-                  "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
+    def new_authority(self, name: str, *extensions: str) -> None:
+        """One that signs itself; `extensions` in the place of those that a good one has."""
+        bare = self.folder / "bare.conf"
+        bare.write_text("[req]\ndistinguished_name=none\n[none]\n")
+        words = [word for each in extensions or WHOLE_AUTHORITY for word in ("-addext", each)]
+        self._run(
+            "req", "-x509", "-config", bare, *self._new(name), "-days", "2", "-out", self.pem(name), *words
+        )
 
-    def new_certificate(self, name: str, alternative: str, *, year: int = 0) -> None:
-        """One that the authority `ca` signs, for two days from now or for the first of this year."""
+    def new_certificate(
+        self, name: str, alternative: str, *, year: int = 0, by: str = "ca", more: str = KEY_IDENTIFIERS
+    ) -> None:
+        """One that an authority signs, for two days from now or for the first of this year.
+
+        `more` are the extensions that only a strict reader asks for.
+        """
         request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
         extensions.write_text(
             f"subjectAltName={alternative}\nbasicConstraints=CA:FALSE\n"
-            "keyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth,clientAuth\n"
-            "authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n"
+            f"keyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth,clientAuth\n{more}"
         )
         self._run("req", *self._new(name), "-out", request)
         # Of the commands that sign, only `ca` lets every version of OpenSSL choose dates in the past.
@@ -152,7 +170,7 @@ class Authority:
         dates = ["-days", "2"]
         if year:
             dates = ["-startdate", f"{year}0101000000Z", "-enddate", f"{year}0102000000Z"]
-        signer: list[str | Path] = ["-config", config, "-cert", self.pem("ca"), "-keyfile", self.key("ca")]
+        signer: list[str | Path] = ["-config", config, "-cert", self.pem(by), "-keyfile", self.key(by)]
         self._run("ca", "-batch", "-notext", *signer, *dates, "-extfile", extensions,
                   "-in", request, "-out", self.pem(name))  # fmt: skip
 
@@ -161,4 +179,4 @@ class Authority:
         return [*curve, "-keyout", self.key(name), "-subj", f"/CN={name}"]
 
     def _run(self, *arguments: str | Path) -> None:
-        subprocess.run(["openssl", *arguments], check=True, capture_output=True, timeout=30)
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True, timeout=PATIENCE_S)

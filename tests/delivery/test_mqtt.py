@@ -5,7 +5,9 @@ import os
 import random
 import shutil
 import socket
+import ssl
 import subprocess
+import sys
 import time
 import warnings
 from contextlib import ExitStack, contextmanager
@@ -16,10 +18,12 @@ import pytest
 
 from agent.delivery import mqtt
 from agent.delivery.mqtt import Broker, Connection, Message, Taken
+from agent.delivery.tls import tls_context
 from agent.errors import DeliveryError
 from tests.conftest import Mosquitto, free_port
-from tests.delivery.answering import Authority, answering
+from tests.delivery.answering import KEY_IDENTIFIERS, WHOLE_AUTHORITY, Authority, answering
 from tests.delivery.samples import is_sentence
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,7 +49,7 @@ def connected(broker: Broker, client_id: str = "test", will: Message | None = No
         connection.close()
 
 
-def pumped(connection: Connection, number: int, within_s: float = 10) -> list[Taken | Message]:
+def pumped(connection: Connection, number: int, within_s: float = PATIENCE_S) -> list[Taken | Message]:
     """What comes, until so many reports are there."""
     reports: list[Taken | Message] = []
     give_up_s = time.monotonic() + within_s
@@ -113,7 +117,7 @@ def accounts(tmp_path: Path) -> str:
     """Settings of a mosquitto that knows one account."""
     path = tmp_path / "accounts"
     subprocess.run(
-        ["mosquitto_passwd", "-b", "-c", path, "que-phong/one-stop", PASSWORD], check=True, timeout=30
+        ["mosquitto_passwd", "-b", "-c", path, "que-phong/one-stop", PASSWORD], check=True, timeout=PATIENCE_S
     )
     return f"allow_anonymous false\npassword_file {path}"
 
@@ -189,7 +193,7 @@ def test_message_no_text_is_shown_as_it_can_be(mosquitto: Mosquitto, protocol: i
         subprocess.run(
             ["mosquitto_pub", "-p", str(mosquitto.port), "-t", "presence/x", "-f", tmp_path / "payload",
              "-r"],
-            check=True, timeout=10,
+            check=True, timeout=PATIENCE_S,
         )  # fmt: skip
         assert pumped(connection, 1) == [Message("presence/x", "��{")]
 
@@ -272,6 +276,69 @@ def test_tls_certificate_wrong(
     port = start_mosquitto(authority.listener(shown)).port
     sentence = failed(Broker("127.0.0.1", port, ca_file=authority.pem(trusted) if trusted else None))
     assert [word for word in words if word not in sentence] == [], sentence
+
+
+@pytest.fixture
+def strictly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Certificates are read as Python 3.13 does it by itself."""
+
+    def context(*files: Path | None) -> ssl.SSLContext:
+        made = tls_context(*files)
+        made.verify_flags |= ssl.VERIFY_X509_STRICT
+        return made
+
+    monkeypatch.setattr(mqtt, "tls_context", context)
+
+
+CA_TRUE, KEY_USAGE, KEY_ID = WHOLE_AUTHORITY
+# What an office's own authority and the certificate that it signed may be without, and what of it is named.
+LACKING = [
+    ((CA_TRUE, KEY_ID), KEY_IDENTIFIERS, f"its authority's certificate lacks {KEY_USAGE}"),
+    (
+        (KEY_USAGE, "basicConstraints=CA:TRUE", KEY_ID),
+        KEY_IDENTIFIERS,
+        f"its authority's certificate lacks {CA_TRUE}",
+    ),
+    (
+        WHOLE_AUTHORITY,
+        "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=none\n",
+        "its certificate lacks authorityKeyIdentifier",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def lacking(authority: Authority) -> Authority:
+    """A certificate `lacks-N` by an authority `lacks-ca-N` for each of LACKING."""
+    for number, (of_authority, of_broker, _) in enumerate(LACKING):
+        authority.new_authority(f"lacks-ca-{number}", *of_authority)
+        authority.new_certificate(f"lacks-{number}", "IP:127.0.0.1", by=f"lacks-ca-{number}", more=of_broker)
+    return authority
+
+
+@pytest.mark.usefixtures("strictly")
+@pytest.mark.parametrize("number", range(len(LACKING)))
+def test_tls_certificate_that_is_not_whole(
+    start_mosquitto: Callable[..., Mosquitto], lacking: Authority, number: int
+) -> None:
+    port = start_mosquitto(lacking.listener(f"lacks-{number}")).port
+    sentence = failed(Broker("127.0.0.1", port, ca_file=lacking.pem(f"lacks-ca-{number}")))
+    assert LACKING[number][2] in sentence
+    assert "made again" in sentence
+
+
+@pytest.mark.parametrize("number", range(len(LACKING)))
+def test_tls_certificate_that_is_not_whole_as_this_python_reads_it(
+    start_mosquitto: Callable[..., Mosquitto], lacking: Authority, number: int
+) -> None:
+    port = start_mosquitto(lacking.listener(f"lacks-{number}")).port
+    broker = Broker("127.0.0.1", port, ca_file=lacking.pem(f"lacks-ca-{number}"))
+    if sys.version_info >= (3, 13):
+        assert LACKING[number][2] in failed(broker)
+    else:
+        with connected(broker) as connection:
+            mid = connection.publish(Message("presence/v1/a", "1"))
+            assert pumped(connection, 1) == [Taken(mid, None, unheard=True)]
 
 
 @PROTOCOLS
@@ -518,7 +585,7 @@ def test_pump_broker_gone(mosquitto: Mosquitto, protocol: int, orderly: bool) ->
             process.terminate()
         else:
             process.kill()
-        process.wait(10)
+        process.wait(PATIENCE_S)
         sentence = lost(connection)
         # And it stays so.
         connection.publish(Message("presence/v1/a", "2"))
@@ -534,7 +601,7 @@ def test_pump_broker_gone_with_tls(start_mosquitto: Callable[..., Mosquitto], au
         process = broker._process
         assert process
         process.kill()
-        process.wait(10)
+        process.wait(PATIENCE_S)
         connection.publish(Message("presence/v1/a", "1"))
         assert "lost" in lost(connection)
 

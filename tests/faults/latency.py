@@ -58,10 +58,14 @@ def make_certificates(folder: Path) -> str:
 
     curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-days", "1")
     ca, key = folder / "ca.pem", folder / "ca.key"
-    openssl("req", "-x509", *curve, "-subj", "/CN=faults", "-keyout", key, "-out", ca)
+    openssl(
+        "req", "-x509", *curve, "-subj", "/CN=faults", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
+        "-keyout", key, "-out", ca,
+    )  # fmt: skip
     openssl(
         "req", "-x509", *curve, "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
-        "-addext", "basicConstraints=critical,CA:FALSE", "-CA", ca, "-CAkey", key,
+        "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "authorityKeyIdentifier=keyid",
+        "-CA", ca, "-CAkey", key,
         "-keyout", folder / "server.key", "-out", folder / "server.pem",
     )  # fmt: skip
     return f"certfile {folder / 'server.pem'}\nkeyfile {folder / 'server.key'}\ntls_version tlsv1.2\n"
