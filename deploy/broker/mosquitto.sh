@@ -8,7 +8,7 @@
 # --name NAME            a host name or address at which devices reach it; again for each; this machine's without it
 # --port N               for logins with a password, 8883
 # --certificate-port N   for logins with a certificate, 8884
-# --websockets-port N    for dashboards in a browser, 8084; 0: none. Debian 12's mosquitto has no websockets
+# --websockets-port N    for dashboards in a browser, 8084, and with --dir none; 0: none. Debian 12's mosquitto has no websockets
 # --plain-port N         without TLS, and on this machine only, 0 (none)
 # --bind ADDRESS         where it listens, but for the plain port: everywhere
 # --queue-mb N           what is kept for each central system that is away, at most: 512
@@ -83,9 +83,10 @@ if ! has_websockets; then
         stop "This mosquitto is made without websockets (Debian 13's has them); leave --websockets-port out."
     fi
     websockets_port=0
-    say "This mosquitto is made without websockets (Debian 13's has them): no listener for browsers."
+    ! is_system || say "This mosquitto is made without websockets (Debian 13's has them): no listener for browsers."
 fi
-websockets_port=${websockets_port:-8084}
+# A broker of one's own takes no port that was not asked for: there may be others on this machine.
+if is_system; then websockets_port=${websockets_port:-8084}; else websockets_port=${websockets_port:-0}; fi
 
 if is_system; then
     for file in /etc/mosquitto/conf.d/*.conf; do

@@ -12,6 +12,7 @@ import pytest
 
 from tests.broker import CentralBroker, need_programs, script
 from tests.conftest import ROOT as CHECKOUT
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,11 +26,11 @@ def mode(path: Path) -> int:
 
 def fetched(client: list[str], number: int = 0) -> list[str]:
     """What a central system with a session of its own finds when it comes back, so many at most."""
-    until = ["-C", str(number), "-W", "30"] if number else ["-W", "1"]
+    until = ["-C", str(number), "-W", str(int(PATIENCE_S))] if number else ["-E"]
     done = subprocess.run(
         ["mosquitto_sub", *client, "-c", "-i", "hub", "-q", "1", "-t", "presence/v1/#", "-F", "%p",
          "-x", "86400", *until],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     return done.stdout.splitlines()
 
@@ -43,7 +44,7 @@ def test_what_comes_while_nobody_reads_is_kept(central: CentralBroker, restarted
     subprocess.run(
         ["mosquitto_pub", *central.client(device), "-q", "1", "-l",
          "-t", "presence/v1/que-phong/one-stop/event/a/b"],
-        input="\n".join(payloads) + "\n", text=True, check=True, timeout=60,
+        input="\n".join(payloads) + "\n", text=True, check=True, timeout=PATIENCE_S,
     )  # fmt: skip
     if restarted:
         central.stop(signal.SIGTERM)
