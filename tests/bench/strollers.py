@@ -264,8 +264,9 @@ class _Maker:
         dx, dy = (rng.uniform(-0.5, 0.5) * height for _ in range(2))
         # Straight at the line from where they stood, as deep as drawn, and back.
         near_x, near_y = self._moved(far_x, far_y, -side * depth * height)
-        return [(far_x, far_y, rng.uniform(0, 1)), (near_x, near_y, rng.choice([0.0, rng.uniform(0, 4)])),
-                (far_x + dx, far_y + dy, rng.uniform(0, 2))]  # fmt: skip
+        far = far_x, far_y, rng.uniform(0, 1)
+        near = near_x, near_y, float(rng.choice([0.0, rng.uniform(0, 4)]))
+        return [far, near, (far_x + dx, far_y + dy, rng.uniform(0, 2))]
 
     def _moved(self, x: float, y: float, depth_px: float) -> Point:
         """The point so far on the line's left, straight across from another one."""
@@ -285,7 +286,7 @@ class _Maker:
         nx, ny = -(y2 - y1) / length * off, (x2 - x1) / length * off
         begin, end = sorted(rng.uniform(0, 1, 2))
         stops = [(x1 + t * (x2 - x1) + nx, y1 + t * (y2 - y1) + ny) for t in (begin, (begin + end) / 2, end)]
-        return [self._somewhere(), *((x, y, rng.choice([0.0, rng.uniform(0, 4)])) for x, y in stops),
+        return [self._somewhere(), *((x, y, float(rng.choice([0.0, rng.uniform(0, 4)]))) for x, y in stops),
                 self._somewhere()]  # fmt: skip
 
     def _stay(self, height: float) -> list[tuple[float, float, float]]:

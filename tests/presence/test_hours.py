@@ -262,18 +262,19 @@ def test_periods(hours: WorkingTime, day: str, expected: list[tuple[str, str, st
     )
 
 
+# No government can change these days any more: they are past for every tzdata of Debian 12 or 13.
 @pytest.mark.parametrize(
     ("zone", "day", "begin", "length_h"),
     [
         pytest.param(VIETNAM, "2026-01-05", "2026-01-05T00:00+07:00", 24, id="no-daylight-saving"),
-        pytest.param(NEW_YORK, "2026-03-07", "2026-03-07T00:00-05:00", 24, id="before"),
-        pytest.param(NEW_YORK, "2026-03-08", "2026-03-08T00:00-05:00", 23, id="new-york-forward"),
-        pytest.param(NEW_YORK, "2026-11-01", "2026-11-01T00:00-04:00", 25, id="new-york-back"),
-        pytest.param(BERLIN, "2026-03-29", "2026-03-29T00:00+01:00", 23, id="berlin-forward"),
-        pytest.param(BERLIN, "2026-10-25", "2026-10-25T00:00+02:00", 25, id="berlin-back"),
+        pytest.param(NEW_YORK, "2023-03-11", "2023-03-11T00:00-05:00", 24, id="before"),
+        pytest.param(NEW_YORK, "2023-03-12", "2023-03-12T00:00-05:00", 23, id="new-york-forward"),
+        pytest.param(NEW_YORK, "2023-11-05", "2023-11-05T00:00-04:00", 25, id="new-york-back"),
+        pytest.param(BERLIN, "2023-03-26", "2023-03-26T00:00+01:00", 23, id="berlin-forward"),
+        pytest.param(BERLIN, "2023-10-29", "2023-10-29T00:00+02:00", 25, id="berlin-back"),
         # Half an hour.
-        pytest.param(LORD_HOWE, "2026-10-04", "2026-10-04T00:00+10:30", 23.5, id="lord-howe-forward"),
-        pytest.param(LORD_HOWE, "2026-04-05", "2026-04-05T00:00+11:00", 24.5, id="lord-howe-back"),
+        pytest.param(LORD_HOWE, "2023-10-01", "2023-10-01T00:00+10:30", 23.5, id="lord-howe-forward"),
+        pytest.param(LORD_HOWE, "2023-04-02", "2023-04-02T00:00+11:00", 24.5, id="lord-howe-back"),
         # 00:00 became 01:00: there is no midnight.
         pytest.param(SAO_PAULO, "2018-11-03", "2018-11-03T00:00-03:00", 24, id="sao-paulo-before"),
         pytest.param(SAO_PAULO, "2018-11-04", "2018-11-04T01:00-02:00", 23, id="sao-paulo-no-midnight"),
@@ -281,7 +282,7 @@ def test_periods(hours: WorkingTime, day: str, expected: list[tuple[str, str, st
         # 24:00 became 23:00 of the same day.
         pytest.param("Asia/Beirut", "2022-10-29", "2022-10-29T00:00+03:00", 25, id="beirut-back"),
         # 01:00 became 00:00: midnight is there twice.
-        pytest.param("America/Havana", "2026-11-01", "2026-11-01T00:00-04:00", 25, id="havana-two-midnights"),
+        pytest.param("America/Havana", "2023-11-05", "2023-11-05T00:00-04:00", 25, id="havana-two-midnights"),
         # 00:01 became 23:01 of the day before.
         pytest.param(ST_JOHNS, "2006-10-28", "2006-10-28T00:00-02:30", 24, id="st-johns-before"),
         pytest.param(ST_JOHNS, "2006-10-29", "2006-10-29T00:00-02:30", 25, id="st-johns-back"),
@@ -317,21 +318,21 @@ def test_date_of_clock_set_back_over_midnight() -> None:
 @pytest.mark.parametrize(
     ("zone", "period", "day", "start", "end"),
     [
-        # New York, 8 March 2026: 02:00 becomes 03:00. Left-out times are read with the offset before it.
-        pytest.param(NEW_YORK, "02:30-05:00", "2026-03-08", "03:30-04:00", "05:00-04:00", id="start-in-gap"),
-        pytest.param(NEW_YORK, "00:30-02:30", "2026-03-08", "00:30-05:00", "03:30-04:00", id="end-in-gap"),
-        pytest.param(NEW_YORK, "02:10-02:40", "2026-03-08", "03:10-04:00", "03:40-04:00", id="within-gap"),
-        pytest.param(NEW_YORK, "02:30-03:15", "2026-03-08", None, None, id="backwards-by-gap"),
-        pytest.param(NEW_YORK, "02:30-03:30", "2026-03-08", None, None, id="empty-by-gap"),
-        # 1 November 2026: 02:00 becomes 01:00. The first of two counts.
-        pytest.param(NEW_YORK, "01:30-05:00", "2026-11-01", "01:30-04:00", "05:00-05:00", id="start-in-fold"),
-        pytest.param(NEW_YORK, "00:30-01:30", "2026-11-01", "00:30-04:00", "01:30-04:00", id="end-in-fold"),
-        pytest.param(NEW_YORK, "00:00-24:00", "2026-11-01", "00:00-04:00", "24:00-05:00", id="day-of-25-h"),
-        pytest.param(BERLIN, "02:30-05:00", "2026-03-29", "03:30+02:00", "05:00+02:00", id="berlin-gap"),
-        pytest.param(BERLIN, "02:30-05:00", "2026-10-25", "02:30+02:00", "05:00+01:00", id="berlin-fold"),
+        # New York, 12 March 2023: 02:00 becomes 03:00. Left-out times are read with the offset before it.
+        pytest.param(NEW_YORK, "02:30-05:00", "2023-03-12", "03:30-04:00", "05:00-04:00", id="start-in-gap"),
+        pytest.param(NEW_YORK, "00:30-02:30", "2023-03-12", "00:30-05:00", "03:30-04:00", id="end-in-gap"),
+        pytest.param(NEW_YORK, "02:10-02:40", "2023-03-12", "03:10-04:00", "03:40-04:00", id="within-gap"),
+        pytest.param(NEW_YORK, "02:30-03:15", "2023-03-12", None, None, id="backwards-by-gap"),
+        pytest.param(NEW_YORK, "02:30-03:30", "2023-03-12", None, None, id="empty-by-gap"),
+        # 5 November 2023: 02:00 becomes 01:00. The first of two counts.
+        pytest.param(NEW_YORK, "01:30-05:00", "2023-11-05", "01:30-04:00", "05:00-05:00", id="start-in-fold"),
+        pytest.param(NEW_YORK, "00:30-01:30", "2023-11-05", "00:30-04:00", "01:30-04:00", id="end-in-fold"),
+        pytest.param(NEW_YORK, "00:00-24:00", "2023-11-05", "00:00-04:00", "24:00-05:00", id="day-of-25-h"),
+        pytest.param(BERLIN, "02:30-05:00", "2023-03-26", "03:30+02:00", "05:00+02:00", id="berlin-gap"),
+        pytest.param(BERLIN, "02:30-05:00", "2023-10-29", "02:30+02:00", "05:00+01:00", id="berlin-fold"),
         # Lord Howe, 4 October 2026: 02:00 becomes 02:30; 5 April: 02:00 becomes 01:30.
-        pytest.param(LORD_HOWE, "02:15-04:00", "2026-10-04", "02:45+11:00", "04:00+11:00", id="half-gap"),
-        pytest.param(LORD_HOWE, "01:45-04:00", "2026-04-05", "01:45+11:00", "04:00+10:30", id="half-fold"),
+        pytest.param(LORD_HOWE, "02:15-04:00", "2023-10-01", "02:45+11:00", "04:00+11:00", id="half-gap"),
+        pytest.param(LORD_HOWE, "01:45-04:00", "2023-04-02", "01:45+11:00", "04:00+10:30", id="half-fold"),
         # São Paulo, 4 November 2018: 00:00 becomes 01:00.
         pytest.param(SAO_PAULO, "00:00-24:00", "2018-11-04", "01:00-02:00", "24:00-02:00", id="no-midnight"),
         pytest.param(SAO_PAULO, "00:30-06:00", "2018-11-04", "01:30-02:00", "06:00-02:00", id="after-it"),
@@ -363,18 +364,18 @@ def test_periods_of_a_day_left_out_are_on_no_other_day() -> None:
 
 def test_periods_stay_in_order_where_a_gap_moves_one() -> None:
     hours = working({SUN: minutes("02:30-02:50", "03:00-04:00")}, zone=NEW_YORK)
-    assert [period.local[0] for period in hours.periods(date(2026, 3, 8))] == ["03:00", "02:30"]
-    assert hours.span(at("2026-03-08T03:55-04:00")).begin == at("2026-03-08T03:00-04:00")
+    assert [period.local[0] for period in hours.periods(date(2023, 3, 12))] == ["03:00", "02:30"]
+    assert hours.span(at("2023-03-12T03:55-04:00")).begin == at("2023-03-12T03:00-04:00")
 
 
 @pytest.mark.parametrize(
     ("zone", "evening", "length_h"),
     [
-        pytest.param(VIETNAM, "2026-03-07", 8, id="no-daylight-saving"),
-        pytest.param(NEW_YORK, "2026-03-07", 7, id="forward"),
-        pytest.param(NEW_YORK, "2026-10-31", 9, id="back"),
-        pytest.param(LORD_HOWE, "2026-10-03", 7.5, id="half-an-hour-forward"),
-        pytest.param(LORD_HOWE, "2026-04-04", 8.5, id="half-an-hour-back"),
+        pytest.param(VIETNAM, "2023-03-11", 8, id="no-daylight-saving"),
+        pytest.param(NEW_YORK, "2023-03-11", 7, id="forward"),
+        pytest.param(NEW_YORK, "2023-11-04", 9, id="back"),
+        pytest.param(LORD_HOWE, "2023-09-30", 7.5, id="half-an-hour-forward"),
+        pytest.param(LORD_HOWE, "2023-04-01", 8.5, id="half-an-hour-back"),
         pytest.param(SAO_PAULO, "2018-11-03", 7, id="midnight-skipped"),
         # The morning of the day that Samoa left out.
         pytest.param(APIA, "2011-12-29", 8, id="into-a-day-left-out"),
@@ -442,9 +443,9 @@ def test_span_again_asks_nobody() -> None:
 # Hypothesis: odd zones, near the instants at which their clocks are set.
 _PLACES = st.sampled_from([
     (VIETNAM, "2026-02-17T00:00+07:00"),
-    (NEW_YORK, "2026-03-08T03:00-04:00"),
-    (NEW_YORK, "2026-11-01T01:00-05:00"),
-    (LORD_HOWE, "2026-04-05T01:30+10:30"),
+    (NEW_YORK, "2023-03-12T03:00-04:00"),
+    (NEW_YORK, "2023-11-05T01:00-05:00"),
+    (LORD_HOWE, "2023-04-02T01:30+10:30"),
     (SAO_PAULO, "2018-11-04T01:00-02:00"),
     (ST_JOHNS, "2006-10-28T23:01-03:30"),
     (TORONTO, "1919-03-31T00:30-04:00"),

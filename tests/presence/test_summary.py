@@ -207,9 +207,9 @@ def test_day_of_zones_and_counters() -> None:
     ("day", "hours_long"),
     [
         # Clocks are set forward, set back, and left alone.
-        ("2026-03-29", 23),
-        ("2026-10-25", 25),
-        ("2026-06-01", 24),
+        ("2023-03-26", 23),
+        ("2023-10-29", 25),
+        ("2023-06-01", 24),
     ],
 )
 def test_day_when_clocks_are_set(day: str, hours_long: int) -> None:
