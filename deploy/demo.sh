@@ -110,7 +110,7 @@ plugins:
 CONF
     begin "$ROOT/.venv-broker/bin/amqtt" -c "$folder/broker.yaml" >"$folder/broker.log" 2>&1
 fi
-wait_until 15 listening || stop "The broker did not start; $folder/broker.log says why."
+wait_until 60 listening || stop "The broker did not start; $folder/broker.log says why."
 say "Broker: $broker on 127.0.0.1:$port, only for this demonstration."
 
 # ---- the agent and its subscribers -----------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ watch=("$agent" watch --broker "mqtt://127.0.0.1:$port" --protocol "$protocol")
 begin "${watch[@]}" 2>"$folder/watch.log"
 begin "${watch[@]}" --json >"$folder/events.jsonl" 2>"$folder/watch-json.log"
 subscribed() { grep -q connected "$folder/watch.log" && grep -q connected "$folder/watch-json.log"; }
-if ! wait_until 15 subscribed; then
+if ! wait_until 60 subscribed; then
     cat "$folder/watch.log" >&2
     stop "The subscribers did not reach the broker; the lines above and $folder/broker.log say why."
 fi
@@ -191,7 +191,7 @@ done
 was_interrupted=$interrupted
 interrupted=false # from here a second Ctrl-C ends us at once
 trap - INT TERM HUP
-wait_until 3 heard_the_end || true
+wait_until 30 heard_the_end || true
 end_all
 
 if ((status)); then

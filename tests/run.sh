@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Everything that must hold before a change goes in; brings what it needs. The last line is pytest's.
+# Everything that must hold before a change goes in; brings what it needs. The last line is pytest's; before it stands
+# what was skipped, by reason.
 #
 #   bash tests/run.sh            checks and tests
+#   bash tests/run.sh --complete the same; what is skipped though this machine could run it fails (tests/skips.py)
 #   bash tests/run.sh --bench    also the benchmarks of tests/bench, two hours or more
 #   bash tests/run.sh --faults   also the long form of tests/faults, an hour
 #   bash tests/run.sh --systemd  also the service on booted Debians, as root, a few minutes
@@ -11,15 +13,17 @@ source "$(dirname "${BASH_SOURCE[0]}")/../deploy/environment.sh"
 cd "$ROOT"
 
 bench=false
+complete=false
 faults=false
 systemd=false
 for argument in "$@"; do
     case $argument in
         --bench) bench=true ;;
+        --complete) complete=true ;;
         --faults) faults=true ;;
         --systemd) systemd=true ;;
         *)
-            echo "usage: bash tests/run.sh [--bench] [--faults] [--systemd]" >&2
+            echo "usage: bash tests/run.sh [--complete] [--bench] [--faults] [--systemd]" >&2
             exit 2
             ;;
     esac
@@ -50,9 +54,12 @@ if ! install_mosquitto; then
     say "mosquitto and mosquitto-clients are not here and may not be installed: many tests will be skipped."
 fi
 missing=()
-for program in openssl strace; do
+for program in openssl strace shellcheck; do
     command -v "$program" >/dev/null || missing+=("$program")
 done
+command -v systemd-analyze >/dev/null || missing+=(systemd)
+# A disk in a file, to fill and to break.
+command -v mkfs.ext4 >/dev/null || missing+=(e2fsprogs)
 # Network namespaces and what goes wrong in them.
 command -v ip >/dev/null || missing+=(iproute2)
 command -v nft >/dev/null || missing+=(nftables)
@@ -69,29 +76,51 @@ rig=$ROOT/../shared/rig/camera
 if [[ -d $rig && $EUID -eq 0 ]]; then
     PYTHON=$ROOT/.venv-tests/bin/python bash tests/device/rig.sh "$rig" || say "There is no camera rig: its tests will be skipped."
 fi
+# not_here PROGRAM PACKAGE WHAT: it is told what is left out; fails where all must be done.
+not_here() {
+    say "$1 is not here (Debian: $2): $3"
+    ! $complete
+}
+
 # Systemd has nothing to say of the units, and calls none of them exposed by more than 1.5 of 10.
 units() {
-    local unit said status=0
+    local unit said status=0 analyze=(systemd-analyze)
     if ! command -v systemd-analyze >/dev/null; then
-        say "systemd-analyze is not here (Debian: systemd): the units are not looked at."
+        not_here systemd-analyze systemd "the units are not looked at."
         return
+    fi
+    # Where systemd does not run only root may make the folder that it wants; a user's own will do as well.
+    if [[ $EUID -ne 0 && ! -d /run/systemd/system ]]; then
+        analyze=(env XDG_RUNTIME_DIR="$scratch" systemd-analyze --user)
     fi
     for unit in systemd/*.{service,path,timer}; do
         # It ends well whatever it finds, and does not know a program that is not installed here.
-        said=$(systemd-analyze verify "$unit" 2>&1 | grep -v 'Command /opt/presence-agent/bin/.* is not executable: No such file') || true
+        said=$("${analyze[@]}" verify "$unit" 2>&1 | grep -v 'Command /opt/presence-agent/bin/.* is not executable: No such file') || true
         if [[ -n $said ]]; then say "$said" && status=1; fi
         if [[ $unit != *.service ]]; then continue; fi
-        systemd-analyze security --offline=true --no-pager --threshold=15 "$unit" | tail -n 1 || status=1
+        "${analyze[@]}" security --offline=true --no-pager --threshold=15 "$unit" | tail -n 1 || status=1
     done
-    return $status
+    return "$status"
 }
 
+scripts() {
+    if ! command -v shellcheck >/dev/null; then
+        not_here shellcheck shellcheck "the scripts are not looked at."
+        return
+    fi
+    shellcheck --external-sources --severity=warning \
+        deploy/*.sh deploy/*/*.sh tests/*.sh tests/*/*.sh .ci/run systemd/presence-agent-check
+}
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
 step "weights and footage" presence-agent models fetch --samples
 step "ruff check" ruff check
 step "ruff format" ruff format --check
 step "mypy" mypy
 step "lint-imports" lint-imports
 step "units" units
+step "shellcheck" scripts
 if $systemd; then
     step "systemd" env PYTHON="$ROOT/.venv-tests/bin/python" bash tests/systemd/acceptance.sh
 fi
@@ -115,6 +144,7 @@ if ((${#failed[@]})); then
 fi
 say "--- pytest"
 status=0
+if $complete; then export PRESENCE_TEST_COMPLETE=1; fi
 # The same examples every time: a search for new ones is for `python -m pytest` at the desk.
 # Most of them wait for processes and brokers, so more run at once than there are cores.
 python -m pytest -q --hypothesis-profile=steady -n 3 --dist loadfile || status=$?

@@ -29,6 +29,7 @@ RIG = Path("/opt/camera-rig")
 HANGS = "PRESENCE_RIG_HANGS"
 STALL = "LIBCAMERA_VIRTUAL_STALL"
 _FRAMES = RIG / "frames"
+SHARED = Path(__file__).parents[3] / "shared"
 
 
 def missing() -> str | None:
@@ -36,6 +37,8 @@ def missing() -> str | None:
     tag = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     needed = (RIG / "softcam.py", RIG / "python" / "picamera2", RIG / "lib" / tag)
     absent = [str(path) for path in needed if not path.exists()]
+    if absent and not list(SHARED.glob(f"rig/camera/camera-rig-py{tag[6:].replace('.', '')}-*")):
+        return f"no ../shared/rig with a camera for {tag} beside this checkout"
     if absent:
         return f"the camera rig is not here: bash tests/device/rig.sh ({', '.join(absent)})"
     return None if os.access(RIG, os.W_OK) else f"{RIG} can't be written"
