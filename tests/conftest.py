@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -11,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,12 +22,17 @@ import pytest
 from hypothesis import settings
 
 from agent.install.models import load_manifest, models_directory
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytest_plugins = ["tests.skips"]
+# How long an example takes says how busy the machine is, and nothing of the code.
+settings.register_profile("desk", deadline=None)
+settings.load_profile("desk")
 # tests/run.sh asks for it: a change that is good stays good.
-settings.register_profile("steady", derandomize=True)
+settings.register_profile("steady", settings.get_profile("desk"), derandomize=True)
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
@@ -90,7 +97,7 @@ def command(*arguments: str | Path) -> list[str]:
 def presence_agent() -> Callable[..., Ran]:
     """Run `presence-agent` with these arguments to its end."""
 
-    def ran(*arguments: str | Path, timeout_s: float = 120) -> Ran:
+    def ran(*arguments: str | Path, timeout_s: float = PATIENCE_S) -> Ran:
         done = subprocess.run(
             command(*arguments), capture_output=True, text=True, timeout=timeout_s, check=False, cwd=ROOT
         )
@@ -110,7 +117,7 @@ class Agent:
     def said(self) -> str:
         return self._err.read_text()
 
-    def end(self, number: signal.Signals, within_s: float = 15.0) -> int:
+    def end(self, number: signal.Signals, within_s: float = PATIENCE_S) -> int:
         self.process.send_signal(number)
         return self.process.wait(within_s)
 
@@ -129,7 +136,7 @@ def start_agent(tmp_path: Path) -> Iterator[Callable[[Path], Agent]]:
     for agent in started:
         if agent.process.poll() is None:
             agent.process.kill()
-            agent.process.wait(10)
+            agent.process.wait(PATIENCE_S)
 
 
 def logged(folder: Path) -> dict[int, dict[str, object]]:
@@ -141,14 +148,16 @@ def logged(folder: Path) -> dict[int, dict[str, object]]:
 
 
 def free_port() -> int:
-    """A port on loopback that nobody uses now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+    """A port on loopback that nobody uses now, and none that the kernel gives to who asks for any."""
+    first_given = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.SystemRandom().randrange(10_000, max(first_given, 20_000))
+        with socket.socket() as sock, suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
 
 
-def wait_until(holds: Callable[[], bool], within_s: float = 10.0) -> None:
+def wait_until(holds: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
     """Look again and again until it holds."""
     give_up_s = time.monotonic() + within_s
     while not holds():
@@ -190,7 +199,7 @@ class Mosquitto:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         if self._process:
             self._process.send_signal(number)
-            self._process.wait(10)
+            self._process.wait(PATIENCE_S)
             self._process = None
 
 
@@ -260,7 +269,7 @@ class Listener:
 
     def close(self) -> None:
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(PATIENCE_S)
         self._file.close()
 
 

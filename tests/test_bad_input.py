@@ -20,6 +20,7 @@ from agent.delivery.event_log import EventLog
 from agent.delivery.payload import Sender
 from tests.conftest import GATE, command, free_port, logged, write_config
 from tests.delivery.samples import SENDER, make_started
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -348,7 +349,11 @@ def _as_root_in_a_namespace(script: str) -> subprocess.CompletedProcess[str]:
     if subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode:
         pytest.skip("no mount namespace can be made here")
     return subprocess.run(
-        ["unshare", "-m", "bash", "-c", script], capture_output=True, text=True, timeout=120, check=False
+        ["unshare", "-m", "bash", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
 
 

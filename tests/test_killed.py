@@ -41,6 +41,7 @@ from agent.stages import ledger
 from tests.builders import make_at
 from tests.conftest import logged, wait_until, write_config
 from tests.covering import write_clip
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -255,12 +256,12 @@ def test_killed_at_any_moment(
     for _ in range(3):
         before = len(so_far(tmp_path))
         agent = start_agent(config)
-        wait_until(lambda before=before: reached(tmp_path, before, "counter.attended"), 30)  # type: ignore[misc]
+        wait_until(lambda before=before: reached(tmp_path, before, "counter.attended"))  # type: ignore[misc]
         with suppress(subprocess.TimeoutExpired):
             agent.process.wait(chance.uniform(0, 1.5))
         agent.end(signal.SIGKILL)
     agent, before = start_agent(config), len(logged(tmp_path))
-    wait_until(lambda: reached(tmp_path, before, "line.crossed"), 30)
+    wait_until(lambda: reached(tmp_path, before, "line.crossed"))
     assert agent.end(signal.SIGTERM) == 0
     events: list[dict[str, Any]] = list(logged(tmp_path).values())
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
@@ -293,16 +294,16 @@ def test_killed_at_any_moment(
 def test_killed_twice_in_a_row(start_agent: Callable[[Path], Agent], vtest: Path, tmp_path: Path) -> None:
     config = write_config(tmp_path, vtest, more=DESK)
     agent = start_agent(config)
-    wait_until(lambda: reached(tmp_path, 0, "counter.attended"), 30)
+    wait_until(lambda: reached(tmp_path, 0, "counter.attended"))
     agent.end(signal.SIGKILL)
     before = len(logged(tmp_path))
     # Killed again as soon as it has closed what was open.
     agent = start_agent(config)
-    wait_until(lambda: reached(tmp_path, before, "zone.vacated"), 30)
+    wait_until(lambda: reached(tmp_path, before, "zone.vacated"))
     agent.end(signal.SIGKILL)
     size = len(logged(tmp_path))
     agent = start_agent(config)
-    wait_until(lambda: reached(tmp_path, size, "agent.started"), 30)
+    wait_until(lambda: reached(tmp_path, size, "agent.started"))
     assert agent.end(signal.SIGTERM) == 0
     events: list[dict[str, Any]] = list(logged(tmp_path).values())
     assert_balanced(events)
@@ -318,16 +319,18 @@ def test_killed_while_blind(start_agent: Callable[[Path], Agent], vtest: Path, t
     write_clip(paths["black"], vtest, black_s=0, light_s=3, end_s=3)
     write_clip(paths["lit"], vtest, black_s=3, light_s=3, end_s=3)
     agent = start_agent(write_config(tmp_path, paths["lit-then-black"], more=DESK + quick))
-    wait_until(lambda: reached(tmp_path, 0, "camera.blind"), 30)
+    wait_until(lambda: reached(tmp_path, 0, "camera.blind"))
     agent.end(signal.SIGKILL)
     (blind,) = (event for event in logged(tmp_path).values() if event["type"] == "camera.blind")
     before = len(logged(tmp_path))
     # It is still dark at the next start: that is the same spell, and nobody saw its end.
-    assert start_agent(write_config(tmp_path, paths["black"], more=DESK + quick)).process.wait(30) == 0
+    assert (
+        start_agent(write_config(tmp_path, paths["black"], more=DESK + quick)).process.wait(PATIENCE_S) == 0
+    )
     types = [event["type"] for seq, event in logged(tmp_path).items() if seq > before]
     assert types == ["agent.started", "agent.stopped"]
     # Then there is light.
-    assert start_agent(write_config(tmp_path, paths["lit"], more=DESK + quick)).process.wait(30) == 0
+    assert start_agent(write_config(tmp_path, paths["lit"], more=DESK + quick)).process.wait(PATIENCE_S) == 0
     events: list[dict[str, Any]] = list(logged(tmp_path).values())
     told = [event for event in events if str(event["type"]).startswith("camera.")]
     assert [event["type"] for event in told] == ["camera.blind", "camera.restored"]

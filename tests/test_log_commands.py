@@ -28,6 +28,7 @@ from agent.log_verifying import verify
 from tests.builders import BEGIN, make_at
 from tests.conftest import ROOT, command, free_port, wait_until, write_config
 from tests.delivery.samples import SENDER, make_entered, make_started, make_stopped
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -143,7 +144,7 @@ def tailing(folder: Path, *arguments: str) -> Iterator[Tail]:
     finally:
         if running.process.poll() is None:
             running.process.kill()
-        running.process.wait(10)
+        running.process.wait(PATIENCE_S)
 
 
 WRITES = """
@@ -177,10 +178,10 @@ def writing(path: Path, first: int, last: int) -> Iterator[None]:
         assert writer.stdout.readline() == b"done\n"
         writer.stdin.write(b"\n")
         writer.stdin.flush()
-        assert writer.wait(10) == 0
+        assert writer.wait(PATIENCE_S) == 0
     finally:
         writer.kill()
-        writer.wait(10)
+        writer.wait(PATIENCE_S)
         writer.stdin.close()
         writer.stdout.close()
 
@@ -199,7 +200,7 @@ def test_tail_follows_what_another_process_writes(
             wait_until(lambda: len(running.lines()) == 207)
         assert running.counts() == list(range(3, 210))
         running.process.send_signal(number)
-        assert running.process.wait(10) == 0
+        assert running.process.wait(PATIENCE_S) == 0
         assert running.said() == ""
 
 
@@ -219,7 +220,7 @@ def test_tail_before_there_is_a_log_and_after_it_was_replaced(config: Config, tm
         wait_until(lambda: len(running.lines()) == 43)
         assert running.counts() == [*range(20), 100, 101, 102, *range(20)]
         running.process.send_signal(signal.SIGTERM)
-        assert running.process.wait(10) == 0
+        assert running.process.wait(PATIENCE_S) == 0
     assert len(running.said().splitlines()) == 4
     assert running.said().count("another event log has taken its place") == 2
 
@@ -227,7 +228,7 @@ def test_tail_before_there_is_a_log_and_after_it_was_replaced(config: Config, tm
 def test_tail_is_cheap(config: Config, tmp_path: Path) -> None:
     filled(config, 5)
     with tailing(tmp_path) as running:
-        wait_until(lambda: len(running.lines()) == 5, 30)
+        wait_until(lambda: len(running.lines()) == 5)
 
         def cpu_s() -> float:
             stat = Path(f"/proc/{running.process.pid}/stat").read_text()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import ROOT, command, write_config
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("weights")
 
 
 def _run(words: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, capture_output=True, text=True, check=False, cwd=ROOT, timeout=120)
+    return subprocess.run(words, capture_output=True, text=True, check=False, cwd=ROOT, timeout=PATIENCE_S)
 
 
 @pytest.mark.parametrize("setting", [None, "0"])

@@ -22,6 +22,7 @@ from agent.stages import random_track_ids, stages
 from tests.builders import make_frame
 from tests.conftest import free_port, logged, wait_until, write_config
 from tests.covering import Judge, write_clip
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -43,7 +44,7 @@ def test_run_recording(
 ) -> None:
     listener = listen(mosquitto.port)
     agent = start_agent(write_config(tmp_path, clip, port=mosquitto.port))
-    assert agent.process.wait(60) == 0, agent.said()
+    assert agent.process.wait(PATIENCE_S) == 0, agent.said()
     wait_until(lambda: '"stopped"' in listener.heard()[-1].payload)
     heard = listener.heard()
     topics = [message.topic.removeprefix("presence/v1/test/yard/") for message in heard]
@@ -160,13 +161,13 @@ def test_run_killed(
     for more in (3, 5, 4):
         before = len(listener.events())
         agent = start_agent(config)
-        wait_until(lambda before=before, more=more: len(listener.events()) >= before + more, 30)  # type: ignore[misc]
+        wait_until(lambda before=before, more=more: len(listener.events()) >= before + more)  # type: ignore[misc]
         agent.end(signal.SIGKILL)
     # Killed while nobody listens: what was logged meanwhile goes out later.
     mosquitto.stop()
     size = len(logged(tmp_path))
     agent = start_agent(config)
-    wait_until(lambda: len(logged(tmp_path)) >= size + 4, 30)
+    wait_until(lambda: len(logged(tmp_path)) >= size + 4)
     agent.end(signal.SIGKILL)
     mosquitto.start()
     later = listen(mosquitto.port)
@@ -194,7 +195,7 @@ def test_run_stopped(
 ) -> None:
     listener = listen(mosquitto.port)
     agent = start_agent(write_config(tmp_path, vtest, port=mosquitto.port))
-    wait_until(lambda: any(event["type"] == "zone.entered" for event in listener.events()), 30)
+    wait_until(lambda: any(event["type"] == "zone.entered" for event in listener.events()))
     begin_s = time.monotonic()
     assert agent.end(signal.SIGTERM) == 0
     assert time.monotonic() - begin_s < 5
@@ -299,7 +300,7 @@ def test_run_second(
 ) -> None:
     config = write_config(tmp_path, vtest)
     agent = start_agent(config)
-    wait_until(lambda: "watches" in agent.said(), 30)
+    wait_until(lambda: "watches" in agent.said())
     second = presence_agent("run", "--config", config)
     assert second.code == 2
     assert len(second.err.splitlines()) == 1
@@ -336,7 +337,7 @@ def test_run_without_broker(
     port = start_mosquitto(settings.format(folder=tmp_path)).port if settings else free_port()
     agent = start_agent(write_config(tmp_path, clip, port=port, more=mqtt.format(folder=tmp_path)))
     # It goes on to the end of the recording, tries more than once, and says it once.
-    assert agent.process.wait(60) == 0
+    assert agent.process.wait(PATIENCE_S) == 0
     told = [line for line in agent.said().splitlines() if line.endswith("trying again")]
     assert len(told) == 1, agent.said()
     assert all(word in told[0] for word in words)

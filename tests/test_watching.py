@@ -16,6 +16,7 @@ from agent.delivery.subscriber import broker_from_url
 from agent.errors import ConfigError, DeliveryError
 from agent.watching import watched
 from tests.conftest import Mosquitto, free_port, wait_until
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,7 +160,7 @@ class Watcher:
 
     def end(self) -> None:
         self.stop.set()
-        self._thread.join(10)
+        self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
 
 

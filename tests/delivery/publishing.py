@@ -17,6 +17,7 @@ from agent.delivery.payload import StateNow
 from agent.delivery.publisher import Publisher
 from agent.device import clock
 from tests.delivery.samples import SENDER, info_text, make_entered
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,7 +78,7 @@ def main(port: int, path: Path) -> None:
     with EventLog(SENDER, path) as log:
         log.append([make_now(number) for number in range(3)])
         with publishing(to(port), log, make_zone("waiting", 2, 3)) as publisher:
-            if publisher.wait_delivered(20):
+            if publisher.wait_delivered(PATIENCE_S):
                 sys.stdout.write("delivered\n")
                 sys.stdout.flush()
             sys.stdin.read()

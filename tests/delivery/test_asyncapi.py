@@ -21,6 +21,7 @@ from agent.delivery.wire_examples import _events, _states, examples
 from tests.conftest import wait_until
 from tests.delivery.publishing import publishing, to
 from tests.delivery.samples import SENDER
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -205,7 +206,7 @@ def test_what_is_published_is_in_the_document(
     with EventLog(SENDER, tmp_path / "events.db") as log:
         log.append(list(_events()))
         with publishing(to(mosquitto.port), log, *_states()) as publisher:
-            assert publisher.wait_delivered(20)
+            assert publisher.wait_delivered(PATIENCE_S)
             wait_until(lambda: len(live.events()) >= log.last_seq)
             late = listen(mosquitto.port)
             wait_until(lambda: any("/status" in message.topic for message in late.heard()))

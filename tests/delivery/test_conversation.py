@@ -7,6 +7,8 @@ import signal
 import subprocess
 import time
 from itertools import count
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,10 +23,10 @@ from tests.conftest import Listener, Mosquitto, free_port, wait_until
 from tests.delivery.answering import answering
 from tests.delivery.publishing import make_line, make_now, make_zone, publishing, to
 from tests.delivery.samples import ROOT, SENDER, is_sentence, make_health
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from agent.delivery.served import Kind
 
@@ -71,11 +73,21 @@ def said_of(listener: Listener, kind: str) -> list[dict[str, Any]]:
 
 
 def retained(broker: Mosquitto, topic: str = "#") -> dict[str, str]:
-    done = subprocess.run(
-        ["mosquitto_sub", "-p", str(broker.port), "-t", topic, "-W", "1", "-F", "%t\t%p", "--retained-only"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return dict(line.split("\t", 1) for line in done.stdout.splitlines())
+    """What a new subscriber is given: all that comes before what is published after it."""
+    with NamedTemporaryFile("r") as heard, Path(heard.name).open("w") as out:
+        words = ["mosquitto_sub", "-p", str(broker.port), "-t", topic, "-t", "probe", "-F", r"%r\t%t\t%p"]
+        with subprocess.Popen(words, stdout=out) as subscriber:
+
+            def probed() -> bool:
+                single("probe", "1", hostname="127.0.0.1", port=broker.port)
+                return "0\tprobe\t1" in Path(heard.name).read_text()
+
+            try:
+                wait_until(probed)
+            finally:
+                subscriber.kill()
+        rows = [line.split("\t", 2) for line in heard.read().splitlines()]
+    return {topic: payload for flag, topic, payload in rows if flag == "1"}
 
 
 def status(log: str, session: str = SESSION, last_seq: int = 0, state: str = "online") -> str:
@@ -93,7 +105,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> str:
 def test_replay(mosquitto: Mosquitto, listener: Listener, log: EventLog, protocol: int) -> None:
     log.append([make_now(number) for number in range(10)])
     with publishing(to(mosquitto.port, protocol), log) as publisher:
-        assert publisher.wait_delivered(10)
+        assert publisher.wait_delivered(PATIENCE_S)
         ask(mosquitto, log=log.log_id, from_seq=3, to_seq=6, request="r-1")
         wait_until(lambda: is_done(listener, "r-1"))
     *events, done = replayed(listener, "r-1")
@@ -132,7 +144,7 @@ def test_replay_of_what_is_not_there(
 def test_replays_one_after_the_other(mosquitto: Mosquitto, listener: Listener, log: EventLog) -> None:
     log.append([make_now(number) for number in range(300)])
     with publishing(to(mosquitto.port), log) as publisher:
-        assert publisher.wait_delivered(10)
+        assert publisher.wait_delivered(PATIENCE_S)
         for name in ("a", "b"):
             ask(mosquitto, log=log.log_id, from_seq=1, to_seq=300, request=name)
         wait_until(lambda: is_done(listener, "b"))
@@ -143,9 +155,9 @@ def test_replays_one_after_the_other(mosquitto: Mosquitto, listener: Listener, l
 def test_replay_of_an_earlier_log(mosquitto: Mosquitto, listener: Listener, log: EventLog) -> None:
     log.append([make_now(1)])
     with EventLog(SENDER, None) as other, publishing(to(mosquitto.port), log) as publisher:
-        assert publisher.wait_delivered(10)
+        assert publisher.wait_delivered(PATIENCE_S)
         publisher.use_log(other)
-        assert publisher.wait_delivered(10)
+        assert publisher.wait_delivered(PATIENCE_S)
         ask(mosquitto, log=log.log_id, from_seq=1, to_seq=1, request="old")
         wait_until(lambda: is_done(listener, "old"))
     assert replayed(listener, "old")[0] == log.read(0, 1)[0].body
@@ -158,7 +170,7 @@ def test_replay_request_ignored(
     good: dict[str, Any] = {"log": log.log_id, "from_seq": 1, "to_seq": 1}
     say(mosquitto, f"{ROOT}/cmd/replay", json.dumps({**good, "request": "kept"}), retain=True)
     with publishing(to(mosquitto.port), log) as publisher:
-        assert publisher.wait_delivered(10)
+        assert publisher.wait_delivered(PATIENCE_S)
         say(mosquitto, f"{ROOT}/cmd/replay", "x" * 3000)
         ask(mosquitto, **good, request="../health")
         ask(mosquitto, **good, request="good")
@@ -182,10 +194,10 @@ def test_states_of_rules_that_are_gone_are_cleared(mosquitto: Mosquitto, tmp_pat
             EventLog(SENDER, tmp_path / "events.db") as log,
             publishing(to(mosquitto.port), log, *(make_zone(rule, 1) for rule in states)) as publisher,
         ):
-            assert publisher.wait_delivered(10)
+            assert publisher.wait_delivered(PATIENCE_S)
             log.append([make_now(1)])
             publisher.tell()
-            assert publisher.wait_delivered(10)
+            assert publisher.wait_delivered(PATIENCE_S)
             assert kept() == {"info", "status", *(f"state/{rule}" for rule in states)}
 
 
@@ -207,7 +219,7 @@ def test_discovery_is_sent_again_and_cleared(
         with publishing(to(mosquitto.port), log) as publisher:
             log.append([make_now(1)])
             publisher.tell()
-            assert publisher.wait_delivered(10)
+            assert publisher.wait_delivered(PATIENCE_S)
         assert DISCOVERY.topic not in retained(mosquitto)
 
 
@@ -226,7 +238,7 @@ def test_rules_that_are_gone_are_told_to_discovery(mosquitto: Mosquitto, log: Ev
         with publishing(to(mosquitto.port), log, *states, extras=Extras(discovery=discovery)) as publisher:
             log.append([make_now(1)])
             publisher.tell()
-            assert publisher.wait_delivered(10)
+            assert publisher.wait_delivered(PATIENCE_S)
     assert told == [[], [("zone", "gate"), ("line", "exit")], []]
 
 
@@ -245,7 +257,7 @@ def test_health_tells_how_delivery_stands(
     monkeypatch.setattr(conversation, "HEALTH_EVERY_S", 0.1)
     log.append([make_now(number) for number in range(3)])
     with publishing(to(mosquitto.port, protocol), log, extras=Extras(health=health_text)) as publisher:
-        assert publisher.wait_delivered(10)
+        assert publisher.wait_delivered(PATIENCE_S)
 
         def said() -> dict[str, Any]:
             health: dict[str, Any] = json.loads(
@@ -289,7 +301,7 @@ def test_log_that_is_come_back_to_is_served_once(
                 publisher.use_log(current)
                 current.append([make_now(number) for number in range(3)])
                 publisher.tell()
-                assert publisher.wait_delivered(10)
+                assert publisher.wait_delivered(PATIENCE_S)
         assert heard[-1].earlier == (other,)
         assert heard[-1].log is log
     wait_until(lambda: len(listener.events()) >= 12)
@@ -302,7 +314,7 @@ def test_states_and_health_are_not_behind_a_backlog(
 ) -> None:
     monkeypatch.setattr(conversation, "STATE_EVERY_S", 0.02)
     monkeypatch.setattr(conversation, "HEALTH_EVERY_S", 0.05)
-    for _ in range(20):
+    for _ in range(8):
         log.append([make_now(number) for number in range(500)])
     with publishing(to(mosquitto.port), log, extras=Extras(health=health_text)) as publisher:
         for number in count():
@@ -377,7 +389,7 @@ def test_log_that_went_on_elsewhere_is_not_sent(
         assert retained(mosquitto, f"{ROOT}/{kind}") == {f"{ROOT}/{kind}": before}
         new.append([make_now(1)])
         publisher.use_log(new)
-        assert publisher.wait_delivered(10)
+        assert publisher.wait_delivered(PATIENCE_S)
     assert {event["log"] for event in listener.events()} == {new.log_id}
     assert "the card is a copy" in lines(caplog)
 
@@ -390,7 +402,7 @@ def test_own_status_of_the_start_before_is_no_copy(
     told: list[int] = []
     extras = Extras(superseded=lambda _, last_seq: told.append(last_seq))
     with publishing(to(mosquitto.port), log, extras=extras) as publisher:
-        assert publisher.wait_delivered(10)
+        assert publisher.wait_delivered(PATIENCE_S)
     assert not told
     assert listener.events()
 
@@ -406,7 +418,7 @@ def test_nothing_may_be_read(
     broker = start_mosquitto(f"allow_anonymous true\nacl_file {acl}")
     log.append([make_now(1)])
     with publishing(to(broker.port), log) as publisher:
-        assert publisher.wait_delivered(10)
+        assert publisher.wait_delivered(PATIENCE_S)
 
 
 # --- links that are half open ------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from agent.delivery.mqtt import Connection, Message, Taken
 from agent.delivery.served import Extras
 from tests.delivery.publishing import make_now, make_zone, publishing, to
 from tests.delivery.samples import ROOT, SENDER
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,12 +56,12 @@ def test_hostile_payloads(
         with publishing(
             to(mosquitto.port, protocol), log, make_zone("waiting", 1), extras=extras
         ) as publisher:
-            assert publisher.wait_delivered(20)
+            assert publisher.wait_delivered(PATIENCE_S)
             say(mosquitto, [(topic, payload, retain) for topic in TOPICS for payload in PAYLOADS])
             answers = replayed(mosquitto, log.log_id)
             log.append([make_now(9)])
             publisher.tell()
-            assert publisher.wait_delivered(20)
+            assert publisher.wait_delivered(PATIENCE_S)
             assert publisher.failure is None
     assert [answer.get("seq") for answer in answers] == [1, 2, 3, None]
     assert answers[-1]["done"] is True

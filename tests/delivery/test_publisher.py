@@ -29,6 +29,7 @@ from tests.conftest import Heard, Listener, Mosquitto, free_port, wait_until
 from tests.delivery.answering import answering, cutting
 from tests.delivery.publishing import make_line, make_now, make_zone, publishing, to
 from tests.delivery.samples import CHECKOUT, ROOT, SENDER, info_text, is_sentence, make_entered
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -93,7 +94,9 @@ def is_online(listener: Listener) -> bool:
 
 def appended(log: EventLog, *numbers: int, ago_s: float = 0) -> int:
     now = clock.now()
-    at = type(now)(now.monotonic_s - ago_s, now.utc - timedelta(seconds=ago_s), now.synced)
+    # A machine that has not been up for so long, with a clock that nobody sets, could not tell of it.
+    synced = now.synced or now.monotonic_s < ago_s
+    at = type(now)(now.monotonic_s - ago_s, now.utc - timedelta(seconds=ago_s), synced)
     return log.append([make_entered(number, at) for number in numbers])
 
 
@@ -104,7 +107,7 @@ def test_connection_order(mosquitto: Mosquitto, listener: Listener, log: EventLo
     appended(log, 1, 2, 3)
     states = make_line("gate", 0), make_zone("waiting", None), make_zone("staff", 0)
     with publishing(to(mosquitto.port), log, *states) as publisher:
-        assert publisher.wait_delivered(10)
+        assert publisher.wait_delivered(PATIENCE_S)
         wait_until(lambda: len(listener.events()) == 3)
         running = len(topics(listener))
     wait_until(lambda: len(topics(listener)) > running)
@@ -122,7 +125,7 @@ def test_connection_order_many_rules(mosquitto: Mosquitto, listener: Listener, l
     appended(log, *range(50))
     states = [make_zone(f"zone-{number}", 0) for number in range(45)]
     with publishing(to(mosquitto.port), log, *states) as publisher:
-        assert publisher.wait_delivered(10)
+        assert publisher.wait_delivered(PATIENCE_S)
         wait_until(lambda: len(listener.events()) == 50)
         expected = ["info", *(f"state/{state.rule}" for state in states), "status"]
         assert topics(listener)[: len(expected)] == expected
@@ -138,7 +141,7 @@ def test_connection_order_small_window(
     with publishing(
         to(broker.port), log, *(make_zone(f"zone-{number}", 0) for number in range(9))
     ) as publisher:
-        assert publisher.wait_delivered(10)
+        assert publisher.wait_delivered(PATIENCE_S)
         wait_until(lambda: len(listener.events()) == 30)
     assert topics(listener)[0] == "info"
     assert topics(listener)[10] == "status"
@@ -150,7 +153,7 @@ def test_connection_speaks_of_one_log_and_session(
 ) -> None:
     appended(log, 1, 2)
     with publishing(to(mosquitto.port), log, make_zone("waiting", 2, 2)) as publisher:
-        assert publisher.wait_delivered(10)
+        assert publisher.wait_delivered(PATIENCE_S)
     wait_until(lambda: len(statuses(listener)) == 2)
     online, offline = statuses(listener)
     assert re.fullmatch("[0-9a-f]{8}", online["session"])
@@ -171,7 +174,7 @@ def test_events_are_those_of_the_log(
 ) -> None:
     appended(log, *range(5))
     with publishing(to(mosquitto.port, protocol), log) as publisher:
-        assert publisher.wait_delivered(10)
+        assert publisher.wait_delivered(PATIENCE_S)
         wait_until(lambda: len(listener.events()) == 5)
     assert [message.payload for message in heard_of(listener, "event/")] == [
         entry.body for entry in log.read(0, 9)
@@ -185,7 +188,7 @@ def test_everything_published_is_as_its_schema_says(
     appended(log, 1)
     appended(log, 2, ago_s=60)
     with publishing(to(mosquitto.port), log, make_zone("staff", None), make_line("gate", 3)) as publisher:
-        assert publisher.wait_delivered(10)
+        assert publisher.wait_delivered(PATIENCE_S)
     wait_until(lambda: len(statuses(listener)) == 2)
     for message in heard_of(listener):
         content = message.json
@@ -206,7 +209,7 @@ def test_event_old_is_late(mosquitto: Mosquitto, listener: Listener, log: EventL
     appended(log, 3, ago_s=20)
     appended(log, 4)
     with publishing(to(mosquitto.port), log) as publisher:
-        assert publisher.wait_delivered(10)
+        assert publisher.wait_delivered(PATIENCE_S)
         wait_until(lambda: len(listener.events()) == 4)
     late = {event["count"]: event.get("late") for event in listener.events()}
     assert late == {1: True, 2: True, 3: None, 4: None}
@@ -227,7 +230,7 @@ def test_broker_started_late(
         assert not publisher.wait_delivered(0.6)
         broker.start()
         listener = hears(listen, broker.port)
-        assert publisher.wait_delivered(10)
+        assert publisher.wait_delivered(PATIENCE_S)
         wait_until(lambda: is_online(listener))
         appended(log, 4)
         publisher.tell()
@@ -248,14 +251,14 @@ def test_broker_stopped_and_started(
     listener = hears(listen, broker.port, "-c", "-i", "central", "-x", "600")
     appended(log, 1, 2)
     with publishing(to(broker.port), log, make_zone("waiting", 2, 2), make_line("gate", 0)) as publisher:
-        assert publisher.wait_delivered(10)
+        assert publisher.wait_delivered(PATIENCE_S)
         for number in (3, 4):
             wait_until(lambda: is_online(listener))
             broker.stop()
             seq = appended(log, number)
             publisher.tell([make_zone("waiting", number, seq)])
             broker.start()
-            assert publisher.wait_delivered(20)
+            assert publisher.wait_delivered(PATIENCE_S)
             wait_heard(listener, seq)
     wait_until(lambda: statuses(listener)[-1]["why"] == "stopped")
     assert sorted(set(seqs_of(listener))) == [1, 2, 3, 4]
@@ -290,7 +293,7 @@ def test_connection_cut_while_sending(
         wait_until(lambda: len(set(seqs_of(listener))) > 50)
         appended(log, 7777)
         publisher.tell()
-        assert publisher.wait_delivered(20)
+        assert publisher.wait_delivered(PATIENCE_S)
         wait_until(lambda: len(set(seqs_of(listener))) == 201)
         # The will of a connection that was cut may come late; it is overwritten.
         wait_until(lambda: is_online(listener))
@@ -388,11 +391,11 @@ def test_failure_is_told(mosquitto: Mosquitto, log: EventLog) -> None:
 
 def test_wait_delivered(mosquitto: Mosquitto, listener: Listener, log: EventLog) -> None:
     with publishing(to(mosquitto.port), log) as publisher:
-        assert publisher.wait_delivered(10)  # nothing is pending
+        assert publisher.wait_delivered(PATIENCE_S)  # nothing is pending
         for number in range(20):
             appended(log, number)
             publisher.tell()
-            assert publisher.wait_delivered(10)
+            assert publisher.wait_delivered(PATIENCE_S)
             wait_heard(listener, number + 1)
     assert log.delivered == 20
 
@@ -424,7 +427,7 @@ def test_wait_delivered_on_busy_machine(
             threading.Event().wait(chance.uniform(0, 0.1))
             appended(log, number)
             publisher.tell()
-            assert publisher.wait_delivered(10)
+            assert publisher.wait_delivered(PATIENCE_S)
             assert SlowOutbox.last[0]._delivered == number
 
 
@@ -442,7 +445,7 @@ def test_delivered_is_not_sent_again(mosquitto: Mosquitto, listener: Listener, t
         with EventLog(SENDER, tmp_path / "again.db") as log:
             appended(log, opening, opening)
             with publishing(to(mosquitto.port), log) as publisher:
-                assert publisher.wait_delivered(10)
+                assert publisher.wait_delivered(PATIENCE_S)
     wait_until(lambda: len(listener.events()) >= 6)
     assert seqs_of(listener) == [1, 2, 3, 4, 5, 6]
     sessions = [status["session"] for status in statuses(listener)]
@@ -455,7 +458,7 @@ def test_backlog_with_live_events(mosquitto: Mosquitto, listener: Listener, log:
         for number in range(40):
             seq = appended(log, 1000 + number)
             publisher.tell([make_zone("waiting", number, seq)])
-        assert publisher.wait_delivered(20)
+        assert publisher.wait_delivered(PATIENCE_S)
         wait_until(lambda: len(set(seqs_of(listener))) == 340)
     assert sorted(seqs_of(listener)) == list(range(1, 341))  # each of them once
     assert log.delivered == 340
@@ -472,7 +475,7 @@ def test_live_events_go_before_backlog(mosquitto: Mosquitto, listener: Listener,
         return info_text(log_id, session)
 
     with publishing(to(mosquitto.port), log, info=info) as publisher:
-        assert publisher.wait_delivered(10)
+        assert publisher.wait_delivered(PATIENCE_S)
         wait_until(lambda: len(listener.events()) == 51)
     assert seqs_of(listener) == [51, *range(1, 51)]
     assert log.delivered == 51
@@ -525,7 +528,7 @@ def test_event_goes_before_its_state(mosquitto: Mosquitto, listener: Listener, l
         # More at once than may be under way, so that most must wait; nothing was said of these rules yet.
         log.append([make_now(number, rule) for number, rule in enumerate(rules) for _ in range(4)])
         publisher.tell(make_zone(rule, number, 4 * number + 4) for number, rule in enumerate(rules))
-        assert publisher.wait_delivered(10)
+        assert publisher.wait_delivered(PATIENCE_S)
         wait_until(lambda: len(heard_of(listener, "state/")) == 30)
         wait_until(lambda: len(listener.events()) == 120)
     seen: set[Any] = set()
@@ -593,7 +596,7 @@ def test_events_denied_then_allowed(
             appended(log, 5)
             publisher.tell()
             change("topic readwrite presence/#\n")
-            assert publisher.wait_delivered(10)
+            assert publisher.wait_delivered(PATIENCE_S)
             wait_until(lambda: len(set(seqs_of(listener))) == 6)
         assert log.delivered == 6
         assert sorted(seqs_of(listener)) == [1, 2, 3, 4, 5, 6]
@@ -645,13 +648,13 @@ def test_use_log(mosquitto: Mosquitto, listener: Listener, log: EventLog) -> Non
     with EventLog(SENDER, None) as other:
         appended(other, 100, 101)
         with publishing(to(mosquitto.port), log, make_zone("waiting", 1, 1)) as publisher:
-            assert publisher.wait_delivered(10)
+            assert publisher.wait_delivered(PATIENCE_S)
             publisher.use_log(other)
-            assert publisher.wait_delivered(10)
+            assert publisher.wait_delivered(PATIENCE_S)
             wait_until(lambda: len(listener.events()) == 3)
             appended(other, 102)
             publisher.tell([make_zone("waiting", 3, 3)])
-            assert publisher.wait_delivered(10)
+            assert publisher.wait_delivered(PATIENCE_S)
         wait_until(lambda: len(statuses(listener)) == 4)
         assert (log.delivered, other.delivered) == (1, 3)
     assert [(status["state"], status["why"], status["log"]) for status in statuses(listener)] == [
@@ -675,10 +678,10 @@ def test_use_log_undelivered_is_waited_for(mosquitto: Mosquitto, listener: Liste
             with EventLog(SENDER, None) as other:
                 appended(other, number)
                 publisher.use_log(other)
-                assert publisher.wait_delivered(10)
+                assert publisher.wait_delivered(PATIENCE_S)
                 wait_until(lambda: other.log_id in {event["log"] for event in listener.events()})
                 publisher.use_log(log)
-                assert publisher.wait_delivered(10)
+                assert publisher.wait_delivered(PATIENCE_S)
 
 
 # --- stopping ----------------------------------------------------------------------------------------
@@ -783,7 +786,7 @@ def test_broker_changed(
     with publishing(to(first.port), log, stop_s=0.5) as publisher:
         appended(log, 1, 2)
         publisher.tell()
-        assert publisher.wait_delivered(10)
+        assert publisher.wait_delivered(PATIENCE_S)
     appended(log, 3)
     with publishing(to(second.port), log):
         wait_heard(listeners[1], 3)

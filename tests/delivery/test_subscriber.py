@@ -14,6 +14,7 @@ from agent.errors import DeliveryError
 from tests.conftest import Mosquitto, free_port, wait_until
 from tests.delivery.answering import answering
 from tests.delivery.publishing import to
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +36,7 @@ def texts(messages: Sequence[Message]) -> list[str]:
     return [message.payload for message in messages]
 
 
-def heard(subscriber: Subscriber, count: int, within_s: float = 10) -> list[Message]:
+def heard(subscriber: Subscriber, count: int, within_s: float = PATIENCE_S) -> list[Message]:
     messages: list[Message] = []
     give_up_s = time.monotonic() + within_s
     while len(messages) < count:

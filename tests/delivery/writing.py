@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from agent.delivery.event_log import EventLog
 from agent.errors import AgentError, LogError
 from tests.delivery.samples import CHECKOUT, SENDER, make_entered, make_started, seqs
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +51,12 @@ def server(path: Path, batch: int) -> Iterator[subprocess.Popen[str]]:
 def ran(*before: str, arguments: list[str | Path]) -> list[str]:
     """What this program says; `before` are words that run it somehow."""
     done = subprocess.run(
-        [*before, *words(*arguments)], capture_output=True, text=True, timeout=60, check=False, cwd=CHECKOUT
+        [*before, *words(*arguments)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+        cwd=CHECKOUT,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()

@@ -17,6 +17,7 @@ from agent.delivery.payload import Sender
 from agent.delivery.publisher import Publisher
 from tests.delivery.publishing import make_now
 from tests.delivery.samples import info_text
+from tests.patience import PATIENCE_S
 
 GROUP = 20
 EVERY_S = 0.1
@@ -46,7 +47,7 @@ def main(
             publisher.tell()
             say(str(log.last_seq))
             time.sleep(max(0.0, begin_s + log.last_seq / GROUP * EVERY_S - time.monotonic()))
-        delivered = publisher.wait_delivered(60)
+        delivered = publisher.wait_delivered(PATIENCE_S)
         word = "delivered" if delivered else "not delivered:"
         say(f"{word} {log.last_seq} {time.monotonic() - begin_s:.1f}")
         sys.stdin.read()

@@ -22,6 +22,7 @@ from tests.conftest import Listener, Ran, wait_until
 from tests.delivery.answering import listening
 from tests.delivery.publishing import make_now, make_zone, publishing
 from tests.delivery.samples import ROOT, SENDER, is_sentence
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     import socket
@@ -245,7 +246,7 @@ def test_refused_until_mended(
         assert [word for word in case.words if word not in sentences[0]] == [], sentences[0]
         assert listener.heard() == []
         case.mend(place)
-        assert publisher.wait_delivered(15), said(caplog)
+        assert publisher.wait_delivered(PATIENCE_S), said(caplog)
         wait_until(lambda: len(listener.events()) == 3)
     assert [event["seq"] for event in listener.events()] == [1, 2, 3]
     assert central.pid == broker
@@ -266,14 +267,14 @@ def test_new_password_at_the_broker_first(
     place = Place(central, tmp_path, certified=False)
     listener = hears(place, listen)
     with publishing(place.seen(protocol), log) as publisher:
-        assert publisher.wait_delivered(15)
+        assert publisher.wait_delivered(PATIENCE_S)
         new = tmp_path / "new-password"
         central.account("new-password", SENDER.site, SENDER.device, "--password-file", new)
         wait_until(lambda: any("refuses the login" in sentence for sentence in said(caplog)))
         log.append([make_now(3)])
         publisher.tell()
         place.take("password_file", new)
-        assert publisher.wait_delivered(15)
+        assert publisher.wait_delivered(PATIENCE_S)
         wait_until(lambda: len(listener.events()) == 4)
     assert [event["seq"] for event in listener.events()] == [1, 2, 3, 4]
 
@@ -323,7 +324,7 @@ def test_rights_missing_until_mended(
         assert len(sentences) == 1
         assert listener.events() == []
         central.account("rights")
-        assert publisher.wait_delivered(15)
+        assert publisher.wait_delivered(PATIENCE_S)
         wait_until(lambda: len(listener.events()) == 3)
         wait_until(lambda: any(heard.topic == f"{ROOT}/status" for heard in listener.heard()))
     assert [event["seq"] for event in listener.events()] == [1, 2, 3]
@@ -403,7 +404,7 @@ def test_plain_port(
     assert "check that port is one for TLS" in said(caplog)[0]
     assert f"u'{place.account.login}'" not in central.said()
     with publishing(right, log) as publisher:
-        assert publisher.wait_delivered(15)
+        assert publisher.wait_delivered(PATIENCE_S)
         wait_until(lambda: len(listener.events()) == 3)
 
 

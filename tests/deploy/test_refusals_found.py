@@ -12,6 +12,7 @@ from tests.delivery.publishing import make_now, publishing
 from tests.delivery.samples import SENDER
 from tests.deploy.test_refusals import Place, said, without_rights
 from tests.deploy.test_subscriber import Central, subscriber_of
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,11 +56,11 @@ def test_rights_taken_while_connected(
             wait_until(lambda: any("does not let this agent publish" in line for line in said(caplog)))
         else:
             # The broker said that it has them.
-            assert publisher.wait_delivered(10)
+            assert publisher.wait_delivered(PATIENCE_S)
             assert said(caplog) == []
         assert receiver.seqs(log.log_id) == [1, 2, 3]
 
         central.account("rights")
         log.append([make_now(8)])
         publisher.tell()
-        wait_until(lambda: receiver.seqs(log.log_id) == list(range(1, 10)), 30)
+        wait_until(lambda: receiver.seqs(log.log_id) == list(range(1, 10)))

@@ -11,6 +11,7 @@ from paho.mqtt.client import topic_matches_sub
 
 from tests.broker import Account, CentralBroker
 from tests.conftest import wait_until
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,7 +81,7 @@ def published(broker: CentralBroker, account: Account, protocol: int, topic: str
     """What mosquitto_pub says."""
     done = subprocess.run(
         ["mosquitto_pub", *broker.client(account, protocol), "-q", "1", "-t", topic, "-m", payload],
-        capture_output=True, text=True, timeout=20, check=False,
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     return done.stderr
 
@@ -115,7 +116,7 @@ def reads(tmp_path: Path) -> Iterator[Callable[..., dict[str, Reader]]]:
     yield start
     for reader in started:
         reader.process.kill()
-        reader.process.wait(10)
+        reader.process.wait(PATIENCE_S)
 
 
 def mark(broker: CentralBroker, hub: Account, readers: dict[str, Reader], text: str) -> None:
@@ -126,7 +127,7 @@ def mark(broker: CentralBroker, hub: Account, readers: dict[str, Reader], text: 
             published(broker, hub, 5, f"presence/v1/{login}/cmd/mark", text)
         return all(text in {payload for _, payload in reader.read()} for reader in readers.values())
 
-    wait_until(there, 20)
+    wait_until(there)
 
 
 @PROTOCOLS
@@ -191,7 +192,7 @@ def test_listeners_have_tls_1_2_at_least(central: CentralBroker) -> None:
     def agreed(port: int, version: str) -> bool:
         done = subprocess.run(
             ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", version, "-cipher", "ALL:@SECLEVEL=0"],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=False,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
         )  # fmt: skip
         return "Cipher is (NONE)" not in done.stdout
 

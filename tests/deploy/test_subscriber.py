@@ -24,6 +24,7 @@ from tests.delivery.central.saying import AGENT, LOG, dropped, happened, make_st
 from tests.delivery.central.saying import ROOT as AGENT_ROOT
 from tests.delivery.publishing import publishing, to
 from tests.delivery.samples import SENDER, make_entered
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,7 +78,7 @@ class Central:
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         assert self.process
         self.process.send_signal(number)
-        return self.process.wait(10)
+        return self.process.wait(PATIENCE_S)
 
     def wait(self, within_s: float) -> int:
         assert self.process
@@ -127,7 +128,7 @@ def subscriber_of(tmp_path: Path) -> Iterator[Callable[..., Central]]:
     for central in made:
         if central.process and central.process.poll() is None:
             central.process.kill()
-            central.process.wait(10)
+            central.process.wait(PATIENCE_S)
 
 
 @pytest.fixture
@@ -153,7 +154,7 @@ class Speaker:
                 else:
                     waiting.discard(report.mid)
 
-    def hear(self, within_s: float = 10) -> dict[str, Any]:
+    def hear(self, within_s: float = PATIENCE_S) -> dict[str, Any]:
         """The next request."""
         give_up_s = time.monotonic() + within_s
         while not self.asked:
@@ -208,11 +209,11 @@ def test_what_the_broker_lost_is_replayed(
     with EventLog(SENDER, tmp_path / "events.db") as log:
         log.append([make_entered(number) for number in range(2500)])
         with publishing(to(broker.port, protocol), log) as publisher:
-            assert publisher.wait_delivered(20)
+            assert publisher.wait_delivered(PATIENCE_S)
             broker.stop(signal.SIGKILL)
             broker.start()
             central.start("--until-complete", log.log_id)
-            assert central.wait(60) == 0
+            assert central.wait(PATIENCE_S) == 0
         bodies = [entry.body for entry in log.read(0, 5000)]
         seen = central.log(log.log_id)
     assert (seen["stored"], seen["dropped"], seen["gone"], seen["missing"]) == (2500, 0, 0, 0)
@@ -244,7 +245,7 @@ def test_killed_before_acknowledging(
     central.end()
     speaker.say(*happened(*range(1, 51)))
     central.start(killed_before="subscriber.Subscriber.acknowledge")
-    assert central.wait(20) == -signal.SIGKILL
+    assert central.wait(PATIENCE_S) == -signal.SIGKILL
     stored = len(central.seqs())
     assert 0 < stored <= 50
     central.start()
@@ -262,7 +263,7 @@ def test_killed_before_storing(
     central.end()
     speaker.say(*happened(*range(1, 51)))
     central.start(killed_before="Store.put_span")
-    assert central.wait(20) == -signal.SIGKILL
+    assert central.wait(PATIENCE_S) == -signal.SIGKILL
     assert central.seqs() == []
     central.start()
     wait_until(lambda: central.seqs() == list(range(1, 51)))
@@ -284,7 +285,7 @@ def test_killed_again_and_again(
                 central.start()
             central.end(signal.SIGKILL)
             central.start("--until-complete", log.log_id)
-            assert central.wait(60) == 0
+            assert central.wait(PATIENCE_S) == 0
         assert central.seqs(log.log_id) == list(range(1, 6001))
         assert central.log(log.log_id)["gone"] == 0
 
@@ -304,7 +305,7 @@ def test_broker_gone_and_back(
             log.append([make_entered(2)])
             publisher.tell()
             broker.start()
-            wait_until(lambda: central.seqs(log.log_id) == [1, 2], 20)
+            wait_until(lambda: central.seqs(log.log_id) == [1, 2])
     assert central.end() == 0
 
 
@@ -396,7 +397,7 @@ def test_full_disk(broker: Mosquitto, subscriber_of: Callable[..., Central], spe
     wait_until(lambda: "can't be used" in central.said())
     assert len(central.seqs()) == 100
     subprocess.run(["prlimit", "--pid", pid, "--fsize=unlimited"], check=True)
-    wait_until(lambda: len(central.seqs()) == 300, 20)
+    wait_until(lambda: len(central.seqs()) == 300)
     assert central.process.poll() is None
     assert central.log()["complete"]
 
@@ -406,7 +407,7 @@ def test_second_subscriber_on_one_store(broker: Mosquitto, subscriber_of: Callab
     central.started()
     other = subscriber_of(broker.port, "--client-id", "presence-other")
     other.start()
-    assert other.wait(10) == 2
+    assert other.wait(PATIENCE_S) == 2
     assert "another subscriber already stores" in other.said()
 
 
@@ -421,7 +422,7 @@ def test_second_subscriber_on_one_store(broker: Mosquitto, subscriber_of: Callab
 def test_wrong_options(subscriber_of: Callable[..., Central], words: list[str], told: str) -> None:
     central = subscriber_of(1883)
     central.start(*words)
-    assert central.wait(10) == 2
+    assert central.wait(PATIENCE_S) == 2
     assert told in central.said()
     assert central.said().count("\n") == 1
 
@@ -436,7 +437,7 @@ def test_rights_of_its_account(
         log.append([make_entered(number) for number in range(20)])
         # Nobody is there yet for whom the broker would keep them.
         with publishing(central.as_seen_by(device), log) as publisher:
-            assert publisher.wait_delivered(10)
+            assert publisher.wait_delivered(PATIENCE_S)
 
             def made(account: Account) -> Central:
                 assert account.password_file
@@ -451,5 +452,5 @@ def test_rights_of_its_account(
             assert reader.end() == 0
             asking = made(hub)
             asking.start("--until-complete", log.log_id)
-            assert asking.wait(30) == 0
+            assert asking.wait(PATIENCE_S) == 0
         assert asking.seqs(log.log_id) == list(range(1, 21))

@@ -18,6 +18,7 @@ from agent.device.frames import View
 from agent.device.live import CameraCounts, Ladder, Patience, Picture, live_frames
 from agent.errors import CameraError
 from tests.builders import make_at
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -102,7 +103,9 @@ class Watched:
         ladder = Ladder(self.patience, self.counts, lambda: self.tries.append(None))
         self.frames = live_frames(self.camera, SIZE_PX, lambda: self.view, self.watch, self.stop, ladder)
 
-    def until(self, holds: Callable[[Frame | NoFrame], bool], within_s: float = 10.0) -> Frame | NoFrame:
+    def until(
+        self, holds: Callable[[Frame | NoFrame], bool], within_s: float = PATIENCE_S
+    ) -> Frame | NoFrame:
         give_up_s = time.monotonic() + within_s
         for step in self.frames:
             assert time.monotonic() < give_up_s, f"not within {within_s} s; {self.camera.did}"

@@ -14,6 +14,7 @@ import pytest
 from tests.conftest import ROOT, logged, wait_until, write_config
 from tests.device.rig import HANGS, STALL, show
 from tests.device.soak import footage
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,15 +67,15 @@ def start(
     for running in started:
         if running.process.poll() is None:
             running.process.kill()
-            running.process.wait(10)
+            running.process.wait(PATIENCE_S)
 
 
 def test_run_camera_with_people(start: Callable[..., Running]) -> None:
     running = start()
-    wait_until(lambda: {"zone.entered", "line.crossed"} <= set(running.types()), 40)
+    wait_until(lambda: {"zone.entered", "line.crossed"} <= set(running.types()))
     stopped_s = time.monotonic()
     running.process.send_signal(signal.SIGTERM)
-    assert running.process.wait(10) == 0, running.said()
+    assert running.process.wait(PATIENCE_S) == 0, running.said()
     assert time.monotonic() - stopped_s < 5
     events = running.listener.events()
     assert events[0]["type"] == "agent.started"
@@ -87,25 +88,25 @@ def test_run_camera_with_people(start: Callable[..., Running]) -> None:
 
 def test_run_camera_wedged_and_freed(start: Callable[..., Running]) -> None:
     running = start()
-    wait_until(lambda: "zone.entered" in running.types(), 40)
+    wait_until(lambda: "zone.entered" in running.types())
     running.stall.touch()
-    wait_until(lambda: "camera.blind" in running.types(), 10)
+    wait_until(lambda: "camera.blind" in running.types())
     blind = running.listener.events()[running.types().index("camera.blind")]
     assert blind["cause"] == "lost"
-    wait_until(lambda: running.states("yard")[-1]["valid"] is False, 10)
+    wait_until(lambda: running.states("yard")[-1]["valid"] is False)
     running.stall.unlink()
-    wait_until(lambda: "camera.restored" in running.types(), 15)
+    wait_until(lambda: "camera.restored" in running.types())
     running.process.send_signal(signal.SIGTERM)
-    assert running.process.wait(10) == 0, running.said()
+    assert running.process.wait(PATIENCE_S) == 0, running.said()
 
 
 def test_run_camera_that_can_not_be_closed(start: Callable[..., Running]) -> None:
     running = start(**{HANGS: "1"})
-    wait_until(lambda: "agent.started" in running.types(), 40)
-    wait_until(lambda: "the camera gives pictures" in running.said(), 40)
+    wait_until(lambda: "agent.started" in running.types())
+    wait_until(lambda: "the camera gives pictures" in running.said())
     running.stall.touch()
     # Its states are unknown, and systemd may start it anew: whatever hangs, the process ends.
-    assert running.process.wait(30) == 1, running.said()
+    assert running.process.wait(PATIENCE_S) == 1, running.said()
     assert "the camera hangs" in running.said()
     events = [event["type"] for event in logged(running.folder).values()]
     assert "camera.blind" in events
@@ -113,18 +114,18 @@ def test_run_camera_that_can_not_be_closed(start: Callable[..., Running]) -> Non
 
 def test_run_without_a_camera(start: Callable[..., Running]) -> None:
     running = start(LIBCAMERA_PIPELINES_MATCH_LIST="none")
-    wait_until(lambda: "camera.blind" in running.types(), 40)
+    wait_until(lambda: "camera.blind" in running.types())
     assert "no camera is found" in running.said()
     online = [message.json for message in running.listener.heard() if message.topic.endswith("/status")]
     assert online[-1]["state"] == "online"
     running.process.send_signal(signal.SIGTERM)
-    assert running.process.wait(10) == 0, running.said()
+    assert running.process.wait(PATIENCE_S) == 0, running.said()
 
 
 def test_run_stopped_while_the_camera_can_not_be_closed(start: Callable[..., Running]) -> None:
     running = start(**{HANGS: "1"})
-    wait_until(lambda: "the camera gives pictures" in running.said(), 40)
+    wait_until(lambda: "the camera gives pictures" in running.said())
     running.process.send_signal(signal.SIGTERM)
-    assert running.process.wait(10) == 0, running.said()
+    assert running.process.wait(PATIENCE_S) == 0, running.said()
     assert "the camera hangs while it is closed" in running.said()
     assert [event["type"] for event in logged(running.folder).values()][-1] == "agent.stopped"

@@ -325,7 +325,7 @@ def test_running_agent_goes_on(
     (place.root / "proc/locks").unlink()
     (place.root / "proc/locks").symlink_to("/proc/locks")
     agent = start_agent(place.write_config())
-    wait_until(lambda: all(word in agent.said() for word in ("connected", "ready", "health")), 20)
+    wait_until(lambda: all(word in agent.said() for word in ("connected", "ready", "health")))
     said = agent.said()
     report = place.examined()
     log = next(item for item in report.findings if item.check == "log")

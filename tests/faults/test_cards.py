@@ -10,6 +10,7 @@ import pytest
 
 from tests.delivery.samples import CHECKOUT
 from tests.faults.cards import KINDS
+from tests.patience import PATIENCE_S
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -24,7 +25,12 @@ def test_card_that_fails_and_kills(kind: str) -> None:
     seed = 2 * KINDS.index(kind) + 2
     words = ["-m", "tests.faults.cards", "--rounds", "1", "--kind", kind, "--seed", str(seed)]
     done = subprocess.run(
-        [sys.executable, *words], capture_output=True, text=True, check=False, timeout=120, cwd=CHECKOUT
+        [sys.executable, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+        cwd=CHECKOUT,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     cells = re.findall(r"(?<=\| )[^|]+(?= \|)", done.stdout.splitlines()[-1])

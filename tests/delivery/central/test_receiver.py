@@ -32,6 +32,7 @@ from tests.delivery.central.saying import (
     make_status,
     make_will,
 )
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,7 +73,7 @@ class Central:
                 asked.append(json.loads(message.payload))
         return asked
 
-    def asked_next(self, within_s: float = 60.0) -> dict[str, Any]:
+    def asked_next(self, within_s: float = PATIENCE_S) -> dict[str, Any]:
         """The next request."""
         for _ in range(int(within_s * 2)):
             if asked := self.asked(0.5):
