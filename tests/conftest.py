@@ -188,9 +188,10 @@ class Mosquitto:
         wait_until(lambda: _listens(self.port))
 
     def reload(self) -> None:
-        """Have accounts and rights read again; it answers nothing, so come with a little patience."""
+        """Have accounts and rights read again; whoever connects from now on meets them."""
+        before = self._log.read_text().count("Reloading config")
         self.send(signal.SIGHUP)
-        time.sleep(0.2)
+        wait_until(lambda: self._log.read_text().count("Reloading config") > before)
 
     def send(self, number: signal.Signals) -> None:
         assert self._process

@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+_Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
 COMPLETE = "PRESENCE_TEST_COMPLETE"
 
 # What a machine can't help that has all that may be had: the only reasons to skip where everything must run.
@@ -37,7 +38,7 @@ def reason_of(report: pytest.TestReport | pytest.CollectReport) -> str:
     return str(place[2] if isinstance(place, tuple) else place).removeprefix("Skipped: ")
 
 
-def _judged(report: Any) -> Any:  # noqa: ANN401 - a report of either kind
+def _judged(report: _Report) -> _Report:
     """Make a skip for another reason a failure, where everything must run."""
     if report.skipped and not hasattr(report, "wasxfail") and os.environ.get(COMPLETE):
         reason = reason_of(report)

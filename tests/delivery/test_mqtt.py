@@ -23,7 +23,7 @@ from agent.errors import DeliveryError
 from tests.conftest import Mosquitto, free_port
 from tests.delivery.answering import KEY_IDENTIFIERS, WHOLE_AUTHORITY, Authority, answering
 from tests.delivery.samples import is_sentence
-from tests.patience import PATIENCE_S
+from tests.patience import BUSY_S, PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -214,8 +214,8 @@ def test_pump_wakes(mosquitto: Mosquitto) -> None:
         with connected(plain(mosquitto.port)) as connection:
             os.eventfd_write(wake, 1)
             begin_s = time.monotonic()
-            assert connection.pump(30, wake) == []
-            assert time.monotonic() - begin_s < 5
+            assert connection.pump(600, wake) == []
+            assert time.monotonic() - begin_s < PATIENCE_S
     finally:
         os.close(wake)
 
@@ -445,7 +445,7 @@ def test_open_never_answered_within_10_s() -> None:
     with answering(b"") as port:
         begin_s = time.monotonic()
         sentence = failed(plain(port))
-        assert time.monotonic() - begin_s < 10
+        assert time.monotonic() - begin_s < 10 + BUSY_S
     assert "does not answer" in sentence
     assert "protocol = 311" in sentence
 
@@ -464,7 +464,7 @@ def test_open_never_answered(protocol: int, tls: bool, words: list[str]) -> None
     with answering(b"") as port:
         begin_s = time.monotonic()
         sentence = failed(Broker("127.0.0.1", port, protocol, tls=tls))
-        assert time.monotonic() - begin_s < 3
+        assert time.monotonic() - begin_s < 3 + BUSY_S
     assert [word for word in words if word not in sentence] == [], sentence
 
 

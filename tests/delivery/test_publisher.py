@@ -29,7 +29,7 @@ from tests.conftest import Heard, Listener, Mosquitto, free_port, wait_until
 from tests.delivery.answering import answering, cutting
 from tests.delivery.publishing import make_line, make_now, make_zone, publishing, to
 from tests.delivery.samples import CHECKOUT, ROOT, SENDER, info_text, is_sentence, make_entered
-from tests.patience import PATIENCE_S
+from tests.patience import BUSY_S, PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -330,8 +330,8 @@ def test_killed_publisher_is_lost(mosquitto: Mosquitto, listener: Listener, tmp_
     assert (state.json["log"], state.json["session"]) == (online["log"], online["session"])
     # Who comes later learns it, too.
     said = subprocess.run(
-        ["mosquitto_sub", "-p", str(mosquitto.port), "-t", f"{ROOT}/status", "-C", "1", "-W", "10"],
-        check=True, capture_output=True, text=True,
+        ["mosquitto_sub", "-p", str(mosquitto.port), "-t", f"{ROOT}/status", "-C", "1"],
+        check=True, capture_output=True, text=True, timeout=PATIENCE_S,
     ).stdout  # fmt: skip
     assert json.loads(said) == lost
 
@@ -436,7 +436,7 @@ def test_wait_delivered_without_broker(log: EventLog) -> None:
     with publishing(to(free_port()), log) as publisher:
         begin_s = time.monotonic()
         assert not publisher.wait_delivered(0.3)
-        assert time.monotonic() - begin_s < 2
+        assert time.monotonic() - begin_s < 2 + BUSY_S
     assert log.delivered == 0
 
 
@@ -503,7 +503,7 @@ def test_state_at_most_once_a_second(mosquitto: Mosquitto, listener: Listener, l
     assert counts == sorted(counts)
     assert counts[0] == 0
     assert 3 <= len(counts) <= 2 + took_s
-    assert took_s < 3.5
+    assert took_s < 3.5 + BUSY_S
 
 
 def test_state_that_did_not_change_is_not_sent_again(
@@ -517,7 +517,7 @@ def test_state_that_did_not_change_is_not_sent_again(
         publisher.tell([make_zone("staff", 1)])
         # The other rule's turn comes after a second; the first would have had its own.
         wait_until(lambda: len(heard_of(listener, "state/staff")) == 2)
-        assert time.monotonic() - begin_s < 3
+        assert time.monotonic() - begin_s < 3 + BUSY_S
     assert len(heard_of(listener, "state/waiting")) == 1
 
 
@@ -703,7 +703,7 @@ def test_stop_without_broker_is_quick(log: EventLog) -> None:
     begin_s = time.monotonic()
     with publishing(to(free_port()), log) as publisher:
         assert not publisher.wait_delivered(0.2)
-    assert time.monotonic() - begin_s < 2
+    assert time.monotonic() - begin_s < 2 + BUSY_S
 
 
 def test_stop_while_broker_hangs_is_bounded(mosquitto: Mosquitto, listener: Listener, log: EventLog) -> None:
@@ -716,7 +716,7 @@ def test_stop_while_broker_hangs_is_bounded(mosquitto: Mosquitto, listener: List
             appended(log, 1)
             publisher.tell()
             begin_s = time.monotonic()
-        assert time.monotonic() - begin_s < 5
+        assert time.monotonic() - begin_s < 5 + BUSY_S
     finally:
         process.send_signal(signal.SIGCONT)
     assert log.delivered == 0

@@ -14,7 +14,7 @@ from agent.errors import DeliveryError
 from tests.conftest import Mosquitto, free_port, wait_until
 from tests.delivery.answering import answering
 from tests.delivery.publishing import to
-from tests.patience import PATIENCE_S
+from tests.patience import BUSY_S, PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -117,13 +117,15 @@ def test_pauses_grow(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureF
     came: list[float] = []
     with answering(None, came=came) as port:
         subscriber = make_subscriber(port)
-        give_up_s = time.monotonic() + 8
+        give_up_s = time.monotonic() + PATIENCE_S
         while len(came) < 7:
             assert time.monotonic() < give_up_s
             assert subscriber.pump(0.05) == []
     pauses = [after - before for before, after in pairwise(came)]
     for pause, most_s in zip(pauses, (0.2, 0.4, 0.8, 1.0, 1.0, 1.0), strict=True):
-        assert most_s / 2 <= pause < most_s + 0.5
+        assert pause < most_s + BUSY_S
+    # At least half of each; were they all as the first, they would be less than half of this.
+    assert came[-1] - came[0] > 2.0
     # However often it fails, it is said once.
     assert len(caplog.records) == 1
 
@@ -136,8 +138,8 @@ def test_stop_ends_the_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     assert subscriber.pump(1) == []
     threading.Timer(0.2, stop.set).start()
     begin_s = time.monotonic()
-    assert subscriber.pump(30) == []
-    assert time.monotonic() - begin_s < 5
+    assert subscriber.pump(600) == []
+    assert time.monotonic() - begin_s < PATIENCE_S
 
 
 def test_open_without_broker() -> None:

@@ -18,7 +18,7 @@ from agent.device.frames import View
 from agent.device.live import CameraCounts, Ladder, Patience, Picture, live_frames
 from agent.errors import CameraError
 from tests.builders import make_at
-from tests.patience import PATIENCE_S
+from tests.patience import BUSY_S, PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 SIZE_PX = (64, 48)
 PERIOD_S = 0.01
 QUICK = Patience(
-    begin_s=0.5,
-    lost_after_s=0.2,
-    first_after_s=0.3,
-    say_every_s=0.05,
+    begin_s=1.0,
+    lost_after_s=0.5,
+    first_after_s=0.8,
+    say_every_s=0.1,
     pauses_s=(0.05, 0.1),
-    open_s=1.2,
-    close_s=0.6,
-    blank_s=1.0,
-    end_s=0.4,
+    open_s=2.4,
+    close_s=1.2,
+    blank_s=2.0,
+    end_s=0.8,
 )
 TOP_LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 0.5), (0.0, 0.5))
 
@@ -60,7 +60,7 @@ class Scripted:
     def _does(self, step: str) -> None:
         self.did.append(step)
         if step in self.hangs:
-            self.hangs[step].wait(20)
+            self.hangs[step].wait(PATIENCE_S)
 
     def open(self) -> None:
         self._does("open")
@@ -150,7 +150,7 @@ def test_camera_lost_and_back(watched: Watched, caplog: pytest.LogCaptureFixture
         watched.camera.gives = False
         gone_s = time.monotonic()
         first = watched.nothing()
-        assert QUICK.lost_after_s <= time.monotonic() - gone_s < QUICK.lost_after_s + 0.5
+        assert QUICK.lost_after_s <= time.monotonic() - gone_s < QUICK.lost_after_s + BUSY_S
         assert first.since == last.at
         second = watched.nothing()
         assert (second.since, second.at.monotonic_s > first.at.monotonic_s) == (last.at, True)
@@ -166,7 +166,7 @@ def test_camera_lost_and_back(watched: Watched, caplog: pytest.LogCaptureFixture
     # However many steps it took: one line that it is gone, and one that it is back.
     assert (gone.levelname, gone.getMessage()) == (
         "WARNING",
-        "no pictures from the camera: none came in 0.2 s; it is opened again until there are some",
+        "no pictures from the camera: none came in 0.5 s; it is opened again until there are some",
     )
     without_s = back.at.monotonic_s - last.at.monotonic_s
     assert came.getMessage() == f"the camera gives pictures again, after {without_s:.0f} s without"
@@ -181,7 +181,7 @@ def test_camera_lost_again_and_again(watched: Watched) -> None:
     assert (watched.counts.stalls, watched.counts.recoveries) == (5, 4)
 
 
-@pytest.mark.parametrize("fault", [{"age_s": 0.3}, {"same": True}])
+@pytest.mark.parametrize("fault", [{"age_s": 0.7}, {"same": True}])
 def test_pictures_that_are_none(watched: Watched, fault: dict[str, object]) -> None:
     # Old ones, and always the same one: a camera that is stuck may give either.
     last = watched.frame()
@@ -214,7 +214,7 @@ def test_camera_missing_at_the_start(caplog: pytest.LogCaptureFixture) -> None:
     with closing(watched.frames):
         # It is known at once, and goes on for much longer than a camera without pictures may.
         watched.nothing()
-        assert time.monotonic() - begun_s < 0.4
+        assert time.monotonic() - begun_s < BUSY_S
         watched.until(lambda _: time.monotonic() - begun_s > 1.5 * QUICK.blank_s)
         watched.camera.refuses = None
         watched.frame()
@@ -258,9 +258,9 @@ def test_camera_blank_after_pictures_ends_the_process(watched: Watched) -> None:
     watched.frame()
     watched.camera.gives = False
     gone_s = time.monotonic()
-    with pytest.raises(CameraError, match=r"can be opened but gave no picture in 1 s.*started anew"):
+    with pytest.raises(CameraError, match=r"can be opened but gave no picture in 2 s.*started anew"):
         watched.until(lambda _: False)
-    assert QUICK.blank_s < time.monotonic() - gone_s < 3 * QUICK.blank_s
+    assert QUICK.blank_s < time.monotonic() - gone_s < 3 * QUICK.blank_s + BUSY_S
     assert watched.counts.hangs == 0
     assert watched.camera.did[-1] == "close"
 
@@ -272,7 +272,7 @@ def test_camera_blank_from_the_start_is_awaited() -> None:
         first = watched.nothing()
         # A camera needs a while to begin: that is no fault.
         assert time.monotonic() - begun_s >= QUICK.first_after_s
-        assert first.since.monotonic_s == pytest.approx(begun_s, abs=0.1)
+        assert first.since.monotonic_s < begun_s + QUICK.first_after_s
         watched.until(lambda _: time.monotonic() - begun_s > 2 * QUICK.blank_s)
         watched.camera.gives = True
         watched.frame()
@@ -284,7 +284,7 @@ def test_slow_open_is_told_only_after_a_while() -> None:
     begun_s = time.monotonic()
     with closing(watched.frames):
         first = watched.nothing()
-        assert QUICK.begin_s <= first.at.monotonic_s - begun_s < QUICK.begin_s + 0.4
+        assert QUICK.begin_s <= first.at.monotonic_s - begun_s < QUICK.begin_s + BUSY_S
         opened.set()
         watched.frame()
     assert watched.counts == CameraCounts(opens=1)
@@ -297,11 +297,9 @@ def test_hang_ends_the_process(watched: Watched, step: str, told: str) -> None:
     watched.camera.gives = False
     watched.camera.hangs[step] = freed
     gone_s = time.monotonic()
-    with pytest.raises(
-        CameraError, match=rf"the camera hangs: it could not be {told} in (0\.6|1\.2) s.*anew"
-    ):
+    with pytest.raises(CameraError, match=rf"the camera hangs: it could not be {told} in (1|2) s.*anew"):
         watched.until(lambda _: False)
-    assert time.monotonic() - gone_s < QUICK.lost_after_s + QUICK.open_s + QUICK.end_s + 1
+    assert time.monotonic() - gone_s < QUICK.lost_after_s + QUICK.open_s + QUICK.end_s + BUSY_S
     # States were said to be unknown meanwhile, and whoever ends the process knows that a thread hangs.
     assert len([step for step in watched.taken if isinstance(step, NoFrame)]) >= 3
     assert watched.counts.hangs == 1
@@ -321,7 +319,7 @@ def test_hang_at_the_end(watched: Watched, step: str, caplog: pytest.LogCaptureF
     watched.stop.set()
     stopped_s = time.monotonic()
     assert [step for step in watched.frames if isinstance(step, NoFrame)] == []
-    assert time.monotonic() - stopped_s < QUICK.end_s + 0.5
+    assert time.monotonic() - stopped_s < QUICK.end_s + BUSY_S
     assert watched.counts.hangs == 1
     assert "the camera hangs while it is closed" in caplog.text
     freed.set()
@@ -329,7 +327,7 @@ def test_hang_at_the_end(watched: Watched, step: str, caplog: pytest.LogCaptureF
 
 @pytest.mark.parametrize("state", ["pictures", "lost", "refused", "paused"])
 def test_stop(state: str) -> None:
-    patience = Patience(begin_s=0, lost_after_s=0.2, pauses_s=(60.0,))
+    patience = Patience(begin_s=0, lost_after_s=0.5, pauses_s=(600.0,))
     watched = Watched(Scripted(refuses="none" if state in {"refused", "paused"} else None), patience)
     if state == "pictures":
         watched.frame()
@@ -341,7 +339,7 @@ def test_stop(state: str) -> None:
     Timer(0.3, watched.stop.set).start()
     stops_s = time.monotonic() + 0.3
     assert len(list(watched.frames)) >= (state == "pictures")
-    assert time.monotonic() - stops_s < 0.4
+    assert time.monotonic() - stops_s < BUSY_S
     assert watched.camera.did[-1] == "close"
     assert watched.counts.hangs == 0
 

@@ -23,6 +23,7 @@ from agent.install.models import load_manifest, models_directory
 from tests.conftest import free_port, wait_until
 from tests.delivery.samples import SENDER
 from tests.doctor.place import Place, codes
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -421,7 +422,7 @@ def test_camera_that_hangs_does_not_hold_up(place: Place) -> None:
 
     class Hanging(Shown):
         def open(self) -> None:
-            released.wait(20)
+            released.wait(PATIENCE_S)
 
     place.camera["source"] = "picamera2"
     place.camera_of = lambda _config, _now: Hanging(None)

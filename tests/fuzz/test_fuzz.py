@@ -141,12 +141,12 @@ ROUND = [[0.5 + 0.4 * math.cos(n / 480), 0.5 + 0.4 * math.sin(n / 480)] for n in
 def test_configuration_large(text: str, said: str, folder: Path) -> None:
     path = folder / "large.toml"
     path.write_text(text)
-    begin_s = time.monotonic()
+    begin_s = time.thread_time()
     try:
         found = [*absences(load(path))]
     except ConfigError as error:
         found = [*error.problems]
-    assert time.monotonic() - begin_s < 10
+    assert time.thread_time() - begin_s < 10
     assert len(found) <= 200
     assert any(said in sentence for sentence in found), found[:3]
 
