@@ -24,6 +24,7 @@ from tests.faults.receiving import RealKit
 from tests.faults.rig import Plan, Rig, table
 from tests.faults.runs import good
 from tests.faults.schedule import Clockwork, Schedule
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 _CLONE_NEWNET = 0x40000000
 # Of what must not come, it is known after this time that it did not; TCP's own patience is 0.2 s and more.
 _NOTHING_S = 0.5
-_COMES_S = 10.0
+_COMES_S = PATIENCE_S
 
 
 @pytest.fixture
@@ -176,9 +177,9 @@ def test_rig_that_is_killed_leaves_nothing_running(tmp_path: Path) -> None:
     ) as killed:
         assert killed.stdout
         status = Path("/proc", killed.stdout.readline().decode().strip(), "status")
-        wait_until(lambda: "Name:\tsleep" in status.read_text(), 10, "it runs")
+        wait_until(lambda: "Name:\tsleep" in status.read_text(), PATIENCE_S, "it runs")
         killed.kill()
-    wait_until(lambda: not status.exists() or "State:\tZ" in status.read_text(), 10, "it is gone")
+    wait_until(lambda: not status.exists() or "State:\tZ" in status.read_text(), PATIENCE_S, "it is gone")
 
 
 @pytest.mark.usefixtures("broker_is_here")
