@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from agent.install.models import load_manifest, models_directory
 from tests.patience import PATIENCE_S
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["tests.skips"]
 # How long an example takes says how busy the machine is, and nothing of the code.
-settings.register_profile("desk", deadline=None)
+settings.register_profile("desk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("desk")
 # tests/run.sh asks for it: a change that is good stays good.
 settings.register_profile("steady", settings.get_profile("desk"), derandomize=True)
@@ -317,10 +317,19 @@ def write_config(folder: Path, source: Path | str, *, port: int | None = None, m
 @pytest.fixture(scope="session")
 def clip(vtest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The first 6 s of vtest: people come and cross the gate."""
-    path = tmp_path_factory.mktemp("clip") / "clip.avi"
-    capture = cv2.VideoCapture(str(vtest))
+    return _beginning(vtest, tmp_path_factory.mktemp("clip") / "clip.avi", 60)
+
+
+@pytest.fixture(scope="session")
+def long_clip(vtest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first 20 s of it: somebody crosses the gate that an agent sees which gets little of the machine."""
+    return _beginning(vtest, tmp_path_factory.mktemp("clip") / "long.avi", 200)
+
+
+def _beginning(footage: Path, path: Path, frames: int) -> Path:
+    capture = cv2.VideoCapture(str(footage))
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (768, 576))
-    for _ in range(60):
+    for _ in range(frames):
         writer.write(capture.read()[1])
     writer.release()
     capture.release()

@@ -39,11 +39,11 @@ def test_run_recording(
     start_agent: Callable[[Path], Agent],
     mosquitto: Mosquitto,
     listen: Callable[..., Listener],
-    clip: Path,
+    long_clip: Path,
     tmp_path: Path,
 ) -> None:
     listener = listen(mosquitto.port)
-    agent = start_agent(write_config(tmp_path, clip, port=mosquitto.port))
+    agent = start_agent(write_config(tmp_path, long_clip, port=mosquitto.port))
     assert agent.process.wait(PATIENCE_S) == 0, agent.said()
     wait_until(lambda: '"stopped"' in listener.heard()[-1].payload)
     heard = listener.heard()
@@ -117,7 +117,7 @@ def test_run_blind(
         service, "stages", lambda *of: replace(stages(*of), tamper=Judge([(0, "covered")], 0.3))
     )
     clip = tmp_path / "covered.avi"
-    write_clip(clip, vtest, black_s=2, light_s=4 if not ends_blind else 5, end_s=5)
+    write_clip(clip, vtest, black_s=6, light_s=8 if not ends_blind else 9, end_s=9)
     listener = listen(mosquitto.port)
     with caplog.at_level("INFO", "agent.service"):
         config = write_config(tmp_path, clip, port=mosquitto.port)

@@ -325,9 +325,10 @@ def test_rights_missing_until_mended(
         assert listener.events() == []
         central.account("rights")
         assert publisher.wait_delivered(PATIENCE_S)
-        wait_until(lambda: len(listener.events()) == 3)
+        wait_until(lambda: len(listener.events()) >= 3)
         wait_until(lambda: any(heard.topic == f"{ROOT}/status" for heard in listener.heard()))
-    assert [event["seq"] for event in listener.events()] == [1, 2, 3]
+    # What is under way when the rights come may pass one that was refused a moment before.
+    assert sorted(event["seq"] for event in listener.events()) == [1, 2, 3]
 
 
 # --- never without TLS -------------------------------------------------------------------------------
