@@ -1,4 +1,4 @@
-"""Pictures for people: zones, lines and boxes drawn into a frame, persons blurred."""
+"""Pictures for people: rules, masks and boxes drawn into a frame, persons blurred."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from agent.core.detections import FACE, PERSON
+from agent.blurring import Grid
+from agent.core.detections import PERSON
 from agent.core.frame import Instant
 from agent.errors import AgentError, ConfigError
+from agent.labels import Labels
 from agent.lettering import width_px, write_outlined
-from agent.words import sentence
+from agent.words import called, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from agent.blurring import Levels
     from agent.core.detections import Detections
     from agent.core.event import Event
-    from agent.core.geometry import Line, Zone
+    from agent.core.geometry import Line, Polygon, Zone
     from agent.core.sight import BlindCause
     from agent.core.track import Track
 
@@ -37,6 +40,8 @@ _ZONE = (200, 160, 0)
 _LINE = (0, 120, 255)
 _PERSON = (80, 200, 0)
 _FACE = (200, 0, 200)
+_COUNTER = (0, 220, 255)
+_MASK = (150, 150, 150)
 _TEXT = (255, 255, 255)
 _BLIND = (0, 0, 200)
 _BAND_PX = 26
@@ -45,11 +50,26 @@ _SHOWN_S = 6.0
 _SHOWN = 6
 _LIT_S = 1.0
 _LIT_SHARE = 0.3
-# Columns and rows that are left of what is blurred, and how much around it is blurred with it:
-# between two looks people move.
-_PERSON_BLOCKS = 6, 12
-_FACE_BLOCKS = 2, 2
-_RIM_RATIO = 0.1
+_HATCH_PX = 16
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnCounter:
+    """A counter: its id, the id of the zone behind it, and of the one before it, if it has one."""
+
+    counter_id: str
+    staff: str
+    public: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is watched in a picture, where it is now; lines, zones and masks in px."""
+
+    lines: Sequence[Line] = ()
+    zones: Sequence[Zone] = ()
+    masks: Sequence[Polygon] = ()
+    counters: Sequence[DrawnCounter] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,66 +113,65 @@ class Captions:
 
 
 def drawn_detections(
-    image: Image,
-    detections: Detections,
-    lines: Sequence[Line],
-    zones: Sequence[Zone],
-    *,
-    unsure: Detections | None = None,
+    image: Image, detections: Detections, plan: Plan, *, unsure: Sequence[Detections] = ()
 ) -> Image:
-    """A copy with the boxes of one look, their scores, lines and zones (in px).
+    """A copy with the boxes of one look, their scores, and what is watched.
 
     Who is too unsure to be told is blurred as well.
     """
-    canvas = image.copy()
-    for seen in (detections, unsure):
-        _blur(canvas, seen)
-    _draw_rules(canvas, lines, zones, Caption())
+    grid = Grid.of((image.shape[1], image.shape[0]))
+    levels = grid.nothing()
+    for seen in (detections, *unsure):
+        grid.cover(levels, seen)
+    canvas = grid.blurred(image, levels)
+    labels = Labels(canvas)
+    _draw_plan(canvas, labels, plan, Caption())
     for xyxy, score, class_id in zip(
         detections.xyxy.tolist(), detections.confidence, detections.class_id, strict=True
     ):
         color, name = (_PERSON, "person") if class_id == PERSON else (_FACE, "face")
         _rectangle(canvas, xyxy, color)
-        _text(canvas, f"{name} {score:.2f}", (xyxy[0], xyxy[1] - 3), color)
+        labels.write(f"{called(name)} {score:.2f}", (xyxy[0], xyxy[1] - 5), color, needed=False)
     return canvas
 
 
 def drawn_step(
     image: Image,
+    blur: Levels | None,
     tracks: Sequence[Track],
     caption: Caption,
-    lines: Sequence[Line],
-    zones: Sequence[Zone],
+    plan: Plan,
     *,
-    unsure: Detections | None = None,
     blind: BlindCause | None = None,
 ) -> Image:
     """A copy with the tracks of a frame and its caption, and why the camera can't see.
 
-    Who is no track yet is blurred as well.
+    Tracks are blurred, and all that the levels of `agent.blurring` say.
     """
-    canvas = image.copy()
-    _blur(canvas, unsure)
-    _blur_boxes(canvas, [track.xyxy for track in tracks], _PERSON_BLOCKS)
-    _draw_rules(canvas, lines, zones, caption)
-    for track in tracks:
-        _rectangle(canvas, track.xyxy, _PERSON)
-        _text(canvas, track.track_id, (track.xyxy[0], track.xyxy[1] - 3), _PERSON)
+    grid = Grid.of((image.shape[1], image.shape[0]))
+    levels = grid.nothing() if blur is None else blur.copy()
+    grid.cover_persons(levels, [track.xyxy for track in tracks])
+    canvas = grid.blurred(image, levels)
     height, width = canvas.shape[:2]
-    size_px = _letters_px(canvas)
-    for row, text in enumerate(caption.sentences):
-        _text(canvas, text, (6, size_px * (1.1 + 1.3 * row)), _TEXT)
-    # A counter has no place of its own in the picture: lower left.
-    drawn = {*(zone.zone_id for zone in zones), *(line.line_id for line in lines)}
-    others = [f"{rule}: {state}" for rule, state in caption.states.items() if rule not in drawn]
-    for row, text in enumerate(reversed(others)):
-        _text(canvas, text, (6, height - _BAND_PX - 8 - size_px * 1.3 * row), _TEXT)
+    labels = Labels(canvas)
     if blind:
         # At the lower edge, over whatever there is: the picture is not to be believed.
-        canvas[max(0, height - _BAND_PX) :] = _BLIND
+        band = max(0, height - _BAND_PX)
+        labels.keep_free(0, band, width, height)
+    clock_left = width - 8 - width_px(caption.clock, labels.size_px)
+    clock_bottom = height - 8 - (_BAND_PX if blind else 0)
+    labels.write(caption.clock, (clock_left, clock_bottom), _TEXT)
+    for row, text in enumerate(caption.sentences):
+        labels.write(text, (6, labels.size_px * (1.1 + 1.4 * row)), _TEXT)
+    _draw_plan(canvas, labels, plan, caption)
+    for track in tracks:
+        _rectangle(canvas, track.xyxy, _PERSON)
+    for track in tracks:
+        labels.write(track.track_id, (track.xyxy[0], track.xyxy[1] - 5), _PERSON, needed=False)
+    if blind:
+        canvas[band:] = _BLIND
         why = sentence({"type": "camera.blind", "cause": blind}, "")
         write_outlined(canvas, why, (6, height - 8), 18, _TEXT)
-    _text(canvas, caption.clock, (width - 8 - width_px(caption.clock, size_px), height - 8), _TEXT)
     return canvas
 
 
@@ -204,31 +223,14 @@ def write_picture(path: Path, image: Image) -> None:
         raise AgentError(f"{path}: can't be written ({error.strerror}).") from error
 
 
-def _blur(canvas: Image, detections: Detections | None) -> None:
-    if detections is None:
-        return
-    for class_id, blocks in ((PERSON, _PERSON_BLOCKS), (FACE, _FACE_BLOCKS)):
-        _blur_boxes(canvas, detections.of_class(class_id).xyxy.tolist(), blocks)
-
-
-def _blur_boxes(canvas: Image, boxes: Sequence[Sequence[float]], blocks: tuple[int, int]) -> None:
-    """A few blocks for each box and its rim: what was there can't be told, and can't be computed back."""
-    height, width = canvas.shape[:2]
-    for left, top, right, bottom in boxes:
-        rim_x, rim_y = _RIM_RATIO * (right - left), _RIM_RATIO * (bottom - top)
-        x1, y1 = max(0, int(left - rim_x)), max(0, int(top - rim_y))
-        x2, y2 = min(width, int(np.ceil(right + rim_x))), min(height, int(np.ceil(bottom + rim_y)))
-        if x2 - x1 < 1 or y2 - y1 < 1:
-            continue
-        part = canvas[y1:y2, x1:x2]
-        size = min(blocks[0], max(1, (x2 - x1) // 8)), min(blocks[1], max(1, (y2 - y1) // 8))
-        coarse = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-        canvas[y1:y2, x1:x2] = cv2.resize(coarse, (x2 - x1, y2 - y1), interpolation=cv2.INTER_LINEAR)
-
-
-def _draw_rules(canvas: Image, lines: Sequence[Line], zones: Sequence[Zone], caption: Caption) -> None:
-    """Zones and lines with what holds now; there is more of those of which there is news."""
-    for zone in zones:
+def _draw_plan(canvas: Image, labels: Labels, plan: Plan, caption: Caption) -> None:
+    """What is watched and what not, with what holds now; there is more of that of which there is news."""
+    for number, mask in enumerate(plan.masks, 1):
+        corners = np.rint(mask).astype(np.int32)
+        _hatch(canvas, corners)
+        left, top = corners.min(axis=0).tolist()
+        labels.write(f"{called('mask')} {number}", (left + 6, top + 1.3 * labels.size_px), _MASK)
+    for zone in plan.zones:
         corners = np.rint(zone.polygon).astype(np.int32)
         lit = zone.zone_id in caption.lit
         if lit:
@@ -236,8 +238,8 @@ def _draw_rules(canvas: Image, lines: Sequence[Line], zones: Sequence[Zone], cap
             cv2.addWeighted(filled, _LIT_SHARE, canvas, 1 - _LIT_SHARE, 0, canvas)
         cv2.polylines(canvas, [corners], isClosed=True, color=_ZONE, thickness=6 if lit else 2)
         left, top = corners.min(axis=0).tolist()
-        _text(canvas, _named(zone.zone_id, caption), (left + 6, top + 1.2 * _letters_px(canvas)), _ZONE)
-    for line in lines:
+        labels.write(_named(zone.zone_id, caption), (left + 6, top + 1.2 * labels.size_px), _ZONE)
+    for line in plan.lines:
         start, end = np.rint([line.start, line.end]).astype(int).tolist()
         if line.line_id in caption.lit:
             cv2.line(canvas, start, end, _TEXT, 12)
@@ -247,7 +249,40 @@ def _draw_rules(canvas: Image, lines: Sequence[Line], zones: Sequence[Zone], cap
         inward = np.array(line.inside) - middle
         tip = np.rint(middle + inward / max(float(np.hypot(*inward)), 1.0) * 30).astype(int)
         cv2.arrowedLine(canvas, tuple(np.rint(middle).astype(int).tolist()), tuple(tip.tolist()), _LINE, 2)
-        _text(canvas, _named(line.line_id, caption), (middle[0] + 8, middle[1] - 8), _LINE)
+        labels.write(_named(line.line_id, caption), (middle[0] + 8, middle[1] - 8), _LINE)
+    _draw_counters(canvas, labels, plan, caption)
+
+
+def _draw_counters(canvas: Image, labels: Labels, plan: Plan, caption: Caption) -> None:
+    """A counter's state at the zone behind it, its name at the one before it, and which two these are."""
+    height, width = canvas.shape[:2]
+    zones = {zone.zone_id: zone for zone in plan.zones}
+    for counter in plan.counters:
+        ends = []
+        for zone_id, side in ((counter.staff, "staff"), (counter.public, "public")):
+            if zone_id not in zones:
+                continue
+            corners = np.clip(np.array(zones[zone_id].polygon), 0, (width - 1, height - 1))
+            middle = np.rint(corners.mean(axis=0)).astype(int).tolist()
+            ends.append((middle, side))
+        if len(ends) > 1:
+            thickness = 6 if counter.counter_id in caption.lit else 2
+            cv2.line(canvas, ends[0][0], ends[1][0], _COUNTER, thickness, cv2.LINE_AA)
+        for (x, y), side in ends:
+            cv2.circle(canvas, (x, y), 5, _COUNTER, cv2.FILLED, cv2.LINE_AA)
+            name = _named(counter.counter_id, caption) if side == "staff" else counter.counter_id
+            labels.write(f"{name} ({called(side)})", (x + 8, y + labels.size_px), _COUNTER)
+
+
+def _hatch(canvas: Image, corners: NDArray[np.int32]) -> None:
+    """An area with stripes and an edge."""
+    height, width = canvas.shape[:2]
+    inside = cv2.fillPoly(np.zeros((height, width), np.uint8), [corners], (255,))
+    stripes = np.zeros((height, width), np.uint8)
+    for left in range(-height, width, _HATCH_PX):
+        cv2.line(stripes, (left, height), (left + height, 0), (255,), 1)
+    canvas[(inside > 0) & (stripes > 0)] = _MASK
+    cv2.polylines(canvas, [corners], isClosed=True, color=_MASK, thickness=2)
 
 
 def _named(rule: str, caption: Caption) -> str:
@@ -258,15 +293,3 @@ def _named(rule: str, caption: Caption) -> str:
 def _rectangle(canvas: Image, box: Sequence[float], color: tuple[int, int, int]) -> None:
     x1, y1, x2, y2 = (round(v) for v in box)
     cv2.rectangle(canvas, (x1, y1), (x2, y2), color, 2)
-
-
-def _letters_px(canvas: Image) -> int:
-    """Letters that can be read and leave room for the picture."""
-    return min(max(int(canvas.shape[0]) // 30, 14), 36)
-
-
-def _text(canvas: Image, text: str, at: tuple[float, float], color: tuple[int, int, int]) -> None:
-    size_px = _letters_px(canvas)
-    room_px = canvas.shape[1] - width_px(text, size_px)
-    at = max(0.0, min(at[0], room_px)), max(0.8 * size_px, at[1])
-    write_outlined(canvas, text, at, size_px, color)

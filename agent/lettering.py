@@ -24,6 +24,8 @@ _FONT = "uni"
 # Two letters it draws wrongly, as ớ and õ: what to draw, and whose mark belongs on it.
 _MENDED = {"ờ": ("ơ", "ò"), "ỡ": ("ơ", "õ")}
 _HERSHEY_PX = 30.0
+# How far the rim reaches around the letters.
+_RIM_PX = 2
 
 
 def write(canvas: Image, text: str, at: tuple[float, float], size_px: int, color: Color) -> None:
@@ -36,8 +38,22 @@ def write_outlined(canvas: Image, text: str, at: tuple[float, float], size_px: i
     """The same with a black rim, so that it can be read on any picture."""
     mask, base = _mask(text, size_px)
     left, top = round(at[0]), round(at[1]) - base
-    _paint(canvas, cv2.dilate(mask, np.ones((5, 5), np.uint8)).astype(np.uint8), left, top, (0, 0, 0))
+    side = 2 * _RIM_PX + 1
+    rim = cv2.dilate(mask, np.ones((side, side), np.uint8)).astype(np.uint8)
+    _paint(canvas, rim, left, top, (0, 0, 0))
     _paint(canvas, mask, left, top, color)
+
+
+def ink(text: str, size_px: int) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of an outlined text and its rim, in px from its base line's left end."""
+    mask, base = _mask(text, size_px)
+    left, top, width, height = cv2.boundingRect(mask)
+    return (
+        left - _RIM_PX,
+        top - base - _RIM_PX,
+        left + width + _RIM_PX,
+        top - base + height + _RIM_PX,
+    )
 
 
 def width_px(text: str, size_px: int) -> int:

@@ -14,16 +14,26 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from agent.blurring import Grid
 from agent.config import Detector
 from agent.core.detections import FACE, PERSON, Detections
 from agent.core.frame import Instant
+from agent.core.geometry import scaled
 from agent.core.look import whole
 from agent.delivery.event_log import EventLog
 from agent.delivery.publisher import Publisher
 from agent.device import clock
 from agent.device.frames import View, frame_of, recorded_frames
 from agent.device.recording import open_recording, read_picture
-from agent.drawing import Captions, drawn_detections, drawn_step, video_writer, write_picture
+from agent.drawing import (
+    Captions,
+    DrawnCounter,
+    Plan,
+    drawn_detections,
+    drawn_step,
+    video_writer,
+    write_picture,
+)
 from agent.errors import AgentError, BrokenOffError, ConfigError, DeliveryError, SourceError
 from agent.stages import (
     ChangedStates,
@@ -38,6 +48,7 @@ from agent.stages import (
     unknown_states,
     view,
 )
+from agent.surveying import FilmBlur, possible, surveyed
 from agent.words import holding
 
 if TYPE_CHECKING:
@@ -84,7 +95,8 @@ def replay(config: Config, video: Path, wishes: ReplayWishes, progress: Callable
         config: its `[camera] source` and `[log]` are not used.
         video: the recording.
         wishes: what to write.
-        progress: called with the number of frames done and the number there are (0: not known).
+        progress: called with the number of frames done and the number there are (0: not known); a film
+            goes over all of them three times.
 
     Raises:
         SourceError, ModelError, ConfigError: it can't begin.
@@ -98,8 +110,13 @@ def replay(config: Config, video: Path, wishes: ReplayWishes, progress: Callable
         log_id = secrets.token_hex(4) if wishes.publish_as else REPLAY_LOG
         log = stack.enter_context(EventLog(sender(config, wishes.publish_as), None, log_id=log_id))
         out = _Out(log, stack.enter_context(_text_file(wishes.events)))
-        draw = stack.enter_context(_drawing(wishes.draw, recording, config, stage.ledger))
         mot = stack.enter_context(_text_file(wishes.mot)) if wishes.mot else None
+        # A film is surveyed twice before it is drawn.
+        surveyed_frames = 2 * recording.frame_count if wishes.draw else 0
+        total = recording.frame_count + surveyed_frames
+        draw = stack.enter_context(
+            _drawing(wishes, video, recording, config, stage.ledger, lambda done: progress(done, total))
+        )
         publisher = stack.enter_context(_publishing(config, wishes.publish_as, log, wishes.start))
         changed, broken, last = ChangedStates(), None, Instant(0.0, wishes.start)
         frames = recorded_frames(recording, view(config), wishes.start)
@@ -115,7 +132,7 @@ def replay(config: Config, video: Path, wishes: ReplayWishes, progress: Callable
                     mot.writelines(_mot_lines(step))
                 if draw:
                     draw(step)
-                progress(step.frame.index + 1, recording.frame_count)
+                progress(surveyed_frames + step.frame.index + 1, total)
         except BrokenOffError as error:
             broken = error
         out.write([*stage.close(last), *stage.ledger.finish(last)])
@@ -161,11 +178,10 @@ def detect(
         found = finder.detect(frame, whole(frame))
         ms = (time.perf_counter() - begin_s) * 1000
         if draw and blurred:
-            lines, zones = geometry(config, (width, height)) if config else ((), ())
-            unsure = blurred.detect(frame, whole(frame))
+            plan = _plan(config, (width, height)) if config else Plan()
             written[path.stem] += 1
             again = f"-{written[path.stem]}" if written[path.stem] > 1 else ""
-            copy = drawn_detections(frame.image, found, lines, zones, unsure=unsure)
+            copy = drawn_detections(frame.image, found, plan, unsure=possible(frame, blurred))
             write_picture(draw / f"{path.stem}{again}.annotated.png", copy)
         yield json.dumps(
             {
@@ -220,25 +236,44 @@ def _text_file(path: Path | None) -> Iterator[TextIO]:
         yield file
 
 
+def _plan(config: Config, size_px: tuple[int, int]) -> Plan:
+    """What is watched in pictures of this size."""
+    return Plan(
+        *geometry(config, size_px),
+        [scaled(mask, size_px) for mask in config.camera.masks],
+        [DrawnCounter(one.id, one.staff, one.public) for one in config.counter],
+    )
+
+
 @contextmanager
 def _drawing(
-    path: Path | None, recording: Recording, config: Config, ledger: Ledger
+    wishes: ReplayWishes,
+    video: Path,
+    recording: Recording,
+    config: Config,
+    ledger: Ledger,
+    progress: Callable[[int], None],
 ) -> Iterator[Callable[[Step[Frame]], None] | None]:
-    if path is None:
+    """Draw steps into a film; before the first of them, who is to be blurred is found in all of it."""
+    if wishes.draw is None:
         yield None
         return
-    lines, zones = geometry(config, recording.size_px)
+    plan = _plan(config, recording.size_px)
     captions = Captions(ZoneInfo(config.device.timezone))
-    finder = blur_finder()
-    with video_writer(path, recording.size_px, recording.fps) as write:
+
+    def frames() -> Iterator[Frame]:
+        with open_recording(video, config.camera.fps) as again:
+            yield from recorded_frames(again, view(config), wishes.start)
+
+    with video_writer(wishes.draw, recording.size_px, recording.fps) as write:
+        grid = Grid.of(recording.size_px)
+        blur = FilmBlur(surveyed(grid, recording.fps, frames, blur_finder(), progress))
 
         def draw(step: Step[Frame]) -> None:
-            # People move between the pipeline's looks, so that every frame has one of its own here.
-            seen = finder.detect(step.frame, whole(step.frame))
             states = {state.rule: holding(state.value) for state in ledger.states()}
             caption = captions.of(step.frame.at, step.events, states)
-            image, cause = step.frame.image, step.sight.cause
-            write(drawn_step(image, step.tracks, caption, lines, zones, unsure=seen, blind=cause))
+            levels = blur.levels(step.frame.index, [track.xyxy for track in step.tracks])
+            write(drawn_step(step.frame.image, levels, step.tracks, caption, plan, blind=step.sight.cause))
 
         yield draw
 

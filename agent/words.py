@@ -123,6 +123,13 @@ _MOMENTS = ("since", "start", "end", "first_in", "last_out")
 _IN_MINUTES_S, _IN_HOURS_S = 120, 7200
 # Whoever was there may still be: nobody saw them leave.
 _UNSEEN = ("blind", "stopped", "restarted")
+_CALLED = {
+    "mask": ("mask", "vùng che"),
+    "staff": ("staff", "nhân viên"),
+    "public": ("public", "khách"),
+    "person": ("person", "người"),
+    "face": ("face", "khuôn mặt"),
+}
 _HOLDING = {
     "line": ("in {} out {}", "vào {} ra {}"),
     "attended": ("attended", "có người trực"),
@@ -148,6 +155,11 @@ def holding(state: State | None) -> str:
         case CounterState():
             return _HOLDING[state.mode][language]
     return "?"
+
+
+def called(thing: str) -> str:
+    """What something in a picture is called: a mask, staff, public, a person or a face."""
+    return _CALLED[thing][vietnamese()]
 
 
 def sentence(payload: Mapping[str, Any], timezone: str) -> str:
