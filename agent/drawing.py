@@ -125,12 +125,13 @@ def drawn_detections(
         grid.cover(levels, seen)
     canvas = grid.blurred(image, levels)
     labels = Labels(canvas)
-    _draw_plan(canvas, labels, plan, Caption())
-    for xyxy, score, class_id in zip(
-        detections.xyxy.tolist(), detections.confidence, detections.class_id, strict=True
-    ):
-        color, name = (_PERSON, "person") if class_id == PERSON else (_FACE, "face")
+    _draw_plan(canvas, plan, Caption())
+    kinds = [(_PERSON, "person") if kind == PERSON else (_FACE, "face") for kind in detections.class_id]
+    boxes = detections.xyxy.tolist()
+    for (color, _), xyxy in zip(kinds, boxes, strict=True):
         _rectangle(canvas, xyxy, color)
+    _name_plan(canvas, labels, plan, Caption())
+    for (color, name), xyxy, score in zip(kinds, boxes, detections.confidence, strict=True):
         labels.write(f"{called(name)} {score:.2f}", (xyxy[0], xyxy[1] - 5), color, needed=False)
     return canvas
 
@@ -154,21 +155,22 @@ def drawn_step(
     canvas = grid.blurred(image, levels)
     height, width = canvas.shape[:2]
     labels = Labels(canvas)
-    if blind:
-        # At the lower edge, over whatever there is: the picture is not to be believed.
-        band = max(0, height - _BAND_PX)
-        labels.keep_free(0, band, width, height)
-    clock_left = width - 8 - width_px(caption.clock, labels.size_px)
-    clock_bottom = height - 8 - (_BAND_PX if blind else 0)
-    labels.write(caption.clock, (clock_left, clock_bottom), _TEXT)
-    for row, text in enumerate(caption.sentences):
-        labels.write(text, (6, labels.size_px * (1.1 + 1.4 * row)), _TEXT)
-    _draw_plan(canvas, labels, plan, caption)
+    # Letters go over all else.
+    _draw_plan(canvas, plan, caption)
     for track in tracks:
         _rectangle(canvas, track.xyxy, _PERSON)
+    band = max(0, height - _BAND_PX)
+    if blind:
+        labels.keep_free(0, band, width, height)
+    clock_left = width - 8 - width_px(caption.clock, labels.size_px)
+    labels.write(caption.clock, (clock_left, (band if blind else height) - 8), _TEXT)
+    for row, text in enumerate(caption.sentences):
+        labels.write(text, (6, labels.size_px * (1.1 + 1.4 * row)), _TEXT)
+    _name_plan(canvas, labels, plan, caption)
     for track in tracks:
         labels.write(track.track_id, (track.xyxy[0], track.xyxy[1] - 5), _PERSON, needed=False)
     if blind:
+        # At the lower edge, over whatever there is: the picture is not to be believed.
         canvas[band:] = _BLIND
         why = sentence({"type": "camera.blind", "cause": blind}, "")
         write_outlined(canvas, why, (6, height - 8), 18, _TEXT)
@@ -223,13 +225,10 @@ def write_picture(path: Path, image: Image) -> None:
         raise AgentError(f"{path}: can't be written ({error.strerror}).") from error
 
 
-def _draw_plan(canvas: Image, labels: Labels, plan: Plan, caption: Caption) -> None:
-    """What is watched and what not, with what holds now; there is more of that of which there is news."""
-    for number, mask in enumerate(plan.masks, 1):
-        corners = np.rint(mask).astype(np.int32)
-        _hatch(canvas, corners)
-        left, top = corners.min(axis=0).tolist()
-        labels.write(f"{called('mask')} {number}", (left + 6, top + 1.3 * labels.size_px), _MASK)
+def _draw_plan(canvas: Image, plan: Plan, caption: Caption) -> None:
+    """What is watched and what not; there is more of that of which there is news."""
+    for mask in plan.masks:
+        _hatch(canvas, np.rint(mask).astype(np.int32))
     for zone in plan.zones:
         corners = np.rint(zone.polygon).astype(np.int32)
         lit = zone.zone_id in caption.lit
@@ -237,8 +236,6 @@ def _draw_plan(canvas: Image, labels: Labels, plan: Plan, caption: Caption) -> N
             filled = cv2.fillPoly(canvas.copy(), [corners], _ZONE)
             cv2.addWeighted(filled, _LIT_SHARE, canvas, 1 - _LIT_SHARE, 0, canvas)
         cv2.polylines(canvas, [corners], isClosed=True, color=_ZONE, thickness=6 if lit else 2)
-        left, top = corners.min(axis=0).tolist()
-        labels.write(_named(zone.zone_id, caption), (left + 6, top + 1.2 * labels.size_px), _ZONE)
     for line in plan.lines:
         start, end = np.rint([line.start, line.end]).astype(int).tolist()
         if line.line_id in caption.lit:
@@ -249,29 +246,42 @@ def _draw_plan(canvas: Image, labels: Labels, plan: Plan, caption: Caption) -> N
         inward = np.array(line.inside) - middle
         tip = np.rint(middle + inward / max(float(np.hypot(*inward)), 1.0) * 30).astype(int)
         cv2.arrowedLine(canvas, tuple(np.rint(middle).astype(int).tolist()), tuple(tip.tolist()), _LINE, 2)
-        labels.write(_named(line.line_id, caption), (middle[0] + 8, middle[1] - 8), _LINE)
-    _draw_counters(canvas, labels, plan, caption)
-
-
-def _draw_counters(canvas: Image, labels: Labels, plan: Plan, caption: Caption) -> None:
-    """A counter's state at the zone behind it, its name at the one before it, and which two these are."""
-    height, width = canvas.shape[:2]
-    zones = {zone.zone_id: zone for zone in plan.zones}
     for counter in plan.counters:
-        ends = []
-        for zone_id, side in ((counter.staff, "staff"), (counter.public, "public")):
-            if zone_id not in zones:
-                continue
-            corners = np.clip(np.array(zones[zone_id].polygon), 0, (width - 1, height - 1))
-            middle = np.rint(corners.mean(axis=0)).astype(int).tolist()
-            ends.append((middle, side))
+        ends = [place for place, _ in _sides(canvas, counter, plan)]
         if len(ends) > 1:
             thickness = 6 if counter.counter_id in caption.lit else 2
-            cv2.line(canvas, ends[0][0], ends[1][0], _COUNTER, thickness, cv2.LINE_AA)
-        for (x, y), side in ends:
-            cv2.circle(canvas, (x, y), 5, _COUNTER, cv2.FILLED, cv2.LINE_AA)
+            cv2.line(canvas, ends[0], ends[1], _COUNTER, thickness, cv2.LINE_AA)
+        for place in ends:
+            cv2.circle(canvas, place, 5, _COUNTER, cv2.FILLED, cv2.LINE_AA)
+
+
+def _name_plan(canvas: Image, labels: Labels, plan: Plan, caption: Caption) -> None:
+    """The names of all that, with what holds now; a counter's state is told at the zone behind it."""
+    for zone in plan.zones:
+        left, top = np.array(zone.polygon).min(axis=0).tolist()
+        labels.write(_named(zone.zone_id, caption), (left + 6, top + 1.2 * labels.size_px), _ZONE)
+    for line in plan.lines:
+        x, y = np.array([line.start, line.end]).mean(axis=0).tolist()
+        labels.write(_named(line.line_id, caption), (x + 8, y - 8), _LINE)
+    for counter in plan.counters:
+        for (x, y), side in _sides(canvas, counter, plan):
             name = _named(counter.counter_id, caption) if side == "staff" else counter.counter_id
             labels.write(f"{name} ({called(side)})", (x + 8, y + labels.size_px), _COUNTER)
+    for number, mask in enumerate(plan.masks, 1):
+        left, top = np.array(mask).min(axis=0).tolist()
+        labels.write(f"{called('mask')} {number}", (left + 6, top + 1.3 * labels.size_px), _MASK)
+
+
+def _sides(canvas: Image, counter: DrawnCounter, plan: Plan) -> list[tuple[tuple[int, int], str]]:
+    """The middles of the zones behind and before a counter, in px, and which of the two each is."""
+    height, width = canvas.shape[:2]
+    zones = {zone.zone_id: np.array(zone.polygon) for zone in plan.zones}
+    sides = []
+    for zone_id, side in ((counter.staff, "staff"), (counter.public, "public")):
+        if zone_id in zones:
+            x, y = np.clip(zones[zone_id], 0, (width - 1, height - 1)).mean(axis=0).tolist()
+            sides.append(((round(x), round(y)), side))
+    return sides
 
 
 def _hatch(canvas: Image, corners: NDArray[np.int32]) -> None:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from agent.blurring import Grid
 from agent.core.detections import FACE, PERSON, Detections
 from agent.core.event import CameraBlind, LineCrossed, ZoneLeft, ZoneVacated
 from agent.core.geometry import Line, Zone
@@ -16,7 +17,6 @@ from agent.device.recording import open_recording, read_picture
 from agent.drawing import (
     Caption,
     Captions,
-    DrawnCounter,
     Plan,
     drawn_detections,
     drawn_step,
@@ -151,6 +151,44 @@ def test_blur_of_any_box(box: Box) -> None:
     inside = drawn[top : max(0, bottom), left : max(0, right)]
     same = (inside == image[top : max(0, bottom), left : max(0, right)]).all(axis=2)
     assert not same.size or same.mean() < 0.05
+
+
+@pytest.mark.parametrize("box", [WOMAN, (200, 80, 216, 120)], ids=["person", "far"])
+def test_blur_has_a_rim(astronaut: Path, box: Box) -> None:
+    # Between two looks people move, and boxes are some px off: a tenth on each side at least.
+    image = read_picture(astronaut)
+    wide, high = box[2] - box[0], box[3] - box[1]
+    left, top, right, bottom = box[0] - wide / 10, box[1] - high / 10, box[2] + wide / 10, box[3] + high / 10
+    rows, columns = np.mgrid[0:512, 0:512]
+    around = (columns >= left) & (columns < right) & (rows >= top) & (rows < bottom)
+    rim = around & ~(
+        (columns >= box[0] - 3) & (columns < box[2] + 3) & (rows >= box[1] - 3) & (rows < box[3] + 3)
+    )
+    noise = np.random.default_rng(5).integers(0, 256, image.shape, dtype=np.uint8)
+    for drawn in (
+        blurred(noise, box),
+        drawn_detections(noise, Detections.empty(), Plan(), unsure=[make_detections(box, confidence=0.1)]),
+        drawn_step(noise, None, [track(box, "")], Caption(), Plan()),
+    ):
+        # Of noise a blur leaves hardly a px as it was.
+        same = (drawn == noise).all(axis=2)[rim]
+        assert len(same) == 0 or same.mean() < 0.05
+
+
+def test_blur_of_the_unsure_and_of_levels() -> None:
+    noise = np.random.default_rng(5).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    box = (40, 30, 80, 100)
+    for class_id in (PERSON, FACE):
+        unsure = make_detections(box, confidence=0.1, class_id=class_id)
+        drawn = drawn_detections(noise, Detections.empty(), Plan(), unsure=[unsure])
+        assert (within(drawn, box) == within(noise, box)).all(axis=2).mean() < 0.02
+    grid = Grid.of((160, 120))
+    levels = grid.nothing()
+    levels[:, : grid.shape[1] // 2] = 2
+    drawn = drawn_step(noise, levels, [], Caption(), Plan())
+    same = (drawn == noise).all(axis=2)
+    assert same[:, 80:].all()
+    assert same[:, :80].mean() < 0.02
 
 
 def test_blur_also_of_lone_faces() -> None:

@@ -32,7 +32,9 @@ GRID = Grid.of(SIZE)
 FPS = 8
 # A place with some structure, and people 20 px wide and 48 high.
 FLOOR = cv2.resize(
-    np.random.default_rng(1).integers(60, 190, (24, 32, 3), dtype=np.uint8), SIZE, interpolation=cv2.INTER_CUBIC
+    np.random.default_rng(1).integers(60, 190, (24, 32, 3), dtype=np.uint8),
+    SIZE,
+    interpolation=cv2.INTER_CUBIC,
 )
 PERSON_PX = 20, 48
 NOISE = np.random.default_rng(2).normal(0, 2, (8, HEIGHT, WIDTH, 3)).astype(np.float32)
@@ -64,7 +66,8 @@ def picture(index: int, *people: Place) -> Picture:
             left, top, right, bottom = (round(v) for v in box(feet))
             cv2.rectangle(image, (left, top + 12), (right - 1, bottom - 1), (40, 50, 60), cv2.FILLED)
             cv2.ellipse(image, ((left + right) // 2, top + 6), (6, 7), 0, 0, 360, (150, 170, 200), cv2.FILLED)
-    return np.clip(image + NOISE[index * 5 % 8], 0, 255).astype(np.uint8)
+    noisy: Picture = np.clip(image + NOISE[index * 5 % 8], 0, 255).astype(np.uint8)
+    return noisy
 
 
 def filmed(

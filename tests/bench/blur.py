@@ -1,9 +1,10 @@
-"""How much of people's heads the film of a replay shows: python -m tests.bench.blur [--film].
+"""How much of people's heads the film of a replay shows: python -m tests.bench.blur [--film] [--nobody].
 
 Each clip of ../shared/data is replayed with --draw; a head is the upper quarter of an annotated person, or
 an annotated face, also of whom nobody detects. Told is what of the heads' area is not blurred, how many
-heads are shown by more than half, and how much of the picture is blurred; --film adds how much of the detail
-of the heads is left in the written film. Pictures go through `detect --draw`. More than 2 % shown ends it with 1.
+heads are shown by more than half, and how much of the picture is blurred. --film adds how like their source
+the heads are in the film as it is written, --nobody does without networks: by what moves alone. Pictures go
+through `detect --draw`. More than 2 % shown ends it with 1.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import json
 import sys
 import tempfile
 import time
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -21,18 +24,23 @@ from unittest import mock
 import cv2
 import numpy as np
 
-from agent import drawing
+from agent import replay as replaying
+from agent.blurring import Grid
 from agent.config import load
+from agent.core.detections import Detections
 from agent.replay import ReplayWishes, detect, replay
+from agent.surveying import FilmBlur
 from tests.bench.accuracy import DATA
 from tests.bench.clips import VIDEOS, VIEW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
-    from agent.blurring import Grid, Levels
+    from agent.blurring import Levels
+    from agent.core.frame import Frame
+    from agent.core.look import Look
 
     Picture = NDArray[np.uint8]
     Flags = NDArray[np.bool_]
@@ -41,6 +49,7 @@ if TYPE_CHECKING:
 MOST_SHOWN = 0.02
 _HALF = 0.5
 _PERSON = 1
+_FOLDERS = "coco_val2017_persons", "intel_frames", "dlib_voc_faces"
 
 
 @dataclass
@@ -53,7 +62,7 @@ class Shown:
     heads: int = 0
     half: int = 0
     blurred: list[float] = field(default_factory=list)
-    detail: list[float] = field(default_factory=list)
+    likenesses: list[float] = field(default_factory=list)
 
     def add(self, blurred: Flags, heads: list[Box]) -> None:
         """Count the heads (left, top, right, bottom in px) of one picture."""
@@ -77,7 +86,7 @@ class Watched:
 
     def __init__(self) -> None:
         self.masks: list[Flags] = []
-        self._blurred = drawing.Grid.blurred
+        self._blurred = Grid.blurred
 
     def __call__(self, grid: Grid, image: Picture, levels: Levels) -> Picture:
         cells = np.repeat(np.repeat(levels > 0, grid.cell_px, 0), grid.cell_px, 1)
@@ -88,9 +97,11 @@ class Watched:
     def in_use() -> Any:  # noqa: ANN401 - a patch has no public type
         """Note what is drawn within."""
         watched = Watched()
-        return mock.patch.object(
-            drawing.Grid, "blurred", lambda grid, image, levels: watched(grid, image, levels)
-        ), watched
+
+        def blurred(grid: Grid, image: Picture, levels: Levels) -> Picture:
+            return watched(grid, image, levels)
+
+        return mock.patch.object(Grid, "blurred", blurred), watched
 
 
 def heads_of(clip: Path) -> dict[int, list[Box]]:
@@ -107,12 +118,30 @@ def heads_of(clip: Path) -> dict[int, list[Box]]:
     return found
 
 
-def film(clip: Path, *, decoded: bool = False) -> Shown:
+class _Nobody:
+    """What finds nobody, as networks do in a view from above."""
+
+    def detect(self, _frame: Frame, _look: Look) -> Detections:
+        return Detections.empty()
+
+
+@contextmanager
+def _unwritten(*_arguments: object) -> Iterator[Callable[[Picture], None]]:
+    yield lambda _image: None
+
+
+def film(clip: Path, *, decoded: bool = False, nobody: bool = False) -> Shown:
     """Replay a clip with --draw and judge its film."""
     shown = Shown(clip.stem)
     heads = heads_of(clip)
     patch, watched = Watched.in_use()
-    with tempfile.TemporaryDirectory() as folder, patch:
+    with tempfile.TemporaryDirectory() as folder, patch, ExitStack() as more:
+        if not decoded:
+            more.enter_context(mock.patch.object(replaying, "video_writer", _unwritten))
+        if nobody:
+            more.enter_context(mock.patch.object(replaying, "blur_finder", _Nobody))
+            more.enter_context(mock.patch.object(FilmBlur, "levels", _without_tracks))
+            more.enter_context(mock.patch.object(Grid, "cover_persons", return_value=None))
         config = Path(folder) / "clip.toml"
         config.write_text(VIEW)
         out = Path(folder) / "drawn.mp4"
@@ -121,12 +150,19 @@ def film(clip: Path, *, decoded: bool = False) -> Shown:
         for index, mask in enumerate(watched.masks):
             shown.add(mask, heads.get(index, []))
         if decoded:
-            shown.detail = list(_details(clip, out, heads))
+            shown.likenesses = list(_likenesses(clip, out, heads))
     return shown
 
 
-def _details(clip: Path, drawn: Path, heads: dict[int, list[Box]]) -> Iterator[float]:
-    """What part of each head's detail is left in the film as it is decoded."""
+_levels = FilmBlur.levels
+
+
+def _without_tracks(blur: FilmBlur, index: int, _boxes: object) -> Levels:
+    return _levels(blur, index, [])
+
+
+def _likenesses(clip: Path, drawn: Path, heads: dict[int, list[Box]]) -> Iterator[float]:
+    """How like its source each head is in the film as it is decoded."""
     before, after = cv2.VideoCapture(str(clip)), cv2.VideoCapture(str(drawn))
     index = 0
     while True:
@@ -136,14 +172,21 @@ def _details(clip: Path, drawn: Path, heads: dict[int, list[Box]]) -> Iterator[f
         for left, top, right, bottom in heads.get(index, []):
             where = slice(max(0, int(top)), int(bottom)), slice(max(0, int(left)), int(right))
             if source[where].size:
-                yield detail(film_[where]) / max(detail(source[where]), 1.0)
+                yield likeness(film_[where], source[where])
         index += 1
 
 
-def detail(image: NDArray[Any]) -> float:
-    """How much neighbouring px differ, in most places."""
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(float)
-    return float(np.percentile(np.abs(np.diff(grey, axis=0)), 80)) if len(grey) > 1 else 0.0
+def likeness(one: NDArray[Any], other: NDArray[Any]) -> float:
+    """Correlation of what is fine in two pictures of the same place: 1 for the same, about 0 for a blur."""
+    fine = [_fine(picture) for picture in (one, other)]
+    norm = float(np.sqrt((fine[0] ** 2).sum() * (fine[1] ** 2).sum()))
+    return float((fine[0] * fine[1]).sum() / norm) if norm else 0.0
+
+
+def _fine(picture: NDArray[Any]) -> NDArray[np.float32]:
+    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    fine: NDArray[np.float32] = grey - cv2.GaussianBlur(grey, (0, 0), 2.0)
+    return fine
 
 
 def pictures(folder: Path) -> Shown:
@@ -173,26 +216,30 @@ def pictures(folder: Path) -> Shown:
 
 def main(arguments: list[str]) -> int:
     """Print the table; 1 when too much is shown."""
-    print(f"{'what':<24} {'heads':>6} {'shown':>7} {'> half':>7} {'blurred: mean, least, most':>27} {'CPU s':>7}")
-    rows = []
-    for clip in sorted([*VIDEOS.glob("*.mp4"), *VIDEOS.glob("*.avi")]):
-        rows.append(_told(lambda clip=clip: film(clip, decoded="--film" in arguments)))
-    for folder in ("coco_val2017_persons", "intel_frames", "dlib_voc_faces"):
-        rows.append(_told(lambda folder=folder: pictures(DATA / "images" / folder)))
+    decoded, nobody = "--film" in arguments, "--nobody" in arguments
+    titles = ("what", "heads", "shown", "> half", "blurred: mean, least, most", "CPU s")
+    print("{:<24} {:>6} {:>7} {:>7} {:>27} {:>7}".format(*titles))
+    clips = sorted([*VIDEOS.glob("*.mp4"), *VIDEOS.glob("*.avi")], key=lambda path: path.stat().st_size)
+    rows = [_told(partial(film, clip, decoded=decoded, nobody=nobody)) for clip in clips]
+    if not nobody:
+        folders = [DATA / "images" / name for name in _FOLDERS]
+        rows += [_told(partial(pictures, folder)) for folder in folders]
     area, part = sum(row.area for row in rows), sum(row.shown for row in rows)
     print(f"{'all':<24} {sum(row.heads for row in rows):>6} {part / area:>7.2%}")
     return int(part > MOST_SHOWN * area or any(row.ratio > MOST_SHOWN for row in rows))
 
 
-def _told(judge: Any) -> Shown:  # noqa: ANN401
+def _told(judge: Callable[[], Shown]) -> Shown:
     begin_s = time.process_time()
-    row: Shown = judge()
+    row = judge()
     took_s = time.process_time() - begin_s
     told = ", ".join(f"{figure(row.blurred):.0%}" for figure in (np.mean, min, max))
-    print(f"{row.name:<24} {row.heads:>6} {row.ratio:>7.2%} {row.half:>7} {told:>27} {took_s:>7.1f}", flush=True)
-    if row.detail:
-        print(f"{'':<24} detail left of heads in the film: median {np.median(row.detail):.0%}, "
-              f"nine of ten below {np.percentile(row.detail, 90):.0%}")  # fmt: skip
+    print(
+        f"{row.name:<24} {row.heads:>6} {row.ratio:>7.2%} {row.half:>7} {told:>27} {took_s:>7.1f}", flush=True
+    )
+    if row.likenesses:
+        print(f"{'':<24} likeness of heads in the film (1: not blurred): mean "
+              f"{np.mean(row.likenesses):.2f}, most {max(row.likenesses):.2f}")  # fmt: skip
     return row
 
 
