@@ -52,6 +52,7 @@ _STILL_RATIO = 0.25
 # Such a box is believed when there are alike ones in so many looks, at the least, or when it is sure.
 _STILL_LOOKS, _STILL_LOOKS_RATIO = 3, 0.05
 _ALIKE_IOU = 0.5
+_MOST_STILL = 2000
 _SURE = 0.5
 # Something in front is shown in blocks of this part of its width or of half its thickness.
 _WIDTH_BLOCKS, _DEPTH_BLOCKS = 4.0, 1.2
@@ -269,16 +270,17 @@ def _find_people_seen(survey: Survey) -> None:
             grid.cover(survey.persons, seen.where(seen.confidence >= _SURE))
             kept = np.array([_is_still(front[grid.cells(box)]) for box in seen.xyxy.tolist()], np.bool_)
             still.append(seen.where(kept))
-    times = len(survey.looks)
-    least = max(min(_STILL_LOOKS, times), _STILL_LOOKS_RATIO * times)
     joined = Detections.joined(still)
+    grid.cover(survey.always, joined.where(joined.confidence >= _SURE))
+    # Of many boxes some say what all of them do.
+    step = -(-len(joined) // _MOST_STILL) or 1
+    times = len(survey.looks)
+    least = max(min(_STILL_LOOKS, times), _STILL_LOOKS_RATIO * times) / step
+    some = joined.where(np.arange(0, len(joined), step))
     for class_id in (PERSON, FACE):
-        seen = joined.of_class(class_id)
-        sure = [
-            score >= _SURE or np.count_nonzero(_overlaps(box, seen.xyxy) >= _ALIKE_IOU) >= least
-            for box, score in zip(seen.xyxy, seen.confidence.tolist(), strict=True)
-        ]
-        grid.cover(survey.always, seen.where(np.array(sure, np.bool_)))
+        seen = some.of_class(class_id)
+        often = [np.count_nonzero(_overlaps(box, seen.xyxy) >= _ALIKE_IOU) >= least for box in seen.xyxy]
+        grid.cover(survey.always, seen.where(np.array(often, np.bool_)))
 
 
 def _overlaps(box: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
