@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import pytest
 from agent.core.detections import PERSON
 from agent.core.look import whole
 from agent.device.frames import frame_of
-from agent.device.recording import open_recording
+from agent.device.recording import open_recording, read_picture
 from agent.stages import blur_finder
 from tests.bench.blur import MOST_SHOWN, film, likeness, pictures
 from tests.builders import make_at
@@ -133,3 +134,15 @@ def test_film_of_pictures_is_the_same_each_time(
         films.append(images(out))
     for one, other in zip(*films, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_detect_blurs_whom_it_does_not_tell(
+    presence_agent: Callable[..., Ran], astronaut: Path, tmp_path: Path
+) -> None:
+    ran = presence_agent("detect", astronaut, "--min-score", "0.99", "--draw", tmp_path)
+    row = json.loads(ran.out)
+    assert (ran.code, row["persons"], row["faces"]) == (0, [], [])
+    before, after = (read_picture(path) for path in (astronaut, tmp_path / "astronaut.annotated.png"))
+    # Her face by eye, from the hair line to the chin.
+    assert likeness(after[65:175, 180:270], before[65:175, 180:270]) < 0.3
+    assert not np.array_equal(after[300:400, 150:250], before[300:400, 150:250])
