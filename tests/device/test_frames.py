@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from agent.core.geometry import area, contains, crosses_itself, scaled
-from agent.device.frames import View, played_frames, recorded_frames
+from agent.device.frames import View, played_frames, recorded_frames, viewed
 from agent.device.recording import open_recording
 from agent.errors import BrokenOffError
 from tests.builders import BEGIN, distance_to_border, make_at
@@ -105,6 +105,19 @@ def test_view_mask_with_a_notch() -> None:
     masked = View(masks=(NOTCHED,)).of(np.full((100, 100, 3), 200, np.uint8))
     assert (masked[80, 50] == 200).all()
     assert not masked[20, 15:85].any()
+
+
+@pytest.mark.parametrize("rotation", [0, 180])
+@pytest.mark.parametrize("luma", [np.full((24, 32), 200, np.uint8), None], ids=["luma", "no-luma"])
+def test_viewed_is_masked_in_both_pictures(luma: NDArray[np.uint8] | None, rotation: int) -> None:
+    # Cameras on USB and on the network bring no small grey picture: it is made of the masked one.
+    image = np.full((48, 64, 3), 200, np.uint8)
+    frame = viewed(7, make_at(1), View(rotation, (LEFT_HALF,)), image, luma)
+    assert not frame.image[:, :32].any()
+    assert not frame.luma[:, : frame.luma.shape[1] // 2].any()
+    assert (frame.image[:, 34:] == 200).all()
+    assert (frame.luma[:, frame.luma.shape[1] // 2 + 2 :] == 200).all()
+    assert (image == 200).all()
 
 
 @pytest.mark.parametrize("fps", [10.0, 29.97, 12.5])

@@ -1,0 +1,900 @@
+"""Small sabotages, each with the tests that must notice it; `tests.bench.sabotage` tries them.
+
+A text that is not found exactly once in its file is told: the code changed, and its entry must follow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Sabotage:
+    """One change for the worse.
+
+    Attributes:
+        name: of what is lost.
+        file: from the checkout's root.
+        old, new: the text that is there exactly once, and what it becomes.
+        tests: files, or names of tests in them, as pytest takes them; at least one must fail.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+# --- seven that were found to survive on 7667f9d -----------------------------------------------------
+
+_FOUND = [
+    # Who is no track yet, or too unsure to become one, stays as the camera saw them.
+    Sabotage(
+        "blur-of-persons-without-a-track",
+        "agent/drawing.py",
+        "    canvas = image.copy()\n    _blur(canvas, unsure)\n",
+        "    canvas = image.copy()\n",
+        ("tests/test_drawing.py",),
+    ),
+    # Between two looks people move.
+    Sabotage(
+        "blur-rim",
+        "agent/drawing.py",
+        "_RIM_RATIO = 0.1",
+        "_RIM_RATIO = 0.0",
+        ("tests/test_drawing.py",),
+    ),
+    # A camera that gives nothing any more looks like one that has just given a picture.
+    Sabotage(
+        "health-frame-age",
+        "agent/health.py",
+        "frame_age_s=round(max(0.0, now.monotonic_s - seen.monotonic_s), 1) if seen else None",
+        "frame_age_s=0.0 if seen else None",
+        ("tests/test_health.py",),
+    ),
+    # A dump of the agent's memory holds pictures.
+    Sabotage(
+        "unit-core-dump",
+        "systemd/presence-agent.service",
+        "LimitCORE=0\n",
+        "",
+        ("tests/systemd",),
+    ),
+    # What the agent writes is for itself.
+    Sabotage(
+        "unit-umask",
+        "systemd/presence-agent.service",
+        "UMask=0077\n",
+        "",
+        ("tests/systemd",),
+    ),
+    # Half a minute without pictures in which 'nobody' is believed.
+    Sabotage(
+        "camera-lost-after",
+        "agent/device/live.py",
+        "lost_after_s: float = 3.0",
+        "lost_after_s: float = 30.0",
+        ("tests/device/test_live.py",),
+    ),
+    # The event that found the card broken is in no log at all.
+    Sabotage(
+        "keeper-loses-the-event-that-fails",
+        "agent/delivery/keeping.py",
+        "            self._leave(error)\n            seq = self._log.append(events)\n",
+        "            self._leave(error)\n            seq = self._log.last_seq\n",
+        ("tests/delivery/test_keeping.py",),
+    ),
+]
+
+# --- privacy -----------------------------------------------------------------------------------------
+
+_PRIVACY = [
+    # Masks of the camera's own small grey picture are forgotten: motion behind them is seen.
+    Sabotage(
+        "mask-of-luma",
+        "agent/device/frames.py",
+        "view.of(luma, margin_px=1)",
+        "luma",
+        ("tests/device/test_live.py::test_luma_is_turned_and_masked_as_the_picture_is",),
+    ),
+    # A camera's pictures go through unmasked.
+    Sabotage(
+        "mask-of-camera",
+        "agent/device/frames.py",
+        "return Frame(index, at, view.of(image), view.of(luma, margin_px=1))",
+        "return Frame(index, at, image, view.of(luma, margin_px=1))",
+        ("tests/device/test_live.py::test_luma_is_turned_and_masked_as_the_picture_is",),
+    ),
+    # So do those of a camera that brings no small picture of its own.
+    Sabotage(
+        "mask-of-camera-without-luma",
+        "agent/device/frames.py",
+        "return frame_of(index, at, view.of(image))\n    # A px",
+        "return frame_of(index, at, image)\n    # A px",
+        ("tests/device/test_frames.py::test_viewed_is_masked_in_both_pictures",),
+    ),
+    Sabotage(
+        "mask-of-recording",
+        "agent/device/frames.py",
+        "yield frame_of(index, Instant(time_s, utc), view.of(image))",
+        "yield frame_of(index, Instant(time_s, utc), image)",
+        ("tests/device/test_frames.py::test_recorded_frames_are_what_the_view_makes_of_them",),
+    ),
+    # One px on a mask's border has seen what is behind it.
+    Sabotage(
+        "mask-margin",
+        "agent/device/frames.py",
+        "if margin_px:",
+        "if False:",
+        ("tests/device/test_live.py::test_luma_is_turned_and_masked_as_the_picture_is",),
+    ),
+    # Whatever a stage adds reaches the wire.
+    Sabotage(
+        "unknown-fields-are-allowed",
+        "agent/delivery/event_wire.py",
+        'extra="forbid"',
+        'extra="allow"',
+        ("tests/delivery/test_payload.py::test_wire_models_name_only_allowed_fields",),
+    ),
+    # onnxruntime tells its maker of each session.
+    Sabotage(
+        "telemetry",
+        "agent/__init__.py",
+        'os.environ["ORT_DISABLE_TELEMETRY"] = "1"',
+        'os.environ.setdefault("ORT_DISABLE_TELEMETRY", "0")',
+        ("tests/test_privacy.py",),
+    ),
+    # The running agent leaves a picture behind.
+    Sabotage(
+        "running-agent-writes-a-picture",
+        "agent/service.py",
+        "        self._sight.tell(step.sight, at)\n        self._figure(step)\n",
+        "        self._sight.tell(step.sight, at)\n        self._figure(step)\n"
+        "        if isinstance(step.frame, Frame):\n"
+        '            step.frame.image.tofile(self._stage.config.log.path.with_name("last.bgr"))\n',
+        ("tests/test_privacy.py",),
+    ),
+]
+
+# --- could not see is not nobody came ----------------------------------------------------------------
+
+_BLINDNESS = [
+    # A look away through blindness: visits go on as if they had been seen.
+    Sabotage(
+        "visits-go-on-through-blindness",
+        "agent/pipeline.py",
+        'events += [event for rule in rules for event in rule.close(frame.at, "blind")]',
+        "events += []",
+        ("tests/test_pipeline.py",),
+    ),
+    # On a first sign of blindness 'nobody' is believed.
+    Sabotage(
+        "nobody-is-believed-on-suspicion",
+        "agent/pipeline.py",
+        "if detections or not sight.suspected:",
+        "if True:",
+        ("tests/test_pipeline.py",),
+    ),
+    # Persons are followed through a camera that was covered.
+    Sabotage(
+        "tracks-go-on-through-blindness",
+        "agent/pipeline.py",
+        "            tracker.reset()\n",
+        "",
+        ("tests/test_pipeline.py",),
+    ),
+    # The motion after blindness is compared with what was before it.
+    Sabotage(
+        "attention-goes-on-through-blindness",
+        "agent/pipeline.py",
+        "            attention.reset()\n",
+        "",
+        ("tests/test_pipeline.py",),
+    ),
+    # A camera that gives no frames sees.
+    Sabotage(
+        "no-frame-is-no-blindness",
+        "agent/pipeline.py",
+        'else Sight("lost", frame.since)',
+        "else Sight(None, frame.since)",
+        ("tests/test_pipeline.py",),
+    ),
+    # After a start the first good frame ends a spell of before.
+    Sabotage(
+        "restart-believes-the-first-frame",
+        "agent/presence/camera.py",
+        "_SURE_S = 3.0",
+        "_SURE_S = 0.0",
+        ("tests/presence/test_camera.py",),
+    ),
+    # Blindness is told, and never as long as it was.
+    Sabotage(
+        "blind-for-no-time",
+        "agent/presence/camera.py",
+        "blind_s=max(0.0, at.monotonic_s - spell.since.monotonic_s)",
+        "blind_s=0.0",
+        ("tests/presence/test_camera.py",),
+    ),
+    # Each threshold of tampering is the one that is written down.
+    *(
+        Sabotage(
+            f"tamper-{field.partition(':')[0].replace('_', '-')}",
+            "agent/vision/tamper.py",
+            f"    {field} = {value}\n",
+            f"    {field} = {worse}\n",
+            ("tests/vision/test_tamper_thresholds.py",),
+        )
+        for field, value, worse in (
+            ("covered_ratio: float", "0.1", "0.01"),
+            ("covered_after_s: float", "5.0", "50.0"),
+            ("dark_level: float", "40.0", "4.0"),
+            ("dark_after_s: float", "5.0", "50.0"),
+            ("blurred_ratio: float", "0.3", "0.03"),
+            ("blurred_after_s: float", "5.0", "50.0"),
+            ("moved_ratio: float", "0.6", "0.06"),
+            ("moved_after_s: float", "5.0", "50.0"),
+            ("frozen_ratio: float", "0.1", "0.0"),
+            ("frozen_after_s: float", "4.0", "40.0"),
+            ("identical_after_s: float", "300.0", "3000.0"),
+            ("restored_after_s: float", "3.0", "30.0"),
+        )
+    ),
+]
+
+# --- counts, durations, sides ------------------------------------------------------------------------
+
+_COUNTS = [
+    Sabotage(
+        "line-sides-swapped",
+        "agent/presence/line.py",
+        "> 0 else -1\n        (x1",
+        "> 0 else 1\n        (x1",
+        ("tests/presence/test_line.py",),
+    ),
+    # A line ends where it ends.
+    Sabotage(
+        "line-is-endless",
+        "agent/presence/line.py",
+        "through = crossed and -_END <= walker.places / walker.over <= 1 + _END",
+        "through = crossed",
+        ("tests/presence/test_line.py",),
+    ),
+    # Who sways on the line goes through it again and again.
+    Sabotage(
+        "line-without-a-band",
+        "agent/presence/line.py",
+        "_BAND_RATIO = 0.2\n_BAND_PX = 2.0",
+        "_BAND_RATIO = 0.0\n_BAND_PX = 0.0",
+        ("tests/presence/test_line.py",),
+    ),
+    # Passers-by are visits.
+    Sabotage(
+        "zone-min-dwell",
+        "agent/presence/zone.py",
+        "stay_s >= self._zone.min_dwell_s",
+        "stay_s >= 0",
+        ("tests/presence/test_zone.py",),
+    ),
+    # Who is hidden for a moment leaves and comes again.
+    Sabotage(
+        "zone-grace",
+        "agent/presence/zone.py",
+        "_GRACE_S = 1.0\n#",
+        "_GRACE_S = 0.0\n#",
+        ("tests/presence/test_zone.py",),
+    ),
+    Sabotage(
+        "zone-grace-unseen",
+        "agent/presence/zone.py",
+        "_UNSEEN_GRACE_S = 3.0",
+        "_UNSEEN_GRACE_S = 30.0",
+        ("tests/presence/test_zone.py",),
+    ),
+    # The dwell is told up to the telling, and not up to the last sighting.
+    Sabotage(
+        "zone-dwell-up-to-now",
+        "agent/presence/zone.py",
+        "dwell_s=visit.inside.monotonic_s - visit.since.monotonic_s",
+        "dwell_s=at.monotonic_s - visit.since.monotonic_s",
+        ("tests/presence/test_zone.py",),
+    ),
+    Sabotage(
+        "zone-occupied-up-to-now",
+        "agent/presence/zone.py",
+        "occupied_s=self._occupied_until.monotonic_s - since.monotonic_s",
+        "occupied_s=at.monotonic_s - since.monotonic_s",
+        ("tests/presence/test_zone.py",),
+    ),
+    # A desk is left at once.
+    Sabotage(
+        "counter-patience",
+        "agent/presence/counter.py",
+        "_PATIENCE_S = 2.0",
+        "_PATIENCE_S = 20.0",
+        ("tests/presence/test_counter.py",),
+    ),
+    # While nobody knows what time it is it is judged by working hours all the same.
+    Sabotage(
+        "counter-judged-by-a-wrong-clock",
+        "agent/presence/counter.py",
+        "if not (self._hours.always_open or at.synced):",
+        "if False:",
+        ("tests/presence/test_counter.py",),
+    ),
+    Sabotage(
+        "after-hours-judged-by-a-wrong-clock",
+        "agent/presence/after_hours.py",
+        "if self._hours.always_open or not at.synced:",
+        "if self._hours.always_open:",
+        ("tests/presence/test_after_hours.py",),
+    ),
+]
+
+# --- time --------------------------------------------------------------------------------------------
+
+_TIME = [
+    # A clock that was right a month ago is believed.
+    Sabotage(
+        "clock-holds",
+        "agent/device/clock.py",
+        "_HOLDS_S = 7 * 86_400.0",
+        "_HOLDS_S = 70 * 86_400.0",
+        ("tests/device/test_clock.py",),
+    ),
+    # A step does not make it doubtful.
+    Sabotage(
+        "clock-step",
+        "agent/device/clock.py",
+        "_STEP = timedelta(seconds=1)",
+        "_STEP = timedelta(days=1)",
+        ("tests/device/test_clock.py",),
+    ),
+    Sabotage(
+        "clock-timesyncd",
+        "agent/device/clock.py",
+        "_TIMESYNCD_S = 2 * 3600",
+        "_TIMESYNCD_S = 200 * 3600",
+        ("tests/device/test_clock.py",),
+    ),
+    Sabotage(
+        "clock-set-step",
+        "agent/presence/clock.py",
+        "_STEP_S = 1.0",
+        "_STEP_S = 10.0",
+        ("tests/presence/test_ledger.py",),
+    ),
+    # The kernel's flag is not asked for.
+    Sabotage(
+        "clock-always-synced",
+        "agent/device/clock.py",
+        "return code != _TIME_ERROR and not timex.status & _STA_UNSYNC",
+        "return True",
+        ("tests/device/test_clock.py",),
+    ),
+]
+
+# --- delivery ----------------------------------------------------------------------------------------
+
+_DELIVERY = [
+    # An event counts as taken when it is sent.
+    Sabotage(
+        "outbox-refused-is-taken",
+        "agent/delivery/outbox.py",
+        "        self._backlog_at = min(self._backlog_at, seq - 1)\n",
+        "        self._done.add(seq)\n",
+        ("tests/delivery/test_outbox.py",),
+    ),
+    # What a broken connection took along is not sent again.
+    Sabotage(
+        "outbox-unanswered-is-taken",
+        "agent/delivery/outbox.py",
+        "        self._sending.clear()\n        self._pass()\n",
+        "        self._done.update(self._sending.values())\n        self._sending.clear()\n"
+        "        self._pass()\n",
+        ("tests/delivery/test_outbox.py",),
+    ),
+    # An older event that the broker has not taken is passed over.
+    Sabotage(
+        "outbox-passes-over-a-gap",
+        "agent/delivery/outbox.py",
+        "        while self._delivered + 1 in self._done:\n",
+        "        self._delivered = max([self._delivered, *self._done])\n"
+        "        while self._delivered + 1 in self._done:\n",
+        ("tests/delivery/test_outbox.py",),
+    ),
+    # A number is used again when the newest event was deleted.
+    Sabotage(
+        "seq-used-again",
+        "agent/delivery/event_log.py",
+        "last_seq, through = self.last_seq, min(through_seq, self.last_seq - 1)",
+        "last_seq, through = self.last_seq, min(through_seq, self.last_seq)",
+        ("tests/delivery/test_retention.py",),
+    ),
+    # Nobody learns that events went that nobody had.
+    Sabotage(
+        "dropped-events-are-not-told",
+        "agent/delivery/retention.py",
+        "log.delete(through, told if self._delivers else None)",
+        "log.delete(through, None)",
+        ("tests/delivery/test_retention.py",),
+    ),
+    # An alarm at night for what happened in the afternoon.
+    Sabotage(
+        "late-flag",
+        "agent/delivery/conversation.py",
+        "made_late(entry.body) if late else entry.body",
+        "entry.body",
+        ("tests/delivery/test_publisher.py::test_event_old_is_late",),
+    ),
+    Sabotage(
+        "late-after",
+        "agent/delivery/conversation.py",
+        "_LATE_S = 30.0",
+        "_LATE_S = 300.0",
+        ("tests/delivery/test_publisher.py::test_event_old_is_late",),
+    ),
+    # A count of a rule that is gone stays for ever.
+    Sabotage(
+        "states-of-gone-rules",
+        "agent/delivery/conversation.py",
+        'self._say(Message(f"{self.speaker.root}/state/{rule}", "", retain=True))',
+        "pass",
+        ("tests/delivery/test_conversation.py",),
+    ),
+    # The agent vanishes, and its counts are believed.
+    Sabotage(
+        "no-will",
+        "agent/delivery/publisher.py",
+        "Connection(self._broker, self._client_id, speaker.status(will))",
+        "Connection(self._broker, self._client_id)",
+        ("tests/delivery/test_publisher.py::test_killed_publisher_is_lost",),
+    ),
+    Sabotage(
+        "will-is-not-retained",
+        "agent/delivery/mqtt.py",
+        "qos=1, retain=will.retain)",
+        "qos=1, retain=False)",
+        ("tests/delivery/test_publisher.py::test_killed_publisher_is_lost",),
+    ),
+    # A state is told before its event.
+    Sabotage(
+        "state-before-its-event",
+        "agent/delivery/conversation.py",
+        "told = self.served.current.sent_seq >= state.seq or not self.proven",
+        "told = True",
+        ("tests/delivery/test_publisher.py::test_event_goes_before_its_state",),
+    ),
+    Sabotage(
+        "states-without-a-bound",
+        "agent/delivery/conversation.py",
+        "STATE_EVERY_S = 1.0",
+        "STATE_EVERY_S = 0.1",
+        ("tests/delivery/test_publisher.py::test_state_at_most_once_a_second",),
+    ),
+    # Health older than 180 s says nothing any more.
+    Sabotage(
+        "health-heartbeat",
+        "agent/delivery/conversation.py",
+        "HEALTH_EVERY_S = 60.0",
+        "HEALTH_EVERY_S = 600.0",
+        ("tests/delivery/test_promises.py",),
+    ),
+    # `offline` within about 45 s.
+    Sabotage(
+        "keepalive",
+        "agent/delivery/mqtt.py",
+        "KEEPALIVE_S = 30",
+        "KEEPALIVE_S = 300",
+        ("tests/delivery/test_promises.py",),
+    ),
+    Sabotage(
+        "silent-broker",
+        "agent/delivery/mqtt.py",
+        "SILENCE_S = 20",
+        "SILENCE_S = 200",
+        ("tests/delivery/test_promises.py",),
+    ),
+    # 311 acknowledges what it refuses: events are sent into the void.
+    Sabotage(
+        "rights-are-not-proven",
+        "agent/delivery/conversation.py",
+        "self.proven = self.speaker.broker.protocol == MQTT_5",
+        "self.proven = True",
+        ("tests/delivery/test_publisher.py::test_rights_not_proven_in_311",),
+    ),
+    # A copy of a card goes on under numbers that are another's.
+    Sabotage(
+        "copied-log-goes-on",
+        "agent/delivery/own_name.py",
+        'return "copied" if copied else "earlier_start"',
+        'return "earlier_start"',
+        ("tests/delivery/test_conversation.py::test_log_that_went_on_elsewhere_is_not_sent",),
+    ),
+    Sabotage(
+        "replay-of-more-than-a-thousand",
+        "agent/delivery/commands.py",
+        "MOST_EVENTS = 1000",
+        "MOST_EVENTS = 100_000",
+        ("tests/delivery/test_conversation.py::test_replay_at_most_a_thousand",),
+    ),
+    Sabotage(
+        "replays-that-wait",
+        "agent/delivery/replays.py",
+        "_WAITING = 4",
+        "_WAITING = 4000",
+        ("tests/delivery/test_promises.py",),
+    ),
+    Sabotage(
+        "retained-replay-request",
+        "agent/delivery/replays.py",
+        "if message.retain:",
+        "if False:",
+        ("tests/delivery/test_conversation.py::test_replay_request_ignored",),
+    ),
+]
+
+# --- what is kept ------------------------------------------------------------------------------------
+
+_KEEPING = [
+    # A power cut takes what was published already.
+    Sabotage(
+        "log-synchronous",
+        "agent/delivery/log_form.py",
+        "PRAGMA synchronous = FULL",
+        "PRAGMA synchronous = NORMAL",
+        ("tests/delivery/test_event_log.py::test_open_is_durable",),
+    ),
+    Sabotage(
+        "store-synchronous",
+        "agent/delivery/central/store.py",
+        '"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"',
+        '"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"',
+        ("tests/delivery/central/test_store.py",),
+    ),
+    # What is acknowledged is not stored yet.
+    Sabotage(
+        "subscriber-acknowledges-first",
+        "agent/delivery/mqtt.py",
+        "manual_ack=keep_session_s is not None",
+        "manual_ack=False",
+        ("tests/delivery/test_subscriber.py",),
+    ),
+    # The same event twice is two.
+    Sabotage(
+        "store-keeps-doubles",
+        "agent/delivery/central/store.py",
+        "INSERT OR IGNORE INTO event",
+        "INSERT OR REPLACE INTO event",
+        ("tests/delivery/central/test_store.py",),
+    ),
+    Sabotage(
+        "store-of-two-writers",
+        "agent/delivery/central/store.py",
+        "fcntl.LOCK_EX | fcntl.LOCK_NB",
+        "fcntl.LOCK_SH | fcntl.LOCK_NB",
+        ("tests/delivery/central/test_receiver.py::test_store_in_use",),
+    ),
+    Sabotage(
+        "log-of-two-agents",
+        "agent/delivery/log_lock.py",
+        "fcntl.LOCK_EX | fcntl.LOCK_NB",
+        "fcntl.LOCK_SH | fcntl.LOCK_NB",
+        ("tests/delivery/test_event_log.py::test_open_in_other_process_busy",),
+    ),
+    # A state of an agent that fell silent is known.
+    Sabotage(
+        "silent-agent-is-known",
+        "agent/delivery/central/store.py",
+        "STALE_S = 180",
+        "STALE_S = 18_000",
+        ("tests/delivery/central/test_receiver.py::test_state_of_a_silent_agent_is_unknown",),
+    ),
+    # Nothing says for how long a day is: more goes than should.
+    Sabotage(
+        "retention-day",
+        "agent/delivery/retention.py",
+        "_DAY_MS = 86_400_000",
+        "_DAY_MS = 8_640_000",
+        ("tests/delivery/test_retention.py",),
+    ),
+    Sabotage(
+        "retention-mb",
+        "agent/delivery/retention.py",
+        "self._keep_bytes = keep_mb * _MB",
+        "self._keep_bytes = 10 * keep_mb * _MB",
+        ("tests/delivery/test_retention.py",),
+    ),
+    # What an unsynced clock says is believed when events are deleted.
+    Sabotage(
+        "retention-by-a-wrong-clock",
+        "agent/delivery/retention.py",
+        "if not through and at.synced:",
+        "if not through:",
+        ("tests/delivery/test_retention.py",),
+    ),
+    # What was open when the agent was killed ends ten minutes too early.
+    Sabotage(
+        "keeper-notes",
+        "agent/delivery/keeping.py",
+        "_NOTE_S = 60.0",
+        "_NOTE_S = 600.0",
+        ("tests/delivery/test_promises.py",),
+    ),
+    # The card is not tried again.
+    Sabotage(
+        "keeper-looks",
+        "agent/delivery/keeping.py",
+        "_LOOK_S = 60.0",
+        "_LOOK_S = 6000.0",
+        ("tests/delivery/test_keeping.py",),
+    ),
+]
+
+# --- who is on the other end, and what runs here -----------------------------------------------------
+
+_TRUST = [
+    # Whoever has any certificate is the broker.
+    Sabotage(
+        "tls-any-host",
+        "agent/delivery/tls.py",
+        "    context.minimum_version = ssl.TLSVersion.TLSv1_2\n",
+        "    context.minimum_version = ssl.TLSVersion.TLSv1_2\n    context.check_hostname = False\n",
+        ("tests/delivery/test_mqtt.py::test_tls_certificate_wrong",),
+    ),
+    Sabotage(
+        "tls-any-certificate",
+        "agent/delivery/tls.py",
+        "    context.minimum_version = ssl.TLSVersion.TLSv1_2\n",
+        "    context.minimum_version = ssl.TLSVersion.TLSv1_2\n    context.check_hostname = False\n"
+        "    context.verify_mode = ssl.CERT_NONE\n",
+        ("tests/delivery/test_mqtt.py::test_tls_certificate_wrong",),
+    ),
+    Sabotage(
+        "tls-of-long-ago",
+        "agent/delivery/tls.py",
+        "ssl.TLSVersion.TLSv1_2",
+        "ssl.TLSVersion.MINIMUM_SUPPORTED",
+        ("tests/delivery/test_promises.py",),
+    ),
+    # Plain MQTT where TLS was asked for.
+    Sabotage(
+        "tls-falls-back",
+        "agent/delivery/mqtt.py",
+        "        if broker.tls:\n            self._client",
+        "        if broker.tls and broker.ca_file:\n            self._client",
+        ("tests/delivery/test_promises.py",),
+    ),
+    # Weights that somebody changed.
+    Sabotage(
+        "weights-of-any-content",
+        "agent/install/models.py",
+        "return len(content) == self.size_bytes and digest(content) == self.sha256",
+        "return len(content) == self.size_bytes",
+        ("tests/install/test_models.py",),
+    ),
+    Sabotage(
+        "prepared-model-of-any-content",
+        "agent/install/prepare.py",
+        "if _certified(path) == digest(path.read_bytes())[:16]:",
+        "if _certified(path):",
+        ("tests/install/test_prepare.py::test_prepared_model_damaged",),
+    ),
+    # Half a file under its name after a power cut.
+    Sabotage(
+        "weights-are-not-synced",
+        "agent/install/durable.py",
+        "                os.fsync(file.fileno())\n",
+        "",
+        ("tests/install/test_durable.py",),
+    ),
+    Sabotage(
+        "weights-folder-is-not-synced",
+        "agent/install/durable.py",
+        "            os.fsync(directory)\n",
+        "            pass\n",
+        ("tests/install/test_durable.py",),
+    ),
+    # Systemd starts a wrong configuration again and again.
+    # Systemd starts a wrong configuration, a missing source, wrong weights again and again.
+    *(
+        Sabotage(
+            f"exit-code-{name}",
+            "agent/errors.py",
+            f"{last}\n\n    exit_code = 2\n",
+            f"{last}\n\n    exit_code = 1\n",
+            ("tests/test_errors.py",),
+        )
+        for name, last in (
+            ("configuration", '`problems` has one sentence for each."""'),
+            ("source", 'recording or camera that can\'t be read at all."""'),
+            ("weights", 'cut off, or not the ones the manifest names."""'),
+            ("busy", 'Another agent already runs with this event log."""'),
+        )
+    ),
+    # The watchdog is fed though no frame goes through.
+    Sabotage(
+        "watchdog-fed-without-frames",
+        "agent/service.py",
+        "        elif not self._systemd.is_ready:\n            self._systemd.waiting()\n",
+        "        elif not self._systemd.is_ready:\n            self._systemd.waiting()\n"
+        "        else:\n            self._systemd.frame_went_through()\n",
+        ("tests/test_service.py",),
+    ),
+    # A second signal does not end what hangs.
+    Sabotage(
+        "second-signal",
+        "agent/signals.py",
+        "            os._exit(128 + number)\n",
+        "            pass\n",
+        ("tests/test_signals.py",),
+    ),
+]
+
+# --- health ------------------------------------------------------------------------------------------
+
+_HEALTH = [
+    # Figures that never change, one at a time: what they are in the payload, and what they become.
+    *(
+        Sabotage(
+            f"health-{field.replace('_', '-')}",
+            "agent/health.py",
+            f"            {field}={value},\n",
+            f"            {field}={constant},\n",
+            ("tests/test_health_figures.py",),
+        )
+        for field, value, constant in (
+            ("uptime_s", "int(time.monotonic() - self._begin_s)", "0"),
+            ("fps_captured", "speed.frames_per_s", "10.0"),
+            ("fps_looked_at", "speed.looks_per_s", "speed.frames_per_s"),
+            ("inference_p50_ms", "speed.inference_ms[0]", "speed.inference_ms[1]"),
+            ("inference_p95_ms", "speed.inference_ms[1]", "speed.inference_ms[0]"),
+            ("event_latency_p95_ms", "speed.latency_p95_ms", "None"),
+            ("motion_ratio", "speed.motion_ratio", "0.0"),
+            ("camera", '(self._cause or "ok") if self._at else None', '"ok"'),
+            ("stalls", "stalls.stalls if stalls else None", "0"),
+            ("recoveries", "stalls.recoveries if stalls else None", "stalls.stalls if stalls else None"),
+            ("first_seq", "log.first_seq", "1"),
+            ("last_seq", "log.last_seq", "log.first_seq"),
+            ("pending", "facts.pending", "0"),
+            ("log_mb", "round(log.size_bytes / 1e6, 1)", "round(log.size_bytes / 1e9, 1)"),
+            ("log_volatile", "self.volatile", "False"),
+            ("no_subscriber", "facts.no_subscriber", "0"),
+            ("temp_c", "found.temp_c", "None"),
+            ("under_voltage", "found.under_voltage", "False"),
+            ("rss_mb", "machine.rss_mb()", "None"),
+            ("mem_free_mb", "found.mem_free_mb", "found.disk_free_mb"),
+            ("disk_free_mb", "found.disk_free_mb", "found.mem_free_mb"),
+            ("clock", '"synced" if at.synced else "unsynced"', '"synced"'),
+        )
+    ),
+    # Faults that are never found.
+    *(
+        Sabotage(
+            f"health-reason-{reason.replace('_', '-')}",
+            "agent/health.py",
+            f'            "{reason}": {found},\n',
+            f'            "{reason}": False,\n',
+            ("tests/test_health.py", "tests/test_health_figures.py"),
+        )
+        for reason, found in (
+            ("clock_unsynced", "not at.synced"),
+            ("log_volatile", "self.volatile"),
+            ("disk_low", "beyond(now.disk_free_mb, *_DISK_FREE_MB)"),
+            ("memory_low", "beyond(now.mem_free_mb, *_MEM_FREE_MB)"),
+            ("broker_lost", "self.connected is not None and not self.connected()"),
+            ("broker_refuses", "self._refused"),
+            ("refusals_unseen", "not self._refusals_seen"),
+            ("too_slow", "self._is_slow()"),
+            ("too_hot", "beyond(now.temp_c, *_TEMP_C)"),
+            ("throttled", "now.throttled is not None and power.slowed_now(now.throttled)"),
+            ("under_voltage", "bool(now.under_voltage)"),
+        )
+    ),
+    # A camera that gives nothing is merely degraded.
+    Sabotage(
+        "health-lost-camera-is-degraded",
+        "agent/health_reasons.py",
+        'frozenset({"camera_lost", "camera_frozen"})',
+        'frozenset({"camera_frozen"})',
+        ("tests/test_health.py",),
+    ),
+    Sabotage(
+        "health-covered-camera-is-fine",
+        "agent/health.py",
+        '    "covered": "camera_covered",\n',
+        '    "covered": "camera_dark",\n',
+        ("tests/test_health.py",),
+    ),
+    Sabotage(
+        "health-moved-camera-is-fine",
+        "agent/health.py",
+        '    "moved": "camera_moved",\n',
+        '    "moved": "camera_blurred",\n',
+        ("tests/test_health.py",),
+    ),
+]
+
+# --- the sandbox -------------------------------------------------------------------------------------
+
+
+def _lines_of(unit: str) -> list[Sabotage]:
+    """Each line between the service's head and its end that keeps it in its place, taken away."""
+    file = f"systemd/{unit}.service"
+    text = (ROOT / file).read_text()
+    found = [line for line in text.splitlines() if line.partition("=")[0] in _WALLS]
+    return [
+        Sabotage(
+            f"unit {unit.removeprefix('presence-')} {line}",
+            file,
+            f"\n{line}\n",
+            "\n",
+            ("tests/systemd/test_sandbox.py",),
+        )
+        for line in found
+    ]
+
+
+_WALLS = frozenset(
+    {
+        "AmbientCapabilities",
+        "CapabilityBoundingSet",
+        "DevicePolicy",
+        "IPAddressDeny",
+        "KeyringMode",
+        "LockPersonality",
+        "MemoryDenyWriteExecute",
+        "MemoryMax",
+        "NoNewPrivileges",
+        "PrivateDevices",
+        "PrivateMounts",
+        "PrivateNetwork",
+        "PrivateTmp",
+        "PrivateUsers",
+        "ProtectClock",
+        "ProtectControlGroups",
+        "ProtectHome",
+        "ProtectHostname",
+        "ProtectKernelLogs",
+        "ProtectKernelModules",
+        "ProtectKernelTunables",
+        "ProtectProc",
+        "ProtectSystem",
+        "RemoveIPC",
+        "RestartPreventExitStatus",
+        "RestrictAddressFamilies",
+        "RestrictNamespaces",
+        "RestrictRealtime",
+        "RestrictSUIDSGID",
+        "RuntimeDirectoryMode",
+        "StateDirectoryMode",
+        "SystemCallArchitectures",
+        "SystemCallErrorNumber",
+        "SystemCallFilter",
+        "TasksMax",
+        "User",
+        "WatchdogSec",
+    }
+)
+
+_SANDBOX = [
+    sabotage
+    for unit in ("presence-agent", "presence-agent-check", "presence-agent-credentials")
+    for sabotage in _lines_of(unit)
+]
+
+SABOTAGES = [
+    *_FOUND,
+    *_PRIVACY,
+    *_BLINDNESS,
+    *_COUNTS,
+    *_TIME,
+    *_DELIVERY,
+    *_KEEPING,
+    *_TRUST,
+    *_HEALTH,
+    *_SANDBOX,
+]
