@@ -116,7 +116,7 @@ def test_viewed_is_masked_in_both_pictures(luma: NDArray[np.uint8] | None, rotat
     assert not frame.image[:, :32].any()
     assert not frame.luma[:, : frame.luma.shape[1] // 2].any()
     assert (frame.image[:, 34:] == 200).all()
-    assert (frame.luma[:, frame.luma.shape[1] // 2 + 2 :] == 200).all()
+    assert (frame.luma[:, frame.luma.shape[1] // 2 + 4 :] == 200).all()
     assert (image == 200).all()
 
 

@@ -104,6 +104,17 @@ def test_one_visit_through_working_hours() -> None:
     assert words(of(told, AfterHours)) == ["07:10:30 after hours staff ta 07:10:00"]
 
 
+@pytest.mark.parametrize("begins", ["20:01:00", "20:01:30"])
+def test_configuration_with_the_same_hours_changes_nothing(begins: str) -> None:
+    # Read again between the first sighting and the zone's word on it.
+    office, script = Office(), [Stay("staff", begins, "20:03:00")]
+    end = f"{begins}.750000"
+    first = office.watch("20:00:00", end, script, every_s=0.5)
+    office.ledger.change(office.ledger._terms, (), office.clock(utc(end)))
+    told = [*first, *office.watch(end, "20:02:00", script, every_s=0.5)]
+    assert [event.since.utc for event in of(told, AfterHours)] == [utc(begins)]
+
+
 def test_without_hours_nothing_is_after_hours() -> None:
     assert told(Office(ALWAYS), "20:00", "20:10", Stay("staff", "20:01", "20:02")) == []
 
