@@ -722,7 +722,7 @@ _TRUST = [
         "        elif not self._systemd.is_ready:\n            self._systemd.waiting()\n",
         "        elif not self._systemd.is_ready:\n            self._systemd.waiting()\n"
         "        else:\n            self._systemd.frame_went_through()\n",
-        ("tests/test_service.py",),
+        ("tests/test_watchdog.py",),
     ),
     # A second signal does not end what hangs.
     Sabotage(
