@@ -54,7 +54,7 @@ _FOUND = [
         "agent/health.py",
         "frame_age_s=round(max(0.0, now.monotonic_s - seen.monotonic_s), 1) if seen else None",
         "frame_age_s=0.0 if seen else None",
-        ("tests/test_health.py",),
+        ("tests/test_health.py", "tests/test_health_figures.py"),
     ),
     # A dump of the agent's memory holds pictures.
     Sabotage(
