@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,63 @@ EXPECTED: list[tuple[str, object, object]] = [
     ("disk_free_mb", 44_444, 66_666),
     ("clock", "unsynced", "synced"),
 ]
+
+
+# What holds of a fault at once, each by itself: where it comes from, its reason and what that comes to.
+REASONS: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
+    # id, the agent's, the moment's, reason, verdict
+    ("covered", {}, {"cause": "covered"}, "camera_covered", "degraded"),
+    ("dark", {}, {"cause": "dark"}, "camera_dark", "degraded"),
+    ("blurred", {}, {"cause": "blurred"}, "camera_blurred", "degraded"),
+    ("moved", {}, {"cause": "moved"}, "camera_moved", "degraded"),
+    # Nobody is counted, and it does not go away by itself.
+    ("frozen", {}, {"cause": "frozen"}, "camera_frozen", "failing"),
+    ("lost", {}, {"cause": "lost"}, "camera_lost", "failing"),
+    ("clock", {}, {"synced": False}, "clock_unsynced", "degraded"),
+    ("volatile", {"volatile": True}, {}, "log_volatile", "degraded"),
+    ("power", {}, {"machine": {"under_voltage": True}}, "under_voltage", "degraded"),
+    ("disk", {}, {"machine": {"disk_free_mb": 99}}, "disk_low", "degraded"),
+    # Patience of ten seconds or of a minute.
+    ("memory", {}, {"machine": {"mem_free_mb": 49}, "seconds": 12}, "memory_low", "degraded"),
+    ("heat", {}, {"machine": {"temp_c": 80.5}, "seconds": 32}, "too_hot", "degraded"),
+    ("throttled", {}, {"machine": {"throttled": 0x4}, "seconds": 12}, "throttled", "degraded"),
+    ("capped", {}, {"machine": {"throttled": 0x2}, "seconds": 12}, "throttled", "degraded"),
+    ("no-broker", {"connected": lambda: False}, {"seconds": 62}, "broker_lost", "degraded"),
+    ("slow", {"fps": 3.0}, {"seconds": 130}, "too_slow", "degraded"),
+]
+
+
+@pytest.mark.parametrize(
+    ("agent", "moment", "reason", "verdict"), [pytest.param(*rest, id=name) for name, *rest in REASONS]
+)
+def test_reason_alone(
+    tmp_path: Path, agent: dict[str, Any], moment: dict[str, Any], reason: str, verdict: str
+) -> None:
+    machine = replace(IDLE, **moment.get("machine", {}))
+    health = Health(tmp_path / "events.db", lambda _: machine)
+    for name, value in agent.items():
+        setattr(health, name, value)
+    now = clock.now()
+    seconds = moment.get("seconds", 2)
+    for second in range(seconds + 1):
+        synced = bool(moment.get("synced", True))
+        at = Instant(now.monotonic_s - seconds + second, now.utc, synced)
+        # One frame a second: of three asked for that is slow, of any number it is not.
+        health.figures.frame(at.monotonic_s, moved=False, looked_ms=None)
+        health.see(at, moment.get("cause"), night=False)
+    with EventLog(SENDER, tmp_path / "log.db", reserve=False) as log:
+        facts = DeliveryFacts(
+            log=log,
+            session="c01dbeef",
+            earlier=(),
+            pending=0,
+            no_subscriber=0,
+            refused=False,
+            refusals_seen=True,
+        )
+        content = json.loads(health.text(facts))
+    assert (content["reasons"], content["verdict"]) == ([reason], verdict)
+    assert reason in health.status_line()
 
 
 @pytest.fixture(scope="module")

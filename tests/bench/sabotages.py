@@ -807,14 +807,14 @@ _HEALTH = [
         "agent/health.py",
         '    "covered": "camera_covered",\n',
         '    "covered": "camera_dark",\n',
-        ("tests/test_health.py",),
+        ("tests/test_health_figures.py",),
     ),
     Sabotage(
         "health-moved-camera-is-fine",
         "agent/health.py",
         '    "moved": "camera_moved",\n',
         '    "moved": "camera_blurred",\n',
-        ("tests/test_health.py",),
+        ("tests/test_health_figures.py",),
     ),
 ]
 
