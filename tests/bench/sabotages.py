@@ -193,7 +193,7 @@ _BLINDNESS = [
         "agent/pipeline.py",
         "            attention.reset()\n",
         "",
-        ("tests/test_pipeline.py",),
+        ("tests/test_look_after_blindness.py",),
     ),
     # A camera that gives no frames sees.
     Sabotage(
