@@ -1,4 +1,4 @@
-"""The first frame after blindness is looked at, also where it shows what the last one before it did."""
+"""What goes through the steps while nothing can be seen, and with the first frame after that."""
 
 from __future__ import annotations
 
@@ -71,8 +71,14 @@ def test_first_frame_after_blindness_is_looked_at(attention: Attention | EveryFr
     ids = iter(f"t{number}" for number in range(10))
     tracker = PersonTracker(0.35, lambda: next(ids), Stillness())
     attention.reset()
-    steps = presence_steps(frames, Judge(), attention, Somebody(), tracker, [], NoLedger())
+    steps = list(presence_steps(frames, Judge(), attention, Somebody(), tracker, [], NoLedger()))
     looked_at = [second for second, step in enumerate(steps) if step.look]
     assert 0 in looked_at
     assert BLIND[-1] + 1 in looked_at
     assert not set(BLIND) & set(looked_at)
+    # A camera that gives nothing is one that can't see, since when it gave none.
+    causes = {second: step.sight.cause for second, step in enumerate(steps)}
+    assert {causes[second] for second in BLIND} == {"lost" if lost else "covered"}
+    assert {cause for second, cause in causes.items() if second not in BLIND} == {None}
+    if lost:
+        assert {steps[second].sight.since.monotonic_s for second in BLIND} == {BLIND[0]}

@@ -169,7 +169,7 @@ _BLINDNESS = [
         "agent/pipeline.py",
         'events += [event for rule in rules for event in rule.close(frame.at, "blind")]',
         "events += []",
-        ("tests/test_pipeline.py",),
+        ("tests/test_pipeline.py::test_blind_ends_every_visit",),
     ),
     # On a first sign of blindness 'nobody' is believed.
     Sabotage(
@@ -185,7 +185,7 @@ _BLINDNESS = [
         "agent/pipeline.py",
         "            tracker.reset()\n",
         "",
-        ("tests/test_pipeline.py",),
+        ("tests/test_pipeline.py::test_blind_tracks_are_nobodys",),
     ),
     # The motion after blindness is compared with what was before it.
     Sabotage(
@@ -201,7 +201,7 @@ _BLINDNESS = [
         "agent/pipeline.py",
         'else Sight("lost", frame.since)',
         "else Sight(None, frame.since)",
-        ("tests/test_pipeline.py",),
+        ("tests/test_look_after_blindness.py",),
     ),
     # After a start the first good frame ends a spell of before.
     Sabotage(
@@ -323,7 +323,7 @@ _COUNTS = [
         "agent/presence/counter.py",
         "if not (self._hours.always_open or at.synced):",
         "if False:",
-        ("tests/presence/test_counter.py",),
+        ("tests/presence/test_summary.py::test_unsynchronised_start",),
     ),
     Sabotage(
         "after-hours-judged-by-a-wrong-clock",
@@ -365,7 +365,7 @@ _TIME = [
         "agent/presence/clock.py",
         "_STEP_S = 1.0",
         "_STEP_S = 10.0",
-        ("tests/presence/test_ledger.py",),
+        ("tests/presence/test_summary.py::test_clock_steps",),
     ),
     # The kernel's flag is not asked for.
     Sabotage(

@@ -5,13 +5,14 @@ import re
 import time
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.frame import Instant
+from agent.device import clock as clock_module
 from agent.device.clock import Clock, boot_id, clock_synced, now, set_of_late
 
 if TYPE_CHECKING:
@@ -170,3 +171,33 @@ def test_clock_set_of_late_by_timesyncd(tmp_path: Path, age_s: int | None, right
         trace.touch()
         os.utime(trace, (time.time() - age_s,) * 2)
     assert set_of_late(trace) is right
+
+
+STA_UNSYNC, TIME_ERROR = 0x40, 5
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "synced"),
+    [
+        # What adjtimex returns and writes, man 2 adjtimex; no test may set the clock of its machine.
+        (0, 0x2001, True),
+        (TIME_ERROR, 0x2001, False),
+        (0, STA_UNSYNC, False),
+        (TIME_ERROR, STA_UNSYNC, False),
+    ],
+)
+def test_clock_is_as_the_kernel_says(
+    monkeypatch: pytest.MonkeyPatch, code: int, status: int, synced: bool
+) -> None:
+    class Kernel:
+        @staticmethod
+        def adjtimex(pointer: Any) -> int:  # noqa: ANN401 - what ctypes.byref gives
+            timex = pointer._obj
+            timex.status, timex.offset = status, 1500
+            return code
+
+    monkeypatch.setattr(clock_module, "_libc", Kernel)
+    assert clock_module.clock_synced() is synced
+    assert clock_module.now().synced is synced
+    # Nanoseconds or microseconds, as the status says; nothing where the clock is wrong anyhow.
+    assert clock_module.offset_ms() == ((0.002 if status & 0x2000 else 1.5) if synced else None)
