@@ -521,13 +521,18 @@ def test_state_that_did_not_change_is_not_sent_again(
     assert len(heard_of(listener, "state/waiting")) == 1
 
 
-def test_event_goes_before_its_state(mosquitto: Mosquitto, listener: Listener, log: EventLog) -> None:
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_event_goes_before_its_state(
+    mosquitto: Mosquitto, listener: Listener, log: EventLog, newest_first: bool
+) -> None:
     rules = [f"zone-{number}" for number in range(30)]
     with publishing(to(mosquitto.port), log) as publisher:
         wait_until(lambda: is_online(listener))
         # More at once than may be under way, so that most must wait; nothing was said of these rules yet.
         log.append([make_now(number, rule) for number, rule in enumerate(rules) for _ in range(4)])
-        publisher.tell(make_zone(rule, number, 4 * number + 4) for number, rule in enumerate(rules))
+        states = [make_zone(rule, number, 4 * number + 4) for number, rule in enumerate(rules)]
+        # One whose events wait at the very end is looked at first.
+        publisher.tell(reversed(states) if newest_first else states)
         assert publisher.wait_delivered(PATIENCE_S)
         wait_until(lambda: len(heard_of(listener, "state/")) == 30)
         wait_until(lambda: len(listener.events()) == 120)
