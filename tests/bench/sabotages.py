@@ -162,6 +162,26 @@ _PRIVACY = [
 
 # --- could not see is not nobody came ----------------------------------------------------------------
 
+# Each threshold of tampering, one that is too far away to be reached in time, and the tests that hold it.
+_THRESHOLDS = {
+    "tests/vision/test_tamper_thresholds.py": (
+        ("covered_ratio: float", "0.1", "0.01"),
+        ("covered_after_s: float", "5.0", "50.0"),
+        ("dark_level: float", "40.0", "4.0"),
+        ("dark_after_s: float", "5.0", "50.0"),
+        ("blurred_ratio: float", "0.3", "0.03"),
+        ("blurred_after_s: float", "5.0", "50.0"),
+        ("frozen_ratio: float", "0.1", "0.0"),
+        ("frozen_after_s: float", "4.0", "40.0"),
+        ("identical_after_s: float", "300.0", "3000.0"),
+        ("restored_after_s: float", "3.0", "30.0"),
+    ),
+    "tests/vision/test_tamper.py::test_update_tampered": (
+        ("moved_ratio: float", "0.6", "0.06"),
+        ("moved_after_s: float", "5.0", "50.0"),
+    ),
+}
+
 _BLINDNESS = [
     # A look away through blindness: visits go on as if they had been seen.
     Sabotage(
@@ -226,22 +246,10 @@ _BLINDNESS = [
             "agent/vision/tamper.py",
             f"    {field} = {value}\n",
             f"    {field} = {worse}\n",
-            ("tests/vision/test_tamper_thresholds.py",),
+            (test,),
         )
-        for field, value, worse in (
-            ("covered_ratio: float", "0.1", "0.01"),
-            ("covered_after_s: float", "5.0", "50.0"),
-            ("dark_level: float", "40.0", "4.0"),
-            ("dark_after_s: float", "5.0", "50.0"),
-            ("blurred_ratio: float", "0.3", "0.03"),
-            ("blurred_after_s: float", "5.0", "50.0"),
-            ("moved_ratio: float", "0.6", "0.06"),
-            ("moved_after_s: float", "5.0", "50.0"),
-            ("frozen_ratio: float", "0.1", "0.0"),
-            ("frozen_after_s: float", "4.0", "40.0"),
-            ("identical_after_s: float", "300.0", "3000.0"),
-            ("restored_after_s: float", "3.0", "30.0"),
-        )
+        for test, fields in _THRESHOLDS.items()
+        for field, value, worse in fields
     ),
 ]
 

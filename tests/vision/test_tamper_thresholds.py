@@ -74,6 +74,13 @@ def test_covered_is_what_shows_nothing_of_the_view(left: float, covered: bool) -
     assert ("covered" in found) is covered, found
 
 
+@pytest.mark.parametrize(("sigma", "blurred"), [(0.002, False), (0.008, True), (0.02, True)])
+def test_blurred_is_what_has_little_fine_structure(sigma: float, blurred: bool) -> None:
+    # Of the width: from 0.6 px of 320 to 6 px.
+    found = causes(filmed(defocus(sigma), seconds=BEGIN_S + 15).frames())
+    assert found == ([None, "blurred"] if blurred else [None])
+
+
 @pytest.mark.parametrize(("left", "frozen"), [(0.03, True), (0.5, False)])
 def test_frozen_is_what_changes_far_less_than_usual(left: float, frozen: bool) -> None:
     """A picture that stands still changes a little where it is compressed again; a quiet room much more."""
