@@ -17,6 +17,8 @@ from agent.core.event import (
 )
 from agent.core.frame import Instant
 from agent.core.sight import Sight
+from agent.presence.spells import Stretch
+from agent.presence.tally import ZoneTally
 from agent.stages import ledger
 from tests.builders import BEGIN
 from tests.conftest import write_config
@@ -24,7 +26,7 @@ from tests.conftest import write_config
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.core.event import Event
+    from agent.core.event import Era, Event
 
 DESK = """
 [[counter]]
@@ -71,3 +73,26 @@ def test_visit_during_which_the_clock_is_set(tmp_path: Path) -> None:
     assert desk[0].attended_s + desk[0].unattended_s == pytest.approx(900)
     # From 0:00 on nobody was there for longer than is granted, nor after 5:50.
     assert desk[0].attended_s == pytest.approx(250)
+
+
+@pytest.mark.parametrize(
+    ("era", "visits"),
+    [
+        # Of this start, or of an earlier one that knew the time: it lies where it was told.
+        ("present", 1),
+        ("past", 1),
+        # Told by a clock of which nobody ever learns how wrong it was.
+        ("nowhere", 0),
+    ],
+)
+def test_visit_of_an_era(era: Era, visits: int) -> None:
+    tally = ZoneTally("yard")
+    came = right(100)
+    tally.take(ZoneEntered(rule="yard", at=right(110), since=came, count=1, track="t1"), era)
+    tally.take(
+        ZoneLeft(rule="yard", at=right(400), since=came, count=0, track="t1", dwell_s=250.0, why="seen"), era
+    )
+    begin_s = BEGIN.timestamp()
+    quarter = tally.quarter(right(1000), Stretch(begin_s, begin_s + 900, begin_s + 1000, 1.0))
+    assert quarter
+    assert (quarter.visits, quarter.occupied_s) == (visits, 250.0 * visits)
