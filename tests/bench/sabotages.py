@@ -317,7 +317,46 @@ _COUNTS = [
         "occupied_s=at.monotonic_s - since.monotonic_s",
         ("tests/presence/test_zone.py",),
     ),
-    # A desk is left at once.
+    # A zone that is drawn anew goes on where it was; or was there already before it was drawn.
+    Sabotage(
+        "zone-changed-goes-on-as-before",
+        "agent/presence/zone.py",
+        'stay; its visits go on."""\n        self._take(zone, at.monotonic_s)\n',
+        'stay; its visits go on."""\n',
+        ("tests/presence/test_zone_changed.py",),
+    ),
+    Sabotage(
+        "zone-changed-was-always-there",
+        "agent/presence/zone.py",
+        "self._zone, self._from_s = zone, from_s",
+        "self._zone, self._from_s = zone, -inf",
+        ("tests/presence/test_zone_changed.py",),
+    ),
+    # A state is told each second, and since then.
+    Sabotage(
+        "state-of-a-line-is-always-new",
+        "agent/presence/ledger.py",
+        "if (before.in_count, before.out_count) == (ins, outs):",
+        "if False:",
+        ("tests/presence/test_states.py",),
+    ),
+    # After a kill between two of them, only the first rule's quarter is ever told.
+    Sabotage(
+        "quarter-of-one-is-of-all",
+        "agent/presence/summary.py",
+        "if due.tally.rule == event.rule:",
+        "if True:",
+        ("tests/presence/test_states.py",),
+    ),
+    # What a clock of nowhere told lies in the quarters of 1970, or of today.
+    Sabotage(
+        "visits-of-nowhere",
+        "agent/presence/spells.py",
+        'if era == "nowhere":',
+        "if False:",
+        ("tests/presence/test_tally.py::test_visit_of_an_era",),
+    ),
+    # A desk that is left is told as left only much later.
     Sabotage(
         "counter-patience",
         "agent/presence/counter.py",
