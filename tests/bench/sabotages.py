@@ -78,7 +78,7 @@ _FOUND = [
         "agent/device/live.py",
         "lost_after_s: float = 3.0",
         "lost_after_s: float = 30.0",
-        ("tests/device/test_live.py",),
+        ("tests/device/test_letting_go.py",),
     ),
     # The event that found the card broken is in no log at all.
     Sabotage(
@@ -86,6 +86,22 @@ _FOUND = [
         "agent/delivery/keeping.py",
         "            self._leave(error)\n            seq = self._log.append(events)\n",
         "            self._leave(error)\n            seq = self._log.last_seq\n",
+        ("tests/delivery/test_keeping.py",),
+    ),
+    # The same, only where a new log is made because this one is damaged.
+    Sabotage(
+        "keeper-loses-the-event-that-finds-damage",
+        "agent/delivery/keeping.py",
+        "            self._leave(error)\n            seq = self._log.append(events)\n",
+        "            self._leave(error)\n            seq = self._log.append(events if self.volatile else ())\n",
+        ("tests/delivery/test_keeping.py",),
+    ),
+    # And where it is time to note that the agent runs.
+    Sabotage(
+        "keeper-notes-and-forgets-the-event",
+        "agent/delivery/keeping.py",
+        "            if not events and at.monotonic_s - self._noted_s >= _NOTE_S:\n",
+        "            if at.monotonic_s - self._noted_s >= _NOTE_S:\n                events = ()\n",
         ("tests/delivery/test_keeping.py",),
     ),
 ]
@@ -891,6 +907,7 @@ _WALLS = frozenset(
         "CapabilityBoundingSet",
         "DevicePolicy",
         "IPAddressDeny",
+        "CoredumpFilter",
         "KeyringMode",
         "LockPersonality",
         "MemoryDenyWriteExecute",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import time
 from contextlib import closing
+from dataclasses import replace
+from itertools import pairwise
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -76,3 +78,12 @@ def test_close_that_takes_its_time_is_waited_for(caplog: pytest.LogCaptureFixtur
     assert camera.is_closed.is_set()
     assert watched.counts.hangs == 0
     assert CAMERA_HANGS not in [record.msg for record in caplog.records]
+
+
+def test_nothing_is_said_no_more_often_than_it_should() -> None:
+    watched = Watched(Scripted(), patience=replace(QUICK, say_every_s=0.4, blank_s=60.0))
+    with closing(watched.frames):
+        watched.frame()
+        watched.camera.gives = False
+        said = [watched.nothing().at.monotonic_s for _ in range(4)]
+    assert all(later - earlier >= 0.4 for earlier, later in pairwise(said))

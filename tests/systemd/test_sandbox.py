@@ -55,6 +55,9 @@ WALLS = {
         "MemoryHigh": ["350M"],
         "MemoryMax": ["450M"],
         "TasksMax": ["64"],
+        # A dump of its memory would hold pictures.
+        "CoredumpFilter": ["elf-headers"],
+        "LimitCORE": ["0"],
         # Systemd does not start it again where that mends nothing, and never gives it up otherwise.
         "Restart": ["on-failure"],
         "RestartPreventExitStatus": ["2"],
@@ -65,7 +68,7 @@ WALLS = {
     "presence-agent-check": _ALL
     | _OWN
     | _ALONE
-    | {"MemoryMax": ["250M"], "PrivateUsers": ["yes"], "TasksMax": ["32"]},
+    | {"LimitCORE": ["0"], "MemoryMax": ["250M"], "PrivateUsers": ["yes"], "TasksMax": ["32"]},
     # It reads what belongs to the agent's user, and asks systemd to start the agent again.
     "presence-agent-credentials": _ALL
     | _ALONE
