@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no sabotage is called {', '.join(given.names)}; see --list")
     if given.list:
         for one in chosen:
-            print(f"{one.name:<40}{one.file}")
+            print(f"{one.name:<42} {one.file}")
         return 0
     with TemporaryDirectory(prefix="sabotage-") as folder:
         verdicts = _judged(chosen, copied(Path(folder) / "checkout"))
@@ -83,7 +83,7 @@ def _judged(chosen: Sequence[Sabotage], checkout: Path) -> list[Verdict]:
         begin_s = time.monotonic()
         verdict, by = _verdict(sabotage, checkout, green)
         verdicts.append(verdict)
-        print(f"{verdict:<10}{time.monotonic() - begin_s:6.1f} s  {sabotage.name:<40}{by}", flush=True)
+        print(f"{verdict:<10}{time.monotonic() - begin_s:6.1f} s  {sabotage.name:<42} {by}", flush=True)
     return verdicts
 
 

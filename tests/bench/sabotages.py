@@ -93,7 +93,8 @@ _FOUND = [
         "keeper-loses-the-event-that-finds-damage",
         "agent/delivery/keeping.py",
         "            self._leave(error)\n            seq = self._log.append(events)\n",
-        "            self._leave(error)\n            seq = self._log.append(events if self.volatile else ())\n",
+        "            self._leave(error)\n"
+        "            seq = self._log.append(events if self.volatile else ())\n",
         ("tests/delivery/test_keeping.py",),
     ),
     # And where it is time to note that the agent runs.
