@@ -115,6 +115,23 @@ class Eye:
         products = np.multiply(one.bands[:bands], other.bands[:bands], out=self._products[:bands])
         return self._grid.sums(products) / self._count - one.means[:bands] * other.means[:bands]
 
+    @property
+    def valid(self) -> Floats | None:
+        """1 where a px is not masked, 0 where it is, f32[h, w]; None: none is masked."""
+        return self._valid if self._masked else None
+
+    def covariance(self, bands: Floats, means: Floats, picture: Floats) -> NDArray[np.float64]:
+        """Covariance of bands, whose means are known, with a picture in each place, f64[n, *PLACES]."""
+        if self._masked:
+            picture = picture * self._valid
+        products = self._grid.sums(np.multiply(bands, picture, out=self._products)) / self._count
+        return np.asarray(products - means * (self._grid.sums(picture) / self._count), np.float64)
+
+    def moments(self, bands: Floats) -> tuple[Floats, NDArray[np.float64]]:
+        """Means and covariances of bands in each place, f32[n, *PLACES] and f64[n, n, *PLACES]."""
+        means = np.asarray(self._grid.sums(bands) / self._count, np.float32)
+        return means, np.stack([self.covariance(bands, means, band) for band in bands], axis=1)
+
     def energy(self, look: Look, last: Look) -> Floats:
         """Energy of a look without that of its noise, f32[3, *PLACES]."""
         common = self.common(look, last)

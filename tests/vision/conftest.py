@@ -12,6 +12,8 @@ from agent.device.recording import open_recording, read_picture
 from agent.install.models import Weights, load_manifest
 from agent.install.prepare import prepared_model
 from agent.vision.onnx_detector import YOLOX, YUNET, Network, NetworkKind
+from tests.bench import edits
+from tests.bench.edits import Scene
 from tests.vision.opencv import OpenCvFaces, OpenCvPersons
 
 if TYPE_CHECKING:
@@ -97,3 +99,9 @@ def pictures(yard: list[Picture], portrait: Picture) -> dict[str, Picture]:
         "tall": np.vstack([yard[7][:, 500:], shrunk(portrait, (268, 268))]),
         "nobody": np.full((300, 400, 3), 77, np.uint8),
     }  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def street(yard: list[Picture]) -> Scene:
+    """People far away who walk, in pictures of vtest 4 s apart."""
+    return Scene("yard", [edits.shrunk(picture, 480) for picture in yard], 0.25)

@@ -72,12 +72,6 @@ def later(film: Film, seconds: float) -> list[Frame]:
     return [replace(frame, at=make_at(frame.at.monotonic_s + seconds)) for frame in film.frames()]
 
 
-@pytest.fixture(scope="session")
-def street(yard: list[Picture]) -> Scene:
-    """People far away who walk, in pictures of vtest 4 s apart."""
-    return Scene("yard", [edits.shrunk(picture, 480) for picture in yard], 0.25)
-
-
 TAMPERING = [
     pytest.param(cover((3, 3, 3)), "covered", id="black cover"),
     pytest.param(cover((250, 250, 250)), "covered", id="white cover"),

@@ -1,0 +1,172 @@
+"""Image registration: by how much of a pixel a view is shifted and turned against a reference.
+
+Each place of the grid tells its own displacement from its gradients (Lucas and Kanade, 1981; on the
+reference's side, as Baker and Matthews, 2004), and all places together are fitted by one shift and turn
+that those where somebody moves don't count for. What many places agree on is sure, whatever the others show.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import degrees, radians
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from agent.core.shift import UNSHIFTED, Shift
+from agent.vision.places import PLACES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from agent.vision.places import Eye, Flags, Floats, Look
+
+    Doubles = NDArray[np.float64]
+
+# A place tells where it is from this gradient energy on (grey levels over 2 px, squared) that its own
+# brightness does not explain, and while its contrast is between these parts of the reference's.
+_LEAST_ENERGY = 8.0
+_LEAST_GAIN, _MOST_GAIN = 0.25, 4.0
+# Of displacements along gradients only so much less is believed.
+_RIDGE = 0.02
+# A place agrees when it is nearer than this to where all places together say; one so much farther off
+# counts for a quarter (px of the small picture).
+_AGREES_PX = 0.3
+_SCALE_PX = 0.25
+_ROUNDS = 3
+# What nothing tells of stays where it is.
+_SOFT = np.diag([1e-3, 1e-3, 1.0])
+# So many places at least, and this part of all that could tell, make it sure; on each axis they must
+# have this part of their gradients.
+_LEAST_AGREEING = 8
+_SURE = 0.55
+_LEAST_AXIS = 0.05
+# It is looked again from where it was found until it moves by less than this.
+_STEADY_PX = 0.12
+_MOST_STEPS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where the view is, and which part of the places that could tell agrees, 0–1."""
+
+    shift: Shift
+    agreeing_ratio: float
+    is_sure: bool
+
+
+class Registration:
+    """Finds by how much pictures are shifted and turned against one reference."""
+
+    def __init__(self, eye: Eye, usual: Look) -> None:
+        """Take what looks, and the reference."""
+        self._eye = eye
+        self._level = np.float32(usual.small.mean())
+        self._bands = np.stack([usual.small - self._level, usual.bands[0], usual.bands[1]])
+        if eye.valid is not None:
+            self._bands[0] *= eye.valid
+        self._means, structure = eye.moments(self._bands)
+        structure[0, 0] += 1e-3
+        self._structure = structure
+        self._by_level = structure[0, 1:] / structure[0, 0]
+        tensor = structure[1:, 1:] - self._by_level[:, None] * structure[0, 1:]
+        energy = tensor[0, 0] + tensor[1, 1]
+        self._tells = (energy > _LEAST_ENERGY) & eye.is_place
+        places = energy.size
+        tensors = np.moveaxis(tensor, (0, 1), (2, 3)).reshape(places, 2, 2)
+        energies = energy.reshape(places, 1, 1)
+        self._solver = np.linalg.inv(tensors + (_RIDGE * energies + 1e-3) * np.eye(2))
+        height, width = usual.small.shape
+        rows, columns = PLACES
+        y, x = np.mgrid[:rows, :columns].reshape(2, places) + 0.5
+        # How a place goes by a shift in px and a turn in radians, f64[places, 2, 3].
+        self._design = np.zeros((places, 2, 3))
+        self._design[:, 0, 0] = self._design[:, 1, 1] = 1
+        self._design[:, 0, 2] = -(y / rows - 0.5) * height
+        self._design[:, 1, 2] = (x / columns - 0.5) * width
+        # Each place has one voice, along its own gradients.
+        self._voice = tensors / (energies + 1e-6)
+        self._weighing = self._design.transpose(0, 2, 1) @ self._voice
+        self._normal = (self._weighing @ self._design).reshape(places, 9)
+
+    def find(self, small: Floats, start: Shift, hidden: Flags) -> Found:
+        """Look for a view near one.
+
+        Args:
+            small: f32[h, w], a picture made small.
+            start: near where it is: within about 1 % of the width.
+            hidden: bool[*PLACES], where persons are; they tell nothing.
+        """
+        shift = start
+        for _ in range(_MOST_STEPS):
+            found, step_px = self._step(small, shift, self._tells & ~hidden)
+            shift = found.shift
+            if step_px < _STEADY_PX:
+                break
+        return found
+
+    def _step(self, small: Floats, shift: Shift, tells: Flags) -> tuple[Found, float]:
+        height, width = small.shape
+        if shift != UNSHIFTED:
+            small = taken_back(small, shift)
+        ways, seen = self._ways(small)
+        seen &= tells.ravel()
+        fit, weights, agrees = self._fitted(ways, seen)
+        dx, dy, turn = fit
+        found = Shift(dx / width, dy / width, degrees(turn)).then(shift)
+        agreeing, telling = int(np.count_nonzero(agrees)), max(1, int(np.count_nonzero(tells)))
+        sure = agreeing >= _LEAST_AGREEING and agreeing >= _SURE * telling and self._is_firm(weights)
+        way_px = float(np.hypot(dx, dy) + abs(turn) * np.hypot(width, height) / 2)
+        return Found(found, agreeing / telling, bool(sure)), way_px
+
+    def _ways(self, small: Floats) -> tuple[Doubles, Flags]:
+        """Where each place went, f64[places, 2] in px, and where its contrast is the reference's."""
+        common = self._eye.covariance(self._bands, self._means, small - self._level)
+        rest = (common[1:] - self._by_level * common[0]).reshape(2, -1).T
+        slopes = (self._solver @ rest[..., None])[..., 0]
+        explained = (self._structure[0, 1:].reshape(2, -1).T * slopes).sum(1)
+        gain = (common[0].ravel() - explained) / self._structure[0, 0].ravel()
+        seen = (gain > _LEAST_GAIN) & (gain < _MOST_GAIN)
+        # A gradient is over 2 px; what is brighter to the right moves to the left by that.
+        return -2 * slopes / np.where(seen, gain, 1.0)[:, None], seen
+
+    def _fitted(self, ways: Doubles, seen: Flags) -> tuple[Doubles, Doubles, Flags]:
+        """Shift in px and turn in radians, the weights of the places, and which agree."""
+        fit = np.zeros(3)
+        if seen.any():
+            fit[:2] = np.median(ways[seen], axis=0)
+        told = (self._weighing @ ways[..., None])[..., 0]
+        for round_ in range(_ROUNDS + 1):
+            rest = ways - self._design @ fit
+            off2 = ((self._voice @ rest[..., None])[..., 0] * rest).sum(1)
+            weights = seen / (1 + off2 / _SCALE_PX**2) ** 2
+            if round_ < _ROUNDS:
+                normal = (weights @ self._normal).reshape(3, 3) + _SOFT
+                fit = np.linalg.solve(normal, weights @ told)
+        return fit, weights, seen & (off2 < _AGREES_PX**2)
+
+    def _is_firm(self, weights: Doubles) -> bool:
+        """Whether there are gradients across and down in what counts."""
+        voice = np.tensordot(weights, self._voice, 1)
+        return bool(np.linalg.eigvalsh(voice)[0] > _LEAST_AXIS * weights.sum())
+
+
+def matrix_of(shift: Shift, small: Floats) -> Doubles:
+    """From the unshifted picture to the shifted one, f64[2, 3] in px of it, as OpenCV counts them."""
+    height, width = small.shape
+    turn = radians(shift.degrees)
+    matrix = np.array([[np.cos(turn), -np.sin(turn), 0.0], [np.sin(turn), np.cos(turn), 0.0]])
+    centre = np.array([(width - 1) / 2, (height - 1) / 2])
+    matrix[:, 2] = centre - matrix[:, :2] @ centre + np.array([shift.dx_ratio, shift.dy_ratio]) * width
+    return matrix
+
+
+def taken_back(small: Floats, shift: Shift, flags: int = cv2.INTER_LINEAR) -> Floats:
+    """A shifted picture as it would be unshifted; its border goes on where nothing is known."""
+    matrix = matrix_of(shift, small)
+    size = small.shape[1], small.shape[0]
+    back = cv2.warpAffine(
+        small, matrix, size, flags=flags | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(back, np.float32)
