@@ -160,7 +160,8 @@ class Tamper(Table):
     blurred_after_s: _After = 5.0
     """Seconds."""
     moved_ratio: _Share = 0.6
-    """Moved: no more of the places with texture look as usual, and the view is the usual one, shifted."""
+    """Moved: no more of the places with texture look as usual, and the view is the usual one, shifted further
+    than the rules follow."""
     moved_after_s: _After = 5.0
     """Seconds."""
     frozen_ratio: _Share = 0.1
@@ -173,8 +174,8 @@ class Tamper(Table):
     """Seconds of good sight after which the camera sees again."""
     reference_s: _Slowly = 1800.0
     """Time constant, seconds, with which the usual view follows slow changes."""
-    accept_new_view_s: _Slowly = 3600.0
-    """Seconds after which the new view of a moved camera is the usual one."""
+    accept_new_view_s: _Slowly | None = Field(default=None, exclude=True)
+    """No longer used: a new view is right once `presence-agent accept-view` says so."""
 
 
 class Hours(Table):

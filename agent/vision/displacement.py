@@ -162,11 +162,31 @@ def matrix_of(shift: Shift, small: Floats) -> Doubles:
     return matrix
 
 
-def taken_back(small: Floats, shift: Shift, flags: int = cv2.INTER_LINEAR) -> Floats:
-    """A shifted picture as it would be unshifted; its border goes on where nothing is known."""
+def shift_of(matrix: Doubles, small: Floats) -> Shift:
+    """The shift that takes the unshifted picture where this matrix takes it, f64[2, 3] in px."""
+    height, width = small.shape
+    centre = np.array([(width - 1) / 2, (height - 1) / 2])
+    dx, dy = (matrix[:, :2] @ centre + matrix[:, 2] - centre) / width
+    return Shift(float(dx), float(dy), degrees(float(np.arctan2(matrix[1, 0], matrix[0, 0]))))
+
+
+def taken_back(small: Floats, shift: Shift, unknown: Floats | None = None) -> Floats:
+    """A shifted picture as it would be unshifted.
+
+    Args:
+        small: f32[h, w].
+        shift: by which it is shifted.
+        unknown: what is taken where nothing is known; None: its border goes on.
+    """
     matrix = matrix_of(shift, small)
     size = small.shape[1], small.shape[0]
-    back = cv2.warpAffine(
-        small, matrix, size, flags=flags | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
-    )
+    if unknown is None:
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        back = cv2.warpAffine(small, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    else:
+        # Finer, since it is for the reference, and less often.
+        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        back = cv2.warpAffine(
+            small, matrix, size, unknown.copy(), flags=flags, borderMode=cv2.BORDER_TRANSPARENT
+        )
     return np.asarray(back, np.float32)

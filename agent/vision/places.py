@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from agent.core.geometry import scaled
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
+
+    from agent.core.geometry import Polygon
 
     Floats = NDArray[np.float32]
     Flags = NDArray[np.bool_]
@@ -66,6 +70,16 @@ class Eye:
         self._row_grid = _Grid(len(luma[self._rows]), width, PLACES)
         self._brightest, self._masked = luma.copy(), 2 * luma.size
         self.see_masks(luma)
+
+    def mask(self, masks: Sequence[Polygon]) -> None:
+        """Take these polygons, in fractions of the picture, for masked besides what is."""
+        height, width = self._brightest.shape
+        for mask in masks:
+            corners = np.rint(scaled(mask, (width, height))).astype(np.int32)
+            cv2.fillPoly(self._brightest, [corners], (0,))
+            cv2.polylines(self._brightest, [corners], True, (0,), 3)
+        self._masked = 2 * self._brightest.size
+        self.see_masks(np.zeros_like(self._brightest))
 
     def see_masks(self, luma: Luma) -> bool:
         """Take what never had any light for masked; whether that became less."""

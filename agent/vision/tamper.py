@@ -1,4 +1,4 @@
-"""Whether the camera still sees: covered, dark, blurred, moved or frozen.
+"""Whether the camera still sees: covered, dark, blurred, moved or frozen; and how its view is shifted.
 
 About once a second the small grey view is compared with a reference of it, place by place on a coarse
 grid: by gradients, which light changes little, and by how much fine structure there is.
@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from agent.core.shift import UNSHIFTED
 from agent.core.sight import Sight
 from agent.vision.loops import Loops
-from agent.vision.places import PLACES, Alignment, Eye, quantile
+from agent.vision.places import PLACES, Eye
+from agent.vision.reference import LEARN_S, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agent.core.frame import Frame, Instant
+    from agent.core.geometry import Polygon
+    from agent.core.shift import Shift
     from agent.core.sight import BlindCause
     from agent.core.track import Track
     from agent.vision.places import Look
@@ -36,32 +40,18 @@ _LONGEST_STEP_S = 2.0
 # Noise is looked for between two pictures this far apart: a video's key frames, which bring a noise of
 # their own, seldom come between, and a camera's same picture, sent twice, does not fill it.
 _CHANGE_S = 0.15
-# A reference is made from this many seconds of good sight, then renewed this often.
-_LEARN_S = 5.0
-_RENEW_S = 5.0
-# A young reference follows the view fast only where so many places match.
-_ALIKE = 0.6
-# A place has texture from this root mean square of its gradient on (grey levels over 2 px), and only
-# where that is so many times what noise changes between two pictures. So few places tell nothing.
-_TEXTURE = 1.0
-_TEXTURE_TO_CHANGE = 0.6
-_NOISE_TO_CHANGE = 0.3
-_LEAST_ENERGY = 0.02
-_LEAST_PLACES = 8
-# A place looks as it did from this correlation on.
-_MATCH = 0.5
 # Nothing at all of the reference is seen below this part of `moved_ratio`.
 _STRANGE = 1 / 3
-# A camera was moved when the view jumped, as a whole, and is the reference shifted or turned: when that
-# goes as far as this part of the width, and makes so many more places match.
-_LEAST_WAY = 0.02
-_EXPLAINED = 0.25
+# Rules follow a view that is shifted by so much of its width and turned by so many degrees.
+_MOST_SHIFT = 0.033
+_MOST_DEGREES = 1.1
+# One that is steady is registered in each second picture only.
+_REGISTER_S = 1.5
+_STEADY = 0.0015
 # Evidence that may have another reason counts for a fifth: a strange view that nothing explains, or
 # one that persons hide so much of.
 _DOUBT = 0.2
 _CROWDED = 0.5
-# The sharpest fifth of the places decides on blur, since people who move may hide the others.
-_SHARPEST = 0.8
 # Nothing to be seen: the second best place has no more gradient than the grain of a cover.
 _BARE = 5.0
 # Dark is all of the picture but this share; the contrast left of the reference's in which a scene shows.
@@ -89,13 +79,13 @@ class TamperSettings:
         dark_level: grey level 0–255 that at most 5 % of the picture are above.
         blurred_ratio: fine structure left of the reference's, at equal contrast, 0–1.
         moved_ratio: share of the places with texture that look as in the reference, 0–1; below it the camera
-            was moved if the view jumped and is the reference shifted or turned. Below a third of it the
-            view is another one in any case, but then it must last five times as long.
+            was moved if the view jumped and is the reference shifted or turned further than rules follow.
+            Below a third of it the view is another one in any case, but then it must last five times as
+            long.
         frozen_ratio: change between pictures left of the least that was usual, 0–1.
         identical_after_s: seconds of equal pictures after which a source without noise is frozen, too.
         restored_after_s: seconds of good sight after which it counts as restored.
         reference_s: time constant with which the reference follows a good view, in seconds.
-        accept_new_view_s: seconds after which the new view of a moved camera becomes the reference.
     """
 
     covered_ratio: float = 0.1
@@ -111,14 +101,20 @@ class TamperSettings:
     identical_after_s: float = 300.0
     restored_after_s: float = 3.0
     reference_s: float = 1800.0
-    accept_new_view_s: float = 3600.0
 
 
 class Tamper:
-    """Tells from the frames alone whether the camera sees."""
+    """Tells from the frames alone whether the camera sees, and by how much its view is shifted.
+
+    A view that was moved further than rules follow stays so until it is back, or somebody accepts it.
+    """
 
     def __init__(self, settings: TamperSettings) -> None:
         self._judge: _Judge | None = None
+        # For each cause, and None for good sight: seconds of evidence left, and the first of it.
+        self._evidence: dict[BlindCause | None, tuple[float, Instant]] = {}
+        self._is_away = False
+        self._before = UNSHIFTED
         self.change(settings)
         self.reset()
 
@@ -136,16 +132,39 @@ class Tamper:
             "frozen": settings.frozen_after_s,
         }
 
-    def reset(self) -> None:
-        """Begin anew: the view of the next seconds becomes the reference."""
-        self._judge = None
-        # For each cause, and None for good sight: seconds of evidence left, and the first of it.
-        self._evidence: dict[BlindCause | None, tuple[float, Instant]] = {}
+    def reset(self, before: Shift = UNSHIFTED, *, moved: bool = False) -> None:
+        """Begin anew: the view of the next seconds becomes the reference.
+
+        Args:
+            before: by how much that view is shifted already.
+            moved: it was moved before, and nobody has accepted it.
+        """
+        self._judge, self._before, self._is_away = None, before, moved
+        self._evidence.clear()
+
+    def accept(self) -> None:
+        """What the camera sees from now on is right: it becomes the reference, unshifted."""
+        self._before, self._is_away = UNSHIFTED, False
+        if self._judge:
+            self._judge.forget()
+            if self._sight.cause == "moved":
+                self._turn(None, self._judge.at)
+            self._evidence.clear()
+
+    def mask(self, masks: Sequence[Polygon]) -> None:
+        """These polygons, in fractions of the picture, are masked from the next frame on."""
+        if self._judge:
+            self._judge.mask(masks)
 
     @property
     def sees(self) -> bool:
         """Whether the camera could see at the last frame, if there was one."""
-        return self._judge is None or self._sight.cause is None
+        return not self._is_away and (self._judge is None or self._sight.cause is None)
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the view was moved, and is neither back nor accepted."""
+        return self._is_away
 
     def update(self, frame: Frame, tracks: Sequence[Track]) -> Sight:
         """Whether the camera sees; to be called with every frame.
@@ -155,9 +174,10 @@ class Tamper:
             tracks: the persons in it; close to the camera they may hide most of the view.
         """
         if self._judge is None or self._judge.luma.shape != frame.luma.shape:
-            self.reset()
-            self._judge = _Judge(self._settings, frame)
-            self._sight, self._judged_s = Sight(None, frame.at), frame.at.monotonic_s
+            self._evidence.clear()
+            self._judge = _Judge(self._settings, frame, self._before)
+            self._sight = Sight("moved" if self._is_away else None, frame.at)
+            self._judged_s = frame.at.monotonic_s
         self._judge.loops.see(frame)
         step_s = frame.at.monotonic_s - self._judged_s
         if step_s >= _CHANGE_S:
@@ -166,24 +186,23 @@ class Tamper:
             return self._sight
         self._judged_s = frame.at.monotonic_s
         sign = self._judge.sign(frame, _hidden(tracks, frame.size_px), self._sight.cause)
+        if sign.cause is None and self._is_away and not self._judge.is_usual:
+            # A view that nobody knows is not the usual one, however well one sees in it.
+            sign = _Sign("moved")
         step_s = min(step_s, _LONGEST_STEP_S) * sign.weight
         self._count(sign.cause, step_s, self._judge.first_sign(sign.cause, frame.at))
-        if self._sight.cause == "moved" and self._blind_s(frame.at) >= self._settings.accept_new_view_s:
-            self._judge.forget()
-            self._turn(None, frame.at)
-        elif self._sight.cause is None and not self._evidence.keys() - {None}:
+        if self._sight.cause is None and not self._evidence.keys() - {None}:
             self._judge.learn(step_s)
         if self._sight.cause is None:
-            self._sight = replace(self._sight, suspected=self._is_suspected(frame.at))
+            self._sight = replace(
+                self._sight, suspected=self._is_suspected(frame.at), shift=self._judge.shift
+            )
         return self._sight
 
     def _is_suspected(self, at: Instant) -> bool:
         """Whether there is a sign, and not an old one, that people can't be seen any more."""
         begun = [first for cause, (_, first) in self._evidence.items() if cause not in {None, "frozen"}]
         return any(at.monotonic_s - first.monotonic_s <= _SUSPECTED_S for first in begun)
-
-    def _blind_s(self, at: Instant) -> float:
-        return at.monotonic_s - self._sight.since.monotonic_s
 
     def _count(self, cause: BlindCause | None, step_s: float, first: Instant) -> None:
         """Add up the evidence for each cause; what contradicts it takes it away again."""
@@ -197,6 +216,8 @@ class Tamper:
 
     def _turn(self, cause: BlindCause | None, since: Instant) -> None:
         self._sight = Sight(cause, since)
+        # What is dark or covered meanwhile is still moved afterwards.
+        self._is_away = cause == "moved" or (self._is_away and cause is not None)
         self._evidence.clear()
 
 
@@ -208,53 +229,64 @@ class _Sign(NamedTuple):
 
 
 class _Judge:
-    """Holds the reference, and tells what a picture is a sign of."""
+    """Holds the reference, and tells what a picture is a sign of.
 
-    def __init__(self, settings: TamperSettings, frame: Frame) -> None:
+    Attributes:
+        luma: the last picture that was judged.
+        at: when it was taken.
+        shift: by how much the view is shifted since the rules were drawn; None: that is not known.
+        is_usual: whether the last picture surely shows the usual view where rules follow it.
+    """
+
+    def __init__(self, settings: TamperSettings, frame: Frame, before: Shift) -> None:
         self.settings = settings
+        self._before = before
         self._eye, self.loops = Eye(frame.luma), Loops(frame.luma)
         self._last = self._eye.look(frame.luma)
+        self._reference = Reference(self._eye, self._last.small)
         self.luma = frame.luma
-        self._luma_at = frame.at
+        self.at = frame.at
         self._is_change_due = True
         # When the picture that has been the same since then came first.
         self._same_since: Instant | None = None
-        self.forget()
+        self._begin()
 
-    def forget(self) -> None:
-        """Learn a new reference from now on."""
-        self._learned_s = self._waiting_s = self._compared_s = 0.0
-        self._energy = self._usual_energy = np.zeros((3, *PLACES), np.float32)
+    def _begin(self) -> None:
+        self._compared_s = 0.0
+        self._energy = np.zeros((3, *PLACES), np.float32)
         self._likeness, self._has_jumped = 1.0, False
         self._changes: deque[float] = deque(maxlen=_CHANGES)
         self._least_change = float("inf")
-        self._draw(self._last.small)
+        self.shift: Shift | None = None
+        self.is_usual = self._sways = False
+        self._registered_s = float("-inf")
+
+    def forget(self) -> None:
+        """Learn a new reference from now on, which is not shifted."""
+        self._before = UNSHIFTED
+        self._begin()
+        self._reference.forget(self._last.small)
+
+    def mask(self, masks: Sequence[Polygon]) -> None:
+        """These polygons, in fractions, are black from the next picture on."""
+        self._eye.mask(masks)
+        self._reference.draw()
 
     def learn(self, step_s: float) -> None:
         """Let the reference follow the last picture: its mean at first, slowly later on."""
+        slow_s = self.settings.reference_s
         if len(self._changes) == _CHANGES:
-            change, rise = self._change(), step_s / self.settings.reference_s
+            # What wind changes is not usual: it ends, and then the picture does not stand still.
+            change, rise = self._change(), 0.0 if self._sways else step_s / slow_s
             self._least_change = min(change, self._least_change + rise * (change - self._least_change))
             self._compared_s += step_s
-        self._waiting_s += step_s
-        if self._learned_s >= _LEARN_S and self._waiting_s < _RENEW_S:
-            return
-        self._learned_s += self._waiting_s
-        slow_s = self.settings.reference_s
-        weight = self._waiting_s / min(self._learned_s if self._likeness > _ALIKE else slow_s, slow_s)
-        self._waiting_s = 0.0
-        self._usual_energy = self._usual_energy + np.float32(weight) * (self._energy - self._usual_energy)
-        self._draw(self._usual.small + np.float32(weight) * (self._last.small - self._usual.small))
+        self._reference.learn(self._last, self._energy, step_s, slow_s, self._likeness)
 
     def note_change(self, luma: Luma) -> None:
         """Note how much noise there is between the last picture judged and the next one."""
         if self._is_change_due:
             self._changes.append(self._eye.change(luma, self.luma))
             self._is_change_due = False
-
-    def _draw(self, small: Floats) -> None:
-        self._usual = self._eye.look_at(small)
-        self._alignment: Alignment | None = None
 
     def _change(self) -> float:
         """By how many grey levels pictures differ now; rare changes do not count."""
@@ -273,12 +305,13 @@ class _Judge:
             cause: by what the camera is blind; it must get better than the threshold to see again.
         """
         if self._eye.see_masks(frame.luma):
-            self._draw(self._usual.small)
+            self._reference.draw()
         now, last = self._eye.look(frame.luma), self._last
         self._energy = self._eye.energy(now, last)
         is_same = np.array_equal(frame.luma, self.luma)
-        self._same_since = (self._same_since or self._luma_at) if is_same else None
-        self._last, self.luma, self._luma_at, self._is_change_due = now, frame.luma, frame.at, True
+        self._same_since = (self._same_since or self.at) if is_same else None
+        self._last, self.luma, self.at, self._is_change_due = now, frame.luma, frame.at, True
+        self._reference.change, self.is_usual = self._change(), False
         level = _eased(self.settings.dark_level, cause == "dark")
         if self._eye.bright_share(now, level) < _BRIGHT_SHARE:
             return _Sign(self._night_or_cover(now, cause))
@@ -286,90 +319,80 @@ class _Judge:
         return _Sign("frozen") if sign.cause is None and self._is_frozen(frame.at, cause) else sign
 
     def _night_or_cover(self, now: Look, cause: BlindCause | None) -> BlindCause:
-        if self._learned_s < _LEARN_S or cause == "dark":
+        if self._reference.learned_s < LEARN_S or cause == "dark":
             return "dark"
         # What is black at once, without a trace of the scene, is a cover rather than the night.
-        trace = float(self._eye.common(now, self._usual, 2).sum())
-        return "dark" if trace > _TRACE * float(self._usual.energy[:2].sum()) else "covered"
+        usual = self._reference.usual.look
+        trace = float(self._eye.common(now, usual, 2).sum())
+        return "dark" if trace > _TRACE * float(usual.energy[:2].sum()) else "covered"
 
     def _other_view(  # noqa: PLR0911 - a sign a case
         self, now: Look, last: Look, hidden: Flags, cause: BlindCause | None
     ) -> _Sign:
         """Whether and how the view is another than the usual one."""
-        settings = self.settings
+        settings, reference = self.settings, self._reference
         is_bare = _second(self._energy) < _BARE**2
-        if self._learned_s < _LEARN_S:
+        if reference.learned_s < LEARN_S:
+            self.shift = None
             return _Sign("covered" if is_bare else None)
-        textured = self._textured(self._usual)
+        textured = reference.textured(reference.usual.look)
         if textured is None:
-            was_bare = _second(self._usual.energy) < 4 * _BARE**2
+            self.shift = None
+            was_bare = _second(reference.usual.look.energy) < 4 * _BARE**2
             return _Sign("covered" if is_bare and not was_bare else None)
-        self._likeness = self._match(now, self._usual, textured)
+        is_near = self._follow(now, hidden, textured, cause)
+        if is_near is False:
+            return _Sign("moved")
+        usual = reference.usual
+        textured = textured & usual.known
         is_strange = self._likeness <= settings.moved_ratio
-        self._has_jumped = is_strange and (self._has_jumped or self._jumps(now, last))
-        sharp = self._sharpness(textured[0] | textured[1])
+        self.is_usual = bool(is_near) or not is_strange
+        self._has_jumped = is_strange and (self._has_jumped or reference.jumps(now, self._energy, last))
+        sharp = reference.sharpness(self._energy, textured[0] | textured[1])
         if self._likeness >= _STRANGE * settings.moved_ratio:
             if sharp < _eased(settings.blurred_ratio, cause == "blurred"):
                 return _Sign("blurred")
-            may_be_moved = self._has_jumped or (cause == "moved" and self._likeness <= settings.moved_ratio)
-            return _Sign("moved" if may_be_moved and self._is_displaced(now) else None)
+            may_be_moved = not is_near and is_strange and (self._has_jumped or cause == "moved")
+            return _Sign("moved" if may_be_moved and reference.is_displaced(now, self._energy) else None)
         by_persons = np.count_nonzero(textured & hidden) > _CROWDED * np.count_nonzero(textured)
-        left = float(self._energy[:2].sum() / self._usual_energy[:2].sum())
+        left = float(self._energy[:2].sum() / usual.energy[:2].sum())
         if left < settings.covered_ratio or is_bare or sharp < settings.blurred_ratio:
-            if self._eye.has_forms(now, self._usual):
+            if self._eye.has_forms(now, usual.look):
                 return _Sign("blurred")
             return _Sign("covered", _DOUBT if by_persons else 1.0)
-        if cause == "moved" or (self._has_jumped and self._is_displaced(now)):
+        if is_near:
+            return _Sign(None)
+        if cause == "moved" or (self._has_jumped and reference.is_displaced(now, self._energy)):
             return _Sign("moved")
         return _Sign("moved", 0.0 if by_persons else _DOUBT)
 
-    def _textured(self, usual: Look) -> Flags | None:
-        """Where gradients across and down tell something, bool[2, *PLACES]; None: almost nowhere."""
-        least = max(_TEXTURE, _TEXTURE_TO_CHANGE * self._change()) ** 2
-        textured = (usual.energy[:2] > least) & self._eye.is_place
-        enough = np.count_nonzero(textured, axis=(1, 2)) >= _LEAST_PLACES
-        return textured & enough[:, None, None] if enough.any() else None
-
-    def _match(self, now: Look, usual: Look, seen: Flags) -> float:
-        """Share of the places that look as usual, in the direction of gradients in which fewer do."""
-        least = max(_LEAST_ENERGY, (_NOISE_TO_CHANGE * self._change()) ** 2)
-        energy = np.maximum(self._energy[:2], least) * np.maximum(usual.energy[:2], _LEAST_ENERGY)
-        match = (self._eye.common(now, usual, 2) > _MATCH * np.sqrt(energy)) & seen
-        places = np.count_nonzero(seen, axis=(1, 2))
-        return float(
-            np.where(places, np.count_nonzero(match, axis=(1, 2)) / np.maximum(places, 1), 1.0).min()
-        )
-
-    def _jumps(self, now: Look, last: Look) -> bool:
-        """Whether the view is another than a moment ago, and that one was shifted or turned, or was none."""
-        textured = self._textured(last)
-        if textured is None:
+    def _follow(self, now: Look, hidden: Flags, textured: Flags, cause: BlindCause | None) -> bool | None:
+        """Note where the view is; whether that is near enough for the rules, None: it is not known."""
+        reference, now_s = self._reference, self.at.monotonic_s
+        self._likeness = self._match(now, textured)
+        is_strange = self._likeness <= self.settings.moved_ratio
+        is_due = self.shift is None or self._sways or now_s - self._registered_s >= _REGISTER_S
+        if not is_strange and not is_due:
             return True
-        return self._match(now, last, textured) < _ALIKE and self._is_shifted(now, last, Alignment(last))
-
-    def _is_displaced(self, now: Look) -> bool:
-        """Whether the view is the usual one, shifted or turned."""
-        if self._alignment is None:
-            self._alignment = Alignment(self._usual)
-        return self._is_shifted(now, self._usual, self._alignment)
-
-    def _is_shifted(self, now: Look, before: Look, alignment: Alignment) -> bool:
-        matrix, way_px = alignment.find(now)
-        if way_px < _LEAST_WAY * now.small.shape[1]:
+        self._registered_s = now_s
+        found = reference.register(now, hidden, far=is_strange)
+        if found is None:
+            self.shift, self._sways = None, False
+            return None
+        self.shift = shift = self._before.then(found)
+        most = 1 / _SLACK if cause == "moved" else 1.0
+        if shift.far_ratio > most * _MOST_SHIFT or abs(shift.degrees) > most * _MOST_DEGREES:
             return False
-        shifted, known = self._eye.displaced(before, matrix)
-        there, here = self._textured(shifted), self._textured(before)
-        if there is None or here is None:
-            return False
-        return self._match(now, shifted, there & known) > self._match(now, before, here) + _EXPLAINED
+        height, width = now.small.shape
+        self._sways = found.apart_ratio(reference.shift, (width, height)) > _STEADY
+        reference.lay(found)
+        self._likeness = self._match(now, textured)
+        return True
 
-    def _sharpness(self, seen: Flags) -> float:
-        """Fine structure left of the usual, at equal contrast, in the sharpest of the places that have it."""
-        fine, usual_fine = self._energy[2][seen], self._usual_energy[2][seen]
-        edges, usual_edges = self._energy[:2].sum(0)[seen], self._usual_energy[:2].sum(0)[seen]
-        strong = usual_fine >= quantile(usual_fine, 0.5)
-        sharp = fine * usual_edges / np.maximum(edges * usual_fine, _LEAST_ENERGY)
-        return quantile(sharp[strong], _SHARPEST)
+    def _match(self, now: Look, textured: Flags) -> float:
+        """Share of the places that look as usual, where the view is now."""
+        usual = self._reference.usual
+        return self._reference.match(now, self._energy, usual.look, textured & usual.known)
 
     def _is_frozen(self, at: Instant, cause: BlindCause | None) -> bool:
         settings = self.settings

@@ -234,11 +234,63 @@ def test_update_frozen_at_start() -> None:
 
 def test_update_moved_for_good() -> None:
     """The new view is blind until it is accepted; then the old one is the wrong one."""
-    tamper = Tamper(TamperSettings(accept_new_view_s=60))
-    (_, _), (_, moved), (accepted_s, accepted) = told(filmed(warp(0.1), seconds=120).frames(), tamper)
-    assert (moved.cause, accepted.cause) == ("moved", None)
-    assert accepted_s == pytest.approx(moved.since.monotonic_s + 60, abs=1)
-    assert causes(later(filmed(seconds=20), 120), tamper) == [None, "moved"]
+    tamper = Tamper(TamperSettings())
+    film = filmed(warp(0.1), seconds=4000, fps=1)
+    assert causes(film.frames(), tamper) == [None, "moved"]
+    assert tamper.is_away
+    tamper.accept()
+    (accepted_s, accepted), *others = told(later(filmed(warp(0.1), begin_s=0, seconds=60), 4000), tamper)
+    assert (accepted_s, accepted.cause, others) == (4000, None, [])
+    assert not tamper.is_away
+    assert causes(later(filmed(seconds=20), 4060), tamper) == [None, "moved"]
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        pytest.param(light(0.05), id="dark"),
+        pytest.param(cover((120, 150, 200), uneven=20), id="covered"),
+        pytest.param(defocus(0.03), id="blurred"),
+    ],
+)
+@pytest.mark.parametrize("place", ["room", "street"])
+@pytest.mark.parametrize("away", [warp(0.05), warp(degrees=9), warp(0.035, -0.035)])
+def test_update_moved_whatever_comes_between(
+    then: Edit, place: str, away: Edit, request: pytest.FixtureRequest
+) -> None:
+    """A night does not make a view right that was wrong in the evening."""
+    scene = ROOM if place == "room" else request.getfixturevalue("street")
+
+    def edit(picture: Picture, time_s: float) -> Picture:
+        picture = away(picture, time_s)
+        return then(picture, time_s) if 20 <= time_s < 60 else picture
+
+    tamper = Tamper(TamperSettings())
+    film = filmed(edit, scene, seconds=BEGIN_S + 120)
+    first, *between, last = causes(film.frames(), tamper)
+    assert (first, last, None in between) == (None, "moved", False)
+    assert tamper.is_away
+
+
+def test_update_moved_before_this_start() -> None:
+    """A new process can't know the usual view: nothing that it sees is right until it is accepted."""
+    tamper = Tamper(TamperSettings())
+    tamper.reset(moved=True)
+    assert causes(filmed(light(0.05), until_s=40, seconds=80).frames(), tamper) == ["moved", "dark", "moved"]
+    assert not tamper.sees
+    tamper.accept()
+    assert causes(later(filmed(seconds=30), 80), tamper) == [None]
+    assert causes(later(filmed(warp(0.1), begin_s=0), 110), tamper) == [None, "moved"]
+
+
+def test_accept_in_the_dark() -> None:
+    """The first good view is then the right one."""
+    tamper = Tamper(TamperSettings())
+    assert causes(filmed(warp(0.1)).frames(), tamper) == [None, "moved"]
+    assert causes(later(filmed(light(0.05), begin_s=0, seconds=20), 40), tamper) == ["moved", "dark"]
+    tamper.accept()
+    turned = later(filmed(warp(0.1), begin_s=0), 60)
+    assert causes(turned, tamper) == ["dark", None]
 
 
 def test_update_moved_back() -> None:

@@ -1,0 +1,215 @@
+"""The usual view of a camera: what it shows, how a picture is shifted against it, and what of it is left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import cv2
+import numpy as np
+
+from agent.core.shift import UNSHIFTED, Shift
+from agent.vision.displacement import Registration, matrix_of, shift_of, taken_back
+from agent.vision.places import PLACES, Alignment, quantile
+
+if TYPE_CHECKING:
+    from agent.vision.places import Eye, Flags, Floats, Look
+
+# A reference is made from this many seconds of good sight, then renewed this often; what pictures are
+# registered to follows it less often.
+LEARN_S = 5.0
+_RENEW_S = 5.0
+_REGISTERED_S = 30.0
+# A young reference follows the view fast only where so many places match.
+ALIKE = 0.6
+# A place has texture from this root mean square of its gradient on (grey levels over 2 px), and only
+# where that is so many times what noise changes between two pictures. So few places tell nothing.
+_TEXTURE = 1.0
+_TEXTURE_TO_CHANGE = 0.6
+_NOISE_TO_CHANGE = 0.3
+LEAST_ENERGY = 0.02
+_LEAST_PLACES = 8
+# A place looks as it did from this correlation on.
+_MATCH = 0.5
+# A view that nothing registers was moved when it goes as far as this part of the width, further than any
+# that the rules follow, and makes so many more places match.
+_LEAST_WAY = 0.04
+_EXPLAINED = 0.25
+# The sharpest fifth of the places decides on blur, since people who move may hide the others.
+_SHARPEST = 0.8
+# A shift by less (px of the small picture, at a corner) makes no other picture of the usual view.
+_SAME_PX = 0.15
+
+
+class Usual(NamedTuple):
+    """What the camera would show now if nothing had changed but the shift.
+
+    Attributes:
+        look: what it shows.
+        energy: f32[3, *PLACES] as pictures have it, which is more than that of the look, a mean of many.
+        known: bool[*PLACES], where that is known: not where the shift uncovers something.
+    """
+
+    look: Look
+    energy: Floats
+    known: Flags
+
+
+class Reference:
+    """The mean of many pictures of a good view, each taken back by its shift."""
+
+    def __init__(self, eye: Eye, small: Floats) -> None:
+        """Take what looks, and a first picture made small."""
+        self._eye = eye
+        self.change = 0.0
+        self._look = eye.look_at(small)
+        self.forget(small)
+
+    def forget(self, small: Floats) -> None:
+        """Learn a new reference from now on."""
+        self.learned_s = self._waiting_s = 0.0
+        self._energy = np.zeros((3, *PLACES), np.float32)
+        # Where the view was when that was last sure, and near enough for the rules.
+        self.shift = UNSHIFTED
+        self.draw(small)
+
+    def draw(self, small: Floats | None = None) -> None:
+        """Take another picture as the reference; None: look at the same one anew."""
+        self._look = self._eye.look_at(self._look.small if small is None else small)
+        self._alignment: Alignment | None = None
+        self._registration: Registration | None = None
+        self._registered_s = self.learned_s
+        self._lay()
+
+    def learn(self, last: Look, energy: Floats, step_s: float, slow_s: float, likeness: float) -> None:
+        """Follow a picture: as its mean at first, slowly later on.
+
+        Args:
+            last: the picture.
+            energy: f32[3, *PLACES], its own without its noise.
+            step_s: seconds for which it stands.
+            slow_s: time constant later on, in seconds.
+            likeness: share of the places that look as usual, 0–1.
+        """
+        self._waiting_s += step_s
+        if self.learned_s >= LEARN_S and self._waiting_s < _RENEW_S:
+            return
+        self.learned_s += self._waiting_s
+        weight = np.float32(self._waiting_s / min(self.learned_s if likeness > ALIKE else slow_s, slow_s))
+        self._waiting_s = 0.0
+        self._energy = self._energy + weight * (energy - self._energy)
+        # Else what is shifted would draw the reference along, and with it what it is shifted against.
+        back = taken_back(last.small, self.shift, self._look.small) if self.is_shifted else last.small
+        small = self._look.small + weight * (back - self._look.small)
+        registration, alignment = self._registration, self._alignment
+        self._look = self._eye.look_at(small)
+        if self.learned_s - self._registered_s < _REGISTERED_S:
+            self._registration, self._alignment = registration, alignment
+        else:
+            self._registration, self._alignment, self._registered_s = None, None, self.learned_s
+        self._lay()
+
+    @property
+    def is_shifted(self) -> bool:
+        """Whether the view is not just where it was learned."""
+        return self.shift != UNSHIFTED
+
+    def register(self, now: Look, hidden: Flags, *, far: bool) -> Shift | None:
+        """By how much a picture is shifted; None: that is not sure.
+
+        Args:
+            now: the picture.
+            hidden: bool[*PLACES], where persons are.
+            far: look for it far from where it was, too.
+        """
+        self._registration = self._registration or Registration(self._eye, self._look)
+        starts = [self.shift, UNSHIFTED] if self.is_shifted else [UNSHIFTED]
+        for start in starts:
+            found = self._registration.find(now.small, start, hidden)
+            if found.is_sure:
+                break
+        if far and not found.is_sure:
+            matrix, _ = self._aligned(now)
+            found = self._registration.find(now.small, shift_of(matrix, now.small), hidden)
+        return found.shift if found.is_sure else None
+
+    def lay(self, shift: Shift) -> None:
+        """From now on the view is here."""
+        self.shift = shift
+        height, width = self._look.small.shape
+        if shift.apart_ratio(self._laid, (width, height)) * width > _SAME_PX:
+            self._lay()
+
+    def _lay(self) -> None:
+        """Picture the usual view where it is now."""
+        height, width = self._look.small.shape
+        if self.shift.apart_ratio(UNSHIFTED, (width, height)) * width <= _SAME_PX:
+            self._laid, self.usual = UNSHIFTED, Usual(self._look, self._energy, self._eye.is_place)
+            return
+        self._laid = self.shift
+        look, known = self._eye.displaced(self._look, matrix_of(self.shift, self._look.small))
+        rows, columns = PLACES
+        across, down = self.shift.dx_ratio * columns, self.shift.dy_ratio * width / height * rows
+        moved = np.array([[1.0, 0.0, across], [0.0, 1.0, down]])
+        energy = [
+            cv2.warpAffine(band, moved, (columns, rows), borderMode=cv2.BORDER_REPLICATE)
+            for band in self._energy
+        ]
+        self.usual = Usual(look, np.asarray(energy, np.float32), known)
+
+    # --- what of it is left in a picture
+
+    def textured(self, look: Look) -> Flags | None:
+        """Where gradients across and down tell something, bool[2, *PLACES]; None: almost nowhere."""
+        least = max(_TEXTURE, _TEXTURE_TO_CHANGE * self.change) ** 2
+        textured = (look.energy[:2] > least) & self._eye.is_place
+        enough = np.count_nonzero(textured, axis=(1, 2)) >= _LEAST_PLACES
+        return textured & enough[:, None, None] if enough.any() else None
+
+    def match(self, now: Look, energy: Floats, usual: Look, seen: Flags) -> float:
+        """Share of the places that look as usual, in the direction of gradients in which fewer do."""
+        least = max(LEAST_ENERGY, (_NOISE_TO_CHANGE * self.change) ** 2)
+        energies = np.maximum(energy[:2], least) * np.maximum(usual.energy[:2], LEAST_ENERGY)
+        match = (self._eye.common(now, usual, 2) > _MATCH * np.sqrt(energies)) & seen
+        places = np.count_nonzero(seen, axis=(1, 2))
+        return float(
+            np.where(places, np.count_nonzero(match, axis=(1, 2)) / np.maximum(places, 1), 1.0).min()
+        )
+
+    def sharpness(self, energy: Floats, seen: Flags) -> float:
+        """Fine structure left of the usual, at equal contrast, in the sharpest of the places that have it."""
+        fine, usual_fine = energy[2][seen], self.usual.energy[2][seen]
+        edges, usual_edges = energy[:2].sum(0)[seen], self.usual.energy[:2].sum(0)[seen]
+        strong = usual_fine >= quantile(usual_fine, 0.5)
+        sharp = fine * usual_edges / np.maximum(edges * usual_fine, LEAST_ENERGY)
+        return quantile(sharp[strong], _SHARPEST)
+
+    # --- views that went far
+
+    def is_displaced(self, now: Look, energy: Floats) -> bool:
+        """Whether a picture is the usual view, shifted or turned far."""
+        matrix, way_px = self._aligned(now)
+        return self._explains(now, energy, self._look, matrix, way_px)
+
+    def jumps(self, now: Look, energy: Floats, last: Look) -> bool:
+        """Whether the view is another than a moment ago, and that one was shifted or turned, or was none."""
+        textured = self.textured(last)
+        if textured is None:
+            return True
+        if self.match(now, energy, last, textured) >= ALIKE:
+            return False
+        return self._explains(now, energy, last, *Alignment(last).find(now))
+
+    def _aligned(self, now: Look) -> tuple[np.ndarray, float]:
+        self._alignment = self._alignment or Alignment(self._look)
+        return self._alignment.find(now)
+
+    def _explains(self, now: Look, energy: Floats, before: Look, matrix: np.ndarray, way_px: float) -> bool:
+        """Whether a picture of before looks more like this one once it is shifted or turned."""
+        if way_px < _LEAST_WAY * now.small.shape[1]:
+            return False
+        shifted, known = self._eye.displaced(before, matrix)
+        there, here = self.textured(shifted), self.textured(before)
+        if there is None or here is None:
+            return False
+        gain = self.match(now, energy, shifted, there & known) - self.match(now, energy, before, here)
+        return gain > _EXPLAINED
