@@ -216,7 +216,7 @@ def _as_attention_has_it(video: Path, seconds: float) -> tuple[float, float]:
 
         def frames() -> Iterator[Frame]:
             nonlocal begin_ns, spent_ns, count
-            for frame in recorded_frames(recording, View(), _BEGIN):
+            for frame in recorded_frames(recording, View, _BEGIN):
                 begin_ns = time.thread_time_ns()
                 yield frame
                 spent_ns += time.thread_time_ns() - begin_ns

@@ -119,6 +119,20 @@ def check(
     return 0
 
 
+@app.command(name="accept-view")
+def accept_view(*, config: ConfigOption = CONFIG) -> int:
+    """Say that what the camera sees now is right: it was turned on purpose.
+
+    Lines, zones and masks then lie as they are configured, and a camera that counted as moved counts again.
+    Draw them first, if what the camera sees is no longer what they were drawn for.
+    """
+    from agent.config import load
+    from agent.view_keeping import accept_view as accepted
+
+    print(accepted(load(config)))
+    return 0
+
+
 @app.command
 def detect(
     *images: Path,

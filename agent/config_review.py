@@ -189,6 +189,11 @@ def _risks(config: Config) -> Iterator[str]:
         yield "[calendar] has no use without [[hours]]: where there are no working hours it is always open."
     yield from _desks_unclear(config)
     yield from _camera_risks(camera)
+    if config.tamper.accept_new_view_s is not None:
+        yield (
+            "[tamper] accept_new_view_s is no longer used: a camera that was moved counts again once it is "
+            "put back, or `presence-agent accept-view` says that its view is right now; take the line out."
+        )
     if mqtt is None:
         return
     if not mqtt.tls:

@@ -12,7 +12,7 @@ from agent.core.journal import HEALTH
 from agent.delivery.health_wire import MOST_EARLIER, EarlierLogWire, HealthWire
 from agent.delivery.payload import utc_text
 from agent.device import clock, machine, power
-from agent.health_figures import Figures, Speed
+from agent.health_figures import Figures, Shifts, Speed
 from agent.health_reasons import Reasons, beyond, verdict
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ class Health:
         self.stalls: Stalls | None = None
         self.connected: Callable[[], bool] | None = None
         self.figures = Figures()
+        self._shifts = Shifts()
         self._begin_s = time.monotonic()
         self._at: Instant | None = None
         self._seen: Instant | None = None
@@ -118,8 +119,25 @@ class Health:
         self._holds: tuple[Reason, ...] = ()
         self._said: tuple[Reason, ...] | None = None
 
-    def see(self, at: Instant, cause: BlindCause | None, *, night: bool, seen: bool = True) -> None:
-        """Take why nothing can be seen, if so, and whether for the night only; `seen`: there was a frame."""
+    def see(
+        self,
+        at: Instant,
+        cause: BlindCause | None,
+        *,
+        night: bool,
+        seen: bool = True,
+        shift_ratio: float | None = 0.0,
+    ) -> None:
+        """Take what is known of the camera's sight.
+
+        Args:
+            at: now.
+            cause: why nothing can be seen, if so.
+            night: for the night only.
+            seen: there was a frame.
+            shift_ratio: by how much the view is shifted, as a part of its width; None: that is not known.
+        """
+        self._shifts.see(at.monotonic_s, shift_ratio)
         self._at, self._cause, self._fault = at, cause, None if night else cause
         if seen:
             self._seen = at
@@ -131,6 +149,11 @@ class Health:
     def frames_per_s(self) -> float | None:
         """Over the last minute."""
         return self._speed.frames_per_s
+
+    @property
+    def _shift(self) -> float | None:
+        """By how much the view is shifted, as a part of its width."""
+        return None if self._cause else self._shifts.most
 
     def status_line(self) -> str:
         """How it is, for `systemctl status`."""
@@ -169,6 +192,7 @@ class Health:
             event_latency_p95_ms=speed.latency_p95_ms,
             motion_ratio=speed.motion_ratio,
             camera=(self._cause or "ok") if self._at else None,
+            camera_shift_ratio=None if (shift := self._shift) is None else round(min(1.0, shift), 4),
             frame_age_s=round(max(0.0, now.monotonic_s - seen.monotonic_s), 1) if seen else None,
             stalls=stalls.stalls if stalls else None,
             recoveries=stalls.recoveries if stalls else None,
@@ -203,7 +227,10 @@ class Health:
         camera: dict[Reason, bool | None] = {
             reason: self._fault == cause for cause, reason in _CAMERA.items()
         }
+        shift = self._shift
         return camera | {
+            "camera_shifted": None if shift is None else shift > 0,
+            "shift_unknown": shift is None and self._at is not None and self._cause is None,
             "clock_unsynced": not at.synced,
             "log_volatile": self.volatile,
             "disk_low": beyond(now.disk_free_mb, *_DISK_FREE_MB),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 _FRAMES_S = 60.0
 _TIMES_S = 300.0
+_SWAY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,28 @@ class Speed:
     inference_ms: tuple[float | None, float | None] = None, None
     latency_p95_ms: float | None = None
     settled: bool = False
+
+
+class Shifts:
+    """By how much the camera's view is shifted: the most of the last seconds, since what sways comes back."""
+
+    def __init__(self) -> None:
+        self._ratios: deque[tuple[float, float]] = deque()
+
+    def see(self, now_s: float, ratio: float | None) -> None:
+        """Take the part of the width by which it is; None: that is not known."""
+        while self._ratios and now_s - self._ratios[0][0] > _SWAY_S:
+            self._ratios.popleft()
+        if ratio is not None:
+            # What is less and was before can't be the most any more.
+            while self._ratios and self._ratios[-1][1] <= ratio:
+                self._ratios.pop()
+            self._ratios.append((now_s, ratio))
+
+    @property
+    def most(self) -> float | None:
+        """The most, None where none is known."""
+        return self._ratios[0][1] if self._ratios else None
 
 
 @dataclass(slots=True)

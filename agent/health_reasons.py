@@ -28,6 +28,8 @@ PATIENCE: Final[dict[Reason, Patience]] = {
     "camera_moved": Patience(0, 5),
     "camera_frozen": Patience(0, 5),
     "camera_lost": Patience(0, 5),
+    "camera_shifted": Patience(3, 30),
+    "shift_unknown": Patience(60, 10),
     "clock_unsynced": Patience(0, 10),
     "log_volatile": Patience(0, 10),
     "disk_low": Patience(0, 120),
@@ -40,7 +42,7 @@ PATIENCE: Final[dict[Reason, Patience]] = {
     "under_voltage": Patience(0, 900),
 }
 # Said, but nothing that somebody should mend.
-_NOTES: Final[frozenset[Reason]] = frozenset({"refusals_unseen"})
+_NOTES: Final[frozenset[Reason]] = frozenset({"refusals_unseen", "shift_unknown"})
 # Nobody is counted, and it does not go away by itself.
 _FAILING: Final[frozenset[Reason]] = frozenset({"camera_lost", "camera_frozen"})
 

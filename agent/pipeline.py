@@ -56,6 +56,17 @@ class Tracker(Protocol):
         """Forget everybody: whoever is seen next is new, and gets an id that nobody had."""
 
 
+class Placing(Protocol):
+    """Has rules and masks lie where the view is."""
+
+    @property
+    def rules(self) -> Sequence[Rule]:
+        """In the order in which they tell."""
+
+    def update(self, sight: Sight, at: Instant) -> None:
+        """Move them along, if need be, before this frame is judged by them."""
+
+
 class Rule(Protocol):
     """Turns tracks into events of one line or zone."""
 
@@ -92,13 +103,14 @@ def presence_steps(
     attention: Attention,
     detector: Detector,
     tracker: Tracker,
-    rules: Sequence[Rule],
+    placing: Placing,
     ledger: Ledger,
 ) -> Iterator[Step[Taken]]:
     """Yield a step for each frame, in order, and for each time there was none; holds at most one frame."""
     tracks: Sequence[Track] = ()
     for frame in frames:
         sight = _sight(tamper, frame, tracks)
+        placing.update(sight, frame.at)
         events: list[Event] = []
         look = None
         if isinstance(frame, Frame) and sight.cause is None:
@@ -108,13 +120,13 @@ def presence_steps(
             # On a first sign of blindness whoever is seen is there; but that nobody is says nothing.
             if detections or not sight.suspected:
                 tracks = tracker.update(frame, look, detections)
-                events += [event for rule in rules for event in rule.update(tracks, frame.at)]
+                events += [event for rule in placing.rules for event in rule.update(tracks, frame.at)]
         else:
             # Nobody is followed through blindness: whoever is there afterwards is a new visit.
             attention.reset()
             tracker.reset()
             tracks = ()
-            events += [event for rule in rules for event in rule.close(frame.at, "blind")]
+            events += [event for rule in placing.rules for event in rule.close(frame.at, "blind")]
         yield Step(frame, sight, tracks, tuple(ledger.update(events, tracks, sight, frame.at)), look)
 
 

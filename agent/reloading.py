@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from agent.placing import is_drawn_anew
 from agent.presence.line import LineRule
 from agent.presence.zone import ZoneRule
-from agent.stages import UNSURE_RATIO, attention, face_network, geometry, pace, terms
+from agent.stages import UNSURE_RATIO, attention, face_network, pace, terms
 from agent.vision.attention import Attention, EveryFrame
 from agent.vision.tamper import Tamper, TamperSettings
 
@@ -106,10 +107,11 @@ def go_on(stage: Stages, new: Config, at: Instant) -> list[Event]:
     if isinstance(stage.tamper, Tamper):
         if new.tamper != old.tamper:
             stage.tamper.change(TamperSettings(**new.tamper.model_dump()))
-        if new.camera.masks != old.camera.masks and stage.tamper.sees:
-            # What was masked is not another view.
-            stage.tamper.reset()
-    stage.rules[:], told, moved = with_rules(stage.rules, *geometry(new, stage.size_px), at)
+        if is_drawn_anew(old, new) and (stage.tamper.sees or stage.tamper.is_away):
+            # Who draws sees what is there now, whatever it was before; and what was masked is no other view.
+            stage.accept_view(at)
+    stage.placing.change(new)
+    stage.rules[:], told, moved = with_rules(stage.rules, stage.placing.lines, stage.placing.zones, at)
     if (new.attention, new.zone) != (old.attention, old.zone):
         _with_attention(stage, new)
     return stage.ledger.change(terms(new), told, at, moved)
@@ -144,8 +146,7 @@ def with_rules(
 
 
 def _with_attention(stage: Stages, new: Config) -> None:
-    _, zones = geometry(new, stage.size_px)
-    polygons = [zone.polygon for zone in zones]
+    polygons = [zone.polygon for zone in stage.placing.zones]
     kind, often = stage.attention.kind, pace(new)
     if isinstance(kind, Attention) and not new.attention.always:
         kind.change(often, polygons)

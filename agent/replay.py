@@ -35,18 +35,17 @@ from agent.drawing import (
     write_picture,
 )
 from agent.errors import AgentError, BrokenOffError, ConfigError, DeliveryError, SourceError
+from agent.placing import geometry, view
 from agent.stages import (
     ChangedStates,
     blur_finder,
     broker,
     detector,
-    geometry,
     info_maker,
     plain_track_ids,
     sender,
     stages,
     unknown_states,
-    view,
 )
 from agent.surveying import FilmBlur, possible, surveyed
 from agent.words import holding
@@ -59,9 +58,10 @@ if TYPE_CHECKING:
     from agent.config import Config
     from agent.core.event import Event
     from agent.core.frame import Frame
+    from agent.core.geometry import Line, Zone
     from agent.device.recording import Recording
     from agent.pipeline import Step
-    from agent.presence.ledger import Ledger
+    from agent.stages import Stages
 
 REPLAY_LOG = "00000000"
 _DELIVER_S = 60.0
@@ -115,11 +115,11 @@ def replay(config: Config, video: Path, wishes: ReplayWishes, progress: Callable
         surveyed_frames = 2 * recording.frame_count if wishes.draw else 0
         total = recording.frame_count + surveyed_frames
         draw = stack.enter_context(
-            _drawing(wishes, video, recording, config, stage.ledger, lambda done: progress(done, total))
+            _drawing(wishes, video, recording, config, stage, lambda done: progress(done, total))
         )
         publisher = stack.enter_context(_publishing(config, wishes.publish_as, log, wishes.start))
         changed, broken, last = ChangedStates(), None, Instant(0.0, wishes.start)
-        frames = recorded_frames(recording, view(config), wishes.start)
+        frames = recorded_frames(recording, lambda: stage.placing.view, wishes.start)
         if wishes.real_time:
             frames = _paced(frames)
         try:
@@ -178,7 +178,7 @@ def detect(
         found = finder.detect(frame, whole(frame))
         ms = (time.perf_counter() - begin_s) * 1000
         if draw and blurred:
-            plan = _plan(config, (width, height)) if config else Plan()
+            plan = _plan(config, (width, height), *geometry(config, (width, height))) if config else Plan()
             written[path.stem] += 1
             again = f"-{written[path.stem]}" if written[path.stem] > 1 else ""
             copy = drawn_detections(frame.image, found, plan, unsure=possible(frame, blurred))
@@ -236,10 +236,11 @@ def _text_file(path: Path | None) -> Iterator[TextIO]:
         yield file
 
 
-def _plan(config: Config, size_px: tuple[int, int]) -> Plan:
-    """What is watched in pictures of this size."""
+def _plan(config: Config, size_px: tuple[int, int], lines: Sequence[Line], zones: Sequence[Zone]) -> Plan:
+    """What is watched in pictures of this size; lines and zones follow a view that is shifted."""
     return Plan(
-        *geometry(config, size_px),
+        lines,
+        zones,
         [scaled(mask, size_px) for mask in config.camera.masks],
         [DrawnCounter(one.id, one.staff, one.public) for one in config.counter],
     )
@@ -251,26 +252,26 @@ def _drawing(
     video: Path,
     recording: Recording,
     config: Config,
-    ledger: Ledger,
+    stage: Stages,
     progress: Callable[[int], None],
 ) -> Iterator[Callable[[Step[Frame]], None] | None]:
     """Draw steps into a film; before the first of them, who is to be blurred is found in all of it."""
     if wishes.draw is None:
         yield None
         return
-    plan = _plan(config, recording.size_px)
     captions = Captions(ZoneInfo(config.device.timezone))
 
     def frames() -> Iterator[Frame]:
         with open_recording(video, config.camera.fps) as again:
-            yield from recorded_frames(again, view(config), wishes.start)
+            yield from recorded_frames(again, lambda: view(config), wishes.start)
 
     with video_writer(wishes.draw, recording.size_px, recording.fps) as write:
         grid = Grid.of(recording.size_px)
         blur = FilmBlur(surveyed(grid, recording.fps, frames, blur_finder(), progress))
 
         def draw(step: Step[Frame]) -> None:
-            states = {state.rule: holding(state.value) for state in ledger.states()}
+            states = {state.rule: holding(state.value) for state in stage.ledger.states()}
+            plan = _plan(config, recording.size_px, stage.placing.lines, stage.placing.zones)
             caption = captions.of(step.frame.at, step.events, states)
             levels = blur.levels(step.frame.index, [track.xyxy for track in step.tracks])
             write(drawn_step(step.frame.image, levels, step.tracks, caption, plan, blind=step.sight.cause))

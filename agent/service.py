@@ -27,16 +27,18 @@ from agent.delivering import runtime_folder
 from agent.device import clock
 from agent.device.systemd import Systemd
 from agent.errors import AgentError, BrokenOffError, CameraError, ConfigError, ModelError
+from agent.placing import shifted_ratio, view
 from agent.reloading import changes, go_on
 from agent.sight_numbers import SightNumbers
 from agent.signals import service_signals
 from agent.sources import open_source
-from agent.stages import ChangedStates, random_track_ids, stages, view
+from agent.stages import ChangedStates, random_track_ids, stages
+from agent.view_keeping import ViewKeeper
 from agent.vision.orientation import Orientation
 from agent.working_time import working_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from agent.config import Config
     from agent.core.event import StopCause
@@ -123,10 +125,13 @@ class _Watch:
                 self._systemd.reloaded()
             delivery.health.stalls = source.counts
             delivery.health.fps = self.config.camera.fps if source.counts else None
-            teller = Teller(self.config, stage, delivery, self._clock.now())
+            at = self._clock.now()
+            self._keeper = ViewKeeper(self.config, stage, at)
+            self._view = stage.placing.view
+            teller = Teller(self.config, stage, delivery, at)
             broken, new = None, None
             try:
-                new = self._watch(stage.steps(source.frames), teller)
+                new = self._watch(stage, source, teller)
             except (BrokenOffError, CameraError) as error:
                 broken = error
             if new is None:
@@ -151,13 +156,16 @@ class _Watch:
         stage = stages(self.config, source.size_px, random_track_ids())
         return source, stage, stack.enter_context(open_delivery(self.config, stage.ledger))
 
-    def _watch(self, steps: Iterator[Step[Frame | NoFrame]], teller: Teller) -> Config | None:
-        for step in steps:
+    def _watch(self, stage: Stages, source: Source, teller: Teller) -> Config | None:
+        for step in stage.steps(source.frames):
             teller.tell(step)
+            self._keeper.update(step.sight, step.frame.at)
+            self._view = stage.placing.view
             now_s = step.frame.at.monotonic_s
             if now_s - self._told_s >= 1:
                 self._told_s = now_s
                 self._systemd.status(teller.status)
+                self._keeper.answer(step.frame.at)
                 self._tick()
             self._tell_systemd(step.frame)
             if self._asked.reload.is_set() and (new := self._reloaded(teller)):
@@ -176,7 +184,8 @@ class _Watch:
                 return new
             if differ.way != "nothing":
                 teller.change(new, reconnect=differ.way == "delivery")
-                self.config, self._view = new, view(new)
+                self._keeper.change(new)
+                self.config = new
         except (ConfigError, ModelError) as error:
             for problem in str(error).splitlines():
                 _log.error(CONFIG_REFUSED, problem)
@@ -231,7 +240,10 @@ class Teller:
             if step.events:
                 health.figures.event(now_s, max(0.0, time.monotonic() - now_s) * 1000)
             self._numbers.see(frame, cause, health.frames_per_s, somebody=bool(step.tracks))
-        health.see(frame.at, cause, night=self._sight.night, seen=isinstance(frame, Frame))
+        shift, ratio = step.sight.shift, None
+        if shift is not None and isinstance(frame, Frame):
+            ratio = shifted_ratio(shift, frame.size_px)
+        health.see(frame.at, cause, night=self._sight.night, seen=isinstance(frame, Frame), shift_ratio=ratio)
 
     def change(self, new: Config, *, reconnect: bool) -> None:
         """Go on by another configuration, between two frames.

@@ -14,7 +14,7 @@ import cv2
 import onnxruntime as ort
 
 from agent.config import Detector, digest
-from agent.core.geometry import Line, Zone, scaled
+from agent.core.shift import UNSHIFTED
 from agent.delivery.discovery import discovery_config
 from agent.delivery.mqtt import Broker, Message
 from agent.delivery.payload import (
@@ -29,10 +29,10 @@ from agent.delivery.payload import (
     utc_text,
 )
 from agent.device import clock
-from agent.device.frames import View
 from agent.install.models import load_manifest, models_directory
 from agent.install.prepare import prepared_model
 from agent.pipeline import presence_steps
+from agent.placing import Placing, geometry
 from agent.presence.counter import Counter
 from agent.presence.ledger import Ledger, Terms, ZoneTerms
 from agent.presence.line import LineRule
@@ -51,7 +51,8 @@ if TYPE_CHECKING:
     from agent.config import Tamper as TamperTable
     from agent.core.event import Event, State
     from agent.core.frame import Instant, Taken
-    from agent.core.geometry import Point, Polygon
+    from agent.core.geometry import Polygon
+    from agent.core.shift import Shift
     from agent.delivery.payload import RuleGeometryWire
     from agent.delivery.served import Kind
     from agent.install.models import Weights
@@ -61,9 +62,6 @@ if TYPE_CHECKING:
 # Boxes less sure than this part of the configured confidence can't even prolong a track.
 UNSURE_RATIO = 0.4
 _BLURRED_SCORE = 0.1
-# Nearer to the picture's edge than this means the edge itself; people draw no better.
-_EDGE = 0.015
-_BEYOND_RATIO = 0.2
 # Nobody can be told in a zone before a track is born; so long a zone is not known to be empty.
 _BIRTH_S = 1.0
 _LONGEST_START_S = 10.0
@@ -83,6 +81,7 @@ class Stages:
     attention: Attending
     detector: PersonFaceDetector
     tracker: PersonTracker
+    placing: Placing
     rules: list[Rule]
     ledger: Ledger
     config: Config
@@ -97,9 +96,21 @@ class Stages:
             self.attention,
             self.detector,
             self.tracker,
-            self.rules,
+            self.placing,
             self.ledger,
         )
+
+    def accept_view(self, at: Instant) -> None:
+        """What the camera sees from now on is what the rules were drawn for."""
+        if isinstance(self.tamper, Tamper):
+            self.tamper.accept()
+        self.placing.place(UNSHIFTED, at)
+
+    def resume_view(self, shift: Shift, at: Instant, *, moved: bool) -> None:
+        """Go on from before this start: the view was shifted so, or moved further than rules follow."""
+        if isinstance(self.tamper, Tamper):
+            self.tamper.reset(shift, moved=moved)
+        self.placing.place(shift, at)
 
     def close(self, at: Instant) -> list[Event]:
         """The closing events of all that is open when the agent stops."""
@@ -120,12 +131,18 @@ def stages(
     finder = detector(
         config.detector, UNSURE_RATIO * confidence, config.detector.face_confidence, threads=threads
     )
+    tamper = Tamper(TamperSettings(**config.tamper.model_dump()))
+    attending = Attending(
+        attention(config, finder.networks[0].scale(*size_px), [zone.polygon for zone in zones])
+    )
+    rules: list[Rule] = [*map(LineRule, lines), *map(ZoneRule, zones)]
     return Stages(
-        Tamper(TamperSettings(**config.tamper.model_dump())),
-        Attending(attention(config, finder.networks[0].scale(*size_px), [zone.polygon for zone in zones])),
+        tamper,
+        attending,
         finder,
         PersonTracker(confidence, new_track_id, Stillness()),
-        [*map(LineRule, lines), *map(ZoneRule, zones)],
+        Placing(config, size_px, rules, attending, tamper),
+        rules,
         ledger(config),
         config,
         size_px,
@@ -222,41 +239,6 @@ def _weights(settings: Detector) -> tuple[Weights, Weights]:
     manifest = load_manifest(models_directory())
     by_name = {entry.name: entry for entry in (*manifest.weights, *manifest.optional_weights)}
     return by_name[settings.model], by_name["yunet"]
-
-
-def view(config: Config) -> View:
-    """How the camera hangs, and its masks."""
-    return View(config.camera.rotation, config.camera.masks)
-
-
-def geometry(config: Config, size_px: tuple[int, int]) -> tuple[tuple[Line, ...], tuple[Zone, ...]]:
-    """Lines and zones in px of frames of this size."""
-    lines = tuple(
-        Line(line.id, *scaled((*_prolonged(line.start, line.end), line.inside), size_px))
-        for line in config.line
-    )
-    zones = tuple(
-        Zone(zone.id, scaled(tuple(map(_reaching, zone.polygon)), size_px), zone.min_dwell_s)
-        for zone in config.zone
-    )
-    return lines, zones
-
-
-def _prolonged(start: Point, end: Point) -> tuple[Point, Point]:
-    """A line that ends at the picture's edge goes on beyond it: there people are cut off, not stopped."""
-
-    def beyond(tip: Point, tail: Point) -> Point:
-        if all(_EDGE <= v <= 1 - _EDGE for v in tip):
-            return tip
-        return tip[0] + (tip[0] - tail[0]) * _BEYOND_RATIO, tip[1] + (tip[1] - tail[1]) * _BEYOND_RATIO
-
-    return beyond(start, end), beyond(end, start)
-
-
-def _reaching(corner: Point) -> Point:
-    """A corner at the picture's edge reaches beyond it, as does somebody whom the edge cuts off."""
-    x, y = (-_EDGE if v < _EDGE else 1 + _EDGE if v > 1 - _EDGE else v for v in corner)
-    return x, y
 
 
 def random_track_ids() -> Callable[[], str]:

@@ -13,7 +13,8 @@ from agent.config import load
 from agent.delivery.payload import event_json, state_json
 from agent.device.frames import recorded_frames
 from agent.device.recording import open_recording
-from agent.stages import ChangedStates, plain_track_ids, sender, stages, view
+from agent.placing import view
+from agent.stages import ChangedStates, plain_track_ids, sender, stages
 from tests.builders import BEGIN
 from tests.conftest import write_config
 from tests.covering import FPS, Judge, Suspicious, write_clip
@@ -49,7 +50,7 @@ class Seen:
         changed = ChangedStates()
         with open_recording(clip, FPS) as recording:
             stage = replace(stages(config, recording.size_px, plain_track_ids()), tamper=judge)
-            for step in stage.steps(recorded_frames(recording, view(config), BEGIN)):
+            for step in stage.steps(recorded_frames(recording, lambda: view(config), BEGIN)):
                 for event in step.events:
                     seq = len(self.events) + 1
                     self.events.append(json.loads(event_json(event, sender(config), "0" * 8, seq)))

@@ -8,7 +8,7 @@ import pytest
 
 from agent.config import Attention, Tamper, load
 from agent.core.geometry import contains
-from agent.stages import geometry
+from agent.placing import geometry
 from agent.vision.attention import Pace
 from agent.vision.tamper import TamperSettings
 from agent.working_time import working_time

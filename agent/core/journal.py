@@ -58,6 +58,34 @@ CAMERA_NIGHT = Entry(
     "e8fa20accd36402696858b944e0b3020",
     "sight",
 )
+VIEW_SHIFTED = Entry(
+    "the camera's view is shifted by %.1f %% of its width; lines, zones and masks follow once it is steady",
+    "f146dfea321c479fa00b2cdfbf3a6110",
+    "view",
+)
+VIEW_FOLLOWED = Entry(
+    "lines, zones and masks were moved along with the camera's view, by %.1f %% of its width",
+    "8ca16a9ac7b8447793ebc2deb9c7192a",
+    "view",
+)
+VIEW_BACK = Entry(
+    "the camera's view is where it was, and so are lines, zones and masks",
+    "d58b5c45e6934cf59a3b589b2a1deab1",
+    "view",
+)
+VIEW_MOVED = Entry(
+    "the camera was moved further than lines and zones follow: put it back, or see that they are right for "
+    "what it sees now and run `presence-agent accept-view`",
+    "11cdc4230a664244beb67fdb54853aef",
+    "view",
+)
+VIEW_ACCEPTED = Entry(
+    "what the camera sees now is right from now on: %s", "66d095c60a1d45a3bb898e4ab74a3baf", "view"
+)
+VIEW_NOT_KEPT = Entry(
+    "where the view is can't be kept beside the event log (%s); a restart would not know it",
+    "96844ef90a024db6a4fe3e3c17a646e2",
+)
 RECORDING_TOO_FAST = Entry(
     "this machine is slower than the recording: %d frames were left out", "4c8cf43ac1e64e04a743a27b26b9a9cb"
 )

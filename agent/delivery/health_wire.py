@@ -20,6 +20,8 @@ Reason = Literal[
     "camera_moved",
     "camera_frozen",
     "camera_lost",
+    "camera_shifted",
+    "shift_unknown",
     "clock_unsynced",
     "log_volatile",
     "disk_low",
@@ -75,6 +77,7 @@ class HealthWire(Wire):
     disk_free_mb: Count | None
     clock: Literal["synced", "unsynced"]
     clock_offset_ms: _Number | None
+    camera_shift_ratio: Fraction | None = None
     earlier_logs: Annotated[tuple[EarlierLogWire, ...], Field(max_length=MOST_EARLIER)] | None = None
 
     def text(self) -> str:

@@ -189,6 +189,7 @@ def _healths() -> Iterator[HealthWire]:
         event_latency_p95_ms=180.0,
         motion_ratio=0.08,
         camera="ok",
+        camera_shift_ratio=0.0,
         frame_age_s=0.1,
         stalls=0,
         recoveries=0,
@@ -208,7 +209,7 @@ def _healths() -> Iterator[HealthWire]:
         clock_offset_ms=2.0,
     )
     yield well
-    unknown = dict.fromkeys(("temp_c", "throttled", "under_voltage", "clock_offset_ms"))
+    unknown = dict.fromkeys(("camera_shift_ratio", "temp_c", "throttled", "under_voltage", "clock_offset_ms"))
     trouble = {"verdict": "failing", "reasons": ("camera_covered", "clock_unsynced"), "camera": "covered"}
     yield well.model_copy(update={**unknown, **trouble, "clock": "unsynced"})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from math import ceil
 from typing import TYPE_CHECKING
 
 import cv2
@@ -34,10 +35,12 @@ class View:
     Attributes:
         rotation: 0 or 180 degrees.
         masks: polygons in fractions of the upright picture.
+        margin_ratio: how far around them it is black as well, as a part of the width.
     """
 
     rotation: int = 0
     masks: tuple[Polygon, ...] = ()
+    margin_ratio: float = 0.0
 
     def of(self, image: NDArray[np.uint8], margin_px: int = 0) -> NDArray[np.uint8]:
         """The picture upright, its masked parts and a margin black; the given one is left as it is."""
@@ -47,6 +50,7 @@ class View:
             return image
         image = image.copy()
         size_px = image.shape[1], image.shape[0]
+        margin_px += ceil(self.margin_ratio * size_px[0])
         for mask in self.masks:
             corners = np.rint(scaled(mask, size_px)).astype(np.int32)
             cv2.fillPoly(image, [corners], (0, 0, 0))
@@ -75,11 +79,11 @@ def viewed(
     return Frame(index, at, view.of(image), view.of(luma, margin_px=1))
 
 
-def recorded_frames(recording: Recording, view: View, start: datetime) -> Iterator[Frame]:
-    """All frames on the recording's own time, which begins at `start`."""
+def recorded_frames(recording: Recording, view: Callable[[], View], start: datetime) -> Iterator[Frame]:
+    """All frames on the recording's own time, which begins at `start`; `view` is asked for each."""
     for index, (time_s, image) in enumerate(recording.frames()):
         utc = start + timedelta(milliseconds=round(time_s * 1000))
-        yield frame_of(index, Instant(time_s, utc), view.of(image))
+        yield frame_of(index, Instant(time_s, utc), view().of(image))
 
 
 def played_frames(

@@ -22,7 +22,8 @@ from agent.doctor.report import Finding
 from agent.doctor.surroundings import within
 from agent.errors import AgentError, BrokenOffError, CameraError, ModelError, SourceError
 from agent.install.models import load_manifest, models_directory, verify
-from agent.stages import face_network, view
+from agent.placing import view
+from agent.stages import face_network
 from agent.vision.orientation import Orientation
 
 if TYPE_CHECKING:
@@ -240,7 +241,7 @@ def _by_service(config: Config, path: Path, tell: Tell) -> None:
             tell(Finding(f"{check}.skipped", _NO_PICTURE))
         return
     fps = "?" if numbers.fps is None else f"{numbers.fps:g}"
-    code = "camera.running" if numbers.camera == "ok" else "camera.blind"
+    code = {"ok": "camera.running", "moved": "camera.moved"}.get(numbers.camera, "camera.blind")
     tell(Finding(code, {"age_s": numbers.age_s, "fps": fps, "cause": numbers.camera}))
     dark = numbers.camera == "dark" or (numbers.brightness is not None and numbers.brightness < _DARK)
     brightness = "?" if numbers.brightness is None else round(numbers.brightness)

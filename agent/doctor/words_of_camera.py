@@ -127,6 +127,23 @@ CAMERA_WORDS: dict[str, Words] = {
             "Hãy tắt nguồn, kiểm tra hai đầu cáp, rồi khởi động lại thiết bị.",
         ),
     ),
+    "camera.moved": Words(
+        "fault",
+        (
+            "the service has it but it was moved: nobody is counted; its numbers are {age_s} s old",
+            "dịch vụ đang dùng camera nhưng camera đã bị xoay: không đếm ai; số liệu cách đây {age_s} giây",
+        ),
+        (
+            (
+                "Put it back to its place; or, if it is to stay so, draw lines and zones for what it sees "
+                "now, or see that they are right, and run: sudo presence-agent accept-view"
+            ),
+            (
+                "Hãy đặt lại vị trí cũ; nếu muốn để như vậy thì vẽ lại vạch và vùng theo hình mới, hoặc xem "
+                "chúng đã đúng chưa, rồi chạy: sudo presence-agent accept-view"
+            ),
+        ),
+    ),
     "camera.blind": Words(
         "fault",
         (

@@ -44,6 +44,11 @@ class CameraRule:
         """Whether a spell was told that is not over."""
         return self._spell is not None
 
+    @property
+    def spell(self) -> CameraBlind | None:
+        """The spell that was told and is not over."""
+        return self._spell
+
     def resume(self, spell: CameraBlind | None) -> None:
         """Go on with a spell that was told before this start; None: there is none."""
         self._spell, self._doubtful = spell, spell is not None

@@ -241,6 +241,11 @@ class Ledger:
         self._judge(at)
         return events
 
+    @property
+    def spell(self) -> CameraBlind | None:
+        """The spell of blindness that is told and not over."""
+        return self._camera.spell
+
     def close(self, told: Sequence[Event], at: Instant, why: EndedWhy) -> list[Event]:
         """Take the last events of the rules; return them with the closing events of the counters.
 

@@ -88,20 +88,42 @@ class LineRule:
 
     def __init__(self, line: Line, from_s: float = -inf) -> None:
         """Take a line in px of the frame, and since when it is there: ways of before are none over it."""
-        self._line = line
         self._from_s = from_s
+        self._walkers: dict[str, _Walker] = {}
+        self._take(line)
+
+    def _take(self, line: Line) -> None:
+        self._line = line
         self._inward = 1 if distance_to_line(line.start, line.end, line.inside) > 0 else -1
         (x1, y1), (x2, y2) = line.start, line.end
         length = hypot(x2 - x1, y2 - y1)
         # Offset and place of a point are one multiplication and addition an axis.
         self._along = (x2 - x1) / length**2, (y2 - y1) / length**2
         self._across = -(y2 - y1) / length * self._inward, (x2 - x1) / length * self._inward
-        self._walkers: dict[str, _Walker] = {}
 
     @property
     def line(self) -> Line:
         """Where it is."""
         return self._line
+
+    def lay(self, line: Line) -> None:
+        """The same line lies here from now on, as the view is shifted; everybody's way goes on.
+
+        Who stands still crosses nothing by that: whoever is surely on the other side now always was.
+        """
+        self._take(line)
+        for walker in self._walkers.values():
+            before_px, walker.offset_px = walker.offset_px, self._offset_px(walker.point) or _TINY_PX
+            if (before_px > 0) == (walker.offset_px > 0):
+                continue
+            side = 1 if walker.offset_px > 0 else -1
+            walker.beyond = 0.0
+            if abs(walker.offset_px) >= max(_BAND_PX, _BAND_RATIO * walker.height_px):
+                walker.side, walker.over, walker.places = side, 0, 0.0
+            elif walker.side:
+                # Still between the sides: where they go decides, as if they had been there all along.
+                walker.over += 1
+                walker.places += self._place(walker.point)
 
     def update(self, tracks: Sequence[Track], at: Instant) -> Iterator[Event]:
         """Yield the crossings that this frame made sure."""

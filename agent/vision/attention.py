@@ -110,6 +110,10 @@ class Attention:
         """From now on look so often, and know these zones; what was seen of motion goes on."""
         self._pace = pace
         self._interval_s = 1 / pace.looks_per_s
+        self.know(polygons)
+
+    def know(self, polygons: Sequence[Sequence[tuple[float, float]]]) -> None:
+        """From now on the zones are these."""
         self._zones = [_bounds(polygon) for polygon in polygons]
 
     def reset(self) -> None:

@@ -7,7 +7,7 @@ grid: by gradients, which light changes little, and by how much fine structure t
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from agent.core.sight import Sight
 from agent.vision.loops import Loops
 from agent.vision.places import PLACES, Eye
 from agent.vision.reference import LEARN_S, Reference
+from agent.vision.tamper_settings import TamperSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
     Flags = NDArray[np.bool_]
     Luma = NDArray[np.uint8]
+
+__all__ = ["Tamper", "TamperSettings"]
 
 # A picture is judged no sooner than this after the last one, and stands for no longer than that.
 _INTERVAL_S = 0.9
@@ -66,41 +69,6 @@ _COMPARE_S = 10.0
 _SUSPECTED_S = 30.0
 # What is blind sees again only when it is better than the threshold by this factor.
 _SLACK = 1.25
-
-
-@dataclass(frozen=True, slots=True)
-class TamperSettings:
-    """From when on the camera counts as blind.
-
-    Attributes:
-        covered_ratio: structure left of the reference's, 0–1; a view that shows nothing of the reference
-            is covered below it, and moved above.
-        covered_after_s: seconds that this must last, as with each `_after_s`.
-        dark_level: grey level 0–255 that at most 5 % of the picture are above.
-        blurred_ratio: fine structure left of the reference's, at equal contrast, 0–1.
-        moved_ratio: share of the places with texture that look as in the reference, 0–1; below it the camera
-            was moved if the view jumped and is the reference shifted or turned further than rules follow.
-            Below a third of it the view is another one in any case, but then it must last five times as
-            long.
-        frozen_ratio: change between pictures left of the least that was usual, 0–1.
-        identical_after_s: seconds of equal pictures after which a source without noise is frozen, too.
-        restored_after_s: seconds of good sight after which it counts as restored.
-        reference_s: time constant with which the reference follows a good view, in seconds.
-    """
-
-    covered_ratio: float = 0.1
-    covered_after_s: float = 5.0
-    dark_level: float = 40.0
-    dark_after_s: float = 5.0
-    blurred_ratio: float = 0.3
-    blurred_after_s: float = 5.0
-    moved_ratio: float = 0.6
-    moved_after_s: float = 5.0
-    frozen_ratio: float = 0.1
-    frozen_after_s: float = 4.0
-    identical_after_s: float = 300.0
-    restored_after_s: float = 3.0
-    reference_s: float = 1800.0
 
 
 class Tamper:
@@ -258,7 +226,7 @@ class _Judge:
         self._changes: deque[float] = deque(maxlen=_CHANGES)
         self._least_change = float("inf")
         self.shift: Shift | None = None
-        self.is_usual = self._sways = False
+        self.is_usual = self._sways = self._is_far = False
         self._registered_s = float("-inf")
 
     def forget(self) -> None:
@@ -319,7 +287,8 @@ class _Judge:
         return _Sign("frozen") if sign.cause is None and self._is_frozen(frame.at, cause) else sign
 
     def _night_or_cover(self, now: Look, cause: BlindCause | None) -> BlindCause:
-        if self._reference.learned_s < LEARN_S or cause == "dark":
+        # One that sways may be anywhere, so that its trace is not found.
+        if self._reference.learned_s < LEARN_S or cause == "dark" or self._sways:
             return "dark"
         # What is black at once, without a trace of the scene, is a cover rather than the night.
         usual = self._reference.usual.look
@@ -371,17 +340,19 @@ class _Judge:
         reference, now_s = self._reference, self.at.monotonic_s
         self._likeness = self._match(now, textured)
         is_strange = self._likeness <= self.settings.moved_ratio
-        is_due = self.shift is None or self._sways or now_s - self._registered_s >= _REGISTER_S
+        is_steady = self.shift is not None and not (self._sways or self._is_far)
+        is_due = not is_steady or now_s - self._registered_s >= _REGISTER_S
         if not is_strange and not is_due:
             return True
         self._registered_s = now_s
         found = reference.register(now, hidden, far=is_strange)
         if found is None:
-            self.shift, self._sways = None, False
+            self.shift = None
             return None
         self.shift = shift = self._before.then(found)
         most = 1 / _SLACK if cause == "moved" else 1.0
-        if shift.far_ratio > most * _MOST_SHIFT or abs(shift.degrees) > most * _MOST_DEGREES:
+        self._is_far = shift.far_ratio > most * _MOST_SHIFT or abs(shift.degrees) > most * _MOST_DEGREES
+        if self._is_far:
             return False
         height, width = now.small.shape
         self._sways = found.apart_ratio(reference.shift, (width, height)) > _STEADY

@@ -25,7 +25,8 @@ from agent.delivery.event_log import EventLog
 from agent.device.frames import frame_of
 from agent.install.models import load_manifest, models_directory
 from agent.install.prepare import prepared_model
-from agent.stages import sender, stages, view
+from agent.placing import view
+from agent.stages import sender, stages
 from agent.vision.onnx_detector import YOLOX, Network
 from tests.bench.motion import LEAVES, OTHER_LANE, RAIL, ROAD
 from tests.bench.stillness import clip

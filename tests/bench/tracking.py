@@ -106,7 +106,7 @@ def clip() -> list[Frame]:
     """The frames up to the last one that is judged."""
     last = json.loads(TRUTH.read_text())["windows"][-1][1]
     with open_recording(VIDEO, FPS) as recording:
-        return list(islice(recorded_frames(recording, View(), EPOCH), last + 1))
+        return list(islice(recorded_frames(recording, View, EPOCH), last + 1))
 
 
 def detections(frames: list[Frame], *, linear: bool) -> Seen:

@@ -168,6 +168,7 @@ def make_health(log_id: str = "0123abcd", session: str = "89abcdef", **changed: 
         "verdict": "ok", "reasons": (), "uptime_s": 86400, "fps_captured": 10.0, "fps_looked_at": 1.4,
         "inference_p50_ms": 48.0, "inference_p95_ms": 61.0, "event_latency_p95_ms": 180.0,
         "motion_ratio": 0.08, "camera": "ok", "frame_age_s": 0.1, "stalls": 0, "recoveries": 0,
+        "camera_shift_ratio": 0.0,
         "first_seq": 1, "last_seq": 18231, "pending": 0, "log_mb": 12.0, "log_volatile": False,
         "no_subscriber": 0, "temp_c": 61.0, "throttled": "0x0", "under_voltage": False, "rss_mb": 121,
         "earlier_logs": (EarlierLogWire(log="fedcba98", last_seq=7),),

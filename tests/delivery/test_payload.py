@@ -118,6 +118,7 @@ ALLOWED = {
              "models", "rules", "config_digest"],
     "health": ["v", "ts", "log", "session", "verdict", "reasons", "uptime_s", "fps_captured", "fps_looked_at",
                "inference_p50_ms", "inference_p95_ms", "event_latency_p95_ms", "motion_ratio", "camera",
+               "camera_shift_ratio",
                "frame_age_s", "stalls", "recoveries", "first_seq", "last_seq", "pending", "log_mb",
                "log_volatile", "no_subscriber", "temp_c", "throttled", "under_voltage", "rss_mb",
                "mem_free_mb", "disk_free_mb", "clock", "clock_offset_ms",

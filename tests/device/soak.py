@@ -28,6 +28,7 @@ from agent.device.camera import PiCamera
 from agent.device.clock import Clock
 from agent.device.live import CameraCounts, Ladder, live_frames
 from agent.install.models import load_manifest, models_directory
+from agent.placing import view
 from tests.conftest import write_config
 from tests.device import rig
 
@@ -81,7 +82,7 @@ def main() -> int:
             rig.install()
             frames = stack.enter_context(closing(live_frames(
                 PiCamera(camera.size, camera.fps, watch=clock.now), camera.size,
-                lambda: stages.view(config), clock.now, Event(), Ladder(counts=counts),
+                lambda: view(config), clock.now, Event(), Ladder(counts=counts),
             )))  # fmt: skip
             # The pictures are read when the camera is opened; then others may use the rig.
             next(frames)

@@ -125,7 +125,7 @@ def test_recorded_frames(tmp_path: Path, fps: float) -> None:
     path = write_video(tmp_path / "a.avi", 15, fps)
     start = datetime(2026, 11, 22, 0, 31, 5, 120_000, tzinfo=UTC)
     with open_recording(path, 1.0) as recording:
-        frames = list(recorded_frames(recording, View(), start))
+        frames = list(recorded_frames(recording, View, start))
     assert [frame.index for frame in frames] == list(range(15))
     assert [frame.at.monotonic_s for frame in frames] == pytest.approx([i / fps for i in range(15)], abs=1e-3)
     for frame in frames:
@@ -143,7 +143,7 @@ def test_recorded_frames_are_what_the_view_makes_of_them(tmp_path: Path) -> None
     image = noise(20, 30)
     write_picture(folder / "1.png", image)
     with open_recording(folder, 1.0) as recording:
-        (frame,) = recorded_frames(recording, View(180, (LEFT_HALF,)), BEGIN)
+        (frame,) = recorded_frames(recording, lambda: View(180, (LEFT_HALF,)), BEGIN)
     assert not frame.image[:, :15].any()
     np.testing.assert_array_equal(frame.image[:, 17:], image[::-1, ::-1][:, 17:])
     assert frame.at.utc == BEGIN
@@ -157,7 +157,7 @@ def test_recorded_frames_twice_are_the_same(vtest: Path, tmp_path: Path) -> None
         with open_recording(path, 1.0) as recording, pytest.raises(BrokenOffError):
             told.extend(
                 (frame.at.monotonic_s, frame.image.tobytes())
-                for frame in recorded_frames(recording, View(), BEGIN)
+                for frame in recorded_frames(recording, View, BEGIN)
             )
         return told
 
