@@ -49,4 +49,10 @@ def test_libraries_report_to_nobody(
 def test_running_agent_writes_no_picture(clip: Path, tmp_path: Path) -> None:
     assert _run(command("run", "--config", write_config(tmp_path, clip))).returncode == 0
     written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    assert written == {"agent.toml", "log/events.db", "log/events.db.lock", "log/events.db.reserve"}
+    assert written == {
+        "agent.toml",
+        "log/events.db",
+        "log/events.db.lock",
+        "log/events.db.reserve",
+        "log/events.db.view.json",
+    }

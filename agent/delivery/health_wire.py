@@ -60,6 +60,7 @@ class HealthWire(Wire):
     event_latency_p95_ms: Seconds | None
     motion_ratio: Fraction | None
     camera: Literal["ok"] | BlindCause | None
+    camera_shift_ratio: Fraction | None
     frame_age_s: Seconds | None
     stalls: Count | None
     recoveries: Count | None
@@ -77,7 +78,6 @@ class HealthWire(Wire):
     disk_free_mb: Count | None
     clock: Literal["synced", "unsynced"]
     clock_offset_ms: _Number | None
-    camera_shift_ratio: Fraction | None = None
     earlier_logs: Annotated[tuple[EarlierLogWire, ...], Field(max_length=MOST_EARLIER)] | None = None
 
     def text(self) -> str:

@@ -136,11 +136,11 @@ CAMERA_WORDS: dict[str, Words] = {
         (
             (
                 "Put it back to its place; or, if it is to stay so, draw lines and zones for what it sees "
-                "now, or see that they are right, and run: sudo presence-agent accept-view"
+                "now, or see that they are right, and run sudo presence-agent accept-view."
             ),
             (
                 "Hãy đặt lại vị trí cũ; nếu muốn để như vậy thì vẽ lại vạch và vùng theo hình mới, hoặc xem "
-                "chúng đã đúng chưa, rồi chạy: sudo presence-agent accept-view"
+                "chúng đã đúng chưa, rồi chạy sudo presence-agent accept-view."
             ),
         ),
     ),

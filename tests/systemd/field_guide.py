@@ -38,6 +38,7 @@ def guide() -> str:
         line = str(entry).replace("`", "")
         for mark in _MARKS:
             line = line.replace(mark, "…")
+        line = line.replace("%%", "%")
         meanings = (texts[entry.message_id].subject for texts in (english, vietnamese))
         cells = (f"`{line}`", *(meaning.replace("@PRESENCE_REASON@", "…") for meaning in meanings))
         page += f"| {' | '.join(cells)} |\n"
