@@ -41,6 +41,15 @@ class Somebody:
         return make_detections((10, 10, 30, 46))
 
 
+class NoRules:
+    """Places nothing."""
+
+    rules = ()
+
+    def update(self, sight: Sight, at: Instant) -> None:
+        """Leave all where it is."""
+
+
 class NoLedger:
     """Adds nothing up."""
 
@@ -71,7 +80,7 @@ def test_first_frame_after_blindness_is_looked_at(attention: Attention | EveryFr
     ids = iter(f"t{number}" for number in range(10))
     tracker = PersonTracker(0.35, lambda: next(ids), Stillness())
     attention.reset()
-    steps = list(presence_steps(frames, Judge(), attention, Somebody(), tracker, [], NoLedger()))
+    steps = list(presence_steps(frames, Judge(), attention, Somebody(), tracker, NoRules(), NoLedger()))
     looked_at = [second for second, step in enumerate(steps) if step.look]
     assert 0 in looked_at
     assert BLIND[-1] + 1 in looked_at
