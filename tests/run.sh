@@ -125,7 +125,7 @@ if $systemd; then
     step "systemd" env PYTHON="$ROOT/.venv-tests/bin/python" bash tests/systemd/acceptance.sh
 fi
 if $bench; then
-    for name in accuracy nobody cost tracking motion models tamper stillness clips rules walkers; do
+    for name in accuracy nobody cost tracking motion models tamper stillness clips rules walkers starting; do
         step "$name" python -m "tests.bench.$name"
     done
 fi
