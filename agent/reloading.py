@@ -111,6 +111,8 @@ def go_on(stage: Stages, new: Config, at: Instant) -> list[Event]:
             # Who draws sees what is there now, whatever it was before; and what was masked is no other view.
             stage.accept_view(at)
     stage.placing.change(new)
+    if isinstance(stage.tamper, Tamper) and new.camera.masks != old.camera.masks:
+        stage.tamper.mask(stage.placing.view.masks)
     stage.rules[:], told, moved = with_rules(stage.rules, stage.placing.lines, stage.placing.zones, at)
     if (new.attention, new.zone) != (old.attention, old.zone):
         _with_attention(stage, new)

@@ -214,6 +214,8 @@ class Teller:
         self._stage = stage
         self._delivery = delivery
         self._changed = ChangedStates()
+        self._judged: Sight | None = None
+        self._shift_ratio: float | None = None
         faces = stage.detector.faces
         self._numbers = SightNumbers(runtime_folder(), Orientation(faces) if faces else None)
         self._sight = SightTeller(working_time(config), night=config.camera.night)
@@ -240,10 +242,16 @@ class Teller:
             if step.events:
                 health.figures.event(now_s, max(0.0, time.monotonic() - now_s) * 1000)
             self._numbers.see(frame, cause, health.frames_per_s, somebody=bool(step.tracks))
-        shift, ratio = step.sight.shift, None
-        if shift is not None and isinstance(frame, Frame):
-            ratio = shifted_ratio(shift, frame.size_px)
-        health.see(frame.at, cause, night=self._sight.night, seen=isinstance(frame, Frame), shift_ratio=ratio)
+        if step.sight is not self._judged:
+            self._judged, shift = step.sight, step.sight.shift
+            self._shift_ratio = None if shift is None else shifted_ratio(shift, self._stage.size_px)
+        health.see(
+            frame.at,
+            cause,
+            night=self._sight.night,
+            seen=isinstance(frame, Frame),
+            shift_ratio=self._shift_ratio,
+        )
 
     def change(self, new: Config, *, reconnect: bool) -> None:
         """Go on by another configuration, between two frames.

@@ -128,7 +128,8 @@ class ViewKeeper:
         self._stage = stage
         self._take(config)
         self._shifts = Shifts()
-        self._is_shifted = False
+        self._is_shifted = self._is_deaf = False
+        self._sight: Sight | None = None
         self._is_told = True
         self._kept = before = read_view(self._path)
         spell = stage.ledger.spell
@@ -160,7 +161,9 @@ class ViewKeeper:
         if moved and not self._was_moved:
             _log.warning(VIEW_MOVED)
         self._was_moved = moved
-        self._tell_shift(sight, at, placed)
+        if sight is not self._sight:
+            self._sight = sight
+            self._tell_shift(sight, at, placed)
         if self._kept is None or (placed, moved) != (self._kept.shift, self._kept.moved):
             self._keep()
 
@@ -195,7 +198,7 @@ class ViewKeeper:
 
     def answer(self, at: Instant) -> None:
         """Do what `presence-agent accept-view` asks for, if it does."""
-        if not self._asked.exists():
+        if self._is_deaf or not self._asked.exists():
             return
         self._stage.accept_view(at)
         self._forget()
@@ -204,9 +207,9 @@ class ViewKeeper:
         try:
             self._asked.unlink(missing_ok=True)
         except OSError as error:
-            raise LogError(
-                f"{self._asked} can't be removed ({error.strerror}); remove it by hand."
-            ) from error
+            # Not again and again, each second.
+            self._is_deaf = True
+            _log.warning(VIEW_NOT_KEPT, f"{self._asked}: {error.strerror}")
 
     def _forget(self) -> None:
         """The journal begins with an unshifted view again."""

@@ -40,10 +40,14 @@ class Following:
         self._mean, self._count = shift, 0
         self._since_s = self._known_s = float("-inf")
         self._back_s: float | None = None
+        self._sight: Sight | None = None
 
     def update(self, sight: Sight, now_s: float) -> bool:
         """Take what is known at a moment; whether anything lies elsewhere from now on."""
-        shift = sight.shift
+        if sight is self._sight:
+            # Frames between two that were judged say nothing new.
+            return False
+        self._sight, shift = sight, sight.shift
         if sight.cause is not None or shift is None:
             self._back_s = None
             return False

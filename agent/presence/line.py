@@ -114,16 +114,16 @@ class LineRule:
         self._take(line)
         for walker in self._walkers.values():
             before_px, walker.offset_px = walker.offset_px, self._offset_px(walker.point) or _TINY_PX
-            if (before_px > 0) == (walker.offset_px > 0):
-                continue
+            band_px = max(_BAND_PX, _BAND_RATIO * walker.height_px)
             side = 1 if walker.offset_px > 0 else -1
-            walker.beyond = 0.0
-            if abs(walker.offset_px) >= max(_BAND_PX, _BAND_RATIO * walker.height_px):
-                walker.side, walker.over, walker.places = side, 0, 0.0
-            elif walker.side:
+            was_there = before_px * side >= band_px
+            if abs(walker.offset_px) >= band_px and not was_there:
+                walker.side, walker.over, walker.places, walker.beyond = side, 0, 0.0, 0.0
+            elif before_px * side < 0:
                 # Still between the sides: where they go decides, as if they had been there all along.
                 walker.over += 1
                 walker.places += self._place(walker.point)
+                walker.beyond = 0.0
 
     def update(self, tracks: Sequence[Track], at: Instant) -> Iterator[Event]:
         """Yield the crossings that this frame made sure."""

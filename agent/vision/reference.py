@@ -61,20 +61,16 @@ class Reference:
         """Take what looks, and a first picture made small."""
         self._eye = eye
         self.change = 0.0
-        self._look = eye.look_at(small)
-        self.forget(small)
-
-    def forget(self, small: Floats) -> None:
-        """Learn a new reference from now on."""
         self.learned_s = self._waiting_s = 0.0
         self._energy = np.zeros((3, *PLACES), np.float32)
         # Where the view was when that was last sure, and near enough for the rules.
         self.shift = UNSHIFTED
-        self.draw(small)
+        self._look = eye.look_at(small)
+        self.draw()
 
-    def draw(self, small: Floats | None = None) -> None:
-        """Take another picture as the reference; None: look at the same one anew."""
-        self._look = self._eye.look_at(self._look.small if small is None else small)
+    def draw(self) -> None:
+        """Look at the reference anew: other parts of it are masked."""
+        self._look = self._eye.look_at(self._look.small)
         self._alignment: Alignment | None = None
         self._registration: Registration | None = None
         self._registered_s = self.learned_s

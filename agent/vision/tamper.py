@@ -209,17 +209,18 @@ class _Judge:
     def __init__(self, settings: TamperSettings, frame: Frame, before: Shift) -> None:
         self.settings = settings
         self._before = before
-        self._eye, self.loops = Eye(frame.luma), Loops(frame.luma)
-        self._last = self._eye.look(frame.luma)
-        self._reference = Reference(self._eye, self._last.small)
+        self.loops = Loops(frame.luma)
         self.luma = frame.luma
         self.at = frame.at
-        self._is_change_due = True
         # When the picture that has been the same since then came first.
         self._same_since: Instant | None = None
         self._begin()
 
     def _begin(self) -> None:
+        self._eye = Eye(self.luma)
+        self._last = self._eye.look(self.luma)
+        self._reference = Reference(self._eye, self._last.small)
+        self._is_change_due = True
         self._compared_s = 0.0
         self._energy = np.zeros((3, *PLACES), np.float32)
         self._likeness, self._has_jumped = 1.0, False
@@ -233,7 +234,6 @@ class _Judge:
         """Learn a new reference from now on, which is not shifted."""
         self._before = UNSHIFTED
         self._begin()
-        self._reference.forget(self._last.small)
 
     def mask(self, masks: Sequence[Polygon]) -> None:
         """These polygons, in fractions, are black from the next picture on."""

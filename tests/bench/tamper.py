@@ -6,6 +6,7 @@ without a jump and with a sensor's noise. The exit code is 1 when a figure is no
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -19,6 +20,8 @@ from typing import TYPE_CHECKING
 
 import cv2
 
+from agent.core.shift import UNSHIFTED, Shift
+from agent.presence.following import SAME_RATIO, Following
 from agent.vision.tamper import Tamper, TamperSettings
 from tests.bench import edits
 from tests.bench.edits import Film, Scene, clip_scene, cover, cut_out, defocus, light, still_scene, warp
@@ -26,13 +29,19 @@ from tests.bench.edits import Film, Scene, clip_scene, cover, cut_out, defocus, 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from agent.core.sight import BlindCause
+    from agent.core.sight import BlindCause, Sight
     from tests.bench.edits import Edit
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 CLIPS = sorted([*DATA.glob("videos/*.mp4"), *DATA.glob("videos/*.avi")])
 STILLS = sorted(DATA.glob("images/*/*.jpg"))
 WITHIN_S = 10.0
+# A shift is told so soon; it and the rules are no further off than this part of the width, where it is
+# known for this part of the time.
+TOLD_S = 5.0
+MOST_ERROR = 0.003
+MOST_OFF = 0.005
+LEAST_KNOWN = 0.9
 MOST_CPU_MS = 0.1
 # Where a person to be cut out is: left, top, width, height.
 MAN = DATA / "images/intel_frames/headpose_000.jpg", (248, 34, 194, 236)
@@ -54,6 +63,8 @@ class Case:
     noise: float = 2.5
     quality: int = 0
     qualities: tuple[int, ...] = ()
+    shift: Shift | None = None
+    sways: float = 0.0
 
     def film(self, scene: Scene) -> Film:
         return Film(
@@ -72,6 +83,31 @@ class Case:
 def _moved(name: str, edit: Edit) -> Case:
     return Case(name, ("moved",), edit)
 
+
+def _shifted(name: str, shift: Shift, border: int = cv2.BORDER_REPLICATE) -> Case:
+    """Shifted so little that rules follow: long enough for them to do."""
+    edit = warp(shift.dx_ratio, shift.dy_ratio, -shift.degrees, border)
+    return Case(name, (), edit, seconds=94, shift=shift)
+
+
+def _sways(amplitude: float, degrees: float, period_s: float) -> Case:
+    def edit(picture: edits.Picture, time_s: float) -> edits.Picture:
+        sway = math.sin(2 * math.pi * time_s / period_s)
+        return warp(amplitude * sway, 0.3 * amplitude * sway, degrees * sway)(picture, time_s)
+
+    return Case(f"sway {100 * amplitude:g} %, {degrees:g}°", (), edit, seconds=60, sways=amplitude)
+
+
+SHIFTED = [
+    _shifted("shift 0.4 %", Shift(0.004)),
+    _shifted("shift 1 % diagonal, black", Shift(0.01, -0.008), cv2.BORDER_CONSTANT),
+    _shifted("shift 2 % down", Shift(0, 0.02)),
+    _shifted("shift -3 %", Shift(-0.03)),
+    _shifted("turn 1°", Shift(0, 0, 1)),
+    _shifted("turn -1°, shift 1.5 %", Shift(0.015, 0, -1), cv2.BORDER_REFLECT),
+    _sways(0.01, 0.3, 4.3),
+    _sways(0.025, 0.5, 7.1),
+]
 
 TAMPERING = [
     Case("cover black", ("covered", "dark"), cover((4, 4, 4))),
@@ -153,8 +189,78 @@ def _scene(path: Path) -> Scene:
 @cache
 def _cases(kind: str) -> tuple[Case, ...]:
     return tuple(
-        {"tampering": TAMPERING, "more": MORE_TAMPERING, "harmless": HARMLESS}.get(kind) or _passers()
+        {
+            "tampering": TAMPERING,
+            "more": MORE_TAMPERING,
+            "harmless": HARMLESS,
+            "shifted": SHIFTED,
+        }.get(kind)
+        or _passers()
     )
+
+
+@dataclass(frozen=True)
+class ShiftRan:
+    """What came of a shift: errors and ways are parts of the width, at the farthest corner.
+
+    Attributes:
+        told_s: from the shift until it was told; None: it was not.
+        known: share of the time after that in which it was known.
+        worst: the largest error while it was known; a sway has none.
+        landed: how far off the rules were in the end.
+    """
+
+    told_s: float | None
+    known: float
+    worst: float | None
+    landed: float | None
+
+    @property
+    def is_right(self) -> bool:
+        """Where it is hardly ever known nothing may be moved; else it must be right."""
+        if self.known < LEAST_KNOWN:
+            return self.landed is None or self.landed <= MOST_OFF
+        told = self.told_s is not None and self.told_s <= TOLD_S
+        return told and (self.worst or 0) <= MOST_ERROR and (self.landed or 0) <= MOST_OFF
+
+    def __str__(self) -> str:
+        told = "not told" if self.told_s is None else f"told in {self.told_s:.0f} s"
+        figures = [
+            f"{name} {100 * value:.2f} %"
+            for name, value in (("error", self.worst), ("rules off", self.landed))
+            if value is not None
+        ]
+        return ", ".join([told, f"known {100 * self.known:.0f} %", *figures])
+
+
+class _Shifts:
+    """Collects what is told of a shift."""
+
+    def __init__(self, case: Case, size_px: tuple[int, int]) -> None:
+        self._case, self._size_px = case, size_px
+        self._following = Following(size_px)
+        self._told_s: float | None = None
+        self._errors: list[float | None] = []
+
+    def see(self, sight: Sight, at_s: float) -> None:
+        self._following.update(sight, at_s)
+        after_s, shift = at_s - self._case.begin_s, sight.shift
+        if after_s < 0:
+            return
+        if shift and self._told_s is None and shift.apart_ratio(UNSHIFTED, self._size_px) > SAME_RATIO:
+            self._told_s = after_s
+        if after_s >= TOLD_S:
+            wanted = self._case.shift or UNSHIFTED
+            self._errors.append(shift.apart_ratio(wanted, self._size_px) if shift else None)
+
+    def ran(self) -> ShiftRan:
+        known = [error for error in self._errors if error is not None]
+        share = len(known) / max(1, len(self._errors))
+        if not self._case.shift:
+            return ShiftRan(self._told_s, share, None, None)
+        landed = self._following.placed.apart_ratio(self._case.shift, self._size_px)
+        still = self._following.placed == UNSHIFTED and share < LEAST_KNOWN
+        return ShiftRan(self._told_s, share, max(known, default=None), None if still else landed)
 
 
 @dataclass(frozen=True)
@@ -169,6 +275,7 @@ class Ran:
     told: list[tuple[float, BlindCause | None]]
     cpu_s: float
     frames: int
+    shift: ShiftRan | None = None
 
     @property
     def delay_s(self) -> float | None:
@@ -181,7 +288,7 @@ class Ran:
     def is_right(self) -> bool:
         alarms = [(s, cause) for s, cause in self.told if cause]
         if not self.causes:
-            return not alarms
+            return not alarms and (self.shift is None or self.shift.is_right)
         if self.delay_s is None or self.delay_s > WITHIN_S:
             return False
         return all(s >= self.begin_s and cause in self.causes for s, cause in alarms)
@@ -192,20 +299,34 @@ def ran(kind: str, number: int, path: Path) -> Ran:
     case, scene = _cases(kind)[number], _scene(path)
     tamper, told, cpu_s, frames = Tamper(TamperSettings()), [], 0.0, 0
     last: str | None = None
+    shifts: _Shifts | None = None
     for frame in case.film(scene).frames():
         begin_s = time.thread_time()
         sight = tamper.update(frame, ())
         cpu_s += time.thread_time() - begin_s
         frames += 1
+        if case.shift or case.sways:
+            shifts = shifts or _Shifts(case, frame.size_px)
+            shifts.see(sight, frame.at.monotonic_s)
         if sight.cause != last:
             last = sight.cause
             told.append((round(frame.at.monotonic_s, 1), last))
-    return Ran(kind, case.name, scene.name, case.begin_s, case.causes, told, cpu_s, frames)
+    return Ran(
+        kind,
+        case.name,
+        scene.name,
+        case.begin_s,
+        case.causes,
+        told,
+        cpu_s,
+        frames,
+        shifts.ran() if shifts else None,
+    )
 
 
 def _jobs(words: Iterable[str]) -> list[tuple[str, int, Path]]:
     wanted = list(words)
-    kinds = ("tampering", "more", "harmless", "passers")
+    kinds = ("tampering", "more", "harmless", "passers", "shifted")
     return [
         (kind, number, path)
         for kind in kinds
@@ -213,6 +334,19 @@ def _jobs(words: Iterable[str]) -> list[tuple[str, int, Path]]:
         for path in (*CLIPS, *STILLS[int(os.environ.get("STILL", "0")) :: 6])
         if not wanted or any(word in (kind, case.name, path.stem) for word in wanted)
     ]
+
+
+def _summary(shifts: list[ShiftRan]) -> str:
+    """The worst of several."""
+    worst = [[figure for figure in figures if figure is not None] for figures in zip(
+        *((each.told_s, each.worst, each.landed) for each in shifts), strict=True)]  # fmt: skip
+    names = ("told in s", "error %", "rules off %")
+    scales = (1, 100, 100)
+    return ", ".join(
+        f"{name} {scale * max(figures):.2f}"
+        for name, scale, figures in zip(names, scales, worst, strict=True)
+        if figures
+    )
 
 
 def main(words: list[str]) -> int:
@@ -237,7 +371,11 @@ def main(words: list[str]) -> int:
             right = sum(each.is_right for each in those)
             delays = sorted(each.delay_s for each in those if each.delay_s is not None)
             late = f"{delays[len(delays) // 2]:.1f}, {delays[-1]:.1f}" if delays else ""
-            wrong = "; ".join(f"{each.scene}: {each.told}" for each in those if not each.is_right)
+            wrong = "; ".join(
+                f"{each.scene}: {each.told} {each.shift or ''}" for each in those if not each.is_right
+            )
+            if not wrong and those[0].shift:
+                wrong = _summary([each.shift for each in those if each.shift])
             print(f"{case:<32} {right:>4}/{len(those):<4} {late:>22} {wrong}")
             reached = reached and (right == len(those) or not are_clips)
     cpu_ms = 1000 * sum(each.cpu_s for each in results) / sum(each.frames for each in results)
