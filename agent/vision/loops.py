@@ -1,6 +1,6 @@
 """Whether a stream repeats itself: a recording in place of the camera, or a driver that goes in circles.
 
-A sensor's noise never comes twice. Some px of every picture are kept for half a minute, and the quieter
+A sensor's noise never comes twice. Some px of every picture are kept for some seconds, and the quieter
 places of new pictures compared with them: where all that is as long ago as the loop takes is much more
 alike than what is a little longer or shorter ago, and than anything ever was, the noise itself repeats.
 What moves periodically (a fan, a flag) does so in its own places, and a lamp that blinks keeps the noise.
@@ -23,20 +23,19 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Luma = NDArray[np.uint8]
 
-# Px are compared in so many places, so many in each, and kept of so many pictures: 400 kB.
+# Px are compared in so many places, and kept of so many pictures: 250 kB.
 _PLACES = 6, 8
-_PX = 20
-_PICTURES = 400
+_PICTURES = 256
 # Of all places, the one that this part of them are quieter than decides; of no fewer, and not where
 # masks and lamps leave no noise.
 _QUIET = 0.3
 _LEAST_PLACES = 8
 _BLACK, _WHITE = 3, 252
-# How long ago pictures are compared, in steps: 0.3 to 24.3 s. A loop that takes less than the least is
+# How long ago pictures are compared, in steps: 0.3 to 12.3 s. A loop that takes less than the least is
 # found by a multiple: much of an encoder's last picture is in its next one.
 _STEP_S = 0.05
 _FROM_S = 0.3
-_STEPS = 480
+_STEPS = 240
 _LEAST = 20
 # What is a little longer or shorter ago: from so many steps to so many.
 _NEAR, _AROUND = 3, 20
@@ -47,18 +46,18 @@ _WINDOWS = tuple(
 )
 # Pictures are looked for this often, in step with no encoder's key frames, and this is judged at every
 # second look: by the mean of so many, and by that of the last ones whether it is over.
-_EVERY_S = 0.75
+_EVERY_S = 2.0
 _GOLDEN = 0.618
-_LOOKS = 16
-_LAST_LOOKS = 8
-_KEPT_LOOKS = 32
+_LOOKS = 10
+_LAST_LOOKS = 4
+_KEPT_LOOKS = 16
 # In this part of these looks there was a picture of so long ago.
 _LEAST_HITS = 0.4
 # It is told when it has gone on for so long, with most pictures: a few that are sent again are none. How
 # different those are that repeat is told by the last few.
 _SURE_S = 8.0
 _MOST = 0.6
-_FEW = 4
+_FEW = 3
 # A repetition leaves this part of the difference around it at the most, this part of what was usually
 # left, and this part of the least difference that was usual.
 _DIP = 0.85
@@ -83,12 +82,14 @@ class Loops:
         """Take a picture of the size that all have."""
         height, width = luma.shape
         rows, columns = _PLACES
-        down, across = np.random.default_rng(7).random((2, rows, columns, _PX))
-        y = ((np.arange(rows)[:, None, None] + down) * height / rows).astype(np.intp)
-        x = ((np.arange(columns)[:, None] + across) * (width - 1) / columns).astype(np.intp)
-        px = (y * width + x).ravel()
-        self._px = np.stack([px, px + 1])
-        self._seen = np.zeros((_PICTURES, px.size), np.uint8)
+        # A row of each band of places, whole: what lies side by side is quick to fetch.
+        step = max(1, height // rows)
+        self._rows = slice(step // 2, step // 2 + (min(rows, height) - 1) * step + 1, step)
+        px = width // 2 // columns
+        self._here, self._beside = slice(0, 2 * px * columns, 2), slice(1, 2 * px * columns, 2)
+        self._px = max(1, px)
+        self._seen = np.zeros((_PICTURES, min(rows, height) * px * columns), np.uint8)
+        self._last = b""
         self._seen_s = np.full(_PICTURES, -np.inf)
         self._next = self._number = 0
         self._due_s = self._judged_s = -np.inf
@@ -102,19 +103,21 @@ class Loops:
 
     def see(self, frame: Frame) -> None:
         """Note a picture; to be called with each."""
-        here, beside = frame.luma.ravel().take(self._px)
-        # Light changes px that are neighbours alike. A very strong edge may wrap around: no quiet place.
-        picture = here - beside + np.uint8(128)
-        if np.array_equal(picture, self._seen[self._next - 1]):
+        band = frame.luma[self._rows]
+        here = band[:, self._here]
+        # Light changes px that are neighbours alike. What wraps around does so the shorter way.
+        picture = (here - band[:, self._beside]).ravel()
+        last, self._last = self._last, picture.tobytes()
+        if last == self._last:
             # Sent twice, or without any noise.
             return
         now_s = frame.at.monotonic_s
         if now_s >= self._due_s:
             self._number += 1
             self._due_s = now_s + _EVERY_S * (0.5 + self._number * _GOLDEN % 1)
-            if self._look(picture, here.reshape(-1, _PX), now_s):
+            if self._look(picture, here.reshape(-1, self._px), now_s):
                 self._looks.append(frame.at)
-                if self._number % 2 and len(self._looks) >= _LOOKS:
+                if self._number % 2 and len(self._looks) >= _LOOKS // 2:
                     self._judge(min(now_s - self._judged_s, 4 * _EVERY_S))
                     self._judged_s = now_s
         self._seen[self._next], self._seen_s[self._next] = picture, now_s
@@ -122,22 +125,24 @@ class Loops:
 
     def _look(self, picture: Luma, here: Luma, now_s: float) -> bool:
         """Compare a picture with those of before; False where nothing can be told."""
-        steps = np.floor((now_s - self._seen_s - _FROM_S) / _STEP_S + 0.5)
+        steps = (now_s - self._seen_s - (_FROM_S - _STEP_S / 2)) * (1 / _STEP_S)
         known = np.flatnonzero((steps >= 0) & (steps < _STEPS))
         is_place = (here.max(axis=1) > _BLACK) & (here.min(axis=1) < _WHITE)
-        places = np.count_nonzero(is_place)
+        places = int(np.count_nonzero(is_place)) if here.size else 0
         if not known.size or places < _LEAST_PLACES:
             return False
         seen = self._seen[known]
-        apart = cv2.absdiff(seen, np.broadcast_to(picture, seen.shape).copy())
-        sums = cv2.reduce(apart.reshape(-1, _PX), 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
+        # Differences of bytes, the shorter way round.
+        apart = np.abs((seen - picture).view(np.int8)).view(np.uint8)
+        sums = cv2.reduce(apart.reshape(-1, self._px), 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
         quiet = int(_QUIET * (places - 1))
         levels = np.partition(sums.reshape(known.size, -1)[:, is_place], quiet, axis=1)[:, quiet]
         least = np.full(_STEPS, np.inf, np.float32)
         # Not 0, which stands for none.
-        np.minimum.at(least, steps[known].astype(np.intp), (levels + np.float32(1e-3)) / np.float32(_PX))
+        np.minimum.at(least, steps[known].astype(np.intp), (levels + np.float32(1e-3)) / np.float32(self._px))
+        least[np.isinf(least)] = 0
         self._apart[:-1] = self._apart[1:].copy()
-        self._apart[-1] = np.where(np.isfinite(least), least, 0)
+        self._apart[-1] = least
         return True
 
     def _judge(self, passed_s: float) -> None:

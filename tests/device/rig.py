@@ -85,6 +85,9 @@ def pictures() -> Iterator[Path]:
 def show(folder: Path, *images: NDArray[np.uint8]) -> None:
     """Have the camera show these BGR pictures in turn, four frames each, from when it is opened next.
 
+    That is a loop, but one from the start: the agent, which never saw noise there that does not come again,
+    does not call it frozen (tests/vision/test_loops.py).
+
     The rig hands on the planes of a JPEG file, which are of 0 to 255, as what a sensor gives: 16 to 235.
     """
     _empty(folder)

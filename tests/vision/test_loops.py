@@ -239,6 +239,12 @@ def test_without_noise_nothing_can_be_told() -> None:
     assert told(stream(loop_s=2.0, noise=0.0, draw=walker)) == []
 
 
+def test_loop_from_the_start_is_not_known() -> None:
+    """As of the rig's camera of software, which shows a few pictures in turn: nothing else was ever usual."""
+    frames = stream(loop_s=2.0, draw=walker, seconds=BEGIN_S + 60)
+    assert told(frame for frame in frames if frame.at.monotonic_s >= BEGIN_S - 2) == []
+
+
 def test_memory_is_bounded() -> None:
     loops = Loops(np.zeros((240, 320), np.uint8))
     arrays = [value for value in vars(loops).values() if isinstance(value, np.ndarray)]
