@@ -284,6 +284,9 @@ class _Judge:
         if self._eye.bright_share(now, level) < _BRIGHT_SHARE:
             return _Sign(self._night_or_cover(now, cause))
         sign = self._other_view(now, last, hidden, cause)
+        if self._sways and cause != "frozen":
+            # A pole that sways brings the same view again and again, whatever the noise in it.
+            self.loops = Loops(frame.luma)
         return _Sign("frozen") if sign.cause is None and self._is_frozen(frame.at, cause) else sign
 
     def _night_or_cover(self, now: Look, cause: BlindCause | None) -> BlindCause:
