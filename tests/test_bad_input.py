@@ -400,8 +400,9 @@ def test_log_full_in_service(clip: Path, tmp_path: Path, size: str, told: set[in
     assert "ERROR" not in ran.stderr
     assert ran.stderr.count("is full; make room") in told
     # Up to its end, on the card; tests/faults/test_cards.py has logs that no longer fit.
-    rows = sqlite3.connect(tmp_path / "kept" / "events.db").execute("SELECT type FROM event ORDER BY seq")
-    assert rows.fetchall()[-1] == ("agent.stopped",)
+    with closing(sqlite3.connect(tmp_path / "kept" / "events.db")) as kept:
+        rows = kept.execute("SELECT type FROM event ORDER BY seq").fetchall()
+    assert rows[-1] == ("agent.stopped",)
 
 
 # --- log plot ----------------------------------------------------------------------------------------

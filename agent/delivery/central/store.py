@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import fcntl
 import sqlite3
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -158,26 +158,25 @@ class Store:
             BusyError: another subscriber writes it.
             LogError: it can't be opened, or is none of ours.
         """
-        with self._translated():
+        with self._translated(), ExitStack() as failing:
             if self._reading:
                 self.db = sqlite3.connect(
                     f"{self._path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None
                 )
+                failing.callback(self.db.close)
                 # All that is read is of the moment of the first reading.
                 self.db.execute("BEGIN")
-                self._check()
-                return self
-            self._lock()
-            try:
+            else:
+                self._lock()
+                failing.callback(self._lock_file.close)
                 self.db = sqlite3.connect(self._path, isolation_level=None)
+                failing.callback(self.db.close)
                 # FULL: what a commit returned for is there after a power cut.
                 self.db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
                 if self.db.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,):
                     self.db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
-                self._check()
-            except BaseException:
-                self._lock_file.close()
-                raise
+            self._check()
+            failing.pop_all()
         return self
 
     def __exit__(self, *_about: object) -> None:
