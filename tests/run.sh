@@ -91,7 +91,7 @@ units() {
     fi
     # Where systemd does not run only root may make the folder that it wants; a user's own will do as well.
     if [[ $EUID -ne 0 && ! -d /run/systemd/system ]]; then
-        analyze=(env XDG_RUNTIME_DIR="$scratch" systemd-analyze --user)
+        analyze=(env -i PATH="$PATH" HOME="$scratch" XDG_RUNTIME_DIR="$scratch" systemd-analyze --user)
     fi
     for unit in systemd/*.{service,path,timer}; do
         # It ends well whatever it finds, and does not know a program that is not installed here.
