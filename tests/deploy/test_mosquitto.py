@@ -159,6 +159,23 @@ def test_what_can_not_be_done_is_said(central: CentralBroker, words: list[str], 
     assert told in done.stderr
 
 
+def test_no_port_that_was_not_asked_for(tmp_path: Path) -> None:
+    """A second broker on this machine finds none taken by the first."""
+    broker = CentralBroker(tmp_path)
+    listeners = re.findall(r"^listener (\d+)", (broker.folder / "mosquitto.conf").read_text(), re.MULTILINE)
+    assert listeners == [str(port) for port in (broker.port, broker.certificate_port, broker.plain_port)]
+
+
+def test_certificates_are_whole_for_a_strict_reader(central: CentralBroker) -> None:
+    central.add_certified("que-phong", "one-stop")
+    made = central.folder / "server.pem", central.folder / "issued" / "que-phong_one-stop.pem"
+    said = subprocess.run(
+        ["openssl", "verify", "-x509_strict", "-CAfile", central.ca_file, *made],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert said.returncode == 0, said.stderr
+
+
 def test_no_broker_there(tmp_path: Path) -> None:
     need_programs()
     done = script("account", "list", "--dir", tmp_path / "nothing")
