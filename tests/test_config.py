@@ -696,6 +696,11 @@ def test_load_forbidden(unreadable: Path) -> None:
         pytest.param(LEAST.replace("day.mp4", "/dev/video0"), ["/dev/video0", "by-id"], id="usb_number"),
         pytest.param(LEAST.replace("day.mp4", "rtsp://h/1"), ["rtsp://h/1", "unencrypted"], id="rtsp"),
         pytest.param(
+            LEAST + "[tamper]\naccept_new_view_s = 600",
+            ["[tamper] accept_new_view_s", "no longer used", "accept-view"],
+            id="accept_new_view",
+        ),
+        pytest.param(
             LEAST + 'username = "a"\npassword_file = "/p"', ["[camera]", "not used"], id="login_unused"
         ),
         pytest.param(

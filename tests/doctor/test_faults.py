@@ -279,6 +279,7 @@ def test_wrong_configuration_makes_no_further_faults(place: Place) -> None:
         ({"camera": "dark", "brightness": 4}, ["camera.blind", "light.dark"], 1),
         ({"camera": "blurred", "sharpness": 3.0}, ["camera.blind", "focus.blurred"], 1),
         ({"camera": "lost", "brightness": None, "sharpness": None}, ["camera.blind"], 1),
+        ({"camera": "moved"}, ["camera.moved"], 1),
         ({"brightness": 9}, ["light.dark"], 0),
         ({"sharpness": 10.0}, ["focus.blurred"], 0),
         ({"sharpness": 10.0, "usual_sharpness": None}, [], 0),
