@@ -53,10 +53,11 @@ _LAST_LOOKS = 4
 _KEPT_LOOKS = 16
 # In this part of these looks there was a picture of so long ago.
 _LEAST_HITS = 0.4
-# It is told when it has gone on for so long, with most pictures: a few that are sent again are none. How
-# different those are that repeat is told by the last few.
-_SURE_S = 8.0
-_MOST = 0.6
+# It is told when it has gone on for so long, with so many of the pictures: a few that are sent again are
+# none. Those are nearer than pictures just before and after by this part; the last few tell how near.
+_SURE_S = 12.0
+_MOST = 0.8
+_NEARER = 0.95
 _FEW = 3
 # A repetition leaves this part of the difference around it at the most, this part of what was usually
 # left, and this part of the least difference that was usual.
@@ -175,15 +176,26 @@ class Loops:
     def _begin(self, means: Floats, parts: Floats) -> Instant | None:
         """When the shortest repetition began, if most pictures repeat and have done so for long enough."""
         shortest = int(np.argmax(parts <= (1 + parts.min()) / 2))
-        apart = self._apart[-len(self._looks) :, max(shortest - 1, 0) : shortest + 2]
-        nearest = np.where(apart > 0, apart, np.inf).min(axis=1)
+        apart = self._apart[-len(self._looks) :]
+        apart = np.where(apart > 0, apart, np.inf)
+        nearest = apart[:, max(shortest - 1, 0) : shortest + 2].min(axis=1)
         known = np.isfinite(nearest)
         # From then on pictures were nearer than halfway, in sum.
         halfway = (nearest[known][-_FEW:].mean() + means[shortest] / parts[shortest]) / 2
         first = int(np.cumsum(np.where(known, halfway - nearest, 0)[::-1])[::-1].argmax())
-        repeated = np.count_nonzero(nearest[first:] < halfway)
+        # A lamp that blinks is as alike just before and after, mostly.
+        beside = np.minimum(
+            _next_known(apart[:, : shortest - 1][:, ::-1]), _next_known(apart[:, shortest + 2 :])
+        )
+        repeated = np.count_nonzero(nearest[first:] < np.minimum(halfway, _NEARER * beside[first:]))
         is_long = self._looks[-1].monotonic_s - self._looks[first].monotonic_s >= _SURE_S
         return self._looks[first] if is_long and repeated >= _MOST * np.count_nonzero(known[first:]) else None
+
+
+def _next_known(apart: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The first in each row that is not inf."""
+    first = np.isfinite(apart).argmax(axis=1)
+    return np.take_along_axis(apart, first[:, None], axis=1)[:, 0]
 
 
 def _followed(usual: float, value: float, passed_s: float) -> float:
