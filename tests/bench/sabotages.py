@@ -36,16 +36,16 @@ _FOUND = [
     Sabotage(
         "blur-of-persons-without-a-track",
         "agent/drawing.py",
-        "    canvas = image.copy()\n    _blur(canvas, unsure)\n",
-        "    canvas = image.copy()\n",
+        "    levels = grid.nothing() if blur is None else blur.copy()\n",
+        "    levels = grid.nothing()\n",
         ("tests/test_drawing.py",),
     ),
     # Between two looks people move.
     Sabotage(
         "blur-rim",
-        "agent/drawing.py",
-        "_RIM_RATIO = 0.1",
-        "_RIM_RATIO = 0.0",
+        "agent/blurring.py",
+        "_PERSON_RIM_RATIO = 0.15",
+        "_PERSON_RIM_RATIO = 0.0",
         ("tests/test_drawing.py",),
     ),
     # A camera that gives nothing any more looks like one that has just given a picture.
@@ -137,7 +137,7 @@ _PRIVACY = [
     Sabotage(
         "mask-of-recording",
         "agent/device/frames.py",
-        "yield frame_of(index, Instant(time_s, utc), view.of(image))",
+        "yield frame_of(index, Instant(time_s, utc), view().of(image))",
         "yield frame_of(index, Instant(time_s, utc), image)",
         ("tests/device/test_frames.py::test_recorded_frames_are_what_the_view_makes_of_them",),
     ),
@@ -204,7 +204,7 @@ _BLINDNESS = [
     Sabotage(
         "visits-go-on-through-blindness",
         "agent/pipeline.py",
-        'events += [event for rule in rules for event in rule.close(frame.at, "blind")]',
+        'events += [event for rule in placing.rules for event in rule.close(frame.at, "blind")]',
         "events += []",
         ("tests/test_pipeline.py::test_blind_ends_every_visit",),
     ),
@@ -260,7 +260,7 @@ _BLINDNESS = [
     *(
         Sabotage(
             f"tamper-{field.partition(':')[0].replace('_', '-')}",
-            "agent/vision/tamper.py",
+            "agent/vision/tamper_settings.py",
             f"    {field} = {value}\n",
             f"    {field} = {worse}\n",
             (test,),
