@@ -50,7 +50,7 @@ class NaiveKit:
     def hush(self, agent: Role) -> None:
         """What is in its memory may still be sent: it is not killed again."""
         agent.start()
-        wait_until(lambda: agent.signal(signal.SIGUSR1), 10, "the naive sender can be told")
+        wait_until(lambda: agent.signal(signal.SIGUSR1), 60, "the naive sender can be told")
         self._came_s = time.monotonic()
 
     def appended(self) -> int:
