@@ -7,6 +7,7 @@ nothing that paho keeps in memory can be sent twice or out of order on the next 
 from __future__ import annotations
 
 import json
+import math
 import select
 import socket
 import ssl
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from paho.mqtt.reasoncodes import ReasonCode
 
 KEEPALIVE_S = 30
-# A link that is half open takes everything and gives nothing; paho would find it after twice the keepalive.
-SILENCE_S = 20
+# A half-open link answers nothing (paho would find it after twice the keepalive), one may talk all the same.
+ANSWER_WITHIN_S = 20
 MQTT_5 = 5
 # How many messages wait for the broker's word at once: its default limit too.
 WINDOW = 20
@@ -133,9 +134,10 @@ class Connection:
         self._answer: str | None = None
         self._connected = False
         self._lost: str | None = None
-        self._wishes: set[int] = set()
-        self._unanswered = 0
-        self._heard_s = 0.0
+        # Subscriptions that are not answered, and whether they are needed.
+        self._wishes: dict[int, bool] = {}
+        # When what waits for an answer was sent, the oldest first.
+        self._unanswered: dict[int, float] = {}
         self.window = WINDOW
         self._client = Client(
             CallbackAPIVersion.VERSION2,
@@ -193,9 +195,16 @@ class Connection:
             raise DeliveryError(f"the broker {broker} does not answer {_protocol(broker)}")
 
     def publish(self, message: Message) -> int:
-        """Send at QoS 1; the number comes back in a `Taken`."""
-        self._await()
-        return self._client.publish(message.topic, message.payload.encode(), qos=1, retain=message.retain).mid
+        """Send at QoS 1; the number comes back in a `Taken`.
+
+        Raises:
+            DeliveryError: the message that had its number 65,535 ago is not answered yet.
+        """
+        sent = self._client.publish(message.topic, message.payload.encode(), qos=1, retain=message.retain)
+        if sent.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
+            raise DeliveryError(self._unanswered_for("all that was sent since"))
+        self._unanswered[sent.mid] = time.monotonic()
+        return sent.mid
 
     def subscribe(self, topic: str, *, needed: bool = True) -> int:
         """Ask for a topic at QoS 1.
@@ -204,10 +213,11 @@ class Connection:
         on it comes back in a `Taken`.
         """
         _, mid = self._client.subscribe(topic, qos=1 if needed else 0)
-        if not needed and mid is not None:
-            self._await()
-            self._wishes.add(mid)
-        return mid or 0
+        if mid is None:
+            return 0
+        self._unanswered[mid] = time.monotonic()
+        self._wishes[mid] = needed
+        return mid
 
     def acknowledge(self, message: Message) -> None:
         """Tell the broker that a message need not be sent again; of a kept session only."""
@@ -230,7 +240,6 @@ class Connection:
         readable, writable, _ = select.select(reading, writing, [], 0 if held else timeout_s)
         codes = []
         if held or sock in readable:
-            self._heard_s = time.monotonic()
             try:
                 codes.append(self._client.loop_read())
             except _UNREADABLE as error:
@@ -243,17 +252,16 @@ class Connection:
         if self._answer or any(code != MQTTErrorCode.MQTT_ERR_SUCCESS for code in codes):
             raise DeliveryError(self._why_lost())
         reports, self._reports = self._reports, []
-        if self._unanswered and time.monotonic() - self._heard_s > SILENCE_S:
-            raise DeliveryError(
-                f"the broker {self._broker} has been silent for {SILENCE_S} s; the connection is given up"
-            )
+        oldest_s = next(iter(self._unanswered.values()), math.inf)
+        # Behind what was read just now the answer may be there too, where this side was slow.
+        patience = 3 if held or sock in readable else 1
+        if time.monotonic() - oldest_s > patience * ANSWER_WITHIN_S:
+            raise DeliveryError(self._unanswered_for(f"{ANSWER_WITHIN_S} s"))
         return reports
 
-    def _await(self) -> None:
-        """Silence counts from the first message that waits for an answer."""
-        if not self._unanswered:
-            self._heard_s = time.monotonic()
-        self._unanswered += 1
+    def _unanswered_for(self, how_long: str) -> str:
+        said = f"the broker {self._broker} leaves a message unanswered for {how_long}"
+        return f"{said}; the connection is given up"
 
     def close(self) -> None:
         """Disconnect in order, so that the will is not sent."""
@@ -303,7 +311,7 @@ class Connection:
     def _on_publish(
         self, _client: object, _data: object, mid: int, reason: ReasonCode, _properties: object
     ) -> None:
-        self._unanswered -= 1
+        self._unanswered.pop(mid, None)
         unheard = reason.value == _NO_SUBSCRIBERS
         self._reports.append(Taken(mid, str(reason) if reason.is_failure else None, unheard))
 
@@ -311,8 +319,12 @@ class Connection:
         self, _client: object, _data: object, mid: int, reasons: list[ReasonCode], _properties: object
     ) -> None:
         refused = [str(reason) for reason in reasons if reason.is_failure]
-        if mid in self._wishes:
-            self._unanswered -= 1
+        needed = self._wishes.pop(mid, None)
+        if needed is None:
+            # Answered before, so that its number may be another message's by now.
+            return
+        self._unanswered.pop(mid, None)
+        if not needed:
             self._reports.append(Taken(mid, refused[0] if refused else None))
         elif refused:
             self._answer = f"the broker {self._broker} does not let this client read; check its rights (ACL)"

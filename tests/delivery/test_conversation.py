@@ -427,12 +427,12 @@ def test_nothing_may_be_read(
 def test_silent_broker_is_given_up(
     log: EventLog, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mqtt, "SILENCE_S", 1)
+    monkeypatch.setattr(mqtt, "ANSWER_WITHIN_S", 1)
     monkeypatch.setattr(publisher_module, "_FIRST_PAUSE_S", 0.1)
     came: list[float] = []
     with answering(bytes([0x20, 3, 0, 0, 0]), came=came) as port, publishing(to(port), log, stop_s=0):
         wait_until(lambda: len(came) >= 2)
-    assert "silent for 1 s" in lines(caplog)
+    assert "leaves a message unanswered for 1 s" in lines(caplog)
 
 
 def test_hanging_broker_does_not_hold_up_the_camera(
