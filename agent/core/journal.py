@@ -134,6 +134,9 @@ LOG_DAMAGED = Entry(
 LOG_TIDIED = Entry(
     "%s was deleted: there are newer ones that were set aside", "db348040d9fa4caabaeeb1a0c2c24273"
 )
+LOG_TOO_OLD = Entry(
+    "%s was deleted: what was in it is older than [log] keep_days", "9cf89db5c18e419b92ad832cd189ead9"
+)
 LOG_OTHER_BOARD = Entry(
     "the event log %s was begun on another board; it is now %s, and a new log was begun",
     "774cc46abaec43b8acaadf27dee6f3e2",
@@ -193,6 +196,7 @@ BROKER_CONNECTED_311 = Entry(
     "9da394a8b6bf4b32ade0a089eb40e779",
     "broker",
 )
+BROKER_TAKES = Entry("the broker %s takes events again", "ea35b132a29248a7b31b05bdd011931a", "broker")
 BROKER_TROUBLE = Entry(
     "%s; events stay in the log, trying again", "996e83fc0c30407199ddca00628d1d4d", "broker"
 )
@@ -202,6 +206,7 @@ DELIVERY_LOG_TROUBLE = Entry(
 )
 REPLAY_DONE = Entry("replayed %d events of log %s as asked, %d to %d", "da8603081ee8492693ee1f1173dd34e5")
 REPLAY_ENDS_EARLY = Entry("a replay ends early: %s", "0ebade30001b41a58fe8b04bbcc5e7b5")
+REPLAY_REFUSED = Entry("the replay asked for as %s can't be given: %s", "66d07a0007754513914f151e191e3ad0")
 REPLAY_IGNORED = Entry("a message on cmd/replay is ignored: %s", "ba3680098c4c4c268feec8a56d6760f7")
 
 # The daily check (presence-agent-check.service).

@@ -19,8 +19,11 @@ _HEX8 = re.compile("[0-9a-f]{8}").fullmatch
 _Seq = Annotated[int, Field(ge=1, le=_HIGHEST_SEQ)]
 
 
+RefusedWhy = Literal["busy", "unknown_log", "range"]
+
+
 class ReplayRequestWire(Closed):
-    """Asks for events of a log; of more than 1,000 the first 1,000 are sent."""
+    """Asks for events of a log, at most 1,000 of them."""
 
     # Of those who write to us too, unknown fields are ignored.
     model_config = ConfigDict(extra="ignore")
@@ -38,12 +41,21 @@ class ReplayRequestWire(Closed):
 
 
 class ReplayDoneWire(Closed):
-    """The last message of a replay: how many events were sent, and the first and last of them."""
+    """The last message of a replay: how many events were sent, and the first and last of them.
+
+    `refused`: there was none to send. `busy`: others wait already, ask again later; `unknown_log`: this
+    agent has no such log, or no more; `range`: that is more than 1,000 numbers, or none of them is kept.
+    """
 
     done: Literal[True] = True
     sent: Annotated[int, Field(ge=0, le=MOST_EVENTS)]
     first_seq: _Seq | None
     last_seq: _Seq | None
+    refused: RefusedWhy | None = None
+
+    def text(self) -> str:
+        """As it is published."""
+        return self.model_dump_json(exclude=None if self.refused else {"refused"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.core.journal import REPLAY_DONE, REPLAY_ENDS_EARLY, REPLAY_IGNORED
+from agent.core.journal import REPLAY_DONE, REPLAY_ENDS_EARLY, REPLAY_IGNORED, REPLAY_REFUSED
 from agent.delivery.commands import MOST_EVENTS, ReplayDoneWire, replay_request
 from agent.delivery.mqtt import Message
 from agent.errors import LogError
@@ -15,12 +15,14 @@ from agent.errors import LogError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.delivery.commands import ReplayRequestWire
+    from agent.delivery.commands import RefusedWhy, ReplayRequestWire
     from agent.delivery.event_log import Entry, EventLog
 
 _log = logging.getLogger(__name__)
 
 _WAITING = 4
+# Whoever asks faster than the broker takes answers gets none.
+_MOST_REFUSED = 100
 
 
 @dataclass(slots=True)
@@ -28,9 +30,8 @@ class _Answer:
     """How far a request is answered."""
 
     asked: ReplayRequestWire
-    log: EventLog | None
+    log: EventLog
     after_seq: int
-    left: int = MOST_EVENTS
     sent: int = 0
     first_seq: int | None = None
     last_seq: int | None = None
@@ -45,50 +46,65 @@ class Replays:
         self._log_of = log_of
         self._asked: deque[ReplayRequestWire] = deque()
         self._answer: _Answer | None = None
-
-    @property
-    def pending(self) -> bool:
-        """Whether something is still to be answered."""
-        return self._answer is not None or bool(self._asked)
+        self._refused: deque[Message] = deque()
 
     def ask(self, message: Message) -> None:
-        """Take a request; what is none, or too much, is ignored with a line that says why."""
+        """Take a request, or answer why it can't be met; what is none is ignored, with a journal line."""
         if message.retain:
             return _ignored("it is retained, so it would come again at every connection; clear it there")
         try:
             asked = replay_request(message.payload)
         except ValueError as error:
             return _ignored(str(error))
-        if len(self._asked) >= _WAITING:
-            return _ignored(f"{_WAITING} others wait already; ask again later")
-        self._asked.append(asked)
+        if len(self._refused) >= _MOST_REFUSED:
+            return _ignored(f"{_MOST_REFUSED} others are to be refused already; ask more slowly")
+        if why := self._why_not(asked):
+            _log.info(REPLAY_REFUSED, asked.request, why)
+            self._refused.append(self._done(asked, why))
+        else:
+            self._asked.append(asked)
         return None
 
+    def _why_not(self, asked: ReplayRequestWire) -> RefusedWhy | None:
+        """Why a request can't be met; a log that can't be read is found out as it is answered."""
+        log = self._log_of(asked.log)
+        if log is None:
+            return "unknown_log"
+        too_many = asked.to_seq - asked.from_seq >= MOST_EVENTS
+        if too_many or asked.from_seq > log.last_seq or asked.to_seq <= log.deleted:
+            return "range"
+        return "busy" if len(self._asked) + (self._answer is not None) > _WAITING else None
+
+    def give_up(self) -> None:
+        """What is sent of the answer is refused: whoever asked does not get it."""
+        self._answer = None
+
     def next(self, limit: int) -> list[Message]:
-        """The next messages of the answer, at most so many."""
-        messages: list[Message] = []
+        """The next messages of the answer, at most so many; refusals come first."""
+        messages = [self._refused.popleft() for _ in range(min(limit, len(self._refused)))]
         while len(messages) < limit and (answer := self._current()):
             entries = self._read(answer, limit - len(messages))
             topic = f"{self._root}/replay/{answer.asked.request}"
             messages += [Message(topic, entry.body) for entry in entries]
-            if not entries and len(messages) < limit:
-                messages.append(Message(topic, _done(answer)))
-                self._answer = None
+            if not entries:
+                messages.append(self._end(answer))
         return messages
 
     def _current(self) -> _Answer | None:
-        if self._answer is None and self._asked:
+        while self._answer is None and self._asked:
             asked = self._asked.popleft()
-            self._answer = _Answer(asked, self._log_of(asked.log), asked.from_seq - 1)
+            if log := self._log_of(asked.log):
+                self._answer = _Answer(asked, log, asked.from_seq - 1)
+            else:
+                # It was there still when it was asked for.
+                self._refused.append(self._done(asked, "unknown_log"))
         return self._answer
 
     @staticmethod
     def _read(answer: _Answer, limit: int) -> list[Entry]:
         """The next events; none: that was all, or they can't be read."""
-        if answer.log is None:
-            return []
         try:
-            entries = answer.log.read(answer.after_seq, min(limit, answer.left), answer.asked.to_seq)
+            entries = answer.log.read(answer.after_seq, limit, answer.asked.to_seq)
         except LogError as error:
             _log.warning(REPLAY_ENDS_EARLY, error)
             return []
@@ -96,20 +112,17 @@ class Replays:
             answer.first_seq = answer.first_seq or entries[0].seq
             answer.after_seq = answer.last_seq = entries[-1].seq
             answer.sent += len(entries)
-            answer.left -= len(entries)
         return entries
 
+    def _end(self, answer: _Answer) -> Message:
+        self._answer, asked = None, answer.asked
+        _log.info(REPLAY_DONE, answer.sent, asked.log, asked.from_seq, asked.to_seq)
+        done = ReplayDoneWire(sent=answer.sent, first_seq=answer.first_seq, last_seq=answer.last_seq)
+        return Message(f"{self._root}/replay/{asked.request}", done.text())
 
-def _done(answer: _Answer) -> str:
-    _log.info(
-        REPLAY_DONE,
-        answer.sent,
-        answer.asked.log,
-        answer.asked.from_seq,
-        answer.asked.to_seq,
-    )
-    done = ReplayDoneWire(sent=answer.sent, first_seq=answer.first_seq, last_seq=answer.last_seq)
-    return done.model_dump_json()
+    def _done(self, asked: ReplayRequestWire, why: RefusedWhy) -> Message:
+        done = ReplayDoneWire(sent=0, first_seq=None, last_seq=None, refused=why)
+        return Message(f"{self._root}/replay/{asked.request}", done.text())
 
 
 def _ignored(why: str) -> None:

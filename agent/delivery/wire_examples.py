@@ -66,7 +66,7 @@ _SINCE = _AT.shifted(-95.5)
 _QUARTER = datetime(2026, 11, 23, 0, 15, tzinfo=UTC)
 _DATE = date(2026, 11, 22)
 # Of what was asked for nothing is left.
-_NOTHING = ReplayDoneWire(sent=0, first_seq=None, last_seq=None)
+_NOTHING = ReplayDoneWire(sent=0, first_seq=None, last_seq=None, refused="range")
 
 
 def examples() -> dict[str, list[Any]]:
@@ -83,7 +83,7 @@ def examples() -> dict[str, list[Any]]:
     asked = ReplayRequestWire(log=_LOG, from_seq=18_001, to_seq=18_020, request="gap-7")
     found["cmd.replay"] = [asked.model_dump(mode="json")]
     done = ReplayDoneWire(sent=20, first_seq=18_001, last_seq=18_020)
-    found["replay.done"] = [done.model_dump(mode="json"), _NOTHING.model_dump(mode="json")]
+    found["replay.done"] = [json.loads(one.text()) for one in (done, _NOTHING)]
     found["discovery"] = [json.loads(_discovery())]
     found["homeassistant.status"] = ["online"]
     return found

@@ -12,7 +12,7 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from paho.mqtt.publish import single
+from paho.mqtt.publish import multiple, single
 
 from agent.delivery import conversation, mqtt
 from agent.delivery import publisher as publisher_module
@@ -116,10 +116,17 @@ def test_replay(mosquitto: Mosquitto, listener: Listener, log: EventLog, protoco
 def test_replay_at_most_a_thousand(mosquitto: Mosquitto, listener: Listener, log: EventLog) -> None:
     log.append([make_now(number) for number in range(1500)])
     with publishing(to(mosquitto.port), log):
-        ask_until(mosquitto, listener, log=log.log_id, from_seq=1, to_seq=9999, request="all")
+        ask_until(mosquitto, listener, log=log.log_id, from_seq=101, to_seq=1100, request="all")
+        ask_until(mosquitto, listener, log=log.log_id, from_seq=101, to_seq=1101, request="more")
     *events, done = replayed(listener, "all")
-    assert [json.loads(event)["seq"] for event in events] == list(range(1, 1001))
-    assert json.loads(done) == {"done": True, "sent": 1000, "first_seq": 1, "last_seq": 1000}
+    assert [json.loads(event)["seq"] for event in events] == list(range(101, 1101))
+    assert json.loads(done) == {"done": True, "sent": 1000, "first_seq": 101, "last_seq": 1100}
+    (done,) = replayed(listener, "more")
+    assert json.loads(done) == not_met("range")
+
+
+def not_met(why: str) -> dict[str, Any]:
+    return {"done": True, "sent": 0, "first_seq": None, "last_seq": None, "refused": why}
 
 
 def ask_until(broker: Mosquitto, listener: Listener, **fields: object) -> None:
@@ -129,16 +136,64 @@ def ask_until(broker: Mosquitto, listener: Listener, **fields: object) -> None:
     wait_until(lambda: is_done(listener, str(fields["request"])))
 
 
-@pytest.mark.parametrize("asked", [{"log": "00000000"}, {"from_seq": 50, "to_seq": 60}])
+@pytest.mark.parametrize("protocol", [5, 311])
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"log": "00000000"}, "unknown_log"),
+        ({"log": "00000000", "to_seq": 2**53}, "unknown_log"),
+        ({"from_seq": 50, "to_seq": 60}, "range"),
+        # Deleted.
+        ({"from_seq": 1, "to_seq": 20}, "range"),
+        ({"from_seq": 2**53, "to_seq": 2**53}, "range"),
+        ({"from_seq": 21, "to_seq": 1021}, "range"),
+    ],
+)
 def test_replay_of_what_is_not_there(
-    mosquitto: Mosquitto, listener: Listener, log: EventLog, asked: dict[str, Any]
+    mosquitto: Mosquitto, listener: Listener, log: EventLog, asked: dict[str, Any], why: str, protocol: int
 ) -> None:
-    log.append([make_now(1)])
+    log.append([make_now(number) for number in range(40)])
+    log.delete(20)
     request = {"log": log.log_id, "from_seq": 1, "to_seq": 1, "request": "x"}
-    with publishing(to(mosquitto.port), log):
+    with publishing(to(mosquitto.port, protocol), log):
         ask_until(mosquitto, listener, **{**request, **asked})
     (done,) = replayed(listener, "x")
-    assert json.loads(done) == {"done": True, "sent": 0, "first_seq": None, "last_seq": None}
+    assert json.loads(done) == not_met(why)
+
+
+def test_replay_of_what_is_there_in_part(mosquitto: Mosquitto, listener: Listener, log: EventLog) -> None:
+    log.append([make_now(number) for number in range(40)])
+    log.delete(20)
+    with publishing(to(mosquitto.port), log):
+        ask_until(mosquitto, listener, log=log.log_id, from_seq=11, to_seq=1010, request="x")
+    *events, done = replayed(listener, "x")
+    assert [json.loads(event)["seq"] for event in events] == list(range(21, 41))
+    assert json.loads(done) == {"done": True, "sent": 20, "first_seq": 21, "last_seq": 40}
+
+
+@pytest.mark.parametrize("protocol", [5, 311])
+def test_replays_more_than_may_wait_are_told_so(
+    mosquitto: Mosquitto, listener: Listener, log: EventLog, protocol: int
+) -> None:
+    log.append([make_now(number) for number in range(1000)])
+    asked = {"log": log.log_id, "from_seq": 1, "to_seq": 1000}
+    with publishing(to(mosquitto.port, protocol), log) as publisher:
+        assert publisher.wait_delivered(20)
+        names = [f"r-{number}" for number in range(12)]
+        requests = [json.dumps({**asked, "request": name}).encode() for name in names]
+        packets = [(f"{ROOT}/cmd/replay", request, 1, False) for request in requests]
+        multiple([*packets], hostname="127.0.0.1", port=mosquitto.port)
+        wait_until(lambda: all(is_done(listener, name) for name in names), 60)
+        # Once there is room again, whoever was refused may come again.
+        ask(mosquitto, **asked, request="again")
+        wait_until(lambda: is_done(listener, "again"), 30)
+    answers = {name: replayed(listener, name) for name in [*names, "again"]}
+    met = [name for name, answer in answers.items() if len(answer) == 1001]
+    assert met == [*names[:5], "again"]
+    assert all(json.loads(answers[name][0]) == not_met("busy") for name in names[5:])
+    # At once, not after the five.
+    last_busy = max(at for at, one in enumerate(listener.heard()) if '"busy"' in one.payload)
+    assert last_busy < max(at for at, one in enumerate(listener.heard()) if one.topic.endswith("/r-0"))
 
 
 def test_replays_one_after_the_other(mosquitto: Mosquitto, listener: Listener, log: EventLog) -> None:

@@ -50,6 +50,7 @@ def test_one_message_never_answered_gives_the_link_up(log: EventLog, monkeypatch
     monkeypatch.setattr(publisher_module, "_FIRST_PAUSE_S", 0.05)
     log.append([make_now(number) for number in range(3)])
     broker = Misbehaving(lambda one: None if b'"seq":2,' in one.payload else SUCCESS)
+    broker.chatter = "other", b"x"
     with misbehaving(broker), publishing(to(broker.port), log, stop_s=0) as publisher:
         give_up_s = time.monotonic() + 20
         while len(broker.connected_s) < 2 and time.monotonic() < give_up_s:

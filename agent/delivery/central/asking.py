@@ -129,6 +129,9 @@ class Asking:
         assert request is not None  # noqa: S101
         self._request = None
         kept = self._kept.logs[request.log]
+        if done.later:
+            self._wait(now_s)
+            return request.log, []
         if request.beyond:
             if done.sent == 0:
                 kept.ended = True

@@ -95,12 +95,17 @@ class StateHeard:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A replay is over; so many events were sent."""
+    """A replay is over; so many events were sent.
+
+    Attributes:
+        later: it was refused for a reason that does not last: the events may be there all the same.
+    """
 
     agent: str
     request: str
     sent: int
     last_seq: int
+    later: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +234,9 @@ def _replayed(agent: str, request: str, message: Message) -> Happened | Done:
     if message.retain:
         raise _WrongError("retained")
     last_seq = 0 if content.get("last_seq") is None else _seq(content, "last_seq")
-    return Done(agent, request, _seq(content, "sent", 0), last_seq)
+    # Of what a later agent may say it is not known that it lasts.
+    later = content.get("refused") not in (None, "unknown_log", "range")
+    return Done(agent, request, _seq(content, "sent", 0), last_seq, later)
 
 
 def _status(agent: str, message: Message) -> Status:

@@ -69,7 +69,9 @@ def make_state(rule: str = "waiting", **other: object) -> Message:
     return Message(f"{ROOT}/state/{rule}", json.dumps(said), retain=True)
 
 
-def make_done(request: str, sent: int, first_seq: int | None = None, last_seq: int | None = None) -> Message:
+def make_done(
+    request: str, sent: int, first_seq: int | None = None, last_seq: int | None = None, **refused: object
+) -> Message:
     """A replay is over."""
-    said = {"done": True, "sent": sent, "first_seq": first_seq, "last_seq": last_seq}
+    said = {"done": True, "sent": sent, "first_seq": first_seq, "last_seq": last_seq, **refused}
     return Message(f"{ROOT}/replay/{request}", json.dumps(said))

@@ -75,6 +75,15 @@ def test_others() -> None:
     assert heard(make_done("r1", 0)) == Done(AGENT, "r1", 0, 0)
 
 
+@pytest.mark.parametrize(
+    ("refused", "later"),
+    # What a later agent says may pass; only what is known to last is taken for that.
+    [(None, False), ("range", False), ("unknown_log", False), ("busy", True), ("tired", True), ([], True)],
+)
+def test_replay_refused(refused: object, *, later: bool) -> None:
+    assert heard(make_done("r1", 0, refused=refused)) == Done(AGENT, "r1", 0, 0, later)
+
+
 def test_empty_log() -> None:
     # Its first number is the one after its last.
     assert isinstance(heard(make_status(5, first_seq=6)), Status)

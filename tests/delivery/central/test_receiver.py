@@ -362,6 +362,25 @@ def test_events_that_the_agent_should_have_are_not_given_up_at_once(central: Cen
     assert central.receiver.complete(LOG)
 
 
+def test_busy_agent_is_asked_again_and_nothing_is_given_up(central: Central) -> None:
+    # Of its present log, and of one that it had before, which no status tells about.
+    central.take(happened(1, log=OLD), make_status(3), happened(1, 3))
+    moments = []
+    for _ in range(8):
+        asked = central.asked_next(200)
+        moments.append(central.now_s)
+        central.take(make_done(asked["request"], 0, refused="busy"))
+    assert central.log()["gone"] == 0
+    pauses = [after - before for before, after in pairwise(moments)]
+    assert all(pause >= 2**number for number, pause in enumerate(pauses))
+    asked = central.asked_next(400)
+    central.take(happened(2, replay=asked["request"]), make_done(asked["request"], 1, 2, 2))
+    assert central.asked_next(400)["log"] == OLD
+    central.take(make_done(asked["request"], 0, refused="busy"))
+    assert not central.receiver.complete(OLD)
+    assert central.asked_next(700)["log"] == OLD
+
+
 def test_replayed_event_that_cannot_be_taken(central: Central) -> None:
     """It must not be asked for for ever."""
     central.take(make_status(1))
