@@ -17,15 +17,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from agent.core.journal import BROKER_REFUSES, LOG_NOT_SERVED
+from agent.core.journal import BROKER_REFUSES, BROKER_TAKES
 from agent.delivery.commands import presence
 from agent.delivery.discovery import HOME_ASSISTANT_STATUS
 from agent.delivery.mqtt import MQTT_5, Message
 from agent.delivery.own_name import copied_log, two_agents, whose
-from agent.delivery.payload import StatusWire, made_late, state_json, utc_text
+from agent.delivery.payload import StatusWire, state_json, utc_text
 from agent.delivery.published import Published
 from agent.delivery.replays import Replays
 from agent.delivery.rights import may_not_publish, may_not_read
+from agent.delivery.sending import Sending
 from agent.delivery.served import DeliveryFacts
 from agent.errors import LogError
 
@@ -33,9 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.delivery.commands import Presence
-    from agent.delivery.event_log import Entry
     from agent.delivery.mqtt import Connection, Taken
-    from agent.delivery.outbox import Outbox
     from agent.delivery.payload import StateNow
     from agent.delivery.served import Served
     from agent.delivery.speaker import Speaker
@@ -44,10 +43,8 @@ _log = logging.getLogger(__name__)
 
 STATE_EVERY_S = 1.0
 HEALTH_EVERY_S = 60.0
-_LATE_S = 30.0
 # A card wears: how far delivery went is written at most this often, doubles are told by their id.
 _KEEP_EVERY_S = 30.0
-_REFUSED_PAUSE_S = 30.0
 _RIGHTS_S = 10.0
 _LAST_WORD_S = 2.0
 _OVERWRITE_EVERY_S = 10.0
@@ -64,8 +61,8 @@ class Conversation:
     Attributes:
         proven: whether the broker is known to pass on what we publish. MQTT 3.1.1 acknowledges what it
             refuses, so there our own status must come back first.
-        others: messages under way that are no events of ours and no replays.
-        refused: messages with events that the broker did not take; they are tried again later.
+        others: topics of messages under way that are no events of ours and no replays.
+        refused: topics of what the broker did not take of them; all of it is said again later.
         foreign: what another agent says on our name, to be overwritten.
         rules: which of the configurations so far this was said by.
         halted: this log went on elsewhere: nothing of it may be sent.
@@ -79,17 +76,17 @@ class Conversation:
     wake_fd: int
     proven: bool = field(init=False)
     replays: Replays = field(init=False)
-    others: set[int] = field(default_factory=set)
+    events: Sending = field(init=False)
+    others: dict[int, str] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
     replaying: set[int] = field(default_factory=set)
     wishes: dict[int, str] = field(default_factory=dict)
     states: dict[str, tuple[StateNow, float]] = field(default_factory=dict)
     rules: int = 0
-    refused: list[tuple[Outbox, int]] = field(default_factory=list)
     foreign: bool = False
     halted: bool = False
     online: bool = False
     discovery_due: bool = False
-    retry_at_s: float = 0.0
     keep_at_s: float = 0.0
     health_at_s: float = 0.0
     overwrite_at_s: float = 0.0
@@ -99,14 +96,14 @@ class Conversation:
     def __post_init__(self) -> None:
         self.proven = self.speaker.broker.protocol == MQTT_5
         self.replays = Replays(self.speaker.root, self.served.log_of)
+        self.events = Sending(self.speaker.root, self.connection, self.served)
 
     def greet(self) -> None:
         """Info, every state, then the status: whoever sees the status has the rest.
 
         What the broker retained of our own is read first; it came before the word on what we say after it.
         """
-        for box in self.served.boxes:
-            box.begin()
+        self.events.begin(time.monotonic())
         wanted = [f"{self.speaker.root}/{name}" for name in _READ_TOPICS]
         if self.speaker.extras.discovery:
             wanted.append(HOME_ASSISTANT_STATUS)
@@ -137,6 +134,7 @@ class Conversation:
     def _introduce_again(self) -> None:
         """What was refused of who we are; the rights may have been mended meanwhile."""
         self.introduce_at_s = math.inf
+        self.refused.clear()
         self._say(self._info())
         for state in self.served.states():
             self._send_state(state)
@@ -173,20 +171,18 @@ class Conversation:
     def send(self) -> None:
         """Send what is due: what happens now, states and health before answers and the backlog."""
         now_s = time.monotonic()
-        if self.refused and now_s >= self.retry_at_s:
-            for box, mid in self.refused:
-                box.refused(mid)
-            self.refused.clear()
         sending = self.proven and not self.halted
         if sending:
-            self._send_events(self.served.current, self.served.current.live)
+            self.events.send_live(self._free(_FOR_OTHERS))
         self._send_states(now_s)
         if self.online:
             self._send_words(now_s)
         if sending:
             self._replay()
             for box in list(self.served.boxes):
-                self._send_events(box, box.backlog)
+                self.events.send_backlog(box, self._free(_FOR_OTHERS))
+            if self._free(_FOR_OTHERS):
+                self.events.try_again(now_s)
 
     def _send_states(self, now_s: float) -> None:
         if self.rules != self.served.rules:
@@ -196,7 +192,8 @@ class Conversation:
             sent, sent_s = self.states.get(state.rule, (None, -STATE_EVERY_S))
             # The event goes first, then the state that has it in.
             told = self.served.current.sent_seq >= state.seq or not self.proven
-            if state is not sent and now_s - sent_s >= STATE_EVERY_S and told and self._free():
+            due = state is not sent and now_s - sent_s >= STATE_EVERY_S and told
+            if due and self._state_topic(state) not in self.refused and self._free():
                 self._send_state(state)
 
     def _send_words(self, now_s: float) -> None:
@@ -222,24 +219,11 @@ class Conversation:
         for report in reports:
             if isinstance(report, Message):
                 self._heed(report)
-            elif box := self.served.box_of(report.mid):
-                self._judge_event(box, report)
-            elif report.mid in self.wishes:
-                self._judge_wish(self.wishes.pop(report.mid), report)
-            elif report.mid in self.replaying:
-                self.replaying.discard(report.mid)
-                self._refuse(report)
             else:
-                self.others.discard(report.mid)
-                if report.refusal:
-                    self.introduce_at_s = time.monotonic() + _REFUSED_PAUSE_S
-                self._refuse(report)
-                if not self.others:
-                    self.on_taken()
+                self._judge(report)
         now_s = time.monotonic()
         if not self.proven and now_s >= self.prove_by_s:
-            self._warn(self._refusal("its status does not come back: it must be let read that too"))
-            self.introduce_at_s = now_s + _REFUSED_PAUSE_S
+            self._say_again("its status does not come back: it must be let read that too")
             self.prove_by_s = self.introduce_at_s + _RIGHTS_S
         if now_s >= self.keep_at_s:
             self.keep_at_s = now_s + _KEEP_EVERY_S
@@ -260,8 +244,7 @@ class Conversation:
 
     def _free(self, kept: int = 0) -> int:
         """How many more messages may be under way, if some places are kept."""
-        under_way = sum(box.under_way for box in self.served.boxes) - len(self.refused)
-        under_way += len(self.others) + len(self.replaying)
+        under_way = self.events.under_way + len(self.others) + len(self.replaying)
         return max(0, max(1, self.connection.window - kept) - under_way)
 
     def _say(self, message: Message) -> int:
@@ -269,13 +252,16 @@ class Conversation:
         while not self._free():
             self.hear()
         mid = self.connection.publish(message)
-        self.others.add(mid)
+        self.others[mid] = message.topic
         return mid
 
     def _send_state(self, state: StateNow) -> None:
         body = state_json(state, self.served.log.log_id, self.session)
-        self._say(Message(f"{self.speaker.root}/state/{state.rule}", body, retain=True))
+        self._say(Message(self._state_topic(state), body, retain=True))
         self.states[state.rule] = state, time.monotonic()
+
+    def _state_topic(self, state: StateNow) -> str:
+        return f"{self.speaker.root}/state/{state.rule}"
 
     def _send_health(self, now_s: float) -> None:
         self.health_at_s = now_s + HEALTH_EVERY_S
@@ -291,22 +277,9 @@ class Conversation:
             earlier=tuple(box.log for box in self.served.boxes[:-1]),
             pending=self.served.pending,
             no_subscriber=self.served.unheard if told else None,
-            refused=bool(self.refused) or not self.proven,
+            refused=bool(self.refused) or not self.proven or self.served.refused(time.monotonic()),
             refusals_seen=told,
         )
-
-    def _send_events(self, box: Outbox, some: Callable[[int], list[Entry]]) -> None:
-        try:
-            entries = some(self._free(_FOR_OTHERS))
-        except LogError as error:
-            if box is self.served.current:
-                raise
-            # It is read again at the next start; the present one must not wait for it.
-            _log.warning(LOG_NOT_SERVED, error)
-            self.served.drop(box)
-            return
-        for entry in entries:
-            box.sending(self.connection.publish(self._event(entry)), entry.seq)
 
     def _replay(self) -> None:
         # Beside a backlog half of the way is for those who ask.
@@ -347,20 +320,37 @@ class Conversation:
             case _:
                 pass
 
-    def _judge_event(self, box: Outbox, report: Taken) -> None:
-        self.served.unheard += report.unheard
-        if report.refusal is None:
-            box.taken(report.mid)
-            self.on_taken()
-            return
-        if not self.refused:
-            self.retry_at_s = time.monotonic() + _REFUSED_PAUSE_S
-        self.refused.append((box, report.mid))
-        self._warn(self._refusal(report.refusal))
+    def _judge(self, report: Taken) -> None:
+        """The broker's word on what was sent, or on a wish to read."""
+        if self.served.box_of(report.mid):
+            self._judge_event(report)
+        elif report.mid in self.wishes:
+            self._judge_wish(self.wishes.pop(report.mid), report)
+        elif report.mid in self.replaying:
+            self.replaying.discard(report.mid)
+            if report.refusal:
+                self.replays.give_up()
+                self._warn(self._refusal(report.refusal))
+        elif topic := self.others.pop(report.mid, None):
+            if report.refusal:
+                self.refused.add(topic)
+                self._say_again(report.refusal)
+            if not self.others:
+                self.on_taken()
 
-    def _refuse(self, report: Taken) -> None:
+    def _judge_event(self, report: Taken) -> None:
+        if self.events.judge(report, time.monotonic()):
+            self.speaker.say(logging.INFO, BROKER_TAKES, self.speaker.broker)
         if report.refusal:
             self._warn(self._refusal(report.refusal))
+        else:
+            self.on_taken()
+
+    def _say_again(self, reason: str) -> None:
+        """Something of who we are was refused: after a pause all of it is said again."""
+        self.served.pauses.refused(time.monotonic())
+        self.introduce_at_s = self.served.pauses.until_s
+        self._warn(self._refusal(reason))
 
     def _judge_wish(self, topic: str, report: Taken) -> None:
         if report.refusal and self.proven:
@@ -371,11 +361,6 @@ class Conversation:
 
     def _warn(self, sentence: str) -> None:
         self.speaker.say(logging.WARNING, BROKER_REFUSES, sentence)
-
-    def _event(self, entry: Entry) -> Message:
-        late = time.time() * 1000 - entry.ts_ms > _LATE_S * 1000
-        topic = f"{self.speaker.root}/event/{entry.rule}/{entry.type.replace('.', '/')}"
-        return Message(topic, made_late(entry.body) if late else entry.body)
 
     def _info(self) -> Message:
         body = self.speaker.info(self.served.log.log_id, self.session)

@@ -1,4 +1,4 @@
-"""What is said where the broker's rights are not those that the agent needs."""
+"""What is said where the broker refuses something that the agent needs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from agent.delivery.mqtt import Broker
 
+_QUOTA = "Quota exceeded"
+
+
+def is_quota(reason: str) -> bool:
+    """Whether the broker takes no more for now, whatever it is."""
+    return reason == _QUOTA
+
 
 def may_not_publish(broker: Broker, root: str, reason: str) -> str:
     """What is written is refused."""
+    if is_quota(reason):
+        return (
+            f"the broker {broker} takes no more for now ({reason}): a limit that it sets is reached; "
+            "raise the limit, or see which subscriber that is away has it keep messages; "
+            "events stay in the log"
+        )
     return (
         f"the broker {broker} does not let this agent publish below {root} ({reason}); "
         "check the broker's rights (ACL); events stay in the log"

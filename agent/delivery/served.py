@@ -9,6 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
 from agent.delivery.outbox import Outbox
+from agent.delivery.refusals import Pauses, Refusals, pauses_of_all
 from agent.errors import LogError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class DeliveryFacts:
         earlier: logs of before that are still served.
         pending: events that no broker has taken, of all logs.
         no_subscriber: events since the start that nobody subscribed to; None: this broker never tells.
-        refused: whether the broker refuses some of them now.
+        refused: whether the broker refuses some of them, or refused anything of ours in the last minute.
         refusals_seen: whether a refusal would be noticed: not with MQTT 3.1.1.
     """
 
@@ -68,12 +69,16 @@ class Served:
         boxes: of the present log, and of earlier ones, whose events are sent too and replayed.
         sessions: of this process's last connections.
         unheard: events that nobody subscribed to.
+        refusals: of events.
+        pauses: until all that is said of the agent, of which something was refused, is said again.
         rules: how often there were other rules.
     """
 
     boxes: list[Outbox]
     sessions: deque[str] = field(default_factory=lambda: deque(maxlen=_SESSIONS))
     unheard: int = 0
+    refusals: Refusals = field(default_factory=Refusals)
+    pauses: Pauses = field(default_factory=pauses_of_all)
     rules: int = 0
     _lock: Lock = field(default_factory=Lock)
     _given_up: bool = False
@@ -135,6 +140,15 @@ class Served:
     def drop(self, box: Outbox) -> None:
         """Serve an earlier log no longer: it can't be read, or is closed."""
         self.boxes.remove(box)
+
+    @property
+    def refuses_events(self) -> bool:
+        """Whether there are events that the broker refused, and has not taken since."""
+        return self.refusals.refusing or any(box.holds for box in self.boxes)
+
+    def refused(self, now_s: float) -> bool:
+        """Whether the broker refuses events, or refused anything in the last minute."""
+        return self.refuses_events or self.refusals.pauses.told(now_s) or self.pauses.told(now_s)
 
     @property
     def pending(self) -> int:

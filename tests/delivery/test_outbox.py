@@ -38,7 +38,7 @@ class Delivery(RuleBasedStateMachine):
     """A log, its outbox and a broker that answers as it likes, against sets of numbers.
 
     `live` and `backlog` are what is still to be sent on this connection, `under_way` what was sent and
-    not answered, by the number of its message.
+    not answered, by the number of its message, `held` what was refused.
     """
 
     def __init__(self) -> None:
@@ -46,12 +46,12 @@ class Delivery(RuleBasedStateMachine):
         self.stack = ExitStack()
         self.log = self.stack.enter_context(EventLog(SENDER, None))
         self.outbox = Outbox(self.log)
-        self.mids = count(1)
         self.taken: set[int] = set()
         self.ever_sent: set[int] = set()
         self.live: set[int] = set()
         self.backlog: set[int] = set()
         self.under_way: dict[int, int] = {}
+        self.held: set[int] = set()
         self.gone = 0
         self.told: dict[int, tuple[int, int]] = {}
         self.arrived: set[int] = set()
@@ -67,14 +67,18 @@ class Delivery(RuleBasedStateMachine):
         rest = numbers[len(first) :]
         assert rest == sorted(set(rest))
         assert set(rest) <= self.backlog
-        for seq in numbers:
-            mid = next(self.mids)
-            self.outbox.sending(mid, seq)
-            self.under_way[mid] = seq
+        for entry in entries:
+            self.give(entry)
         self.live -= set(numbers)
         self.backlog -= set(numbers)
         self.ever_sent |= set(numbers)
         return entries
+
+    def give(self, entry: Entry) -> None:
+        # A number of a message that is answered is used again at once.
+        mid = next(mid for mid in count(1) if mid not in self.under_way)
+        self.outbox.sending(mid, entry)
+        self.under_way[mid] = entry.seq
 
     @rule(events=st.integers(1, 4))
     def append(self, events: int) -> None:
@@ -100,7 +104,16 @@ class Delivery(RuleBasedStateMachine):
         seq = self.under_way.pop(mid)
         self.outbox.refused(mid)
         if seq > self.gone:
-            self.backlog.add(seq)
+            self.held.add(seq)
+
+    @rule(untried=st.booleans())
+    def try_again(self, *, untried: bool) -> None:
+        entry = self.outbox.to_try(None, untried=untried)
+        waiting = self.held - set(self.under_way.values())
+        assert (entry is not None) == bool(waiting)
+        if entry:
+            assert entry.seq in waiting
+            self.give(entry)
 
     @rule(events=st.integers(0, 8), tells=st.sampled_from([True, True, True, False]))
     def delete(self, events: int, tells: bool) -> None:
@@ -114,6 +127,7 @@ class Delivery(RuleBasedStateMachine):
         self.taken |= set(range(1, self.gone + 1))
         self.live = {seq for seq in self.live if seq > self.gone}
         self.backlog = {seq for seq in self.backlog if seq > self.gone}
+        self.held = {seq for seq in self.held if seq > self.gone}
         if lost and not tells:
             # As its user wishes, and is told in the journal.
             self.arrived |= set(range(1, through + 1))
@@ -127,6 +141,7 @@ class Delivery(RuleBasedStateMachine):
         seq = self.under_way.pop(mid)
         self.outbox.taken(mid)
         self.taken.add(seq)
+        self.held.discard(seq)
         self.arrived.add(seq)
 
     @rule()
@@ -134,7 +149,7 @@ class Delivery(RuleBasedStateMachine):
         self.outbox.begin()
         self.under_way.clear()
         self.live.clear()
-        self.backlog = set(range(1, self.log.last_seq + 1)) - self.taken
+        self.backlog = set(range(1, self.log.last_seq + 1)) - self.taken - self.held
 
     @rule()
     def keep(self) -> None:
@@ -146,6 +161,7 @@ class Delivery(RuleBasedStateMachine):
         # What was taken and not written down is sent again: receivers tell doubles by their id.
         self.outbox = Outbox(self.log)
         self.taken = set(range(1, max(self.gone, self.log.delivered) + 1))
+        self.held.clear()
         self.reconnect()
 
     @invariant()
@@ -168,6 +184,7 @@ class Delivery(RuleBasedStateMachine):
         """In the end everything arrives, on this connection and within bounds."""
         for _ in range(2 * self.log.last_seq + 2):
             self.sent(WINDOW)
+            self.try_again(untried=False)
             for mid in [*self.under_way]:
                 self.take(mid)
         assert not self.outbox.pending
@@ -200,10 +217,10 @@ def appended(log: EventLog, events: int) -> None:
 
 def numbers_of(outbox: Outbox, limit: int) -> list[int]:
     """Send, message n carries event n."""
-    chosen = [entry.seq for entry in outbox.next(limit)]
-    for seq in chosen:
-        outbox.sending(seq, seq)
-    return chosen
+    chosen = outbox.next(limit)
+    for entry in chosen:
+        outbox.sending(entry.seq, entry)
+    return [entry.seq for entry in chosen]
 
 
 def test_next_backlog_oldest_first(log: EventLog) -> None:
@@ -245,26 +262,39 @@ def test_begin_sends_unanswered_again(log: EventLog) -> None:
     assert numbers_of(outbox, 9) == [2, 4]
 
 
-def test_refused_sends_only_that_again(log: EventLog) -> None:
+def test_refused_is_only_tried(log: EventLog) -> None:
     appended(log, 4)
     outbox = Outbox(log)
     assert numbers_of(outbox, 9) == [1, 2, 3, 4]
     outbox.refused(2)
-    assert numbers_of(outbox, 9) == [2]
-    assert outbox.under_way == 4
-
-
-def test_refused_sends_nothing_taken_since_again(log: EventLog) -> None:
-    appended(log, 2)
-    outbox = Outbox(log)
-    assert numbers_of(outbox, 9) == [1, 2]
-    appended(log, 4)
-    outbox.refused(1)
-    assert numbers_of(outbox, 5) == [3, 4, 5, 6, 1]
-    for mid in (2, 3, 4, 5, 6, 1):
-        outbox.taken(mid)
-    assert not outbox.pending
+    assert outbox.under_way == 3
+    outbox.look_again()
     assert numbers_of(outbox, 9) == []
+    entry = outbox.to_try(None, untried=False)
+    assert entry
+    assert entry.seq == 2
+
+
+def test_passed_over_comes_when_it_may(log: EventLog) -> None:
+    log.append([make_entered(rule=rule) for rule in ("a", "b", "a", "b", "a")])
+    outbox = Outbox(log)
+    chosen = outbox.next(9, lambda entry: entry.rule == "a")
+    assert [entry.seq for entry in chosen] == [2, 4]
+    for entry in chosen:
+        outbox.sending(entry.seq, entry)
+    outbox.taken(2)
+    newest = outbox.to_try(("a", "zone.entered"), untried=True)
+    assert newest
+    assert newest.seq == 5
+    outbox.look_again()
+    assert [entry.seq for entry in outbox.next(9)] == [1, 3, 5]
+
+
+def test_passed_over_many_do_not_hide_the_others(log: EventLog) -> None:
+    log.append([make_entered(rule="a")] * 3000)
+    log.append([make_entered(rule="b")] * 3)
+    outbox = Outbox(log)
+    assert [entry.seq for entry in outbox.next(2, lambda entry: entry.rule == "a")] == [3001, 3002]
 
 
 def test_taken_out_of_order_waits_for_older(log: EventLog) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 from paho.mqtt.publish import single
 
-from agent.delivery import conversation
+from agent.delivery import conversation, refusals
 from agent.delivery import publisher as publisher_module
 from agent.delivery.event_log import EventLog
 from agent.delivery.outbox import Outbox
@@ -585,12 +585,13 @@ def test_events_denied_then_allowed(
     start_mosquitto: Callable[..., Mosquitto], listen: Callable[..., Listener], log: EventLog, tmp_path: Path,
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(conversation, "_REFUSED_PAUSE_S", 0.1)
+    for name in ("FIRST_PAUSE_S", "LONGEST_PAUSE_S"):
+        monkeypatch.setattr(refusals, name, 0.1)
     with with_rights(start_mosquitto, tmp_path, ALL_BUT_EVENTS) as (broker, change):
         listener = hears(listen, broker.port)
         appended(log, *range(5))
         with publishing(to(broker.port), log, make_zone("waiting", 5)) as publisher:
-            wait_until(lambda: len(denied(broker)) > 15)  # several attempts
+            wait_until(lambda: len(denied(broker)) > 8)  # several attempts
             assert not publisher.wait_delivered(0.1)
             assert (listener.events(), log.delivered) == ([], 0)
             assert is_online(listener)

@@ -41,7 +41,7 @@ class Broker:
                 for entry in box.next(most):
                     os.write(self._notes, f"received {entry.body}\n".encode())
                     self._mid += 1
-                    box.sending(self._mid, entry.seq)
+                    box.sending(self._mid, entry)
                     box.taken(self._mid)
                 box.keep()
 

@@ -1,0 +1,143 @@
+"""Sending of events on one connection: of now, of before, and one of those that the broker refused."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.core.journal import LOG_NOT_SERVED
+from agent.delivery.mqtt import Message
+from agent.delivery.payload import made_late
+from agent.delivery.rights import is_quota
+from agent.errors import LogError
+
+if TYPE_CHECKING:
+    from agent.delivery.event_log import Entry
+    from agent.delivery.mqtt import Connection, Taken
+    from agent.delivery.outbox import Outbox
+    from agent.delivery.refusals import Topic
+    from agent.delivery.served import Served
+
+_log = logging.getLogger(__name__)
+
+_LATE_S = 30.0
+
+
+@dataclass(slots=True)
+class Sending:
+    """The events of one connection.
+
+    Attributes:
+        root: the agent's topic.
+        tried: the message with an event that is sent to see whether it is taken now.
+    """
+
+    root: str
+    connection: Connection
+    served: Served
+    tried: int | None = None
+
+    def begin(self, now_s: float) -> None:
+        """What was under way on an earlier connection counts as not sent."""
+        for box in self.served.boxes:
+            box.begin()
+        self.served.refusals.connected(now_s)
+
+    @property
+    def under_way(self) -> int:
+        """How many events wait for the broker's word."""
+        return sum(box.under_way for box in self.served.boxes)
+
+    def send_live(self, limit: int) -> None:
+        """Send what happens now.
+
+        Raises:
+            LogError: the log can't be read.
+        """
+        self._send(self.served.current, limit, live=True)
+
+    def send_backlog(self, box: Outbox, limit: int) -> None:
+        """Send what happened before.
+
+        Raises:
+            LogError: the current log can't be read; an earlier one is not served any more.
+        """
+        self._send(box, limit, live=False)
+
+    def _send(self, box: Outbox, limit: int, *, live: bool) -> None:
+        refusals = self.served.refusals
+        limit = int(min(limit, refusals.most_under_way - self.under_way))
+        try:
+            entries = (box.live if live else box.backlog)(limit, refusals.refuses)
+        except LogError as error:
+            self._drop(box, error)
+            return
+        for entry in entries:
+            self._publish(box, entry)
+
+    def try_again(self, now_s: float) -> None:
+        """Send one event that was refused or passed over, if that is due."""
+        refusals = self.served.refusals
+        if self.tried is not None or now_s < refusals.pauses.until_s or not self.served.refuses_events:
+            return
+        for topic, untried in list(refusals.closed.items()):
+            if self._try(topic, untried=untried):
+                return
+            # All of its events are gone, so that nothing can tell.
+            refusals.open(topic)
+        refusals.open()
+        self._try(None, untried=False)
+
+    def _try(self, topic: Topic | None, *, untried: bool) -> bool:
+        for box in list(self.served.boxes):
+            try:
+                entry = box.to_try(topic, untried=untried)
+            except LogError as error:
+                self._drop(box, error)
+                continue
+            if entry:
+                self.tried = self._publish(box, entry)
+                return True
+        return False
+
+    def _publish(self, box: Outbox, entry: Entry) -> int:
+        mid = self.connection.publish(self._message(entry))
+        box.sending(mid, entry)
+        return mid
+
+    def _drop(self, box: Outbox, error: LogError) -> None:
+        if box is self.served.current:
+            raise error
+        # It is read again at the next start; the present one must not wait for it.
+        _log.warning(LOG_NOT_SERVED, error)
+        if self.tried is not None and self.tried in box:
+            self.tried = None
+        self.served.drop(box)
+
+    def judge(self, report: Taken, now_s: float) -> bool:
+        """Take the broker's word on an event; return whether it ends a refusal."""
+        refusals = self.served.refusals
+        box = self.served.box_of(report.mid)
+        assert box is not None  # noqa: S101
+        self.served.unheard += report.unheard
+        tried = report.mid == self.tried
+        if tried:
+            self.tried = None
+        if report.refusal is not None:
+            everything = is_quota(report.refusal)
+            refusals.refused(box.refused(report.mid), now_s, everything=everything, tried=tried)
+            return False
+        over = refusals.taken(box.taken(report.mid))
+        if tried:
+            refusals.pauses.until_s = now_s
+        if over:
+            for other in self.served.boxes:
+                other.look_again()
+        return over
+
+    def _message(self, entry: Entry) -> Message:
+        late = time.time() * 1000 - entry.ts_ms > _LATE_S * 1000
+        topic = f"{self.root}/event/{entry.rule}/{entry.type.replace('.', '/')}"
+        return Message(topic, made_late(entry.body) if late else entry.body)
