@@ -108,6 +108,7 @@ class Delivery:
             health=self.health.text,
             discovery=discovery_maker(self._config),
             superseded=self._keeper.superseded,
+            clock_synced=clock.clock_synced,
         )
 
 

@@ -108,7 +108,9 @@ def replay(config: Config, video: Path, wishes: ReplayWishes, progress: Callable
         recording = stack.enter_context(open_recording(video, config.camera.fps))
         stage = stages(config, recording.size_px, plain_track_ids())
         log_id = secrets.token_hex(4) if wishes.publish_as else REPLAY_LOG
-        log = stack.enter_context(EventLog(sender(config, wishes.publish_as), None, log_id=log_id))
+        log = stack.enter_context(
+            EventLog(sender(config, wishes.publish_as), None, log_id=log_id, recorded=True)
+        )
         out = _Out(log, stack.enter_context(_text_file(wishes.events)))
         mot = stack.enter_context(_text_file(wishes.mot)) if wishes.mot else None
         # A film is surveyed twice before it is drawn.

@@ -96,7 +96,8 @@ class Conversation:
     def __post_init__(self) -> None:
         self.proven = self.speaker.broker.protocol == MQTT_5
         self.replays = Replays(self.speaker.root, self.served.log_of)
-        self.events = Sending(self.speaker.root, self.connection, self.served)
+        synced = self.speaker.extras.clock_synced
+        self.events = Sending(self.speaker.root, self.connection, self.served, synced)
 
     def greet(self) -> None:
         """Info, every state, then the status: whoever sees the status has the rest.
@@ -339,7 +340,11 @@ class Conversation:
                 self.on_taken()
 
     def _judge_event(self, report: Taken) -> None:
-        if self.events.judge(report, time.monotonic()):
+        now_s = time.monotonic()
+        if report.refusal and not self.served.refused(now_s):
+            # Health says so at once, not in a minute.
+            self.health_at_s = now_s
+        if self.events.judge(report, now_s):
             self.speaker.say(logging.INFO, BROKER_TAKES, self.speaker.broker)
         if report.refusal:
             self._warn(self._refusal(report.refusal))

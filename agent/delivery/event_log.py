@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from contextlib import suppress
+import time
+from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Self, cast
 
 from agent.core.event import EventsDropped
+from agent.delivery.log_clocks import EventClock, clock_at, clocks_after, clocks_text
 from agent.delivery.log_file import LogFile
 from agent.delivery.log_form import LAST_SPELL, RULES_WITH_SPELLS, transaction
 from agent.delivery.log_trouble import after, swap
@@ -67,7 +69,7 @@ class EventLog(LogFile):
             return self._appended_instead(events, sender)
 
     def _appended(self, events: Sequence[Event], sender: Sender) -> int:
-        with transaction(self._db):
+        with self._transaction():
             last_seq = self._insert(events, sender, self.last_seq)
         self.last_seq = last_seq
         return last_seq
@@ -78,7 +80,39 @@ class EventLog(LogFile):
             for seq, event in enumerate(events, after_seq + 1)
         ]
         self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", rows)
+        if not self.recorded:
+            self._note_clocks(events, sender.boot, after_seq)
         return rows[-1][0]
+
+    def _note_clocks(self, events: Sequence[Event], boot: str, after_seq: int) -> None:
+        clocks = self._clocks
+        for seq, event in enumerate(events, after_seq + 1):
+            offset_s = event.at.utc.timestamp() - event.at.monotonic_s
+            clocks = clocks_after(clocks, EventClock(seq, boot, round(offset_s, 3)))
+        if clocks is not self._clocks:
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('clocks', ?)", (clocks_text(clocks),))
+            self._clocks = clocks
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        clocks = self._clocks
+        try:
+            with transaction(self._db):
+                yield
+        except BaseException:
+            self._clocks = clocks
+            raise
+
+    def age_s(self, entry: Entry) -> float | None:
+        """How long ago an event happened, whatever the wall clock said; None: before the present boot."""
+        if self.recorded:
+            return None
+        now_s, clock = time.monotonic(), clock_at(self._clocks, entry.seq)
+        if clock:
+            return now_s - (entry.ts_ms / 1000 - clock.offset_s) if clock.boot == self._sender.boot else None
+        # An earlier version, or another log that this one goes on from, kept it.
+        told = json.loads(entry.body)
+        return now_s - told["mono_s"] if told.get("boot") == self._sender.boot and "mono_s" in told else None
 
     def _appended_instead(self, events: Sequence[Event], sender: Sender) -> int:
         """Append on a full disk: into the reserve, and once that is used up, in place of the oldest."""
@@ -90,7 +124,7 @@ class EventLog(LogFile):
         while True:
             through = min(self._deleted + portion, self.last_seq - 1)
             try:
-                with transaction(self._db):
+                with self._transaction():
                     _, lost, first = self._take_out(through)
                     last_seq = self._insert(events, sender, self.last_seq)
                     if lost:
@@ -115,7 +149,7 @@ class EventLog(LogFile):
             LogError: it can't be written.
         """
         with self._lock, self._translated():
-            with transaction(self._db):
+            with self._transaction():
                 self._db.execute("DELETE FROM event WHERE seq > ?", (seq,))
             self.last_seq = min(self.last_seq, seq)
 
@@ -180,7 +214,7 @@ class EventLog(LogFile):
                 text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
                 yield seq, ts_ms, kind, rule, text
 
-        with transaction(self._db):
+        with self._transaction():
             self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", renumbered())
 
     def _take_out(self, through: int) -> tuple[int, int, int]:
@@ -216,7 +250,7 @@ class EventLog(LogFile):
         """
         with self._lock, self._translated():
             last_seq, through = self.last_seq, min(through_seq, self.last_seq - 1)
-            with transaction(self._db):
+            with self._transaction():
                 gone, lost, first = self._take_out(through)
                 if lost and told:
                     last_seq = self._insert([told(first, through)], self._sender, last_seq)

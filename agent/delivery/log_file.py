@@ -11,6 +11,7 @@ from threading import Lock
 from typing import IO, TYPE_CHECKING, Self
 
 from agent.core.journal import LOG_DAMAGED, LOG_FULL, LOG_OTHER_BOARD, LOG_OTHER_NAME, LOG_ROOM, LOG_TIDIED
+from agent.delivery.log_clocks import clocks_of
 from agent.delivery.log_form import prepare
 from agent.delivery.log_lock import locked
 from agent.delivery.log_room import Room
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from agent.delivery.log_clocks import EventClock
     from agent.delivery.payload import Sender
 
 _log = logging.getLogger(__name__)
@@ -47,6 +49,7 @@ class LogFile(ABC):
         log_id: str | None = None,
         board: str | None = None,
         reserve: bool = True,
+        recorded: bool = False,
     ) -> None:
         """Take whose events these are and where they are kept.
 
@@ -57,10 +60,12 @@ class LogFile(ABC):
             board: the serial number of this machine; a log that has another one is a copy, and is set
                 aside. None: nobody knows.
             reserve: whether room is kept so that it goes on when the disk is full.
+            recorded: its events have a recording's time, of which the monotonic clock here tells nothing.
         """
         self._sender = sender
         self._path = path
         self._board = board
+        self.recorded = recorded
         self._room = Room(path if reserve else None)
         self._lock = Lock()
         self._new_id = log_id or secrets.token_hex(4)
@@ -70,6 +75,7 @@ class LogFile(ABC):
     def _reset(self) -> None:
         self._delivered = self._deleted = self._delivered_before = 0
         self.log_id = ""
+        self._clocks: tuple[EventClock, ...] = ()
         self.last_seq = 0
         self.ended_in_order: bool | None = None
 
@@ -283,8 +289,11 @@ class LogFile(ABC):
             self._db.close()
             self._connect()
         try:
-            meta = dict(self._db.execute("SELECT key, value FROM meta WHERE key IN ('log_id', 'delivered')"))
+            meta = dict(
+                self._db.execute("SELECT key, value FROM meta WHERE key IN ('log_id', 'delivered', 'clocks')")
+            )
             self.log_id = meta["log_id"]
+            self._clocks = clocks_of(meta.get("clocks"))
             self._delivered = self._delivered_before = int(meta.get("delivered", "0"))
         except (KeyError, ValueError, sqlite3.OperationalError) as error:
             raise DamagedError(f"the event log {self._path} {DAMAGED}.") from error

@@ -14,7 +14,9 @@ from agent.delivery.rights import is_quota
 from agent.errors import LogError
 
 if TYPE_CHECKING:
-    from agent.delivery.event_log import Entry
+    from collections.abc import Callable
+
+    from agent.delivery.event_log import Entry, EventLog
     from agent.delivery.mqtt import Connection, Taken
     from agent.delivery.outbox import Outbox
     from agent.delivery.refusals import Topic
@@ -31,12 +33,14 @@ class Sending:
 
     Attributes:
         root: the agent's topic.
+        clock_synced: whether the wall clock is known to be right now.
         tried: the message with an event that is sent to see whether it is taken now.
     """
 
     root: str
     connection: Connection
     served: Served
+    clock_synced: Callable[[], bool]
     tried: int | None = None
 
     def begin(self, now_s: float) -> None:
@@ -103,7 +107,7 @@ class Sending:
         return False
 
     def _publish(self, box: Outbox, entry: Entry) -> int:
-        mid = self.connection.publish(self._message(entry))
+        mid = self.connection.publish(self._message(box.log, entry))
         box.sending(mid, entry)
         return mid
 
@@ -137,7 +141,17 @@ class Sending:
                 other.look_again()
         return over
 
-    def _message(self, entry: Entry) -> Message:
-        late = time.time() * 1000 - entry.ts_ms > _LATE_S * 1000
+    def _message(self, log: EventLog, entry: Entry) -> Message:
+        late = self._is_late(log, entry)
         topic = f"{self.root}/event/{entry.rule}/{entry.type.replace('.', '/')}"
         return Message(topic, made_late(entry.body) if late else entry.body)
+
+    def _is_late(self, log: EventLog, entry: Entry) -> bool:
+        """Whether it is sent long after it happened; within one boot no wrong clock deceives."""
+        age_s = log.age_s(entry)
+        if age_s is not None:
+            return age_s > _LATE_S
+        if time.time() - entry.ts_ms / 1000 > _LATE_S:
+            return True
+        # It is of an earlier boot: where one of the two clocks was wrong nobody knows how long ago that was.
+        return not (log.recorded or ('"clock":"synced"' in entry.body and self.clock_synced()))

@@ -54,11 +54,13 @@ class Extras:
         discovery: makes what Home Assistant is told, from the kinds and ids of rules that are gone.
         superseded: called with a log and a number: this log had gone on to there, in another place, before
             this copy of it was taken up. Nothing of it is sent then until another is used.
+        clock_synced: whether the wall clock is known to be right now.
     """
 
     health: Callable[[DeliveryFacts], str] | None = None
     discovery: Callable[[list[tuple[Kind, str]]], Message] | None = None
     superseded: Callable[[EventLog, int], None] | None = None
+    clock_synced: Callable[[], bool] = lambda: True
 
 
 @dataclass(slots=True)

@@ -253,6 +253,19 @@ def test_health_says_refused_all_the_time(log: EventLog, monkeypatch: pytest.Mon
             wait_until(lambda: not said[-1].refused)
 
 
+def test_health_says_refused_at_once(log: EventLog) -> None:
+    said: list[bool] = []
+
+    def health(facts: DeliveryFacts) -> str:
+        said.append(facts.refused)
+        return "{}"
+
+    log.append([make_now(number) for number in range(50)])
+    extras = Extras(health=health)
+    with refusing(NOT_AUTHORIZED) as broker, publishing(to(broker.port), log, extras=extras, stop_s=0):
+        wait_until(lambda: said == [False, True])
+
+
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("topic", ["info", "state/waiting", "health", "status"])
 def test_what_is_said_of_the_agent_refused(log: EventLog, topic: str) -> None:
@@ -345,7 +358,7 @@ class Refusing(RuleBasedStateMachine):
     def reconnect(self) -> None:
         self.line = Line()
         connection: Connection = self.line  # type: ignore[assignment]
-        self.sending = Sending(ROOT, connection, self.served)
+        self.sending = Sending(ROOT, connection, self.served, lambda: True)
         self.sending.begin(self.now_s)
 
     @rule(rules=st.lists(st.sampled_from(RULES), min_size=1, max_size=5), disliked=st.booleans())
