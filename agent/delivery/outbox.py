@@ -135,23 +135,26 @@ class Outbox:
             size = _PORTION
         return chosen, after
 
-    def to_try(self, topic: Topic | None, *, untried: bool) -> Entry | None:
+    def to_try(self, topic: Topic, *, untried: bool) -> Entry | None:
         """One event to see by whether a topic is taken now.
 
         Args:
-            topic: its topic; None: whichever was refused first.
+            topic: its topic.
             untried: rather one that was only passed over, which may be better than those that were refused.
         """
-        entry = self._untried(topic) if untried and topic else None
+        entry = self._untried(topic) if untried else None
+        return entry or self.held(lambda of: of == topic) or self._untried(topic)
+
+    def held(self, wanted: Callable[[Topic], bool]) -> Entry | None:
+        """The event that was refused longest ago, of the topics that are wanted."""
         sending = {seq for seq, _ in self._sending.values()}
-        for seq, of in list(self._held.items()):
-            if entry:
-                break
-            if topic in {None, of} and seq not in sending:
-                entry = self._entry(seq)
-                if entry is None:
-                    del self._held[seq]
-        return entry or (self._untried(topic) if topic else None)
+        for seq, topic in list(self._held.items()):
+            if seq in sending or not wanted(topic):
+                continue
+            if entry := self._entry(seq):
+                return entry
+            del self._held[seq]
+        return None
 
     def _untried(self, topic: Topic) -> Entry | None:
         newest = self._passed.get(topic, 0)
@@ -181,7 +184,8 @@ class Outbox:
         seq, topic = self._sending.pop(mid)
         # To the end, so that each has its turn.
         self._held.pop(seq, None)
-        self._held[seq] = topic
+        if seq > self._delivered:
+            self._held[seq] = topic
         return topic
 
     def _pass(self) -> None:

@@ -101,8 +101,8 @@ class Refusals:
         """A new connection: the broker may have other rights now, so it is tried at once."""
         self.pauses.until_s = min(self.pauses.until_s, now_s)
 
-    def refused(self, topic: Topic, now_s: float, *, everything: bool, tried: bool) -> None:
-        """An event was refused.
+    def refused(self, topic: Topic, now_s: float, *, everything: bool, tried: bool) -> bool:
+        """An event was refused; return whether others may go that waited.
 
         Args:
             topic: its topic.
@@ -111,13 +111,14 @@ class Refusals:
             tried: it was sent to see whether it is taken now.
         """
         self.pauses.refused(now_s)
-        self.everything |= everything
-        if tried and topic not in self.closed:
-            # One event that the broker never takes must not hold up those that it does take.
-            return
-        self.closed[topic] = not self.closed.pop(topic, False)
+        others = self.everything and not everything
+        self.everything = everything
+        # One event that the broker never takes must not hold up those that it does take.
+        if topic in self.closed or not tried:
+            self.closed[topic] = not self.closed.pop(topic, False)
         if not tried:
             self.taken_since = 0
+        return others
 
     def taken(self, topic: Topic) -> bool:
         """An event was taken; return whether this ends a refusal, so that what was passed over may go."""
@@ -128,10 +129,7 @@ class Refusals:
         self.open()
         return True
 
-    def open(self, topic: Topic | None = None) -> None:
-        """Let events of a topic go, or all of them."""
-        if topic is None:
-            self.everything = False
-            self.closed.clear()
-        else:
-            self.closed.pop(topic, None)
+    def open(self) -> None:
+        """Let all events go."""
+        self.everything = False
+        self.closed.clear()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.core.journal import LOG_NOT_SERVED
 from agent.delivery.mqtt import Message
+from agent.delivery.outbox import Outbox
 from agent.delivery.payload import made_late
 from agent.delivery.rights import is_quota
 from agent.errors import LogError
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
 
     from agent.delivery.event_log import Entry, EventLog
     from agent.delivery.mqtt import Connection, Taken
-    from agent.delivery.outbox import Outbox
-    from agent.delivery.refusals import Topic
     from agent.delivery.served import Served
 
 _log = logging.getLogger(__name__)
@@ -42,6 +42,7 @@ class Sending:
     served: Served
     clock_synced: Callable[[], bool]
     tried: int | None = None
+    _lone_first: bool = True
 
     def begin(self, now_s: float) -> None:
         """What was under way on an earlier connection counts as not sent."""
@@ -86,18 +87,27 @@ class Sending:
         refusals = self.served.refusals
         if self.tried is not None or now_s < refusals.pauses.until_s or not self.served.refuses_events:
             return
+        # What is left of topics that are taken again has every second turn.
+        self._lone_first = not self._lone_first
+        if self._lone_first and self._try_lone():
+            return
         for topic, untried in list(refusals.closed.items()):
-            if self._try(topic, untried=untried):
+            if self._try(partial(Outbox.to_try, topic=topic, untried=untried)):
                 return
-            # All of its events are gone, so that nothing can tell.
-            refusals.open(topic)
-        refusals.open()
-        self._try(None, untried=False)
+        if refusals.refusing:
+            # All events that could tell are deleted.
+            refusals.open()
+            self._look_again()
+        self._try_lone()
 
-    def _try(self, topic: Topic | None, *, untried: bool) -> bool:
+    def _try_lone(self) -> bool:
+        closed = self.served.refusals.closed
+        return self._try(lambda box: box.held(lambda topic: topic not in closed))
+
+    def _try(self, choose: Callable[[Outbox], Entry | None]) -> bool:
         for box in list(self.served.boxes):
             try:
-                entry = box.to_try(topic, untried=untried)
+                entry = choose(box)
             except LogError as error:
                 self._drop(box, error)
                 continue
@@ -131,15 +141,20 @@ class Sending:
             self.tried = None
         if report.refusal is not None:
             everything = is_quota(report.refusal)
-            refusals.refused(box.refused(report.mid), now_s, everything=everything, tried=tried)
+            topic = box.refused(report.mid)
+            if refusals.refused(topic, now_s, everything=everything, tried=tried):
+                self._look_again()
             return False
         over = refusals.taken(box.taken(report.mid))
         if tried:
             refusals.pauses.until_s = now_s
         if over:
-            for other in self.served.boxes:
-                other.look_again()
+            self._look_again()
         return over
+
+    def _look_again(self) -> None:
+        for box in self.served.boxes:
+            box.look_again()
 
     def _message(self, log: EventLog, entry: Entry) -> Message:
         late = self._is_late(log, entry)

@@ -106,9 +106,9 @@ class Delivery(RuleBasedStateMachine):
         if seq > self.gone:
             self.held.add(seq)
 
-    @rule(untried=st.booleans())
-    def try_again(self, *, untried: bool) -> None:
-        entry = self.outbox.to_try(None, untried=untried)
+    @rule()
+    def try_again(self) -> None:
+        entry = self.outbox.held(lambda _: True)
         waiting = self.held - set(self.under_way.values())
         assert (entry is not None) == bool(waiting)
         if entry:
@@ -184,7 +184,7 @@ class Delivery(RuleBasedStateMachine):
         """In the end everything arrives, on this connection and within bounds."""
         for _ in range(2 * self.log.last_seq + 2):
             self.sent(WINDOW)
-            self.try_again(untried=False)
+            self.try_again()
             for mid in [*self.under_way]:
                 self.take(mid)
         assert not self.outbox.pending
@@ -270,7 +270,7 @@ def test_refused_is_only_tried(log: EventLog) -> None:
     assert outbox.under_way == 3
     outbox.look_again()
     assert numbers_of(outbox, 9) == []
-    entry = outbox.to_try(None, untried=False)
+    entry = outbox.held(lambda _: True)
     assert entry
     assert entry.seq == 2
 

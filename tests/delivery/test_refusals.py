@@ -434,6 +434,8 @@ class Refusing(RuleBasedStateMachine):
                     self.answer()
             assert self.missing() <= self.disliked
         assert not self.served.pending
+        # Where all that was refused is deleted, the next look finds that.
+        self.send(5, 150.0)
         assert not self.served.refused(self.now_s + 61)
         self.log.__exit__(None, None, None)
 
