@@ -19,6 +19,7 @@ from agent.core.journal import (
     LOG_RESTORED,
 )
 from agent.delivery.event_log import EventLog
+from agent.delivery.log_asides import forget_too_old
 from agent.delivery.log_trouble import asides, delete
 from agent.delivery.recall import alive_note
 from agent.delivery.retention import Retention
@@ -39,6 +40,9 @@ _log = logging.getLogger(__name__)
 _NOTE_S = 60.0
 # As often it is seen whether the card takes events again, and what is delivered.
 _LOOK_S = 60.0
+# As often what is too old goes of logs that are not the current one; soon again where there is more.
+_TIDY_S = 3600.0
+_TIDY_SOON_S = 1.0
 _VOLATILE_DAYS = 30
 _VOLATILE_MB = 20
 # In a volatile log: which log it goes on from, and after which number.
@@ -72,6 +76,7 @@ class Keeper:
         self._ended: list[EventLog] = []
         self._noted_s = 0.0
         self._look_at_s: float | None = None
+        self._tidy_at_s: float | None = None
         self._lock = Lock()
         self._superseded: tuple[EventLog, int] | None = None
         self._stack = ExitStack()
@@ -152,9 +157,33 @@ class Keeper:
             seq = self._log.append(events)
         try:
             (self._volatile_retention if self.volatile else self._retention).look(self._log, at)
-        except LogError as error:
+            if at.synced and (self._tidy_at_s is None or at.monotonic_s >= self._tidy_at_s):
+                self._tidy_at_s = at.monotonic_s + _TIDY_S
+                if self._tidied(at):
+                    self._tidy_at_s = at.monotonic_s + _TIDY_SOON_S
+        except (LogError, OSError) as error:
             _log.warning(LOG_NOT_TIDIED, error)
         return seq
+
+    def _tidied(self, at: Instant) -> bool:
+        """Delete what is too old of the other logs; return whether there may be more.
+
+        Raises:
+            LogError: one can't be read or written.
+            OSError: the folder can't be read.
+        """
+        before_ms, more = self._retention.before_ms(at), False
+        for log in [log for log in self._others if log is not self._card]:
+            more |= self._retention.delete(log, at)
+            # The last of a log stays for its numbers; of this one none follow any more.
+            newest = next(log.newest(), None)
+            if newest and newest.ts_ms < before_ms:
+                self._others.remove(log)
+                self._close(log)
+        if self._card.path:
+            in_use = [log.path for log in (*self._others, *self._ended, self._log)]
+            more |= forget_too_old(self._card.path, before_ms, int(at.utc.timestamp() * 1000), in_use)
+        return more
 
     def _leave(self, error: LogError) -> None:
         """Go on in another log: the current one takes nothing."""

@@ -35,8 +35,12 @@ class Retention:
     def __init__(self, keep_days: int, keep_mb: int, *, delivers: bool) -> None:
         """Take how much is kept, and whether there is a broker to take it."""
         self.change(keep_days, keep_mb, delivers=delivers)
-        # Up to here nothing tells how old it is.
-        self._undated = 0
+        # Of each log by its id: up to here nothing tells how old it is.
+        self._undated: dict[str, int] = {}
+
+    def before_ms(self, at: Instant) -> int:
+        """What is older is too old; UTC in ms since 1970."""
+        return int(at.utc.timestamp() * 1000) - self._keep_ms
 
     def change(self, keep_days: int, keep_mb: int, *, delivers: bool) -> None:
         """Keep so much from now on; it is time to look."""
@@ -71,7 +75,7 @@ class Retention:
         # While it is not known what time it is, nothing is too old.
         if not through and at.synced:
             cause = "keep_days"
-            through, more = self._too_old(log, oldest, int(at.utc.timestamp() * 1000) - self._keep_ms)
+            through, more = self._too_old(log, oldest, self.before_ms(at))
         if through:
             more = self._deleted(log, through, cause, at) > 0
         return more
@@ -81,11 +85,11 @@ class Retention:
 
         What is unsynced may say any time: it is as old as the next that is not.
         """
-        self._undated = max(self._undated, log.deleted)
-        page = oldest if self._undated == log.deleted else log.read(self._undated, AT_ONCE)
+        undated = max(self._undated.get(log.log_id, 0), log.deleted)
+        page = oldest if undated == log.deleted else log.read(undated, AT_ONCE)
         dated = [entry for entry in page if '"clock":"synced"' in entry.body]
         if not dated:
-            self._undated = page[-1].seq if page else self._undated
+            self._undated[log.log_id] = page[-1].seq if page else undated
             return 0, len(page) == AT_ONCE
         through = max((entry.seq for entry in dated if entry.ts_ms < before_ms), default=0)
         return min(through, oldest[-1].seq), False

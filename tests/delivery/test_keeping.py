@@ -4,6 +4,7 @@ import json
 import os
 import sqlite3
 from contextlib import ExitStack, closing, contextmanager, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,8 @@ from agent.core.event import ZoneEntered
 from agent.delivery import log_file
 from agent.delivery.event_log import EventLog
 from agent.delivery.keeping import Keeper
-from agent.delivery.log_trouble import asides
+from agent.delivery.log_asides import MARKS
+from agent.delivery.log_trouble import asides, set_aside
 from agent.delivery.recall import remembered
 from agent.delivery.retention import Retention
 from tests.builders import make_at
@@ -475,3 +477,120 @@ def test_everything_is_kept_once_whatever_the_card_does(path: Path, memory: Path
                     expected += some
         found = [count for log in {*agent.served, agent.card} for count in counts(log)]
         assert sorted(found) == expected
+
+
+# --- what was set aside ------------------------------------------------------------------------------
+
+DAY_S = 86_400.0
+KEPT_DAYS = 30
+
+
+def put_aside(path: Path, mark: str, days: list[float], *, synced: bool = True) -> Path:
+    """A log with an event for each of these days, set aside."""
+    with EventLog(SENDER, path) as log:
+        log.append([make_entered(1, replace(make_at(day * DAY_S), synced=synced)) for day in days])
+        log.delivered = log.last_seq
+    return set_aside(path, mark)
+
+
+def left_in(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as db:
+        (left,) = db.execute("SELECT count(*) FROM event").fetchone()
+    return int(left)
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_set_aside_log_goes_when_all_of_it_is_too_old(
+    path: Path, mark: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    aside = put_aside(path, mark, [day / 100 for day in range(300)])
+    with run(path) as agent:
+        agent.keep(1, after_s=(3 + KEPT_DAYS - 0.5) * DAY_S)
+        assert aside.exists()
+        agent.keep(1, after_s=0.6 * DAY_S)
+        assert [file.name for file in path.parent.iterdir() if aside.name in file.name] == []
+    told = [one.getMessage() for one in caplog.records if "what was in it is older" in one.getMessage()]
+    assert len(told) == 1
+    assert is_sentence(told[0])
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_set_aside_log_keeps_what_is_young(path: Path, mark: str) -> None:
+    # More than goes at once.
+    aside = put_aside(path, mark, [day / 100 for day in range(6000)])
+    with run(path) as agent:
+        agent.keep(1, after_s=(30 + KEPT_DAYS) * DAY_S - 100)
+        for _ in range(5):
+            agent.keep(after_s=2)
+        # What is damaged is not written to: it is for whoever looks into it, and goes as a whole.
+        assert left_in(aside) == (6000 if mark == "damaged" else 3000)
+
+
+def test_set_aside_log_stays_while_it_is_not_known_what_time_it_is(path: Path) -> None:
+    aside = put_aside(path, "renamed", [1])
+    with run(path) as agent:
+        at = make_at(100 * DAY_S)
+        agent.keeper.keep([], replace(at, synced=False))
+        assert left_in(aside) == 1
+        agent.keeper.keep([], at)
+        assert not aside.exists()
+
+
+@pytest.mark.parametrize("content", [b"no database", None])
+def test_set_aside_log_that_tells_no_time_goes_by_when_it_was_written(
+    path: Path, content: bytes | None
+) -> None:
+    # It can't be read, or its clock was never right.
+    aside = put_aside(path, "damaged", [1, 2], synced=False)
+    if content:
+        aside.write_bytes(content)
+    written = make_at(0).utc.timestamp()
+    os.utime(aside, (written, written))
+    with run(path) as agent:
+        agent.keep(after_s=(KEPT_DAYS - 1) * DAY_S)
+        assert aside.exists()
+        agent.keep(after_s=2 * DAY_S)
+        assert not aside.exists()
+
+
+def test_set_aside_log_written_by_a_clock_that_was_ahead(path: Path) -> None:
+    aside = put_aside(path, "damaged", [1])
+    aside.write_bytes(b"no database")
+    ahead = make_at(9999 * DAY_S).utc.timestamp()
+    os.utime(aside, (ahead, ahead))
+    with run(path) as agent:
+        agent.keep(after_s=DAY_S)
+        assert aside.exists()
+        agent.keep(after_s=(KEPT_DAYS + 1) * DAY_S)
+        assert not aside.exists()
+
+
+def test_set_aside_log_that_is_served_still(path: Path) -> None:
+    with run(path, board="one") as agent:
+        agent.keep(*range(20))
+        for _ in range(20):
+            agent.keep(1, after_s=DAY_S)
+    with run(path, board="two") as agent:
+        served = agent.served[0]
+        assert served.last_seq == 40
+        agent.keep(1, after_s=(20 + KEPT_DAYS + 0.5) * DAY_S)
+        # It is told, in that log, what of it never comes; then all of it is taken.
+        bodies = [json.loads(entry.body) for entry in served.read(0, 99)]
+        (told,) = [body for body in bodies if body["type"] == "events.dropped"]
+        assert (told["from_seq"], told["to_seq"]) == (1, 39)
+        assert served.last_seq == 41
+        served.delivered = 41
+        agent.keep(after_s=100)
+        agent.keep(after_s=100)
+        agent.keep(1, after_s=(KEPT_DAYS + 1) * DAY_S)
+        assert asides(path, "of") == []
+
+
+def test_set_aside_log_that_nobody_takes(path: Path) -> None:
+    with run(path, board="one") as agent:
+        agent.keep(*range(20))
+    with run(path, board="two") as agent:
+        # There is no broker any more.
+        agent.keeper._retention.change(KEPT_DAYS, 200, delivers=False)
+        agent.keep(1, after_s=(KEPT_DAYS + 1) * DAY_S)
+        assert asides(path, "of") == []
