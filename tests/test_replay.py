@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,14 @@ import cv2
 import jsonschema
 import pytest
 
+from agent import replay as replay_module
+from agent.config import load
 from agent.device.recording import read_picture
+from agent.errors import DeliveryError
 from tests.conftest import wait_until, write_config
 from tests.covering import write_clip
+from tests.delivery.misbehaving import NOT_AUTHORIZED, QUOTA, SUCCESS, Misbehaving, misbehaving
+from tests.delivery.samples import is_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -275,6 +281,25 @@ def test_replay_published(
     said = {message.topic.rpartition("/")[2]: message.json for message in listener.heard()}
     assert [said[rule]["why"] for rule in ("gate", "yard")] == ["stopped"] * 2
     assert [said["gate"]["in_count"], said["gate"]["out_count"], said["yard"]["count"]] == [None] * 3
+
+
+@pytest.mark.parametrize("code", [NOT_AUTHORIZED, QUOTA])
+def test_replay_refused_is_not_delivered(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    monkeypatch.setattr(replay_module, "_DELIVER_S", 1.0)
+    broker = Misbehaving(lambda one: code if "/event/" in one.topic else SUCCESS)
+    begin = datetime(2026, 1, 5, tzinfo=UTC)
+    wishes = replay_module.ReplayWishes(begin, events=tmp_path / "events.jsonl", publish_as="rehearsal")
+    with misbehaving(broker):
+        config = load(write_config(tmp_path, clip, port=broker.port))
+        with pytest.raises(DeliveryError) as raised:
+            replay_module.replay(config, clip, wishes, lambda _done, _of: None)
+    assert raised.value.exit_code == 1
+    assert is_sentence(str(raised.value))
+    # They are written down all the same.
+    assert len((tmp_path / "events.jsonl").read_text().splitlines()) >= 3
+    assert broker.events()
 
 
 def test_detect_drawn(presence_agent: Callable[..., Ran], astronaut: Path, tmp_path: Path) -> None:
