@@ -111,8 +111,12 @@ class EventLog(LogFile):
         if clock:
             return now_s - (entry.ts_ms / 1000 - clock.offset_s) if clock.boot == self._sender.boot else None
         # An earlier version, or another log that this one goes on from, kept it.
-        told = json.loads(entry.body)
-        return now_s - told["mono_s"] if told.get("boot") == self._sender.boot and "mono_s" in told else None
+        with suppress(ValueError, RecursionError):
+            match json.loads(entry.body):
+                case {"boot": boot, "mono_s": int() | float() as mono_s} if boot == self._sender.boot:
+                    return now_s - mono_s
+        # Who reads the events says what is wrong with them.
+        return None
 
     def _appended_instead(self, events: Sequence[Event], sender: Sender) -> int:
         """Append on a full disk: into the reserve, and once that is used up, in place of the oldest."""

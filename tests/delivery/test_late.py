@@ -125,6 +125,19 @@ def test_log_of_an_earlier_version(tmp_path: Path) -> None:
         assert sent_late(log) == [False, True, False]
 
 
+@pytest.mark.parametrize("body", ["", "[", "[]", "9", '{"boot":"0b9d24e7","mono_s":"x"}', "[" * 100_000])
+def test_event_that_a_bad_card_changed_is_sent_as_it_is(tmp_path: Path, body: str) -> None:
+    path = tmp_path / "events.db"
+    with EventLog(SENDER, path) as log:
+        log.append([happened(2, 2, synced=True)])
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DELETE FROM meta WHERE key = 'clocks'")
+        database.execute("UPDATE event SET body = ?", (body,))
+    with EventLog(SENDER, path) as log:
+        (entry,) = log.read(0, 9)
+        assert log.age_s(entry) is None
+
+
 def test_recording_has_its_own_time() -> None:
     with EventLog(SENDER, None, recorded=True) as log:
         # 20 minutes into a recording that is played as if it were now.

@@ -23,7 +23,7 @@ from agent.delivery.event_log import EventLog
 from agent.delivery.outbox import Outbox
 from agent.delivery.payload import schemas
 from agent.delivery.publisher import Publisher
-from agent.delivery.served import Extras
+from agent.delivery.served import DeliveryFacts, Extras
 from agent.device import clock
 from tests.conftest import Heard, Listener, Mosquitto, free_port, wait_until
 from tests.delivery.answering import answering, cutting
@@ -608,6 +608,24 @@ def test_events_denied_then_allowed(
         assert sorted(seqs_of(listener)) == [1, 2, 3, 4, 5, 6]
         assert len(told(caplog, "rights")) == 1
         assert set(denied(broker)) == {f"{ROOT}/event/waiting/zone/entered"}
+
+
+def test_events_denied_in_311_pass_for_taken(
+    start_mosquitto: Callable[..., Mosquitto], log: EventLog, tmp_path: Path
+) -> None:
+    # So says this broker, and nothing can tell: health says that it can't.
+    said: list[DeliveryFacts] = []
+
+    def health(facts: DeliveryFacts) -> str:
+        said.append(facts)
+        return "{}"
+
+    with with_rights(start_mosquitto, tmp_path, ALL_BUT_EVENTS) as (broker, _):
+        appended(log, *range(50))
+        with publishing(to(broker.port, 311), log, extras=Extras(health=health)) as publisher:
+            assert publisher.wait_delivered(20)
+        assert len(denied(broker)) >= 50
+    assert {facts.refusals_seen for facts in said} == {False}
 
 
 @pytest.mark.parametrize("rights", ["topic read presence/#\n", "topic write presence/#\n"])

@@ -79,14 +79,16 @@ def heard_for(reader: mqtt.Connection, within_s: float) -> None:
 
 
 def test_answer_that_waited_while_this_side_was_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mqtt, "ANSWER_WITHIN_S", 0.3)
+    monkeypatch.setattr(mqtt, "ANSWER_WITHIN_S", 2)
     broker = Misbehaving(lambda _: SUCCESS, chatter=("other", b"x"))
     with misbehaving(broker):
         writer = mqtt.Connection(to(broker.port), "presence-writer")
         writer.open()
         mid = writer.publish(Message("topic", "x"))
         wait_until(lambda: len(broker.got) == 1)
-        # It is there, behind or before what the broker says besides.
-        time.sleep(0.4)
-        assert Taken(mid, None) in writer.pump(1)
+        # It is there by now, behind or before what the broker says besides.
+        time.sleep(2.2)
+        reports: list[Taken | Message] = []
+        while Taken(mid, None) not in reports:
+            reports += writer.pump(1)
         writer.close()
