@@ -124,7 +124,7 @@ ALLOWED = {
                "mem_free_mb", "disk_free_mb", "clock", "clock_offset_ms",
                "earlier_logs"],
     "cmd.replay": ["log", "from_seq", "to_seq", "request"],
-    "replay.done": ["done", "sent", "first_seq", "last_seq"],
+    "replay.done": ["done", "sent", "first_seq", "last_seq", "refused"],
     "state.line": ["v", "kind", "rule", "valid", "why", "since", "ts", "seq", "log", "session", "in_count",
                    "out_count"],
     "state.zone": ["v", "kind", "rule", "valid", "why", "since", "ts", "seq", "log", "session", "count"],
@@ -142,6 +142,7 @@ ALLOWED_INSIDE_INFO = {
 OPTIONAL = {
     **{name: {"boot", "mono_s", "late"} for name in ALLOWED if name.startswith("event.")},
     "status": {"first_seq", "last_seq", "ts"},
+    "replay.done": {"refused"},
     "health": {"earlier_logs"},
 }
 OPTIONAL["event.agent.clock_set"] -= {"boot"}
@@ -671,6 +672,8 @@ def samples() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "health", json.loads(make_health().model_dump_json())
     yield "cmd.replay", {"log": "5f3a9c21", "from_seq": 1, "to_seq": 1000, "request": "r-1"}
     yield "replay.done", {"done": True, "sent": 1000, "first_seq": 1, "last_seq": 1000}
+    not_met = {"done": True, "sent": 0, "first_seq": None, "last_seq": None, "refused": "unknown_log"}
+    yield "replay.done", not_met
     for kind in KINDS:
         yield f"state.{kind}", json.loads(state_json(make_state(None, kind), "5f3a9c21", "c01dbeef"))
 
