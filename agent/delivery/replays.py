@@ -48,6 +48,11 @@ class Replays:
         self._answer: _Answer | None = None
         self._refused: deque[Message] = deque()
 
+    @property
+    def pending(self) -> bool:
+        """Whether something is still to be answered."""
+        return self._answer is not None or bool(self._asked) or bool(self._refused)
+
     def ask(self, message: Message) -> None:
         """Take a request, or answer why it can't be met; what is none is ignored, with a journal line."""
         if message.retain:
