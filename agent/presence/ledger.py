@@ -143,8 +143,7 @@ class Ledger:
         for counter in self._terms.counters:
             # Who is behind the desk says nothing any more if another place is behind it.
             if staff.get(counter.counter_id) != counter.staff:
-                rule = self._counter_rules.pop(counter.counter_id)
-                events += self._taken(rule.close(at, at, "stopped"))
+                events += self._taken(self._counter_rules.pop(counter.counter_id).close(at, at, "stopped"))
         kinds: dict[str, type[Tally]] = {
             **dict.fromkeys(terms.lines, LineTally),
             **dict.fromkeys((zone.zone_id for zone in terms.zones), ZoneTally),
@@ -247,13 +246,11 @@ class Ledger:
         return self._camera.spell
 
     def close(self, told: Sequence[Event], at: Instant, why: EndedWhy) -> list[Event]:
-        """Take the last events of the rules; return them with the closing events of the counters.
-
-        That every visit ends with the agent does not say that nobody is there: no state is known any more.
-        """
+        """Take the last events of the rules; return them with the closing events of the counters."""
         events = list(self._taken(told))
         for rule in self._counter_rules.values():
             events += self._taken(rule.close(at, at, why))
+        # That every visit ends with the agent does not say that nobody is there.
         self._stopped = at
         return events
 

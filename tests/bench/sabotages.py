@@ -448,17 +448,17 @@ _DELIVERY = [
     Sabotage(
         "outbox-refused-is-taken",
         "agent/delivery/outbox.py",
-        "        self._backlog_at = min(self._backlog_at, seq - 1)\n",
-        "        self._done.add(seq)\n",
+        "            self._held[seq] = topic\n",
+        "            self._done.add(seq)\n",
         ("tests/delivery/test_outbox.py",),
     ),
     # What a broken connection took along is not sent again.
     Sabotage(
         "outbox-unanswered-is-taken",
         "agent/delivery/outbox.py",
-        "        self._sending.clear()\n        self._pass()\n",
-        "        self._done.update(self._sending.values())\n        self._sending.clear()\n"
-        "        self._pass()\n",
+        "        self._sending.clear()\n",
+        "        self._done.update(seq for seq, _ in self._sending.values())\n"
+        "        self._sending.clear()\n",
         ("tests/delivery/test_outbox.py",),
     ),
     # An older event that the broker has not taken is passed over.
@@ -489,17 +489,17 @@ _DELIVERY = [
     # An alarm at night for what happened in the afternoon.
     Sabotage(
         "late-flag",
-        "agent/delivery/conversation.py",
+        "agent/delivery/sending.py",
         "made_late(entry.body) if late else entry.body",
         "entry.body",
-        ("tests/delivery/test_publisher.py::test_event_old_is_late",),
+        ("tests/delivery/test_late.py",),
     ),
     Sabotage(
         "late-after",
-        "agent/delivery/conversation.py",
+        "agent/delivery/sending.py",
         "_LATE_S = 30.0",
         "_LATE_S = 300.0",
-        ("tests/delivery/test_publisher.py::test_event_old_is_late",),
+        ("tests/delivery/test_late.py",),
     ),
     # A count of a rule that is gone stays for ever.
     Sabotage(
@@ -558,8 +558,8 @@ _DELIVERY = [
     Sabotage(
         "silent-broker",
         "agent/delivery/mqtt.py",
-        "SILENCE_S = 20",
-        "SILENCE_S = 200",
+        "ANSWER_WITHIN_S = 20",
+        "ANSWER_WITHIN_S = 200",
         ("tests/delivery/test_promises.py",),
     ),
     # 311 acknowledges what it refuses: events are sent into the void.
