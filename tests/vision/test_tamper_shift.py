@@ -124,7 +124,9 @@ def test_tampering_after_a_shift(then: Edit, cause: str, shifted: Edit, scene: S
     found = [at_s for at_s, sight in seen if sight.cause]
     assert found
     assert found[0] <= BEGIN_S + 20 + WITHIN_S
-    assert {sight.cause for at_s, sight in seen if at_s >= found[0]} == {cause}
+    # Where a view that sways was last is not known in the dark, so that a black cover may pass for it.
+    names = {"covered", "dark"} if cause == "covered" else {cause}
+    assert {sight.cause for at_s, sight in seen if at_s >= found[0]} <= names
 
 
 @pytest.mark.parametrize("edit", [light(0.5), light(1.7), light(1, 0, 2.0), steps((1.0, 0.7, 1.3), 0.5)])
