@@ -81,10 +81,10 @@ class CentralBroker:
 
     def start(self) -> None:
         with self._log.open("ab") as log:
+            begun = self.said().count(" running")
             self._process = subprocess.Popen(
                 ["mosquitto", "-c", self.folder / "mosquitto.conf"], stdout=log, stderr=log, env=ENVIRONMENT
             )
-        begun = self.said().count(" running")
         wait_until(lambda: self.said().count(" running") > begun or self._process.poll() is not None)  # type: ignore[union-attr]
         assert self._process.poll() is None, self.said()
 
