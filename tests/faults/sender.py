@@ -46,8 +46,8 @@ _KEEP_DAYS = 30
 _KEEP_MB = 200
 _UNKNOWN: Any = dict.fromkeys([
     "fps_captured", "fps_looked_at", "inference_p50_ms", "inference_p95_ms", "event_latency_p95_ms",
-    "motion_ratio", "camera", "frame_age_s", "stalls", "recoveries", "temp_c", "throttled", "under_voltage",
-    "rss_mb", "mem_free_mb", "disk_free_mb", "clock_offset_ms",
+    "motion_ratio", "camera", "camera_shift_ratio", "frame_age_s", "stalls", "recoveries", "temp_c",
+    "throttled", "under_voltage", "rss_mb", "mem_free_mb", "disk_free_mb", "clock_offset_ms",
 ])  # fmt: skip
 
 
