@@ -45,6 +45,8 @@ _LEAST_AXIS = 0.05
 # It is looked again from where it was found until it moves by less than this.
 _STEADY_PX = 0.12
 _MOST_STEPS = 5
+# A px is known where no more than this of it would come from beyond the border.
+_KNOWN = 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,13 +182,13 @@ def taken_back(small: Floats, shift: Shift, unknown: Floats | None = None) -> Fl
     """
     matrix = matrix_of(shift, small)
     size = small.shape[1], small.shape[0]
-    if unknown is None:
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        back = cv2.warpAffine(small, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    else:
-        # Finer, since it is for the reference, and less often.
-        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-        back = cv2.warpAffine(
-            small, matrix, size, unknown.copy(), flags=flags, borderMode=cv2.BORDER_TRANSPARENT
+    # What is for the reference is finer, and comes less often.
+    flags = cv2.WARP_INVERSE_MAP | (cv2.INTER_LINEAR if unknown is None else cv2.INTER_CUBIC)
+    back = cv2.warpAffine(small, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    if unknown is not None:
+        # OpenCV 5.0's BORDER_TRANSPARENT writes beyond the border, too.
+        known = cv2.warpAffine(
+            np.ones_like(small), matrix, size, flags=cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
         )
+        back = np.where(known > _KNOWN, back, unknown)
     return np.asarray(back, np.float32)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.delivery import conversation
+from agent.delivery import conversation, refusals
 from agent.delivery import publisher as publisher_module
 from agent.delivery.event_log import EventLog
 from agent.delivery.mqtt import Broker, Connection
@@ -312,7 +312,7 @@ def test_rights_missing_until_mended(
     words: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(conversation, "_REFUSED_PAUSE_S", 1.0)
+    monkeypatch.setattr(refusals, "FIRST_PAUSE_S", 1.0)
     monkeypatch.setattr(conversation, "_RIGHTS_S", 1.0)
     place = Place(central, tmp_path, certified=False)
     listener = hears(place, listen)

@@ -33,7 +33,7 @@ def test_rights_taken_while_connected(
     protocol: int,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("agent.delivery.conversation._REFUSED_PAUSE_S", 1.0)
+    monkeypatch.setattr("agent.delivery.refusals.FIRST_PAUSE_S", 1.0)
     place = Place(central, tmp_path, certified=False)
     assert place.hub.password_file
     receiver = subscriber_of(
