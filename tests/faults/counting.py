@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _READY = Message("ready", "ready", retain=True)
+# Who sends may have ended; then nothing more comes, and that is not waited for for ever.
+_MOST_S = 900
 
 
 class MosquittoSub:
@@ -34,7 +36,7 @@ class MosquittoSub:
         # Filters are taken in their order: with the retained message of the last, the first one holds.
         self._process = subprocess.Popen(
             ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(self._port), "-V", "5", "-q", "1",
-             "-t", "presence/v1/+/+/event/#", "-t", _READY.topic, "-F", "%p"],
+             "-W", str(_MOST_S), "-t", "presence/v1/+/+/event/#", "-t", _READY.topic, "-F", "%p"],
             stdout=subprocess.PIPE,
         )  # fmt: skip
         assert self._process.stdout
