@@ -48,8 +48,8 @@ _STRANGE = 1 / 3
 # Rules follow a view that is shifted by so much of its width and turned by so many degrees.
 _MOST_SHIFT = 0.033
 _MOST_DEGREES = 1.1
-# One that is steady is registered in each second picture only.
-_REGISTER_S = 1.5
+# One that is steady is registered in each third picture only.
+_REGISTER_S = 2.5
 _STEADY = 0.0015
 # Evidence that may have another reason counts for a fifth: a strange view that nothing explains, or
 # one that persons hide so much of.
