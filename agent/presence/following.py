@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from agent.core.sight import Sight
 
 # A view is steady while its shift stays so near to its mean (part of the width, at a corner) for so long.
-_STEADY_RATIO = 0.003
+_STEADY_RATIO = 0.006
 _STEADY_S = 60.0
 # Nearer than this is the same place; what is back is so for so long.
 SAME_RATIO = 0.0025
