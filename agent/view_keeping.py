@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from agent.core.shift import UNSHIFTED, Shift
 from agent.device.board import serial_number
 from agent.errors import LogError
 from agent.health_figures import Shifts
+from agent.install.durable import replace_whole
 from agent.placing import drawing, shifted_ratio
 from agent.vision.tamper import Tamper
 
@@ -98,20 +98,7 @@ def write_view(path: Path, view: KeptView) -> None:
         "moved": view.moved,
         "drawn_for": view.drawn_for,
     }
-    new = path.with_name(f".{path.name}.new")
-    try:
-        with new.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(body))
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    replace_whole(path, json.dumps(body).encode(), 0o600)
 
 
 def drawn_for(config: Config) -> str:

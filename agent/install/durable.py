@@ -26,22 +26,31 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         ModelError: the directory can't be written, or its disk is full.
     """
-    new = path.with_name(f".{path.name}.new")
     with writing(path.parent):
-        try:
-            with new.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            new.chmod(0o644)
-            new.replace(path)
-        finally:
-            new.unlink(missing_ok=True)
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        replace_whole(path, content, 0o644)
+
+
+def replace_whole(path: Path, content: bytes, mode: int) -> None:
+    """Put content where it is whole after a power cut, or what was there still is.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    new = path.with_name(f".{path.name}.new")
+    try:
+        with new.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        new.chmod(mode)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 @contextmanager

@@ -751,15 +751,15 @@ _TRUST = [
     Sabotage(
         "weights-are-not-synced",
         "agent/install/durable.py",
-        "                os.fsync(file.fileno())\n",
+        "            os.fsync(file.fileno())\n",
         "",
         ("tests/install/test_durable.py",),
     ),
     Sabotage(
         "weights-folder-is-not-synced",
         "agent/install/durable.py",
-        "            os.fsync(directory)\n",
-        "            pass\n",
+        "        os.fsync(directory)\n",
+        "        pass\n",
         ("tests/install/test_durable.py",),
     ),
     # Systemd starts a wrong configuration again and again.
