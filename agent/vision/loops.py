@@ -1,10 +1,11 @@
 """Whether a stream repeats itself: a recording in place of the camera, or a driver that goes in circles.
 
-A sensor's noise never comes twice. Some px of every picture are kept for some seconds, and the quieter
-places of new pictures compared with them: where all that is as long ago as the loop takes is much more
-alike than what is a little longer or shorter ago, and than anything ever was, the noise itself repeats.
-What moves periodically (a fan, a flag) does so in its own places, and a lamp that blinks keeps the noise.
-A source without noise of its own is never judged: there the picture of a sign comes back exactly, too.
+It is told by what moves, in moving_loops, or by the noise, here. A sensor's noise never comes twice. Some
+px of every picture are kept for some seconds, and the quieter places of new pictures compared with them:
+where all that is as long ago as the loop takes is much more alike than what is a little longer or shorter
+ago, and than anything ever was, the noise itself repeats. What moves periodically (a fan, a flag) does so in
+its own places, and a lamp that blinks keeps the noise. By its noise a source without any is never judged:
+there the picture of a sign comes back exactly, too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+
+from agent.vision.lags import GOLDEN, LOOK_S, STEPS, by_step, dips, steps_ago
+from agent.vision.moving_loops import MovingLoops
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,28 +35,10 @@ _PICTURES = 256
 _QUIET = 0.3
 _LEAST_PLACES = 8
 _BLACK, _WHITE = 3, 252
-# How long ago pictures are compared, in steps: 0.3 to 12.3 s. A loop that takes less than the least is
-# found by a multiple: much of an encoder's last picture is in its next one.
-_STEP_S = 0.05
-_FROM_S = 0.3
-_STEPS = 240
-_LEAST = 20
-# What is a little longer or shorter ago: from so many steps to so many.
-_NEAR, _AROUND = 3, 20
-# Where the steps begin and end that are as long ago as one, as times jitter; and a little less, and more.
-_WINDOWS = tuple(
-    (np.clip(np.arange(_STEPS) + low, 0, _STEPS), np.clip(np.arange(_STEPS) + high + 1, 0, _STEPS))
-    for low, high in ((-1, 1), (-_AROUND, -_NEAR), (_NEAR, _AROUND))
-)
-# Pictures are looked for this often, in step with no encoder's key frames, and this is judged at every
-# second look: by the mean of so many, and by that of the last ones whether it is over.
-_EVERY_S = 2.0
-_GOLDEN = 0.618
+# It is judged at every second look: by the mean of so many, and by that of the last ones whether it is over.
 _LOOKS = 10
 _LAST_LOOKS = 4
 _KEPT_LOOKS = 16
-# In this part of these looks there was a picture of so long ago.
-_LEAST_HITS = 0.4
 # It is told when it has gone on for so long, with so many of the pictures: a few that are sent again are
 # none. Those are nearer than pictures just before and after by this part; the last few tell how near.
 _SURE_S = 12.0
@@ -73,11 +59,7 @@ _LEAST_NOISE = 0.3
 
 
 class Loops:
-    """Notes pictures, and tells since when they repeat.
-
-    Attributes:
-        since: when the first picture came that had been there before, while they do; else None.
-    """
+    """Notes pictures, and tells since when they repeat."""
 
     def __init__(self, luma: Luma) -> None:
         """Take a picture of the size that all have."""
@@ -89,21 +71,33 @@ class Loops:
         px = width // 2 // columns
         self._here, self._beside = slice(0, 2 * px * columns, 2), slice(1, 2 * px * columns, 2)
         self._px = max(1, px)
-        self._seen = np.zeros((_PICTURES, min(rows, height) * px * columns), np.uint8)
+        self._shape = _PICTURES, min(rows, height) * px * columns
+        self._moving = MovingLoops(luma)
+        self.forget_noise()
+
+    def forget_noise(self) -> None:
+        """Nothing is known of the noise any more."""
+        self._seen = np.zeros(self._shape, np.uint8)
         self._last = b""
         self._seen_s = np.full(_PICTURES, -np.inf)
         self._next = self._number = 0
         self._due_s = self._judged_s = -np.inf
         # Of each look: how different pictures of so long ago were, 0 where there was none.
-        self._apart = np.zeros((_KEPT_LOOKS, _STEPS), np.float32)
+        self._apart = np.zeros((_KEPT_LOOKS, STEPS), np.float32)
         self._looks: deque[Instant] = deque(maxlen=_KEPT_LOOKS)
         # The least difference in grey levels, and the deepest dip; above what dip a repetition is over.
         self._usual = self._usual_dip = self._learned_s = 0.0
         self._over = 1.0
-        self.since: Instant | None = None
+        self._since: Instant | None = None
+
+    @property
+    def since(self) -> Instant | None:
+        """When the first picture came that had been there before, while they do; else None."""
+        return self._since or self._moving.since
 
     def see(self, frame: Frame) -> None:
         """Note a picture; to be called with each."""
+        self._moving.see(frame)
         band = frame.luma[self._rows]
         here = band[:, self._here]
         # Light changes px that are neighbours alike. What wraps around does so the shorter way.
@@ -115,19 +109,18 @@ class Loops:
         now_s = frame.at.monotonic_s
         if now_s >= self._due_s:
             self._number += 1
-            self._due_s = now_s + _EVERY_S * (0.5 + self._number * _GOLDEN % 1)
+            self._due_s = now_s + LOOK_S * (0.5 + self._number * GOLDEN % 1)
             if self._look(picture, here.reshape(-1, self._px), now_s):
                 self._looks.append(frame.at)
                 if self._number % 2 and len(self._looks) >= _LOOKS // 2:
-                    self._judge(min(now_s - self._judged_s, 4 * _EVERY_S))
+                    self._judge(min(now_s - self._judged_s, 4 * LOOK_S))
                     self._judged_s = now_s
         self._seen[self._next], self._seen_s[self._next] = picture, now_s
         self._next = (self._next + 1) % _PICTURES
 
     def _look(self, picture: Luma, here: Luma, now_s: float) -> bool:
         """Compare a picture with those of before; False where nothing can be told."""
-        steps = (now_s - self._seen_s - (_FROM_S - _STEP_S / 2)) * (1 / _STEP_S)
-        known = np.flatnonzero((steps >= 0) & (steps < _STEPS))
+        known, steps = steps_ago(now_s - self._seen_s)
         is_place = (here.max(axis=1) > _BLACK) & (here.min(axis=1) < _WHITE)
         places = int(np.count_nonzero(is_place)) if here.size else 0
         if not known.size or places < _LEAST_PLACES:
@@ -138,22 +131,18 @@ class Loops:
         sums = cv2.reduce(apart.reshape(-1, self._px), 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
         quiet = int(_QUIET * (places - 1))
         levels = np.partition(sums.reshape(known.size, -1)[:, is_place], quiet, axis=1)[:, quiet]
-        least = np.full(_STEPS, np.inf, np.float32)
-        # Not 0, which stands for none.
-        np.minimum.at(least, steps[known].astype(np.intp), (levels + np.float32(1e-3)) / np.float32(self._px))
-        least[np.isinf(least)] = 0
         self._apart[:-1] = self._apart[1:].copy()
-        self._apart[-1] = least
+        self._apart[-1] = by_step(steps, levels / np.float32(self._px))
         return True
 
     def _judge(self, passed_s: float) -> None:
-        last = float(_dips(self._apart[-_LAST_LOOKS:])[1].min())
-        if self.since:
+        last = float(dips(self._apart[-_LAST_LOOKS:])[1].min())
+        if self._since:
             if self._over < last < np.inf:
-                self.since = None
+                self._since = None
                 self._looks.clear()
             return
-        means, parts = _dips(self._apart[-_LOOKS:])
+        means, parts = dips(self._apart[-_LOOKS:])
         step = int(parts.argmin())
         part = float(parts[step])
         if not np.isfinite(part):
@@ -162,7 +151,7 @@ class Loops:
         if self._learned_s < _LEARN_S or not is_deep:
             self._learn(part, float(means.min()), passed_s)
         elif self._usual >= _LEAST_NOISE and last <= _DIP:
-            self.since = self._begin(means, parts)
+            self._since = self._begin(means, parts)
             self._over = (last + self._usual_dip) / 2
 
     def _learn(self, part: float, least: float, passed_s: float) -> None:
@@ -201,26 +190,3 @@ def _next_known(apart: NDArray[np.float32]) -> NDArray[np.float32]:
 def _followed(usual: float, value: float, passed_s: float) -> float:
     """The usual value, nearer to what it is now: soon if that is less."""
     return usual + min(1.0, passed_s / (_FALL_S if value < usual else _RISE_S)) * (value - usual)
-
-
-def _dips(looks: NDArray[np.float32]) -> tuple[Floats, Floats]:
-    """How different pictures of so long ago are, and which part that is of those around; inf: not known."""
-    sums, counts = np.zeros((2, _STEPS + 1))
-    np.cumsum(looks.sum(axis=0), out=sums[1:])
-    np.cumsum((looks > 0).sum(axis=0), out=counts[1:])
-    means, less, more = (
-        _means(sums[end] - sums[begin], counts[end] - counts[begin], least)
-        for (begin, end), least in zip(_WINDOWS, (_LEAST_HITS * len(looks), 1, 1), strict=True)
-    )
-    around = np.minimum(less, more)
-    unknown = ~np.isfinite(around)
-    unknown[:_LEAST] = True
-    means[unknown], around[unknown] = np.inf, 1
-    return means, means / around
-
-
-def _means(sums: Floats, counts: Floats, least: float) -> Floats:
-    """Sums by counts; inf where there are fewer than the least."""
-    means = sums / np.maximum(counts, 1)
-    means[counts < least] = np.inf
-    return means

@@ -286,8 +286,10 @@ class _Judge:
         sign = self._other_view(now, last, hidden, cause)
         if self._sways and cause != "frozen":
             # A pole that sways brings the same view again and again, whatever the noise in it.
-            self.loops = Loops(frame.luma)
-        return _Sign("frozen") if sign.cause is None and self._is_frozen(frame.at, cause) else sign
+            self.loops.forget_noise()
+        # What repeats shows nothing of now, whatever its view is like.
+        is_frozen = self.loops.since or (sign.cause is None and self._is_frozen(frame.at, cause))
+        return _Sign("frozen") if is_frozen else sign
 
     def _night_or_cover(self, now: Look, cause: BlindCause | None) -> BlindCause:
         # One that sways may be anywhere, so that its trace is not found.
@@ -371,7 +373,7 @@ class _Judge:
     def _is_frozen(self, at: Instant, cause: BlindCause | None) -> bool:
         settings = self.settings
         same_s = at.monotonic_s - (self._same_since or at).monotonic_s
-        if self.loops.since or (same_s and cause == "frozen") or same_s >= settings.identical_after_s:
+        if (same_s and cause == "frozen") or same_s >= settings.identical_after_s:
             return True
         if self._compared_s < _COMPARE_S or self._least_change < _LEAST_CHANGE:
             return False

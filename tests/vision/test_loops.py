@@ -36,6 +36,7 @@ def stream(
     seconds: float = BEGIN_S + 40,
     until_s: float | None = None,
     noise: float = 1.5,
+    after: float = 0.0,
     again: int = 0,
     every: int = 1,
     jitter_s: float = 0.0,
@@ -50,6 +51,7 @@ def stream(
         seconds: how long it is.
         until_s: when it is live again.
         noise: sigma in grey levels, drawn anew for each picture that is not repeated.
+        after: sigma of noise that comes after it was looped, as of a camera before a screen.
         again: quality of JPEG after it was looped.
         every: of so many pictures one is taken.
         jitter_s: the times of pictures are so much off.
@@ -71,6 +73,9 @@ def stream(
                 taken = picture + rng.normal(0, noise, picture.shape)
                 picture = np.clip(np.rint(taken), 0, 255).astype(np.uint8)
         kept.append(picture)
+        if after:
+            taken = picture + rng.normal(0, after, picture.shape)
+            picture = np.clip(np.rint(taken), 0, 255).astype(np.uint8)
         if again:
             picture = jpeg(picture, again)[..., 0]
         late_s = chance.uniform(-jitter_s, jitter_s)
@@ -94,6 +99,12 @@ def walker(picture: Picture, time_s: float) -> None:
     picture[40:110, x : x + 16] = 60
 
 
+def stroller(picture: Picture, time_s: float) -> None:
+    """As the walker, with clothes that are as lively as the room."""
+    x = round(80 + 40 * sin(time_s / 3) + 20 * sin(time_s / 1.7))
+    picture[70:110, x : x + 12] = ROOM[30:70, 20:32] // 2
+
+
 LOOPS = [
     pytest.param({"loop_s": 0.5}, id="half a second"),
     pytest.param({"loop_s": 2.0}, id="2 s"),
@@ -107,6 +118,16 @@ LOOPS = [
     pytest.param({"loop_s": 3.27, "fps": 15.0}, id="no whole seconds"),
     pytest.param({"loop_s": 2.0, "noise": 4.0, "draw": walker}, id="much noise"),
     pytest.param({"loop_s": 2.0, "again": 50}, id="compressed"),
+    *(
+        pytest.param({"loop_s": loop_s, "noise": 0.0, "draw": stroller}, id=f"without noise, {loop_s} s")
+        for loop_s in (1.5, 2.0, 5.0, 10.0)
+    ),
+    pytest.param({"loop_s": 4.0, "noise": 0.0, "draw": stroller, "fps": 30.0}, id="without noise, 30 fps"),
+    pytest.param({"loop_s": 2.0, "noise": 0.0, "after": 2.0, "draw": stroller}, id="noise of its own"),
+    pytest.param(
+        {"loop_s": 2.0, "noise": 0.0, "draw": stroller, "jitter_s": 0.03, "dropped": 0.1},
+        id="without noise, jitter, drops",
+    ),
     pytest.param({"loop_s": 2.0, "jitter_s": 0.03, "dropped": 0.1}, id="jitter, drops"),
     pytest.param({"loop_s": 5.0, "fps": 5.0, "jitter_s": 0.04, "dropped": 0.2}, id="more drops"),
     # Of 30 pictures a second every third is taken; 61 of them repeat.
@@ -124,12 +145,15 @@ def test_loop_is_frozen(changes: dict[str, Any]) -> None:
     assert BEGIN_S - 1.5 <= since_s <= BEGIN_S + late_s + 3.5
 
 
-@pytest.mark.parametrize("loop_s", [0.5, 2.0, 10.0])
-def test_live_again_is_restored_in_seconds(loop_s: float) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [{"loop_s": loop_s} for loop_s in (0.5, 2.0, 10.0)]
+    + [{"loop_s": loop_s, "noise": 0.0, "draw": stroller} for loop_s in (2.0, 5.0)],
+    ids=str,
+)
+def test_live_again_is_restored_in_seconds(changes: dict[str, Any]) -> None:
     until_s = BEGIN_S + 30
-    (_, frozen, _), (at_s, cause, since_s) = told(
-        stream(loop_s=loop_s, until_s=until_s, seconds=BEGIN_S + 60)
-    )
+    (_, frozen, _), (at_s, cause, since_s) = told(stream(until_s=until_s, seconds=BEGIN_S + 60, **changes))
     assert (frozen, cause) == ("frozen", None)
     assert until_s <= since_s <= at_s < until_s + 15
 
@@ -234,9 +258,9 @@ def test_pictures_sent_twice_are_no_loop() -> None:
     assert told(stream(loop_s=1.5, until_s=BEGIN_S + 1.5)) == []
 
 
-def test_without_noise_nothing_can_be_told() -> None:
-    """As a fan in such a source; all that is known is a picture that stands still for minutes."""
-    assert told(stream(loop_s=2.0, noise=0.0, draw=walker)) == []
+def test_without_noise_and_movement_nothing_can_be_told() -> None:
+    """All that is known then is a picture that stands still for minutes."""
+    assert told(stream(loop_s=2.0, noise=0.0)) == []
 
 
 def test_loop_from_the_start_is_not_known() -> None:

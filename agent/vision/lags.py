@@ -1,0 +1,76 @@
+"""How different pictures are from those of so long ago: what repeats differs least where its period is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Row = NDArray[np.float32]
+
+# Pictures are looked for this often, in step with no encoder's key frames.
+LOOK_S = 2.0
+GOLDEN = 0.618
+# How long ago pictures are compared, in steps: 0.3 to 12.3 s. A loop that takes less than the least is
+# found by a multiple: much of an encoder's last picture is in its next one.
+STEP_S = 0.05
+FROM_S = 0.3
+STEPS = 240
+_LEAST = 20
+# What is a little longer or shorter ago: from so many steps to so many.
+_NEAR, _AROUND = 3, 20
+# Where the steps begin and end that are as long ago as one, as times jitter; and a little less, and more.
+_WINDOWS = tuple(
+    (np.clip(np.arange(STEPS) + low, 0, STEPS), np.clip(np.arange(STEPS) + high + 1, 0, STEPS))
+    for low, high in ((-1, 1), (-_AROUND, -_NEAR), (_NEAR, _AROUND))
+)
+# In this part of these looks there was a picture of so long ago.
+_LEAST_HITS = 0.4
+# Stands for 0, as 0 stands for no picture.
+_NOTHING = np.float32(1e-3)
+
+
+def steps_ago(ages_s: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Which pictures are of an age that is compared, and at which step each of them is."""
+    steps = (ages_s - (FROM_S - STEP_S / 2)) * (1 / STEP_S)
+    known = np.flatnonzero((steps >= 0) & (steps < STEPS))
+    return known, steps[known].astype(np.intp)
+
+
+def by_step(steps: NDArray[np.intp], values: NDArray[np.generic]) -> Row:
+    """The least value at each step, f32[STEPS]; 0 where there is none, and a little more than 0 for 0."""
+    least = np.full(STEPS, np.inf, np.float32)
+    np.minimum.at(least, steps, values.astype(np.float32) + _NOTHING)
+    least[np.isinf(least)] = 0
+    return least
+
+
+def dips(looks: Row) -> tuple[Floats, Floats]:
+    """How different pictures of so long ago are, and which part that is of those around; inf: not known.
+
+    Args:
+        looks: f32[looks, STEPS], a row for each picture that was compared, of by_step.
+    """
+    sums, counts = np.zeros((2, STEPS + 1))
+    np.cumsum(looks.sum(axis=0), out=sums[1:])
+    np.cumsum((looks > 0).sum(axis=0), out=counts[1:])
+    means, less, more = (
+        _means(sums[end] - sums[begin], counts[end] - counts[begin], least)
+        for (begin, end), least in zip(_WINDOWS, (_LEAST_HITS * len(looks), 1, 1), strict=True)
+    )
+    around = np.minimum(less, more)
+    unknown = ~np.isfinite(around)
+    unknown[:_LEAST] = True
+    means[unknown], around[unknown] = np.inf, 1
+    return means, means / around
+
+
+def _means(sums: Floats, counts: Floats, least: float) -> Floats:
+    """Sums by counts; inf where there are fewer than the least."""
+    means = sums / np.maximum(counts, 1)
+    means[counts < least] = np.inf
+    return means

@@ -1,0 +1,185 @@
+"""Whether all that moves in a stream repeats and jumps back each time, as where a recording is looped.
+
+It needs no noise, which a video's compression leaves little of, but something that moves. What turns,
+swings or waves comes back to where it was without a jump, a sign that blinks only jumps, and of what
+moves at a place most of the time nothing is known: a fan is always there, too.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from agent.vision.lags import FROM_S, GOLDEN, LOOK_S, STEP_S, STEPS, by_step, dips, steps_ago
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from agent.core.frame import Frame, Instant
+
+    Floats = NDArray[np.float64]
+    Luma = NDArray[np.uint8]
+
+# Pictures are kept as means of so many px squared, so many of them, no closer than so: of at least 10 s,
+# the longest loop. 230 kB for 16:9.
+_PLACE_PX = 8
+_PICTURES = 256
+_APART_S = 0.042
+# A place has moved when its mean changed by more than so many grey levels; where pictures follow each
+# other, by half of it.
+_MOVED = 6
+# What moves at a place in this part of all looks, within so many seconds, tells nothing there.
+_OFTEN = 0.5
+_FOLLOW_S = 60.0
+_LATELY_S = 0.4, 1.5
+# It is judged by so many looks, and by the last ones whether it is over.
+_LOOKS = 10
+_LAST_LOOKS = 4
+# What repeated from the start on, until it was judged so often, is as it should be.
+_LEAST_JUDGED = 4
+# So many places moved at least since a little longer or shorter ago, and of those this part since as long
+# ago as the loop takes, at no look more than that.
+_LEAST_PLACES = 3.0
+_DIP = 0.25
+_DIP_ONCE = 0.3
+_MULTIPLES = 3
+# Over is what moves otherwise, or moves no more.
+_OVER = 0.5
+# Of the pictures of two turns, or of more in so many seconds: something moves in this part. In the jump,
+# which comes once in each turn, so many times as much moves as in three quarters of the others, and never
+# more than this part of that a few pictures away from it.
+_TURNS, _LEAST_TURNS_S = 2.3, 9.0
+_MOVING = 0.2
+_OFTEN_LESS = 0.75
+_JUMP = 1.9
+_ALONE = 0.8
+_BESIDE = 2
+
+
+class MovingLoops:
+    """Notes pictures, and tells since when what moves in them repeats.
+
+    Attributes:
+        since: when the first picture came of which that is so, while it is; else None.
+    """
+
+    def __init__(self, luma: Luma) -> None:
+        """Take a picture of the size that all have."""
+        rows, columns = (max(1, side // _PLACE_PX) for side in luma.shape)
+        self._size = columns, rows
+        self._seen = np.zeros((_PICTURES, rows * columns), np.uint8)
+        self._seen_s = np.full(_PICTURES, -np.inf)
+        self._next = self._number = 0
+        self._due_s = -np.inf
+        self._often = np.zeros(rows * columns, np.float32)
+        self._looked_s: float | None = None
+        # Of each look: how many places moved since so long ago.
+        self._moved = np.zeros((_LOOKS, STEPS), np.float32)
+        self._looks: deque[Instant] = deque(maxlen=_LOOKS)
+        self._step = self._judged = 0
+        # How many places moved in the loop: since a little longer or shorter ago than it takes, and in all.
+        self._usual = self._usual_all = 0.0
+        self.since: Instant | None = None
+
+    def see(self, frame: Frame) -> None:
+        """Note a picture; to be called with each."""
+        now_s = frame.at.monotonic_s
+        if now_s - self._seen_s[self._next - 1] < _APART_S:
+            return
+        columns, rows = self._size
+        whole = frame.luma[: rows * _PLACE_PX, : columns * _PLACE_PX]
+        picture = (
+            cv2.resize(whole, self._size, interpolation=cv2.INTER_AREA).ravel().astype(np.uint8, copy=False)
+        )
+        if now_s >= self._due_s:
+            self._number += 1
+            self._due_s = now_s + LOOK_S * (0.5 + self._number * GOLDEN % 1)
+            self._look(picture, frame.at)
+        self._seen[self._next], self._seen_s[self._next] = picture, now_s
+        self._next = (self._next + 1) % _PICTURES
+
+    def _look(self, picture: Luma, at: Instant) -> None:
+        ages_s = at.monotonic_s - self._seen_s
+        known, steps = steps_ago(ages_s)
+        if not known.size:
+            return
+        moved = _apart(self._seen[known], picture) > _MOVED
+        tells = self._often < _OFTEN
+        self._moved[:-1] = self._moved[1:].copy()
+        self._moved[-1] = by_step(steps, np.count_nonzero(moved & tells, axis=1))
+        self._looks.append(at)
+        if self.since:
+            self._see_end()
+            return
+        if len(self._looks) == _LOOKS:
+            self._judge(ages_s)
+        if not self.since:
+            lately = (ages_s[known] >= _LATELY_S[0]) & (ages_s[known] <= _LATELY_S[1])
+            passed_s = at.monotonic_s - (at.monotonic_s if self._looked_s is None else self._looked_s)
+            self._often += min(1.0, passed_s / _FOLLOW_S) * (moved[lately].any(axis=0) - self._often)
+            self._looked_s = at.monotonic_s
+
+    def _judge(self, ages_s: Floats) -> None:
+        means, parts = dips(self._moved)
+        with np.errstate(invalid="ignore"):
+            around = means / parts
+        found = np.flatnonzero((parts <= _DIP) & (around >= _LEAST_PLACES))
+        # The deepest of those side by side, and the shortest few: the others are multiples.
+        sides = np.split(found, np.flatnonzero(np.diff(found) > 1) + 1) if found.size else []
+        for step in (int(side[parts[side].argmin()]) for side in sides[:_MULTIPLES]):
+            nearest = self._nearest(step)
+            is_same = nearest.max() <= _DIP_ONCE * around[step]
+            if is_same and self._jumps_back(FROM_S + step * STEP_S, ages_s):
+                if self._judged >= _LEAST_JUDGED:
+                    self._step, self._usual = step, float(around[step])
+                    self._usual_all = float(self._moved[self._moved > 0].mean())
+                    self.since = self._looks[0]
+                return
+        self._judged += 1
+
+    def _nearest(self, step: int) -> NDArray[np.float32]:
+        """How many places moved at the least in each look since about so many steps ago; 0: not known."""
+        some = self._moved[:, max(step - 1, 0) : step + 2]
+        nearest = np.where(some > 0, some, np.inf).min(axis=1)
+        return np.where(np.isfinite(nearest), nearest, 0).astype(np.float32)
+
+    def _jumps_back(self, period_s: float, ages_s: Floats) -> bool:
+        """Whether in the last turns there was movement, and one jump in each."""
+        recent = np.flatnonzero(ages_s <= max(_TURNS * period_s, _LEAST_TURNS_S))
+        recent = recent[np.argsort(-ages_s[recent])]
+        pictures, times_s = self._seen[recent], -ages_s[recent]
+        change = _apart(pictures[1:], pictures[:-1])
+        change[change <= _MOVED // 2] = 0
+        # Squares: what goes on moves by the rims of things, what jumps as a whole.
+        ways = np.square(change, dtype=np.int32).sum(axis=1, dtype=np.int64)
+        usual = float(np.quantile(ways, _OFTEN_LESS))
+        if np.count_nonzero(ways) < _MOVING * ways.size:
+            return False
+        # By the time in the turn; a jump that comes a picture sooner or later is the same.
+        phases = max(3, round(period_s / float(np.median(np.diff(times_s)))))
+        turn_s = times_s[1:] - times_s[0]
+        turns = (turn_s / period_s).astype(int)
+        table = np.full((turns[-1] + 1, phases), -1, np.int64)
+        np.maximum.at(table, (turns, (turn_s / period_s % 1 * phases).astype(int)), ways)
+        table = np.maximum(np.maximum(table, np.roll(table, 1, axis=1)), np.roll(table, -1, axis=1))
+        least = np.where(table >= 0, table, np.iinfo(np.int64).max).min(axis=0)
+        jump = int(least.argmax())
+        away = np.abs((np.arange(phases) - jump + phases // 2) % phases - phases // 2)
+        others = least[away > _BESIDE]
+        is_jump = least[jump] > max(_JUMP * usual, _LEAST_PLACES * _MOVED**2)
+        return bool(is_jump and others.size and others.max() <= _ALONE * least[jump])
+
+    def _see_end(self) -> None:
+        last = self._moved[-_LAST_LOOKS:]
+        nearest = self._nearest(self._step)[-_LAST_LOOKS:]
+        if nearest.mean() > _OVER * self._usual or last[last > 0].mean() < (1 - _OVER) * self._usual_all:
+            self.since = None
+            self._looks.clear()
+
+
+def _apart(some: Luma, other: Luma) -> Luma:
+    """The difference of grey levels."""
+    return np.maximum(some, other) - np.minimum(some, other)
