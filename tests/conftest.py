@@ -193,6 +193,9 @@ class Mosquitto:
         self.send(signal.SIGHUP)
         wait_until(lambda: self._log.read_text().count("Reloading config") > before)
 
+    def said(self) -> str:
+        return self._log.read_text()
+
     def send(self, number: signal.Signals) -> None:
         assert self._process
         self._process.send_signal(number)

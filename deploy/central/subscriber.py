@@ -86,7 +86,11 @@ def run(options: argparse.Namespace) -> int:
     with Store(options.db) as store:
         receiver = Receiver(store, settle_s=options.settle_s)
         subscriber = Subscriber(
-            broker, options.client_id, topics, stop, keep_session_s=int(options.session_days * 86_400)
+            broker,
+            options.client_id or store.client_id(),
+            topics,
+            stop,
+            keep_session_s=int(options.session_days * 86_400),
         )
         begin_s = monotonic()
         try:
@@ -122,8 +126,8 @@ def arguments(words: list[str]) -> argparse.Namespace:
     to_run.add_argument("--site", help="only this site's agents")
     to_run.add_argument(
         "--client-id",
-        default="presence-central",
-        help="the same at each start, and nobody else's at the broker",
+        help="as whom, if not as the store keeps it: the same at each start and known to nobody, for whoever "
+        "logs in under it empties the queue that the broker keeps",
     )
     to_run.add_argument(
         "--session-days", type=float, default=7, help="how long the broker keeps messages while this is away"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -236,6 +237,57 @@ def test_what_comes_while_it_is_away_is_kept_by_the_broker(
     assert (central.log()["doubles"], central.log()["asked"]) == (0, 0)
 
 
+def came_as(broker: Mosquitto) -> list[str]:
+    """Client ids of subscribers that connected, in order."""
+    return re.findall(r"New client connected from \S+ as (presence-central\S*) ", broker.said())
+
+
+@pytest.mark.parametrize("protocol", [5, 311])
+def test_what_waits_for_it_is_taken_by_nobody_else(
+    broker: Mosquitto, subscriber_of: Callable[..., Central], speaker: Speaker, protocol: int
+) -> None:
+    """Whoever comes under a reader's id, with whatever rights, empties its queue."""
+    central = subscriber_of(broker.port, "--protocol", str(protocol))
+    central.started()
+    speaker.say(make_status(0, retain=True), *happened(1, 2))
+    wait_until(lambda: central.seqs() == [1, 2])
+    assert central.end() == 0
+    speaker.say(*happened(*range(3, 200)))
+    for guess in ("presence-central", "presence-central-central", f"presence-central-{LOG}"):
+        taker = Connection(to(broker.port, protocol), guess)
+        taker.open()
+        taker.close()
+    central.start()
+    wait_until(lambda: central.seqs() == list(range(1, 200)))
+    assert central.end() == 0
+    assert (central.log()["doubles"], central.log()["asked"]) == (0, 0)
+
+
+def test_client_id_is_kept_in_the_store(
+    broker: Mosquitto, subscriber_of: Callable[..., Central], speaker: Speaker, tmp_path: Path
+) -> None:
+    central = subscriber_of(broker.port)
+    for _ in range(2):
+        central.started()
+        assert central.end() == 0
+    # A store of before has none; what is in it stays.
+    speaker.say(*happened(1, 2))
+    with closing(sqlite3.connect(central.db, isolation_level=None)) as db:
+        db.execute("DROP TABLE own")
+    for _ in range(2):
+        central.started()
+        speaker.say(*happened(1, 2))
+        wait_until(lambda: central.seqs() == [1, 2])
+        assert central.end() == 0
+    other = subscriber_of(broker.port, "--db", tmp_path / "other.db")
+    other.started()
+    first, again, new, new_again, others = came_as(broker)
+    assert (first, new) == (again, new_again)
+    assert len({first, new, others}) == 3
+    assert all(re.fullmatch("presence-central-[0-9a-f]{16}", one) for one in (first, new, others))
+    assert new not in central.said() + central.status() + central.status("--json")
+
+
 @pytest.mark.parametrize("protocol", [5, 311])
 def test_killed_before_acknowledging(
     broker: Mosquitto, subscriber_of: Callable[..., Central], speaker: Speaker, protocol: int
@@ -405,7 +457,7 @@ def test_full_disk(broker: Mosquitto, subscriber_of: Callable[..., Central], spe
 def test_second_subscriber_on_one_store(broker: Mosquitto, subscriber_of: Callable[..., Central]) -> None:
     central = subscriber_of(broker.port)
     central.started()
-    other = subscriber_of(broker.port, "--client-id", "presence-other")
+    other = subscriber_of(broker.port)
     other.start()
     assert other.wait(PATIENCE_S) == 2
     assert "another subscriber already stores" in other.said()

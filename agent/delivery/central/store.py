@@ -13,6 +13,7 @@
                of life, UTC
     state_now  a view: each rule's last state; known 0: what it says may no longer hold, show 'unknown'
     refused    what was none of these, by agent and reason
+    own        what the subscriber keeps for itself: as whom it logs in, which nobody else is to know
 
 Every number from 1 to last_seq ends in a span. One transaction a batch with synchronous=FULL; only
 what is in it is acknowledged to the broker.
@@ -21,6 +22,7 @@ what is in it is acknowledged to the broker.
 from __future__ import annotations
 
 import fcntl
+import secrets
 import sqlite3
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -40,6 +42,8 @@ STALE_S = 180
 # "cent" in ASCII.
 _APPLICATION_ID = 0x63656E74
 _VERSION = 1
+# Stores of before have no such table; who reads them misses nothing.
+_OWN = "CREATE TABLE IF NOT EXISTS own (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID"
 _SCHEMA = f"""
 CREATE TABLE event (
     n INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -79,6 +83,7 @@ CREATE VIEW state_now AS
         coalesce(s.valid AND a.state = 'online' AND a.log = s.log AND a.session = s.session
             AND a.heard_ms > (strftime('%s', 'now') - {STALE_S}) * 1000, 0) AS known
     FROM state s LEFT JOIN agent a USING (agent);
+{_OWN};
 PRAGMA application_id = {_APPLICATION_ID};
 PRAGMA user_version = {_VERSION};
 """  # noqa: S608 - it is all written here
@@ -248,6 +253,22 @@ class Store:
                 kept.of(how).add(first, last)
                 kept.settled.add(first, last)
         return agents
+
+    def client_id(self) -> str:
+        """As whom its subscriber logs in: made once and kept.
+
+        Whoever comes to the broker under the same id, with whatever rights, empties the queue that waits
+        there; so nobody can guess it.
+
+        Raises:
+            LogError: it can't be kept.
+        """
+        with self.transaction():
+            self.db.execute(_OWN)
+            made = f"presence-central-{secrets.token_hex(8)}"
+            self.db.execute("INSERT OR IGNORE INTO own VALUES ('client_id', ?)", (made,))
+            (kept,) = self.db.execute("SELECT value FROM own WHERE key = 'client_id'").fetchone()
+        return str(kept)
 
     def put_events(self, events: Iterable[Happened]) -> None:
         """Keep events that are not there yet."""
