@@ -12,6 +12,7 @@ from agent.core.event import AgentStarted
 from agent.core.journal import BROKER_NONE
 from agent.delivery.event_log import EventLog
 from agent.delivery.keeping import Keeper
+from agent.delivery.own_name import client_id
 from agent.delivery.publisher import Publisher
 from agent.delivery.recall import Memory, remembered
 from agent.delivery.retention import Retention
@@ -87,19 +88,23 @@ class Delivery:
             return
         site, name = config.device.site, config.device.name
         info, extras = self._introduction()
-        client_id = f"presence-{site}-{name}"
-        publisher = Publisher(to, site, name, self._keeper.log, info, client_id=client_id, extras=extras)
+
+        def own_id() -> str:
+            return client_id(site, name, self._keeper.client_secret)
+
+        publisher = Publisher(to, site, name, self._keeper.log, info, client_id=own_id(), extras=extras)
         publisher.tell(unknown_states(config, at, seq, "starting"))
-        self._keeper.serve(publisher.use_log)
+        self._keeper.serve(lambda log: publisher.use_log(log, own_id()))
         publisher.start()
         self._publisher = publisher
         self.health.connected = lambda: publisher.connected
+        self.health.unsteady = lambda: publisher.unsteady
 
     def disconnect(self) -> None:
         """Deliver what can be in a short time, and say that the agent stops."""
         publisher, self._publisher = self._publisher, None
         if publisher:
-            self.health.connected = None
+            self.health.connected = self.health.unsteady = None
             self._keeper.serve(lambda _log: None)
             publisher.stop(_DELIVER_AT_STOP_S)
 

@@ -91,6 +91,7 @@ class Health:
         fps: frames a second that should come; None: as many as there are.
         stalls: what is counted of the camera; None: it is a recording.
         connected: whether there is a broker now; None: there is to be none.
+        unsteady: whether connections to it are taken or dropped again and again; None: as above.
         figures: how fast it is; the main loop's.
     """
 
@@ -102,6 +103,7 @@ class Health:
         self.fps: float | None = None
         self.stalls: Stalls | None = None
         self.connected: Callable[[], bool] | None = None
+        self.unsteady: Callable[[], bool] | None = None
         self.figures = Figures()
         self._shifts = Shifts()
         self._begin_s = time.monotonic()
@@ -235,7 +237,7 @@ class Health:
             "log_volatile": self.volatile,
             "disk_low": beyond(now.disk_free_mb, *_DISK_FREE_MB),
             "memory_low": beyond(now.mem_free_mb, *_MEM_FREE_MB),
-            "broker_lost": self.connected is not None and not self.connected(),
+            "broker_lost": self._is_cut_off(),
             "broker_refuses": self._refused,
             "refusals_unseen": not self._refusals_seen,
             "too_slow": self._is_slow(),
@@ -243,6 +245,11 @@ class Health:
             "throttled": now.throttled is not None and power.slowed_now(now.throttled),
             "under_voltage": bool(now.under_voltage),
         }
+
+    def _is_cut_off(self) -> bool:
+        """Whether there is no connection to the broker, or none that lasts."""
+        cut_off = self.connected is not None and not self.connected()
+        return cut_off or (self.unsteady is not None and self.unsteady())
 
     def _is_slow(self) -> bool | None:
         """Whether far fewer frames go through than should; a camera that gives none is not slow."""

@@ -21,6 +21,7 @@ from agent.core.frame import Instant
 from agent.core.geometry import scaled
 from agent.core.look import whole
 from agent.delivery.event_log import EventLog
+from agent.delivery.own_name import client_id
 from agent.delivery.publisher import Publisher
 from agent.device import clock
 from agent.device.frames import View, frame_of, recorded_frames
@@ -296,8 +297,9 @@ def _publishing(
         raise ConfigError(
             f'--as "{name}" is the configured name; a replay must not speak for the real agent.'
         )
-    client_id = f"presence-{config.device.site}-{name}-replay-{log.log_id}"
-    publisher = Publisher(to, config.device.site, name, log, info_maker(config, name), client_id=client_id)
+    site = config.device.site
+    own_id = client_id(site, name, log.client_secret)
+    publisher = Publisher(to, site, name, log, info_maker(config, name), client_id=own_id)
     publisher.tell(unknown_states(config, Instant(0.0, start), 0, "starting"))
     publisher.start()
     yield publisher

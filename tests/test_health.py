@@ -148,6 +148,21 @@ def test_broker_lost(place: Place, caplog: pytest.LogCaptureFixture) -> None:
     assert place.holds(caplog) == "health verdict=ok reasons=none"
 
 
+def test_broker_connection_that_does_not_last(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    unsteady = [True]
+    connected = [True]
+    place.health.connected = lambda: connected[0]
+    place.health.unsteady = lambda: unsteady[0]
+    for _ in range(7):
+        # There for a while each time, and gone again.
+        connected[0] = not connected[0]
+        place.run(10)
+    assert place.holds(caplog) == "health verdict=degraded reasons=broker_lost"
+    connected[0], unsteady[0] = True, False
+    place.run(15)
+    assert place.holds(caplog) == "health verdict=ok reasons=none"
+
+
 def test_too_slow(place: Place, caplog: pytest.LogCaptureFixture) -> None:
     place.health.fps = 2.0
     place.run(300, every_s=0.5)

@@ -200,6 +200,11 @@ BROKER_TAKES = Entry("the broker %s takes events again", "ea35b132a29248a7b31b05
 BROKER_TROUBLE = Entry(
     "%s; events stay in the log, trying again", "996e83fc0c30407199ddca00628d1d4d", "broker"
 )
+BROKER_UNSTEADY = Entry(
+    "the connection to the broker %s was taken or dropped %d times within a minute; %s",
+    "5512bbc35bd14723966f7d881b09fc9d",
+    "broker",
+)
 BROKER_REFUSES = Entry("%s", "06418ec8c0f642cfb76ac05457c093f8", "broker")
 DELIVERY_LOG_TROUBLE = Entry(
     "delivery waits for the event log: %s", "ffa664a6869845a68743a019dd2dccdb", "broker"

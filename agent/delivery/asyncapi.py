@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from agent.delivery.discovery import HOME_ASSISTANT_STATUS, DiscoveryWire, discovery_topic
 from agent.delivery.event_wire import CONTRACT, EVENTS
 from agent.delivery.mqtt import KEEPALIVE_S
+from agent.delivery.own_name import client_id
 from agent.delivery.payload import published, schemas
 from agent.delivery.wire_examples import SENDER, examples
 
@@ -194,7 +195,8 @@ def _own_schemas() -> dict[str, dict[str, Any]]:
 def _servers() -> dict[str, Any]:
     will = json.dumps(examples()["status"][1], separators=(",", ":"))
     binding = {
-        "clientId": f"presence-{SENDER.site}-{SENDER.device}",
+        # The last part is random, and each agent's own.
+        "clientId": client_id(SENDER.site, SENDER.device, "9d41c7e2"),
         "cleanSession": True,
         "keepAlive": KEEPALIVE_S,
         "lastWill": {

@@ -308,6 +308,8 @@ class Conversation:
         match whose(said, self.session, served, retained=retained):
             case "own":
                 self.proven |= name == "status"
+            case "earlier_start":
+                served.met.append(said.session)
             case "own_before" | "foreign_will":
                 self.foreign |= self.online
             case "foreign":

@@ -118,6 +118,11 @@ class Keeper:
         return self._log is not self._card
 
     @property
+    def client_secret(self) -> str:
+        """Of the log on the card, also while another stands in for it: to the broker it is one client."""
+        return self._card.client_secret
+
+    @property
     def left(self) -> tuple[EventLog, ...]:
         """The logs in memory that an earlier run left."""
         return tuple(log for log in self._others if self._is_volatile(log))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 import sqlite3
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Self
 
@@ -30,6 +31,9 @@ _log = logging.getLogger(__name__)
 
 # Another process that holds the file is waited for so long: the camera waits too.
 _BUSY_S = 2.0
+# In `meta`: never published, for whoever logs in under another's client id throws it out.
+_CLIENT = "client"
+_HEX8 = re.compile("[0-9a-f]{8}").fullmatch
 
 
 class LogFile(ABC):
@@ -37,6 +41,7 @@ class LogFile(ABC):
 
     Attributes:
         log_id: 8 random hex digits, made with the log.
+        client_secret: 8 more of them, for the MQTT client id: on the card, and told to nobody.
         last_seq: of the newest event; 0 where there was none yet.
         ended_in_order: whether the last event told that the agent stops; None: there is no event.
     """
@@ -74,7 +79,7 @@ class LogFile(ABC):
 
     def _reset(self) -> None:
         self._delivered = self._deleted = self._delivered_before = 0
-        self.log_id = ""
+        self.log_id = self.client_secret = ""
         self._clocks: tuple[EventClock, ...] = ()
         self.last_seq = 0
         self.ended_in_order: bool | None = None
@@ -309,12 +314,23 @@ class LogFile(ABC):
         self._room.settle(self._db)
         if self._room.tight:
             _log.warning(LOG_FULL, self._path)
+        self.client_secret = self._own_secret()
 
     def _connect(self) -> None:
         self._db = sqlite3.connect(
             self._path or ":memory:", isolation_level=None, check_same_thread=False, timeout=_BUSY_S
         )
-        prepare(self._db, self._path, {"log_id": self._new_id})
+        prepare(self._db, self._path, {"log_id": self._new_id, _CLIENT: secrets.token_hex(4)})
+
+    def _own_secret(self) -> str:
+        """What is kept; a log of before, and one with something else there, gets it now."""
+        kept = self._meta(_CLIENT)
+        if kept is None or not _HEX8(kept):
+            kept = secrets.token_hex(4)
+            # On a card without any room it holds until the next start.
+            with suppress(sqlite3.OperationalError):
+                self._set(_CLIENT, kept)
+        return kept
 
     def _meta(self, key: str) -> str | None:
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()

@@ -130,6 +130,7 @@ class Connection:
         self._broker = broker
         self._keep_session_s = keep_session_s
         self.session_present = False
+        self.taken: bool | None = None  # by another client; None: the broker did not end it
         self._reports: list[Taken | Message] = []
         self._answer: str | None = None
         self._connected = False
@@ -304,8 +305,9 @@ class Connection:
     ) -> None:
         if reason.is_failure and self._connected:
             because = "" if str(reason) == "Unspecified error" else f" ({reason})"
-            if reason.value == _TAKEN_OVER:
-                because = ": another client came under its id; is a site and name in use twice?"
+            self.taken = reason.value == _TAKEN_OVER
+            if self.taken:
+                because = ": another client came under its id; was its log or store copied?"
             self._lost = f"the connection to the broker {self._broker} is lost{because}"
 
     def _on_publish(

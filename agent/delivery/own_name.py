@@ -1,4 +1,8 @@
-"""Who speaks on an agent's own topics: itself, before or now, a copy of its card, or another."""
+"""Who speaks on an agent's own topics: itself, before or now, a copy of its card, or another.
+
+The client id of an agent has a secret in it: a broker hangs up on whoever is there when another login, with
+whatever rights, comes under the same id.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,19 @@ if TYPE_CHECKING:
 Whose = Literal["own", "own_before", "earlier_start", "copied", "foreign", "foreign_will"]
 
 
+def client_id(site: str, name: str, secret: str) -> str:
+    """As whom an agent connects; `secret` is its log's `client_secret`."""
+    return f"presence-{site}-{name}-{secret}"
+
+
 def whose(said: Presence, session: str, served: Served, *, retained: bool) -> Whose:
     """Tell by its session and log who published a status or health.
 
     `own_before`: the will of a connection that the broker only now holds for lost, or what a broker that
     crashed had saved of an earlier start. `earlier_start`: what was there before this process's first
     connection. `copied`: this log had gone on further than here.
-    `foreign_will`: as it comes late from this very agent, killed just before.
+    `foreign_will`: as it comes late from this very agent, killed just before; where it begins a new log its
+    client id is another one too, and the broker holds the old connection until its keepalive is over.
     """
     log = served.log
     if said.session == session:
@@ -27,6 +37,8 @@ def whose(said: Presence, session: str, served: Served, *, retained: bool) -> Wh
     if not served.sessions:
         copied = retained and said.log == log.log_id and said.last_seq > log.last_seq
         return "copied" if copied else "earlier_start"
+    if not said.online and said.session in served.met:
+        return "foreign_will"
     ours = served.log_of(said.log)
     if retained and ours is not None and said.last_seq <= ours.last_seq:
         return "own_before"

@@ -15,10 +15,12 @@ from agent.core.journal import (
     BROKER_CONNECTED,
     BROKER_CONNECTED_311,
     BROKER_TROUBLE,
+    BROKER_UNSTEADY,
     DELIVERY_LOG_TROUBLE,
     Entry,
 )
 from agent.delivery.conversation import Conversation
+from agent.delivery.drops import Drops
 from agent.delivery.event_wire import CONTRACT
 from agent.delivery.mqtt import MQTT_5, Connection
 from agent.delivery.outbox import Outbox
@@ -40,6 +42,12 @@ _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 60.0
 _STEADY_S = 20.0
 _LAST_WORD_S = 2.0
+_TAKEN = "another client has its id: see which copy of this card is in use, and give it another [device] name"
+# Few brokers say that another client came: mosquitto 2.0.11 does not.
+_DROPPED = (
+    "if a copy of this card is in use, give it another [device] name; "
+    "otherwise check the network and the broker's log"
+)
 
 
 class Publisher:
@@ -67,7 +75,7 @@ class Publisher:
             name: of the agent, the third.
             log: its event log.
             info: makes the info payload from the log's id and the session.
-            client_id: MQTT client id, unique at the broker.
+            client_id: MQTT client id, unique at the broker and known to nobody else.
             extras: what only a running agent publishes; None: nothing of it.
         """
         self._broker = broker
@@ -80,6 +88,7 @@ class Publisher:
         self._stop_by_s = 0.0
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._said: str | None = None
+        self._drops = Drops()
         self._connected = False
         self._thread = Thread(target=self._run, name="publisher", daemon=True)
         self.failure: BaseException | None = None
@@ -88,6 +97,11 @@ class Publisher:
     def connected(self) -> bool:
         """Whether there is a broker now that let us in."""
         return self._connected
+
+    @property
+    def unsteady(self) -> bool:
+        """Whether connections are taken or dropped again and again."""
+        return self._drops.unsteady
 
     def start(self) -> None:
         """Begin to connect."""
@@ -110,11 +124,16 @@ class Publisher:
         self._speaker = replace(self._speaker, info=info, extras=extras)
         os.eventfd_write(self._wake_fd, 1)
 
-    def use_log(self, log: EventLog) -> None:
+    def use_log(self, log: EventLog, client_id: str | None = None) -> None:
         """Go on with another log, on a connection of its own; what is left of the earlier ones is sent too.
 
         An earlier one is served for as long as it is open.
+
+        Args:
+            log: to go on with.
+            client_id: as whom from now on; None: as before.
         """
+        self._client_id = client_id or self._client_id
         self._served.use(log)
         self.tell()
 
@@ -173,12 +192,13 @@ class Publisher:
             self._say(logging.WARNING, BROKER_TROUBLE, error)
             return
         self._connected = True
-        sees_refusals = self._broker.protocol == MQTT_5
-        self._say(logging.INFO, BROKER_CONNECTED if sees_refusals else BROKER_CONNECTED_311, self._broker)
+        self._say_connected()
         talk = Conversation(speaker, connection, served, session, self._tell_taken, self._wake_fd)
         try:
             talk.greet()
             while not served.another_log and not self._may_leave():
+                if self._drops.over(time.monotonic()):
+                    self._say_connected()
                 if talk.speaker is not self._speaker:
                     talk.introduce_anew(self._speaker)
                 talk.send()
@@ -187,7 +207,7 @@ class Publisher:
                 talk.part()
                 connection.close()
         except DeliveryError as error:
-            self._say(logging.WARNING, BROKER_TROUBLE, error)
+            self._say_ended(connection.taken, error)
         except LogError as error:
             self._say(logging.ERROR, DELIVERY_LOG_TROUBLE, error)
         finally:
@@ -204,9 +224,24 @@ class Publisher:
             self._taken_in = self._served.log.log_id, self._served.current.delivered
             self._taken.notify_all()
 
-    def _say(self, level: int, entry: Entry, about: object) -> None:
+    def _say_connected(self) -> None:
+        self._drops.over(time.monotonic())
+        if self._drops.unsteady:
+            return
+        sees_refusals = self._broker.protocol == MQTT_5
+        self._say(logging.INFO, BROKER_CONNECTED if sees_refusals else BROKER_CONNECTED_311, self._broker)
+
+    def _say_ended(self, taken: bool | None, error: DeliveryError) -> None:
+        """A connection is over; of many that others ended it is told once how many they are, and no more."""
+        if taken is not None and self._drops.ended(time.monotonic(), taken=taken):
+            remedy = _TAKEN if self._drops.taken else _DROPPED
+            self._say(logging.WARNING, BROKER_UNSTEADY, self._broker, self._drops.count, remedy)
+        elif taken is None or not self._drops.unsteady:
+            self._say(logging.WARNING, BROKER_TROUBLE, error)
+
+    def _say(self, level: int, entry: Entry, *about: object) -> None:
         """Log a transition; the same thing again is none."""
         sentence = entry % about
         if sentence != self._said:
             self._said = sentence
-            _log.log(level, entry, about)
+            _log.log(level, entry, *about)

@@ -70,6 +70,7 @@ class Served:
     Attributes:
         boxes: of the present log, and of earlier ones, whose events are sent too and replayed.
         sessions: of this process's last connections.
+        met: sessions that the broker told of before the first of them.
         unheard: events that nobody subscribed to.
         refusals: of events.
         pauses: until all that is said of the agent, of which something was refused, is said again.
@@ -78,6 +79,7 @@ class Served:
 
     boxes: list[Outbox]
     sessions: deque[str] = field(default_factory=lambda: deque(maxlen=_SESSIONS))
+    met: deque[str] = field(default_factory=lambda: deque(maxlen=_SESSIONS))
     unheard: int = 0
     refusals: Refusals = field(default_factory=Refusals)
     pauses: Pauses = field(default_factory=pauses_of_all)

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from agent.delivery.drops import Drops
 from agent.delivery.mqtt import Broker, Connection, Message
 from agent.errors import ConfigError, DeliveryError
 
@@ -45,7 +46,8 @@ class Subscriber:
 
         Args:
             broker: where.
-            client_id: as whom; with a kept session always the same, and nobody else's.
+            client_id: as whom; with a kept session always the same, nobody else's, and known to nobody:
+                whoever logs in under it takes what the broker keeps for us.
             topics: subscribed to at QoS 1 on every connection.
             stop: ends every waiting.
             keep_session_s: the broker keeps messages for us this long while we are away, and each one
@@ -62,6 +64,7 @@ class Subscriber:
         self._pause_s = _PAUSE_S
         self._retry_s = 0.0
         self._said: str | None = None
+        self._drops = Drops()
         self.connections = 0
 
     def open(self) -> None:
@@ -76,7 +79,7 @@ class Subscriber:
             connection.subscribe(topic)
         self._connection, self._opened_s = connection, time.monotonic()
         self.connections += 1
-        self._say(logging.INFO, f"connected to the broker {self._broker}")
+        self._say_connected()
 
     @property
     def connected(self) -> bool:
@@ -87,6 +90,8 @@ class Subscriber:
         """Give what came, waiting at most this long for it; while there is no broker, try to reach it."""
         if self._connection is None and not self._reopen(timeout_s):
             return []
+        if self._drops.over(time.monotonic()):
+            self._say_connected()
         try:
             return self._drain(timeout_s)
         except DeliveryError as error:
@@ -106,12 +111,13 @@ class Subscriber:
 
     def drop(self, why: str) -> None:
         """Give the connection up and make another after a pause; the broker sends again what is not done."""
+        taken = None
         if self._connection:
             self._connection.abandon()
-            self._connection = self._broken = None
+            taken, self._connection, self._broken = self._connection.taken, None, None
             if time.monotonic() - self._opened_s > _HELD_S:
                 self._pause_s = _PAUSE_S
-        self._say(logging.WARNING, f"{why}; trying again")
+        self._say_ended(taken, why)
         # Many that lost one broker must not come back in one moment.
         self._retry_s = time.monotonic() + self._pause_s * random.uniform(0.5, 1.0)  # noqa: S311
         self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
@@ -158,6 +164,22 @@ class Subscriber:
                     f"({report.refusal}); check the rights (ACL) of its account",
                 )
         return [report for report in reports if isinstance(report, Message)]
+
+    def _say_connected(self) -> None:
+        self._drops.over(time.monotonic())
+        if not self._drops.unsteady:
+            self._say(logging.INFO, f"connected to the broker {self._broker}")
+
+    def _say_ended(self, taken: bool | None, why: str) -> None:
+        """Of many that the broker ended it is told once how many they are, and no more."""
+        if taken is not None and self._drops.ended(time.monotonic(), taken=taken):
+            why = (
+                f"the connection to the broker {self._broker} was taken or dropped {self._drops.count} times "
+                "within a minute; check that no copy of the store is in use, the network and the broker's log"
+            )
+        elif taken is not None and self._drops.unsteady:
+            return
+        self._say(logging.WARNING, f"{why}; trying again")
 
     def _say(self, level: int, sentence: str) -> None:
         """Log a transition; the same thing again is none."""

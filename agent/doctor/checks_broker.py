@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import secrets
 import socket
 import ssl
 import time
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from agent.delivery.mqtt import MQTT_5, Broker, Connection, Message
+from agent.delivery.own_name import client_id
 from agent.delivery.tls import lacking, tls_context, tls_refusal
 from agent.doctor.report import Finding
 from agent.doctor.surroundings import within
@@ -193,8 +195,9 @@ def _logged_in(config: Config, broker: Broker, tell: Tell) -> Connection | None:
             return None
         except OSError:
             pass
-    client_id = f"presence-{config.device.site}-{config.device.name}-doctor"
-    connection = Connection(broker, client_id)
+    # Another each time: a known one could be thrown out, and the finding be wrong.
+    device = config.device
+    connection = Connection(broker, client_id(device.site, f"{device.name}-doctor", secrets.token_hex(4)))
     try:
         connection.open()
     except DeliveryError as error:
@@ -256,11 +259,15 @@ def _rights(config: Config, broker: Broker, connection: Connection) -> Finding:
     trial.hear(connection)
     refusals = dict(trial.refused)
     elsewhere = refusals.pop(other, None)
-    if "broker_refuses" in (trial.retained.get("health", {}).get("reasons") or ()):
+    reasons = trial.retained.get("health", {}).get("reasons") or ()
+    if "broker_refuses" in reasons:
         refusals.setdefault(f"{root}event/#", "as the agent says")
     for topic, why in refusals.items():
         code = "no_read" if topic in readable else "no_write"
         return Finding(f"broker_rights.{code}", {**values, "topic": topic, "problem": why})
+    if "broker_lost" in reasons:
+        # It got through to say so: no connection lasts, or there was none until just now.
+        return Finding("broker_rights.unsteady", values)
     if tells:
         code = "too_wide" if elsewhere is None else "ok"
         return Finding(f"broker_rights.{code}", {**values, "topic": other})

@@ -289,6 +289,23 @@ BROKER_WORDS: dict[str, Words] = {
             "Hãy giới hạn tài khoản {user} chỉ trong {root} (deploy/broker/account.sh rights).",
         ),
     ),
+    "broker_rights.unsteady": Words(
+        "warning",
+        (
+            "the agent says that it had no connection for a minute, or none that lasts",
+            "thiết bị báo đã một phút không có kết nối, hoặc kết nối liên tục bị chiếm hay bị ngắt",
+        ),
+        (
+            (
+                "See what the journal says of the broker. If a copy of this card is in use, give one of the "
+                "two another [device] name; otherwise check the network and the broker's own log."
+            ),
+            (
+                "Hãy xem dòng nhật ký về máy chủ MQTT. Nếu đang dùng một bản sao của thẻ nhớ này, hãy đặt "
+                "[device] name khác cho một trong hai máy; nếu không, kiểm tra mạng và nhật ký của máy chủ."
+            ),
+        ),
+    ),
     "broker_rights.lost": Words(
         "fault",
         ("the broker hangs up while rights are tried: {problem}", "máy chủ ngắt khi thử quyền: {problem}"),

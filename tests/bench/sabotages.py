@@ -509,6 +509,39 @@ _DELIVERY = [
         "pass",
         ("tests/delivery/test_conversation.py",),
     ),
+    # Any login that guesses the id throws the agent out.
+    *(
+        Sabotage(f"client-id-{name}", file, old, new, ("tests/deploy/test_taken_over.py",))
+        for name, file, old, new in (
+            (
+                "without-a-secret",
+                "agent/delivery/own_name.py",
+                'return f"presence-{site}-{name}-{secret}"',
+                'return f"presence-{site}-{name}"',
+            ),
+            (
+                "of-the-log",
+                "agent/delivering.py",
+                "client_id(site, name, self._keeper.client_secret)",
+                "client_id(site, name, self._keeper.log.log_id)",
+            ),
+        )
+    ),
+    Sabotage(
+        "client-id-of-the-log-in-memory",
+        "agent/delivery/keeping.py",
+        "return self._card.client_secret",
+        "return self._log.client_secret",
+        ("tests/delivery/test_client_id.py",),
+    ),
+    # A copy of a card is told in a flood of lines, or not at all.
+    Sabotage(
+        "each-drop-is-told",
+        "agent/delivery/publisher.py",
+        "elif taken is None or not self._drops.unsteady:",
+        "else:",
+        ("tests/deploy/test_taken_over.py",),
+    ),
     # The agent vanishes, and its counts are believed.
     Sabotage(
         "no-will",
@@ -849,7 +882,7 @@ _HEALTH = [
             ("log_volatile", "self.volatile"),
             ("disk_low", "beyond(now.disk_free_mb, *_DISK_FREE_MB)"),
             ("memory_low", "beyond(now.mem_free_mb, *_MEM_FREE_MB)"),
-            ("broker_lost", "self.connected is not None and not self.connected()"),
+            ("broker_lost", "self._is_cut_off()"),
             ("broker_refuses", "self._refused"),
             ("refusals_unseen", "not self._refusals_seen"),
             ("too_slow", "self._is_slow()"),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from agent.core.event import LineState, State, ZoneState
 from agent.delivery.event_log import EventLog
 from agent.delivery.mqtt import Broker
+from agent.delivery.own_name import client_id
 from agent.delivery.payload import StateNow
 from agent.delivery.publisher import Publisher
 from agent.device import clock
@@ -61,9 +62,9 @@ def publishing(
     extras: Extras | None = None,
 ) -> Iterator[Publisher]:
     """A publisher of this log, stopped in order at the end."""
-    publisher = Publisher(
-        broker, SENDER.site, SENDER.device, log, info, client_id="presence-test", extras=extras
-    )
+    site, name = SENDER.site, SENDER.device
+    own_id = client_id(site, name, log.client_secret)
+    publisher = Publisher(broker, site, name, log, info, client_id=own_id, extras=extras)
     publisher.tell(states)
     publisher.start()
     try:

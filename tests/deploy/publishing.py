@@ -13,6 +13,7 @@ from pathlib import Path
 
 from agent.delivery.event_log import EventLog
 from agent.delivery.mqtt import Broker
+from agent.delivery.own_name import client_id
 from agent.delivery.payload import Sender
 from agent.delivery.publisher import Publisher
 from tests.delivery.publishing import make_now
@@ -37,7 +38,8 @@ def main(
         ca_file=None if ca == "-" else Path(ca),
     )
     with EventLog(Sender(site, name, "0123abcd"), Path(log_file)) as log:
-        publisher = Publisher(broker, site, name, log, info_text, client_id=f"presence-{site}-{name}")
+        own_id = client_id(site, name, log.client_secret)
+        publisher = Publisher(broker, site, name, log, info_text, client_id=own_id)
         log.append([make_now(0)])
         publisher.start()
         say("connected" if publisher.wait_delivered(30) else "not connected")

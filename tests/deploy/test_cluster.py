@@ -22,6 +22,7 @@ import pytest
 from agent.delivery import conversation, publisher
 from agent.delivery.event_log import EventLog
 from agent.delivery.mqtt import Broker
+from agent.delivery.own_name import client_id
 from agent.delivery.payload import Sender
 from agent.delivery.publisher import Publisher
 from tests.conftest import ROOT as CHECKOUT
@@ -228,7 +229,8 @@ def test_publisher_says_online_through_its_node(cluster: Nats, tmp_path: Path) -
     )  # fmt: skip
     with EventLog(Sender("trial", "camera", "0123abcd"), tmp_path / "events.db") as log:
         log.append([make_now(0)])
-        speaker = Publisher(broker, "trial", "camera", log, info_text, client_id="presence-trial-camera")
+        own_id = client_id("trial", "camera", log.client_secret)
+        speaker = Publisher(broker, "trial", "camera", log, info_text, client_id=own_id)
         speaker.start()
         assert speaker.wait_delivered(15)
         speaker.stop(2)

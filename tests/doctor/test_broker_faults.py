@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.delivery.mqtt import Connection, Message
 from agent.delivery.tls import tls_context
 from agent.doctor import checks_broker
 from tests.broker import Account, CentralBroker
 from tests.conftest import Listener, Mosquitto, free_port, wait_until
 from tests.delivery.answering import answering
+from tests.delivery.samples import make_health
 from tests.doctor.conftest import connect
 from tests.doctor.place import Place, codes
 from tests.patience import PATIENCE_S
@@ -191,6 +193,24 @@ def test_rights_too_wide(place: Place, mosquitto: Mosquitto) -> None:
     report = place.examined()
     assert broker_part(report) == ["broker_tls.plain", "broker_rights.too_wide"]
     assert report.exit_code == 0
+
+
+@pytest.mark.parametrize("protocol", [5, 311])
+def test_agent_without_a_lasting_connection(
+    place: Place, start_central: Callable[[], CentralBroker], protocol: int
+) -> None:
+    central = start_central()
+    account = central.add("device", "que-phong", "one-stop")
+    connect(place, central, account)
+    place.mqtt["protocol"] = protocol
+    said = make_health(reasons=("broker_lost",), verdict="degraded").text()
+    agent = Connection(central.as_seen_by(account), "agent")
+    agent.open()
+    agent.publish(Message("presence/v1/que-phong/one-stop/health", said, retain=True))
+    report = place.examined()
+    assert broker_part(report) == ["broker_rights.unsteady"]
+    assert "copy of this card" in str(told(report, "broker_rights.unsteady").remedy(False))
+    agent.close()
 
 
 def test_rights_with_protocol_311(at_broker: Place, whole_broker: Whole) -> None:

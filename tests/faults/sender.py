@@ -25,6 +25,7 @@ from agent.delivery.event_log import EventLog
 from agent.delivery.health_wire import EarlierLogWire, HealthWire
 from agent.delivery.keeping import Keeper
 from agent.delivery.mqtt import Broker
+from agent.delivery.own_name import client_id
 from agent.delivery.payload import InfoWire, Sender, StateNow, VersionsWire, utc_text
 from agent.delivery.publisher import Publisher
 from agent.delivery.retention import Retention
@@ -115,7 +116,7 @@ def publisher(log: EventLog, broker: Broker, name: str = NAME, keeper: Keeper | 
         name,
         log,
         lambda log_id, session: info(name, log_id, session),
-        client_id=f"presence-{SITE}-{name}",
+        client_id=client_id(SITE, name, log.client_secret),
         extras=Extras(health=health, superseded=keeper.superseded if keeper else None),
     )
 
@@ -185,7 +186,7 @@ def run(path: Path, broker: Broker, rate: float) -> None:
         book = Book(path)
         publishing = publisher(keeper.log, broker, keeper=keeper)
         publishing.tell([state(keeper.log.last_seq)])
-        keeper.serve(publishing.use_log)
+        keeper.serve(lambda log: publishing.use_log(log, client_id(SITE, NAME, keeper.client_secret)))
         publishing.start()
         due_s = time.monotonic()
         while not stop.is_set() and publishing.failure is None:
