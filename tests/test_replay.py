@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -274,6 +275,11 @@ def test_replay_published(
     assert len(log_ids) == 1
     assert "00000000" not in log_ids
     assert all(message.topic.startswith("presence/v1/test/rehearsal/") for message in listener.heard())
+    # Nobody can tell from what is published as whom it connects.
+    (came_as,) = re.findall(r"New client connected from \S+ as (presence-test-\S+) ", mosquitto.said())
+    assert re.fullmatch("presence-test-rehearsal-[0-9a-f]{8}", came_as)
+    told = "".join(f"{message.topic} {message.payload}" for message in listener.heard())
+    assert came_as[-8:] not in told + ran.out + ran.err
     # What happened long ago must raise no alarm.
     assert all(event.pop("late") is True for event in listener.events())
     # That the recording is over does not say that nobody is there.

@@ -175,7 +175,7 @@ class Subscriber:
         if taken is not None and self._drops.ended(time.monotonic(), taken=taken):
             why = (
                 f"the connection to the broker {self._broker} was taken or dropped {self._drops.count} times "
-                "within a minute; check that no copy of the store is in use, the network and the broker's log"
+                "within a minute; check the network, and in the broker's log who comes under this client id"
             )
         elif taken is not None and self._drops.unsteady:
             return

@@ -9,6 +9,7 @@ import pytest
 from paho.mqtt.publish import multiple, single
 
 from agent.delivery import subscriber as subscriber_module
+from agent.delivery.mqtt import Connection
 from agent.delivery.subscriber import Subscriber
 from agent.errors import DeliveryError
 from tests.conftest import Mosquitto, free_port, wait_until
@@ -170,3 +171,32 @@ def test_messages_at_once_are_bounded(mosquitto: Mosquitto, monkeypatch: pytest.
     time.sleep(0.3)
     assert [len(subscriber.pump(0.2)) for _ in range(3)] == [5, 5, 2]
     subscriber.close()
+
+
+@pytest.mark.usefixtures("quick")
+@PROTOCOLS
+def test_taken_connection_is_told_in_one_line(
+    mosquitto: Mosquitto, protocol: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(subscriber_module, "_LONGEST_PAUSE_S", 0.2)
+    caplog.set_level("INFO", "agent")
+    subscriber = make_subscriber(mosquitto.port, protocol=protocol)
+
+    def said() -> list[str]:
+        return [record.getMessage() for record in caplog.records if record.name.startswith("agent.")]
+
+    for _ in range(8):
+        wait_until(lambda: not subscriber.pump(0.02) and subscriber.connected)
+        taker = Connection(to(mosquitto.port, protocol), "central")
+        taker.open()
+        wait_until(lambda: not subscriber.pump(0.02) and not subscriber.connected)
+        taker.close()
+    # How long it takes until that counts as over is not as it will be.
+    monkeypatch.setattr("agent.delivery.drops.QUIET_S", 0.5)
+    wait_until(lambda: not subscriber.pump(0.02) and said()[-1].startswith("connected"))
+    say(mosquitto, 1)
+    assert texts(heard(subscriber, 1)) == ["1"]
+    subscriber.close()
+    (at,) = [number for number, line in enumerate(said()) if "taken or dropped 3 times" in line]
+    assert at == 5
+    assert len(said()) == at + 2

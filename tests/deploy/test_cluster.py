@@ -15,13 +15,14 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from agent.delivery import conversation, publisher
 from agent.delivery.event_log import EventLog
-from agent.delivery.mqtt import Broker
+from agent.delivery.mqtt import Broker, Connection
 from agent.delivery.own_name import client_id
 from agent.delivery.payload import Sender
 from agent.delivery.publisher import Publisher
@@ -30,6 +31,7 @@ from tests.conftest import wait_until
 from tests.delivery.publishing import make_now
 from tests.delivery.samples import info_text
 from tests.deploy.cluster import HOSTS, NAME, Client, Nats, by_name, ended, publisher_by_name
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 DEVICE = "trial/camera"
 ROOT = f"presence/v1/{DEVICE}"
 COUNT = 1001
+ATTACK_S = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -238,6 +241,52 @@ def test_publisher_says_online_through_its_node(cluster: Nats, tmp_path: Path) -
     states = [json.loads(text)["state"] for topic, text, kept, _ in reader.heard
               if topic.endswith("/status") and not kept]  # fmt: skip
     assert states == ["online", "offline"]
+    reader.close()
+
+
+@pytest.mark.parametrize("node", [1, 2])
+def test_another_device_cannot_take_the_connection(
+    cluster: Nats, tmp_path: Path, node: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not at the agent's own node, nor at another one, to which it is one client all the same."""
+    caplog.set_level(logging.INFO, publisher.__name__)
+    reader = client(cluster, "central", 3, f"{ROOT}/#")
+    broker = Broker(
+        HOSTS[0], cluster.port, 311, ca_file=cluster.ca, username=DEVICE,
+        password_file=cluster.password_file(DEVICE),
+    )  # fmt: skip
+
+    others = replace(
+        broker, host=HOSTS[node - 1], username="trial/other",
+        password_file=cluster.password_file("trial/other"),
+    )  # fmt: skip
+
+    def statuses() -> list[dict[str, str]]:
+        return [json.loads(text) for topic, text, kept, _ in list(reader.heard)
+                if topic.endswith("/status") and not kept]  # fmt: skip
+
+    with EventLog(Sender("trial", "camera", "0123abcd"), tmp_path / "events.db") as log:
+        own_id = client_id("trial", "camera", log.client_secret)
+        speaker = Publisher(broker, "trial", "camera", log, info_text, client_id=own_id)
+        speaker.start()
+        try:
+            wait_until(lambda: len(statuses()) == 1)
+            ends = ["", f"-{log.log_id}", f"-{statuses()[0]['session']}"]
+            came, begin_s = 0, time.monotonic()
+            while time.monotonic() < begin_s + ATTACK_S:
+                evil = Connection(others, f"presence-trial-camera{ends[came % len(ends)]}")
+                evil.open()
+                evil.close()
+                came += 1
+                log.append([make_now(log.last_seq)])
+                speaker.tell()
+            assert came >= len(ends)
+            assert speaker.wait_delivered(PATIENCE_S)
+            wait_until(lambda: set(reader.seqs()) == set(range(1, log.last_seq + 1)))
+            assert [status["state"] for status in statuses()] == ["online"]
+        finally:
+            speaker.stop(2)
+    assert "is lost" not in caplog.text
     reader.close()
 
 

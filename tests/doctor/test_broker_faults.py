@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import socket
@@ -229,6 +230,11 @@ def test_agent_and_its_readers_notice_nothing(
     place.mqtt = {"host": "127.0.0.1", "port": mosquitto.port, "tls": False}
     wait_until(lambda: "broker_rights.too_wide" in broker_part(place.examined()))
     wait_until(lambda: len(listener.heard()) >= 2)
+    # Another id each time, so that nobody can throw it out.
+    place.examined()
+    ids = re.findall(r"as (presence-que-phong-one-stop-\S+) ", mosquitto.said())
+    assert len(set(ids)) == len(ids) >= 2
+    assert all(re.fullmatch("presence-que-phong-one-stop-doctor-[0-9a-f]{8}", one) for one in ids)
     for message in listener.heard():
         assert "/replay/doctor" in message.topic
         assert message.json["done"] is True
