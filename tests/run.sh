@@ -93,7 +93,7 @@ units() {
     if [[ $EUID -ne 0 && ! -d /run/systemd/system ]]; then
         analyze=(env -i PATH="$PATH" HOME="$scratch" XDG_RUNTIME_DIR="$scratch" systemd-analyze --user)
     fi
-    for unit in systemd/*.{service,path,timer}; do
+    for unit in systemd/*.{service,path,timer} deploy/broker/*.{service,timer}; do
         # It ends well whatever it finds, and does not know a program that is not installed here.
         said=$("${analyze[@]}" verify "$unit" 2>&1 | grep -v 'Command /opt/presence-agent/bin/.* is not executable: No such file') || true
         if [[ -n $said ]]; then say "$said" && status=1; fi

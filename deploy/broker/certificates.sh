@@ -7,13 +7,15 @@
 #   bash deploy/broker/certificates.sh device SITE NAME         a device's, made here and taken to it
 #   bash deploy/broker/certificates.sh device SITE NAME --request FILE    the same for a key that never left the device
 #   bash deploy/broker/certificates.sh revoke SITE NAME         refuses all of a device's certificates
+#   bash deploy/broker/certificates.sh crl                      the list of revoked ones again, good for 30 days; a timer does it daily
 #   bash deploy/broker/certificates.sh list                     what there is, and until when
 #
 # --dir FOLDER: the broker's folder, /etc/mosquitto/presence without it. --days N: how long what is made is good:
 # 10 years the authority, 2 years the broker, 5 years a device. A running broker is told; nothing is restarted.
+# A device's new certificate takes the place of what it logged in with before; who is connected with that is put out.
 set -euo pipefail
-# shellcheck source=deploy/broker/shared.sh
-source "$(dirname "${BASH_SOURCE[0]}")/shared.sh"
+# shellcheck source=deploy/broker/logins.sh
+source "$(dirname "${BASH_SOURCE[0]}")/logins.sh"
 
 days=
 request=
@@ -33,15 +35,7 @@ set -- "${words[@]}"
 [[ -z $request || ${1-} == device ]] || wrong "--request goes with 'device' only."
 umask 077
 
-# quiet COMMAND...: its words are shown only if it fails.
-quiet() {
-    local said
-    said=$("$@" 2>&1) || stop "openssl failed: $(tail -n 2 <<<"$said" | tr '\n' ' ')"
-}
-
 new_key() { quiet openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:prime256v1 -out "$1"; }
-
-need_ca() { [[ -s $dir/ca/ca.key ]] || stop "There is no authority in $dir/ca; 'certificates.sh ca' makes one."; }
 
 make_ca() {
     [[ ! -e $dir/ca/ca.key ]] || stop "There is an authority in $dir/ca already; a new one would make all of its certificates worthless."
@@ -62,8 +56,7 @@ crlnumber = \$dir/crlnumber
 rand_serial = yes
 unique_subject = no
 default_md = sha256
-# An old list would lock every device out; a new one is made at each revocation.
-default_crl_days = 36500
+default_crl_days = $CRL_DAYS
 policy = name
 [name]
 commonName = supplied
@@ -91,12 +84,6 @@ sign() {
         -extfile "$extensions" -in "$1" -out "$2"
     rm -f "$extensions"
     chmod 644 "$2"
-}
-
-make_crl() {
-    quiet openssl ca -config "$dir/ca/ca.conf" -gencrl -out "$dir/crl.pem.new"
-    chmod 644 "$dir/crl.pem.new"
-    publish_file "$dir/crl.pem.new" "$dir/crl.pem"
 }
 
 alternatives() {
@@ -141,6 +128,7 @@ make_device() {
         new_key "$out.key"
         quiet openssl req -new -config "$dir/ca/ca.conf" -key "$out.key" -subj "/CN=device" -out "$out.csr"
     fi
+    if has_secret "$name"; then take_away all "$name"; fi
     sign "$out.csr" "$out.pem" "${days:-1825}" "$name" extendedKeyUsage=clientAuth
     rm -f "$out.csr"
     say "$out.pem is the certificate of $name, good until $(until_when "$out.pem")."
@@ -149,21 +137,16 @@ make_device() {
     fi
 }
 
-# entries: state, end, serial number and name of each certificate ever signed, a line each.
-entries() { awk -F '\t' '{ name = $6; sub(/^\/CN=/, "", name); gsub(/\\/, "", name); print $1, $2, $4, name }' "$dir/ca/index.txt"; }
-
 revoke_device() {
-    local state serial name any=false
-    while read -r state _ serial name; do
-        if [[ $state == V && $name == "$1/$2" ]]; then
-            quiet openssl ca -config "$dir/ca/ca.conf" -revoke "$dir/ca/signed/$serial.pem"
-            any=true
-        fi
-    done < <(entries)
-    $any || stop "There is no certificate of $1/$2 to revoke."
+    has_certificate "$1" || stop "There is no certificate of $1 to revoke."
+    take_away certificates "$1"
+    say "The certificates of $1 are refused, and whoever was connected with one is not any more."
+}
+
+renew_crl() {
     make_crl
     reload_broker
-    say "The certificates of $1/$2 are refused from its next connection on; while it is connected, 'account.sh remove-device' takes its rights."
+    say "The list of revoked certificates is good until $(crl_end %F)."
 }
 
 list() {
@@ -182,21 +165,16 @@ list() {
     done < <(entries)
 }
 
-usage() { wrong "usage: certificates.sh ca | server NAME... | renew | device SITE NAME | revoke SITE NAME | list [--dir FOLDER] [--days N]"; }
+usage() { wrong "usage: certificates.sh ca | server NAME... | renew | device SITE NAME | revoke SITE NAME | crl | list [--dir FOLDER] [--days N]"; }
 
-device_words() {
-    (($# == 3)) || usage
-    need_name "a site" "$2"
-    need_name "a device" "$3"
-}
+device_words() { (($# == 3)) || usage; }
 
 begin() {
     need_openssl
     if [[ $1 == ca ]]; then mkdir -p "$dir" 2>/dev/null || true; fi
-    need_dir
-    export PRESENCE_CA=$dir/ca
-    lock_dir
+    begin_logins
     [[ $1 == ca ]] || need_ca
+    [[ $1 == @(ca|crl) ]] || remark_crl
 }
 
 case ${1-} in
@@ -220,13 +198,22 @@ case ${1-} in
         ;;
     device)
         device_words "$@"
+        need_pair "$2" "$3"
         begin "$1"
+        need_no_account_for_site "$2" "$2/$3"
         make_device "$2" "$3"
         ;;
     revoke)
         device_words "$@"
+        need_name "a site" "$2"
+        need_name "a device" "$3"
         begin "$1"
-        revoke_device "$2" "$3"
+        revoke_device "$2/$3"
+        ;;
+    crl)
+        (($# == 1)) || usage
+        begin "$1"
+        renew_crl
         ;;
     list)
         (($# == 1)) || usage

@@ -13,6 +13,8 @@
 # --bind ADDRESS         where it listens, but for the plain port: everywhere
 # --queue-mb N           what is kept for each central system that is away, at most: 512
 #
+# The list of revoked certificates is good for 30 days; as root a timer is put in place that makes it again each day.
+#
 # Run again, it changes only what was asked for; authority, certificates, accounts and queues stay.
 set -euo pipefail
 # shellcheck source=deploy/broker/shared.sh
@@ -117,7 +119,20 @@ if ((${#names[@]})); then
     fi
 fi
 if is_system; then chown mosquitto: "$dir/server.key"; fi
-bash "$here/account.sh" rights --dir "$dir"
+
+# ---- what ends sessions ----------------------------------------------------------------------------------------------
+
+# Debian's mosquitto comes with it. Here it decides nothing: it knows no login but for the moment in which one is put out.
+plugin=
+for file in /usr/lib/*/mosquitto_dynamic_security.so /usr/lib/mosquitto_dynamic_security.so; do
+    if [[ -e $file ]]; then plugin=$file; fi
+done
+plugin_file=$dir/data/sessions.json
+if is_system; then plugin_file=/var/lib/mosquitto/presence-sessions.json; else mkdir -p "$dir/data"; fi
+if [[ -n $plugin && ! -e $plugin_file ]]; then
+    (umask 077 && : >"$plugin_file")
+    private_file "$plugin_file"
+fi
 
 # ---- the configuration -----------------------------------------------------------------------------------------------
 
@@ -131,6 +146,16 @@ tls_version tlsv1.2
 CONF
 }
 
+sessions_plugin() {
+    [[ -n $plugin ]] || return 0
+    cat <<CONF
+# Only for its order to end a login's connections (deploy/broker/logins.sh); what each may do is in the files above.
+plugin $plugin
+plugin_opt_config_file $plugin_file
+
+CONF
+}
+
 configuration() {
     cat <<CONF
 # Made by deploy/broker/mosquitto.sh; what is changed here is lost when that is run again.
@@ -141,6 +166,7 @@ allow_anonymous false
 password_file $dir/passwords
 acl_file $dir/rights
 
+$(sessions_plugin)
 # A central system that is away (persistent session, QoS 1) finds here what came meanwhile. The default is 1000
 # messages for each, and what comes then is dropped without a word to anybody. Here the bytes are the bound; beyond it
 # the newest go, and who counts their numbers asks the agents for them (cmd/replay). Not 0, which is no bound at
@@ -202,16 +228,19 @@ CONF
 }
 
 config=$dir/mosquitto.conf
-if is_system; then config=/etc/mosquitto/conf.d/presence.conf; else mkdir -p "$dir/data"; fi
+if is_system; then config=/etc/mosquitto/conf.d/presence.conf; fi
 before=$(cat "$config" 2>/dev/null || true)
 configuration >"$config.new"
 mv -f "$config.new" "$config"
+bash "$here/certificates.sh" crl --dir "$dir"
+bash "$here/account.sh" rights --dir "$dir"
 
 # ---- start -----------------------------------------------------------------------------------------------------------
 
 if ! is_system; then
     if $run; then exec mosquitto -c "$config"; fi
     say "Start the broker with: mosquitto -c $config"
+    say "No timer renews the list of revoked certificates here: run 'certificates.sh crl --dir $dir' within 30 days."
 elif [[ -d /run/systemd/system ]]; then
     mkdir -p /etc/systemd/system/mosquitto.service.d
     cat >/etc/systemd/system/mosquitto.service.d/presence.conf <<'UNIT'
@@ -232,6 +261,13 @@ UNIT
     if ! systemctl --quiet is-active mosquitto.service || [[ $before != "$(cat "$config")" ]]; then
         systemctl restart mosquitto.service || stop "mosquitto did not start; 'journalctl -u mosquitto' and /var/log/mosquitto/mosquitto.log say why."
     fi
+    # Copies: the timer needs them when this folder is gone.
+    install -d /usr/local/lib/presence-broker/broker
+    install -m 644 "$here/../environment.sh" /usr/local/lib/presence-broker/
+    install -m 644 "$here"/{account,certificates,logins,shared}.sh /usr/local/lib/presence-broker/broker/
+    install -m 644 "$here"/presence-broker-revocations.{service,timer} /etc/systemd/system/
+    systemctl daemon-reload
+    systemctl --quiet enable --now presence-broker-revocations.timer
     say "mosquitto runs, and starts at every boot."
 else
     say "There is no systemd here; start the broker with: mosquitto -c /etc/mosquitto/mosquitto.conf"

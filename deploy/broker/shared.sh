@@ -4,7 +4,8 @@
 #   ca/            the authority's key and its book; only for who signs, no broker reads it
 #   issued/        certificates and keys of devices, to be taken to them
 #   ca.pem crl.pem server.pem server.key    what the broker shows and checks
-#   accounts       who may do what, a line each; passwords and rights are made from it
+#   accounts       who may do what, a line each; rights are made from it
+#   ending         whose secrets and sessions are being taken away; empty but for the seconds that this takes
 # shellcheck source=deploy/environment.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../environment.sh"
 
@@ -28,6 +29,13 @@ need_name() {
 
 need_openssl() {
     command -v openssl >/dev/null || stop "openssl is not installed: run 'apt-get install openssl' as root."
+}
+
+# need_pair SITE NAME: both are a certificate's name, which has at most 64 characters.
+need_pair() {
+    need_name "a site" "$1"
+    need_name "a device" "$2"
+    ((${#1} + ${#2} <= 60)) || wrong "\"$1\" and \"$2\" are too long together: a site and a name have at most 60 characters, these $((${#1} + ${#2}))."
 }
 
 # In a folder of one's own the broker runs as whoever started it; on a real machine as mosquitto.
@@ -57,18 +65,39 @@ lock_dir() {
     flock -w 30 9 || stop "Another of these scripts has been at work in $dir for 30 s; try again later."
 }
 
-# Lets a running broker read accounts, rights, certificates and revocations again. Connections stay, but of those whose
-# password is no longer right.
-reload_broker() {
-    local pid
-    if is_system; then
-        if [[ -d /run/systemd/system ]] && systemctl --quiet is-active mosquitto.service; then
-            systemctl reload mosquitto.service
-        fi
-        return
+# Where systemd has the broker; everywhere else it is known by the file with its process's number.
+has_systemd() { is_system && [[ -d /run/systemd/system ]]; }
+
+broker_pid() {
+    local pid file=$dir/mosquitto.pid
+    if is_system; then file=/run/mosquitto/mosquitto.pid; fi
+    pid=$(cat "$file" 2>/dev/null) || return 1
+    [[ $pid =~ ^[0-9]+$ && $(cat "/proc/$pid/comm" 2>/dev/null) == mosquitto ]] || return 1
+    printf '%s' "$pid"
+}
+
+# One that is just starting counts: it may have read its files already.
+broker_runs() {
+    if has_systemd; then
+        [[ $(systemctl is-active mosquitto.service) != @(inactive|failed) ]]
+    else
+        broker_pid >/dev/null
     fi
-    pid=$(cat "$dir/mosquitto.pid" 2>/dev/null) || return 0
-    if [[ $pid =~ ^[0-9]+$ && $(cat "/proc/$pid/comm" 2>/dev/null) == mosquitto ]]; then kill -HUP "$pid"; fi
+}
+
+# Nothing is known of what comes of it: logins.sh asks.
+signal_broker() {
+    local pid
+    if has_systemd; then
+        if systemctl --quiet is-active mosquitto.service; then
+            systemctl reload mosquitto.service
+        else
+            # What waits for its next start can't be told; that start reads all.
+            systemctl reload mosquitto.service 2>/dev/null || true
+        fi
+    elif pid=$(broker_pid); then
+        kill -HUP "$pid" 2>/dev/null || true
+    fi
 }
 
 # tell_usage: what stands at the beginning of the script.
