@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime
 
+from agent.core.naming import LONGEST_SITE_AND_NAME, is_too_long
 from agent.errors import ConfigError
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
@@ -59,6 +60,18 @@ def replay_name(name: str | None, *, publish: bool) -> str | None:
             "--publish and --as NAME go together: a replay is published under a name of its own."
         )
     return None if name is None else identifier("--as", name)
+
+
+def agent_name(site_option: str, site: str, name_option: str, name: str) -> tuple[str, str]:
+    """The site and name of one agent, each with the option or key that it came from."""
+    identifier(site_option, site)
+    identifier(name_option, name)
+    if is_too_long(site, name):
+        raise ConfigError(
+            f"{site_option} {site} and {name_option} {name} have {len(site) + len(name)} characters "
+            f"together; an agent's have at most {LONGEST_SITE_AND_NAME}."
+        )
+    return site, name
 
 
 def identifier(option: str, text: str) -> str:

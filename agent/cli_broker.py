@@ -69,15 +69,14 @@ def retire(
     Stop that agent first. On its own device its configuration and account are taken; elsewhere give
     --broker and an account that may write below its topics.
     """
-    from agent.arguments import identifier
+    from agent.arguments import agent_name, identifier
     from agent.config import load
     from agent.delivery.subscriber import broker_from_url
     from agent.retiring import retired
     from agent.stages import broker as broker_of
     from agent.stages import rule_ids
 
-    identifier("--site", site)
-    identifier("--name", name)
+    agent_name("--site", site, "--name", name)
     for one in rule:
         identifier("--rule", one)
     rules = list(rule)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from agent.config_problems import headed, shown
 from agent.config_values import DAY_MIN, DAYS, MOST_PERIODS, period
 from agent.core.geometry import contains
+from agent.core.naming import LONGEST_SITE_AND_NAME, is_too_long
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,6 +26,7 @@ _MOST_OVERLAPS = 100
 
 def conflicts(raw: Mapping[str, Any]) -> Iterator[str]:
     """What the file says against itself, as far as it can be read: also a file with other problems."""
+    yield from _name_too_long(raw)
     yield from _ids_twice(raw)
     yield from _zones_unknown(raw)
     yield from _logins_incomplete(raw)
@@ -48,6 +50,16 @@ def _listed(raw: Mapping[str, Any], name: str) -> Iterator[tuple[str, dict[str, 
 def _table(raw: Mapping[str, Any], name: str) -> dict[str, Any]:
     table = raw.get(name)
     return table if isinstance(table, dict) else {}
+
+
+def _name_too_long(raw: Mapping[str, Any]) -> Iterator[str]:
+    match _table(raw, "device"):
+        case {"site": str(site), "name": str(name)} if is_too_long(site, name):
+            yield (
+                f"[device] site = {shown(site)} and name = {shown(name)} have {len(site) + len(name)} "
+                f"characters together, and at most {LONGEST_SITE_AND_NAME} fit into a certificate; "
+                "shorten one of them."
+            )
 
 
 def _ids_twice(raw: Mapping[str, Any]) -> Iterator[str]:

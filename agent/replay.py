@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from agent.arguments import agent_name
 from agent.blurring import Grid
 from agent.config import Detector
 from agent.core.detections import FACE, PERSON, Detections
@@ -297,6 +298,7 @@ def _publishing(
         raise ConfigError(
             f'--as "{name}" is the configured name; a replay must not speak for the real agent.'
         )
+    agent_name("[device] site", config.device.site, "--as", name)
     site = config.device.site
     own_id = client_id(site, name, log.client_secret)
     publisher = Publisher(to, site, name, log, info_maker(config, name), client_id=own_id)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from agent.arguments import identifier
+from agent.core.naming import is_too_long
 from agent.delivery.event_wire import CONTRACT
 from agent.delivery.subscriber import received
 from agent.words import harmless, sentence
@@ -33,6 +34,8 @@ def watched(broker: Broker, site: str | None, stop: Event, *, as_json: bool) -> 
         payload = message.content
         levels = message.topic.split("/")
         agent, kind = "/".join(levels[2:4]), levels[4]
+        if is_too_long(*levels[2:4]):
+            continue
         if kind == "info":
             places[agent] = str(payload.get("place", "")), str(payload.get("timezone", ""))
         elif payload and kind == "event" and as_json:

@@ -286,10 +286,13 @@ def test_replay_publish_wrong(typed: Typed, clip: Path, tmp_path: Path) -> None:
     assert code == 2
     assert_one_sentence(err, "[mqtt]")
     config = write_config(tmp_path, clip, port=free_port())
+    # With 32 characters of --as too long together.
+    config.write_text(config.read_text().replace('site = "test"', f'site = "{"s" * 29}"'))
     for arguments, word in (
         (["--publish"], "--as"),
         (["--publish", "--as", "yard"], "yard"),
         (["--publish", "--as", "a/b"], "a/b"),
+        (["--publish", "--as", "n" * 32], "60"),
         (["--start", "yesterday"], "yesterday"),
     ):
         code, _, err = typed("replay", clip, "--config", config, *arguments)

@@ -273,6 +273,12 @@ def test_load_right(tmp_path: Path, text: str) -> None:
         pytest.param(LEAST.replace("que-phong", "quế-đô"), ["site", "'ế'", '"que-do"'], id="vietnamese"),
         pytest.param(LEAST.replace("one-stop", ""), ["name", '""', "1 to 32"], id="name_empty"),
         pytest.param(LEAST.replace("one-stop", "x" * 33), ["name", "1 to 32", "has 33"], id="name_long"),
+        # Both are one name in a certificate.
+        pytest.param(
+            LEAST.replace("one-stop", "x" * 32).replace("que-phong", "s" * 29),
+            ["[device]", "site", "name", "61", "60", "shorten"],
+            id="site_and_name_long",
+        ),
         pytest.param(LEAST.replace('"one-stop"', "7"), ["[device] name = 7", "quotation"], id="name_number"),
         # Other keys of the device.
         pytest.param(DEVICE + f'place = "{"ộ" * 65}"\n' + CAMERA, ["place", "64", "65"], id="place_long"),

@@ -96,6 +96,7 @@ def test_retire_refused(
     [
         ["--site", "Test", "--name", "yard"],
         ["--site", "test", "--name", "#"],
+        ["--site", "s" * 29, "--name", "n" * 32],
         ["--site", "test", "--name", "yard", "--rule", "+"],
         ["--site", "test", "--name", "yard", "--broker", "http://x"],
     ],

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter
 
+from agent.core.naming import LONGEST_SITE_AND_NAME
 from agent.delivery.discovery import HOME_ASSISTANT_STATUS, DiscoveryWire, discovery_topic
 from agent.delivery.event_wire import CONTRACT, EVENTS
 from agent.delivery.mqtt import KEEPALIVE_S
@@ -29,9 +30,10 @@ _AGENT_STATUS: Final = "status"
 _OWN_RULES: Final = {"camera": "camera", "agent": "agent", "events": "agent"}
 
 _IDENTIFIER: Final = "a–z, 0–9 and '-', at most 32"
+_TOGETHER: Final = f"and at most {LONGEST_SITE_AND_NAME} together with"
 _PARAMETERS: Final = {
-    "site": (f"The agent's site: {_IDENTIFIER}.", SENDER.site),
-    "name": (f"The agent's name, unique in its site: {_IDENTIFIER}.", SENDER.device),
+    "site": (f"The agent's site: {_IDENTIFIER}, {_TOGETHER} the name.", SENDER.site),
+    "name": (f"The agent's name, unique in its site: {_IDENTIFIER}, {_TOGETHER} the site.", SENDER.device),
     "rule": (f"Id of a line, zone or counter of the configuration: {_IDENTIFIER}.", "gate"),
     "request": (f"What the `cmd/replay` had as its `request`: {_IDENTIFIER}.", "gap-7"),
 }

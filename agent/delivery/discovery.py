@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 from pydantic import Field
 
 from agent.core.event import CounterMode
+from agent.core.naming import LONGEST_SITE_AND_NAME
 from agent.delivery.event_wire import CONTRACT, Closed, Name
 from agent.delivery.health_wire import Verdict
 from agent.delivery.payload import CounterGeometryWire
@@ -33,10 +34,15 @@ _Platform = Literal["sensor", "binary_sensor"]
 _Template = Annotated[str, Field(pattern=r"^\{\{ [A-Za-z0-9_.,'()=> ]{1,150} \}\}$")]
 
 
+_DeviceId = Annotated[
+    str, Field(pattern=r"^[a-z0-9-]{1,32}_[a-z0-9-]{1,32}$", max_length=LONGEST_SITE_AND_NAME + 1)
+]
+
+
 class DeviceWire(Closed):
     """The agent, as a device."""
 
-    identifiers: tuple[_UniqueId, ...]
+    identifiers: tuple[_DeviceId, ...]
     name: Name
     manufacturer: Literal["presence-agent"] = "presence-agent"
     sw_version: Name

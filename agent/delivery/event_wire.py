@@ -5,12 +5,13 @@ The models refuse any other field, so that nothing a stage might add can reach t
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 # Pydantic reads annotations.
 from agent.core.event import Direction, DropCause, EndedWhy, StartCause, StopCause  # noqa: TC001
+from agent.core.naming import LONGEST_SITE_AND_NAME, is_too_long
 from agent.core.sight import BlindCause  # noqa: TC001
 
 CONTRACT: Final = "presence/v1"
@@ -46,6 +47,23 @@ class Closed(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+class _OfAgent(Protocol):
+    @property
+    def site(self) -> str: ...
+    @property
+    def device(self) -> str: ...
+
+
+def check_agent_name(payload: _OfAgent) -> None:
+    """Refuse a site and name that are good alone, and too long together.
+
+    Raises:
+        ValueError: they are.
+    """
+    if is_too_long(payload.site, payload.device):
+        raise ValueError(f"site and device have more than {LONGEST_SITE_AND_NAME} characters together")
+
+
 class Wire(Closed):
     """What all payloads share: the version of the contract."""
 
@@ -67,6 +85,11 @@ class EventWire(Wire):
     device: Identifier
     rule: Identifier
     late: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _name_fits(self) -> Self:
+        check_agent_name(self)
+        return self
 
 
 class LineCrossedWire(EventWire):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
 from agent.core.event import ClockSet, CounterMode, CounterState, LineState, PeriodCrossings, ZoneState
 from agent.core.frame import Instant
@@ -30,6 +30,7 @@ from agent.delivery.event_wire import (
     Seq,
     Timestamp,
     Wire,
+    check_agent_name,
 )
 from agent.delivery.health_wire import HealthWire
 
@@ -114,6 +115,11 @@ class InfoWire(Wire):
     models: tuple[ModelWire, ...]
     rules: tuple[RuleGeometryWire, ...]
     config_digest: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+
+    @model_validator(mode="after")
+    def _name_fits(self) -> Self:
+        check_agent_name(self)
+        return self
 
 
 class StateWire(Wire):

@@ -9,13 +9,14 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from agent.core.naming import is_too_long
 from agent.delivery import discovery
 from agent.delivery.discovery import (
     ComponentWire,
@@ -238,6 +239,7 @@ rule_ids = identifiers.filter(lambda rule: rule not in {"camera", "agent"})
 
 @given(site=identifiers, device=identifiers, rules=st.sets(rule_ids, min_size=2), place=st.text(max_size=64))
 def test_any_names(site: str, device: str, rules: set[str], place: str) -> None:
+    assume(not is_too_long(site, device))
     first, *others = sorted(rules)
     line = LINE.model_copy(update={"rule": first})
     zones = [ZONE.model_copy(update={"rule": rule}) for rule in others]
@@ -248,9 +250,15 @@ def test_any_names(site: str, device: str, rules: set[str], place: str) -> None:
     assert len(found) == 2 + 2 * len(rules)
 
 
+def test_site_and_name_have_60_characters_together() -> None:
+    for name, fits in (("n" * 28, True), ("n" * 29, False)):
+        with nullcontext() if fits else pytest.raises(ValueError, match="at most 61"):
+            discovery_config("s" * 32, name, "", [LINE], "0.1.0")
+
+
 def test_longest_is_small() -> None:
     rules = [DESK.model_copy(update={"rule": f"{number:032}"}) for number in range(32)]
-    _, body = discovery_config(LONGEST_ID, LONGEST_ID, "ộ" * 64, rules, "0.1.0")
+    _, body = discovery_config(LONGEST_ID, LONGEST_ID[:28], "ộ" * 64, rules, "0.1.0")
     assert len(body.encode()) < 64_000
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import cache
@@ -322,6 +323,22 @@ def test_sender_with_stowaway_raises(field: str) -> None:
             event_json(event, sender, "5f3a9c21", 77)
 
 
+def test_site_and_name_have_60_characters_together() -> None:
+    info = dict(make_info())
+    for site, name, fits in (
+        ("s" * 28, "n" * 32, True),
+        ("s" * 32, "n" * 28, True),
+        ("s" * 29, "n" * 32, False),
+        ("s" * 32, "n" * 29, False),
+    ):
+        for make in (
+            lambda: event_json(make_entered(), Sender(site, name, "f" * 8), "5f3a9c21", 77),  # noqa: B023
+            lambda: payload.InfoWire.model_validate(info | {"site": site, "device": name}),  # noqa: B023
+        ):
+            with nullcontext() if fits else pytest.raises(ValueError, match="60 characters"):
+                make()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrossedByName(LineCrossed):
     name: str
@@ -489,7 +506,7 @@ def test_event_text(event: Event, expected: str) -> None:
 
 @pytest.mark.parametrize("event", longest_events(), ids=lambda event: event.TYPE)
 def test_event_longest_fits(event: Event) -> None:
-    sender = Sender(LONGEST_ID, LONGEST_ID, "f" * 8)
+    sender = Sender(LONGEST_ID, LONGEST_ID[:28], "f" * 8)
     assert len(LONGEST_ID) == 32
     body = made_late(event_json(event, sender, "f" * 8, LARGEST_SEQ))
     name = f"event.{event.TYPE}"

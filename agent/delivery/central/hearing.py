@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from agent.core.naming import is_too_long
+
 if TYPE_CHECKING:
     from agent.delivery.mqtt import Message
 
@@ -132,7 +134,7 @@ def heard(message: Message) -> Heard:
             pass
         case _:
             return Refused("", "topic")
-    if not _NAME.fullmatch(site) or not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(site) or not _NAME.fullmatch(name) or is_too_long(site, name):
         return Refused("", "topic")
     agent = f"{site}/{name}"
     try:

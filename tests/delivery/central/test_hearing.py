@@ -171,6 +171,7 @@ def test_no_payload_of_ours(topic: str, payload: str) -> None:
         f"{ROOT}/replay/R1",
         f"{ROOT}/replay/" + "r" * 33,
         f"{ROOT}/state/" + "r" * 33,
+        "presence/v1/" + "s" * 29 + "/" + "n" * 32 + "/status",
         f"{ROOT}/info",
     ],
 )
