@@ -78,6 +78,8 @@ class Session:
     def close(self) -> None:
         self.client.disconnect()
         self.client.loop_stop()
+        # paho closes its pipe only when nobody knows the client any more.
+        del self.client
 
 
 @pytest.fixture
