@@ -12,8 +12,11 @@
 #   bash deploy/broker/nats.sh add-device SITE NAME         an agent's account, and its password in a file
 #   bash deploy/broker/nats.sh add ROLE NAME                central: reads all, writes cmd; reader: reads all;
 #                                                           home-assistant: reads all, says when it is online
-#   bash deploy/broker/nats.sh lock USER                    SITE/NAME or NAME: it can't log in any more
+#   bash deploy/broker/nats.sh lock USER                    SITE/NAME or NAME: it can't log in any more, and who is
+#                                                           connected with it is put out; add it again for a new password
 #
+# --site SITE, with central and reader, again for each: it hears and asks the agents of these sites only; it must
+# subscribe below presence/v1/SITE then, as nats-server refuses what is wider.
 # Further: --folder FOLDER (default /etc/presence-broker), --port 8883, --room 1GB (for what waits, on each node).
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -36,6 +39,7 @@ port=8883
 cluster_port=6222
 monitor_port=8222
 room=1GB
+sites=()
 words=()
 while (($#)); do
     case $1 in
@@ -47,6 +51,11 @@ while (($#)); do
             [[ -n ${2-} ]] || usage
             variable=${1#--}
             printf -v "${variable//-/_}" %s "$2"
+            shift
+            ;;
+        --site)
+            [[ -n ${2-} ]] || usage
+            sites+=("$2")
             shift
             ;;
         -*) usage ;;
@@ -157,12 +166,32 @@ ACCOUNT
     tell_nodes "$root"
 }
 
+need_name() { [[ $1 =~ ^[a-z0-9-]{1,32}$ ]] || stop "'$1' is no name: a-z, 0-9 and '-', at most 32."; }
+
+# users FOLDER: all that have an account, a line each.
+users() { sed -n 's/^ *user: "\([^"]*\)".*/\1/p' "$1"/accounts/*.conf 2>/dev/null || true; }
+
+# An account and a site don't have one name, as with mosquitto.sh, where one would shadow the other.
+need_no_account_for_site() { # FOLDER SITE
+    if users "$1" | grep -qxF -- "$2"; then stop "'$2' can't be a site: it is the name of an account; choose another name."; fi
+}
+
+# role_of FOLDER NAME: as its rights say.
+role_of() {
+    [[ -e $1/accounts/$2.conf ]] || return 0
+    case $(grep -F 'publish: {' "$1/accounts/$2.conf") in
+        *'deny: [">"]'*) echo reader ;;
+        *.cmd.*) echo central ;;
+        *) echo home-assistant ;;
+    esac
+}
+
 add_device() { # FOLDER SITE NAME
-    local part
-    for part in "$2" "$3"; do
-        [[ $part =~ ^[a-z0-9-]{1,32}$ ]] || stop "'$part' is no name: a-z, 0-9 and '-', at most 32."
-    done
-    local own="presence.v1.$2.$3" list=
+    need_name "$2"
+    need_name "$3"
+    ((${#2} + ${#3} <= 60)) || stop "'$2' and '$3' are too long together: a site and a name have at most 60 characters, these $((${#2} + ${#3}))."
+    need_no_account_for_site "$1" "$2"
+    local own="presence.v1.$2.$3" list="" part
     for part in status info health 'state.>' 'event.>' 'replay.>'; do
         list+="\"$own.$part\", "
     done
@@ -172,10 +201,28 @@ add_device() { # FOLDER SITE NAME
 }
 
 add_role() { # FOLDER ROLE NAME
-    [[ $3 =~ ^[a-z0-9-]{1,32}$ ]] || stop "'$3' is no name: a-z, 0-9 and '-', at most 32."
-    local all='"presence", "presence.>"'
+    local all='"presence", "presence.>"' commands='"presence.v1.*.*.cmd.>"' site found
+    need_name "$3"
+    # The account that nobody can use has a name too.
+    [[ $3 != nobody ]] || stop "'nobody' is taken; choose another name."
+    found=$(role_of "$1" "$3")
+    [[ -z $found || $found == "$2" ]] || stop "'$3' is there already, as $found; choose another name."
+    if ((${#sites[@]})); then
+        [[ $2 == @(central|reader) ]] || stop "--site goes with central and reader only."
+        all="" commands=""
+        for site in "${sites[@]}"; do
+            need_name "$site"
+            [[ $site != "$3" ]] || stop "'$3' can't be limited to a site of its own name; choose another name for the account."
+            need_no_account_for_site "$1" "$site"
+            all+="${all:+, }\"presence.v1.$site\", \"presence.v1.$site.>\""
+            commands+="${commands:+, }\"presence.v1.$site.*.cmd.>\""
+        done
+    fi
+    if { users "$1" | sed -n 's|/.*||p'; cat "$1"/accounts/*.conf 2>/dev/null | grep -oE 'presence\.v1\.[a-z0-9-]+"' | sed 's/.*\.//; s/"//'; } | grep -qxF -- "$3"; then
+        stop "'$3' is the name of a site; choose another name for the account."
+    fi
     case $2 in
-        central) add_account "$1" "$3" 'allow: ["presence.v1.*.*.cmd.>"]' "$all" ;;
+        central) add_account "$1" "$3" "allow: [$commands]" "$all" ;;
         reader) add_account "$1" "$3" 'deny: [">"]' "$all" ;;
         home-assistant) add_account "$1" "$3" 'allow: ["homeassistant.status"]' "$all, \"homeassistant\", \"homeassistant.>\"" ;;
         *) stop "'$2' is no role: central, reader or home-assistant." ;;
@@ -302,6 +349,7 @@ install_node() { # the folder that --prepare made for this machine
     say "This node runs; 'journalctl -u nats-server' tells how it is, 'curl 127.0.0.1:$monitor_port/healthz?js-server-only=true' whether the others know it."
 }
 
+if ((${#sites[@]})) && [[ $what != add ]]; then usage; fi
 case $what:${#words[@]} in
     --trial:0) trial "$(mktemp -d)" ;;
     --trial:1) trial "${words[0]}" ;;

@@ -68,8 +68,8 @@ def loaded(receiver: Receiver) -> bool:
 
 def run(options: argparse.Namespace) -> int:
     """Subscribe and store."""
-    if options.site:
-        identifier("--site", options.site)
+    for site in options.site:
+        identifier("--site", site)
     broker = broker_from_url(
         options.broker,
         options.protocol,
@@ -78,8 +78,11 @@ def run(options: argparse.Namespace) -> int:
         options.certificate_file,
         options.key_file,
     )
-    agents = f"{ROOT}/{options.site or '+'}/+"
-    topics = [f"{agents}/{name}" for name in ("event/#", "replay/#", "state/#", "health", "status")]
+    topics = [
+        f"{ROOT}/{site}/+/{name}"
+        for site in options.site or ["+"]
+        for name in ("event/#", "replay/#", "state/#", "health", "status")
+    ]
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -123,7 +126,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
     to_run.add_argument(
         "--broker", default="mqtt://127.0.0.1", help="mqtt://[user@]host[:port], mqtts:// for TLS"
     )
-    to_run.add_argument("--site", help="only this site's agents")
+    to_run.add_argument("--site", action="append", default=[], help="only this site's agents; again for each")
     to_run.add_argument(
         "--client-id",
         help="as whom, if not as the store keeps it: the same at each start and known to nobody, for whoever "

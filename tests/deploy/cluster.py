@@ -73,6 +73,12 @@ class Nats:
             ["bash", SCRIPT, *words, "--folder", self.folder], check=True, stdout=subprocess.DEVNULL
         )
 
+    def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Have the script do something that it may refuse."""
+        return subprocess.run(
+            ["bash", SCRIPT, *words, "--folder", self.folder], check=False, capture_output=True, text=True
+        )
+
     def password(self, user: str) -> str:
         return self.password_file(user).read_text().strip()
 

@@ -183,6 +183,11 @@ def test_locked_account(cluster: Nats) -> None:
     assert device.gone.wait(5)
     assert not _opens(cluster, "trial/gone", password)
     device.close()
+    # Given anew it is another password; the old one opens nothing.
+    cluster.tell("add-device", "trial", "gone")
+    assert cluster.password("trial/gone") != password
+    wait_until(lambda: _opens(cluster, "trial/gone", cluster.password("trial/gone")))
+    assert not _opens(cluster, "trial/gone", password)
     # A reload that takes a right away ends nats-server 2.9.10 where something was retained by it.
     assert [_opens(cluster, "central", cluster.password("central"), node) for node in (1, 2, 3)] == [True] * 3
 
@@ -192,6 +197,73 @@ def _opens(cluster: Nats, user: str, password: str, node: int = 1) -> bool:
     good = made.open()
     made.close()
     return good
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["add", "central", "trial"], "'trial' is the name of a site"),
+        (["add", "reader", "trial"], "'trial' is the name of a site"),
+        (["add", "home-assistant", "trial"], "'trial' is the name of a site"),
+        (["add-device", "central", "one"], "'central' can't be a site"),
+        (["add-device", "screen", "one"], "'screen' can't be a site"),
+        (["add", "reader", "central"], "'central' is there already, as central"),
+        (["add", "central", "screen"], "'screen' is there already, as reader"),
+        (["add", "central", "house"], "'house' is there already, as home-assistant"),
+        (["add", "reader", "nobody"], "'nobody' is taken"),
+        (["add", "reader", "far", "--site", "far"], "a site of its own name"),
+        (["add", "reader", "far", "--site", "screen"], "'screen' can't be a site"),
+        (["add", "reader", "beyond"], "'beyond' is the name of a site"),
+        (["add", "home-assistant", "far", "--site", "trial"], "--site goes with central and reader only"),
+        (["add-device", "s" * 29, "n" * 32], "at most 60"),
+    ],
+)
+def test_names_that_are_taken(limited: Nats, words: list[str], said: str) -> None:
+    before = (limited.folder / "node-1" / "accounts.conf").read_text()
+    done = limited.ask(*words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert (limited.folder / "node-1" / "accounts.conf").read_text() == before
+
+
+@pytest.fixture(scope="module")
+def limited(cluster: Nats) -> Nats:
+    """With a reader and a central system of some sites only; one has no device yet."""
+    cluster.tell("add-device", "elsewhere", "camera")
+    cluster.tell("add", "reader", "board", "--site", "elsewhere", "--site", "beyond")
+    cluster.tell("add", "central", "office", "--site", "elsewhere")
+    for user in ("board", "office"):
+        wait_until(lambda: _opens(cluster, user, cluster.password(user)))  # noqa: B023
+    return cluster
+
+
+@pytest.mark.parametrize("user", ["board", "office"])
+def test_limited_accounts_hear_and_ask_their_sites_only(limited: Nats, user: str) -> None:
+    for topic in ("presence/#", "presence/v1/+/+/event/#", f"{ROOT}/#", "presence/v1/trial/+/status"):
+        reader = client(limited, user, 2, topic)
+        assert reader.granted == [False]
+        reader.close()
+    central = client(limited, "central", 1, "presence/v1/+/+/cmd/#")
+    mine = client(limited, user, 2, "presence/v1/elsewhere/#")
+    assert central.good
+    assert mine.good
+    text = f"{user} {time.monotonic_ns()}"
+    for site in ("trial", "elsewhere"):
+        mine.publish(f"presence/v1/{site}/camera/cmd/replay", text)
+        device = client(limited, f"{site}/camera", 3)
+        device.publish(f"presence/v1/{site}/camera/event/probe", text)
+        device.close()
+        central.publish(f"presence/v1/{site}/camera/cmd/mark", text)
+    # What was sent last has come, so the rest would have.
+    wait_until(lambda: ("presence/v1/elsewhere/camera/cmd/mark", text) in [h[:2] for h in central.heard])
+    wait_until(lambda: ("presence/v1/elsewhere/camera/cmd/mark", text) in [h[:2] for h in mine.heard])
+    assert {topic.split("/")[2] for topic, said, *_ in mine.heard if said == text} == {"elsewhere"}
+    assert "presence/v1/elsewhere/camera/event/probe" in [topic for topic, *_ in mine.heard]
+    asked = {topic for topic, said, *_ in central.heard if said == text and topic.endswith("/replay")}
+    assert asked == ({"presence/v1/elsewhere/camera/cmd/replay"} if user == "office" else set())
+    mine.close()
+    central.close()
 
 
 def test_no_password_in_the_configuration(cluster: Nats) -> None:
