@@ -67,8 +67,9 @@ set_role() {
 
 # The patterns hold for every login: %u is it, so that a device SITE/NAME has its own root. Logins without a '/' are
 # those of central systems; what a pattern would give them they are denied, as nothing may be written there.
+# write_rights [ENDING]: without a file of logins that are being taken away it is the one that has them.
 write_rights() {
-    local role login sites
+    local role login sites ending=${1-$dir/ending}
     {
         cat <<'RIGHTS'
 # Made by deploy/broker/account.sh; what is changed here is lost at the next account.
@@ -81,12 +82,12 @@ pattern write presence/v1/%u/replay/#
 pattern read presence/v1/%u/cmd/#
 RIGHTS
         while read -r role login sites; do
-            if ! is_ending "$login"; then rights_of "$role" "$login" "$sites"; fi
+            if ! is_ending "$login" "$ending"; then rights_of "$role" "$login" "$sites"; fi
         done <"$dir/accounts"
         while read -r _ login; do
             printf '\nuser %s\ntopic deny #\n' "$login"
-        done <"$dir/ending"
-        if [[ -s $dir/ending ]]; then
+        done <"$ending"
+        if [[ -s $ending ]]; then
             printf '\nuser %s\n' "$KEEPER"
             printf 'topic readwrite %s\n' "\$CONTROL/dynamic-security/#" 'presence/v1/+/+/status'
             printf 'topic read %s\n' "\$SYS/broker/version"
@@ -167,7 +168,7 @@ crl_end() { date -d "$(openssl crl -in "$dir/crl.pem" -noout -nextupdate | cut -
 
 # A word to whoever stands before the screen, while there is time.
 remark_crl() {
-    [[ -s $dir/crl.pem ]] || return 0
+    [[ -s $dir/crl.pem && -z ${PRESENCE_SETTING_UP-} ]] || return 0
     if has_systemd && ! systemctl --quiet is-active "$TIMER"; then
         say "$TIMER does not run, so nobody renews the list of revoked certificates, which ends on $(crl_end %F): run 'bash deploy/broker/mosquitto.sh' again." >&2
     fi
@@ -236,7 +237,7 @@ as_keeper() { XDG_CONFIG_HOME=$keeper "mosquitto_$1" "${@:2}" 2>/dev/null; }
 # A line is "all LOGIN" (password and certificates) or "certificates LOGIN". While a login stands there it has no rights,
 # whatever it shows, so that no moment is left in which an old session and a new secret both work.
 
-is_ending() { awk -v login="$1" '$2 == login { found = 1 } END { exit !found }' "$dir/ending"; }
+is_ending() { awk -v login="$1" '$2 == login { found = 1 } END { exit !found }' "$2"; }
 
 has_certificate() { entries | awk -v login="$1" '$1 == "V" && $4 == login { found = 1 } END { exit !found }'; }
 
@@ -265,11 +266,12 @@ finish_endings() {
     done
     if [[ -s $dir/ca/ca.key ]]; then make_crl; fi
     end_sessions "${lines[@]#* }"
-    rm -f "$dir/ending.broker"
+    # Forgotten only when nothing is left of it.
+    write_rights /dev/null
+    reload_broker
     : >"$dir/ending.new"
     publish_file "$dir/ending.new" "$dir/ending"
-    write_rights
-    reload_broker
+    rm -f "$dir/ending.broker"
 }
 
 # end_sessions LOGIN...: mosquitto looks at certificates when a connection is made, and a denial leaves it open; its
@@ -354,15 +356,18 @@ begin_logins() {
     for file in index.txt crlnumber; do
         if [[ ! -e $dir/ca/$file && -e $dir/ca/$file.new ]]; then mv "$dir/ca/$file.new" "$dir/ca/$file"; fi
     done
+    if grep -q "^$KEEPER:" "$dir/passwords"; then set_password "$KEEPER"; fi
     adopt_removed
     finish_endings
 }
 
 # These scripts used to keep a removed login that had a certificate among the accounts, with its denial.
 adopt_removed() {
-    awk '$1 == "removed" { print "all", $2 }' "$dir/accounts" >"$dir/ending.new"
-    if [[ ! -s $dir/ending.new ]]; then return; fi
-    cat "$dir/ending" >>"$dir/ending.new"
+    if ! grep -q '^removed ' "$dir/accounts"; then return; fi
+    {
+        awk '$1 == "removed" { print "all", $2 }' "$dir/accounts"
+        cat "$dir/ending"
+    } >"$dir/ending.new"
     publish_file "$dir/ending.new" "$dir/ending"
     awk '$1 != "removed"' "$dir/accounts" >"$dir/accounts.new"
     publish_file "$dir/accounts.new" "$dir/accounts"

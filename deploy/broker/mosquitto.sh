@@ -97,6 +97,9 @@ if is_system; then
     done
 fi
 
+# What the scripts below would say of a timer that is not there yet.
+export PRESENCE_SETTING_UP=yes
+
 # ---- certificates and accounts ---------------------------------------------------------------------------------------
 
 mkdir -p "$dir" 2>/dev/null || true
@@ -232,6 +235,8 @@ if is_system; then config=/etc/mosquitto/conf.d/presence.conf; fi
 before=$(cat "$config" 2>/dev/null || true)
 configuration >"$config.new"
 mv -f "$config.new" "$config"
+# The broker that runs before the first configuration of ours is another one, which knows no login of ours.
+if [[ -z $before ]]; then export PRESENCE_NO_NETWORK=yes; fi
 bash "$here/certificates.sh" crl --dir "$dir"
 bash "$here/account.sh" rights --dir "$dir"
 

@@ -267,24 +267,34 @@ def stopped_after(step: int, name: str, *words: str | Path) -> bool:
     return begun == step
 
 
-@pytest.mark.parametrize("restarted", [False, True], ids=["running", "restarted"])
+@pytest.mark.parametrize(
+    ("words", "restarted"),
+    [(["account", "new-password"], False), (["certificates", "device"], True)],
+    ids=["password", "certificate, broker restarted"],
+)
 def test_a_script_that_is_killed_leaves_nobody_between(
-    central: CentralBroker, open_session: Callable[..., Session], *, restarted: bool
+    central: CentralBroker, open_session: Callable[..., Session], words: list[str], *, restarted: bool
 ) -> None:
-    path = central.folder / "password-new"
-    words = ("new-password", *DEVICE, "--password-file", path, "--dir", central.folder)
+    issued = central.folder / "issued" / "_".join(DEVICE)
+    new = Account(LOGIN, central.folder / "password-new")
+    words = [*words, *DEVICE, "--dir", str(central.folder)]
+    if words[0] == "account":
+        words += ["--password-file", str(new.password_file)]
+    else:
+        new = Account(LOGIN, None, issued.with_suffix(".pem"), issued.with_suffix(".key"))
     hub = central.add("central", "hub")
     neighbour = central.add_certified("que-phong", "two")
     central.account("add-device", *DEVICE)
     step, there = 0, True
     while there:
-        step += 1
-        new_certificate(central)
+        step += 2 if restarted else 1
         old = kept(central, new_certificate(central))
+        for file in (new.password_file, new.certificate_file):
+            if file:
+                file.unlink(missing_ok=True)
         standing = open_session(central, old)
         assert standing.publishes()
-        path.unlink(missing_ok=True)
-        there = stopped_after(step, "account", *words)
+        there = stopped_after(step, *words)
         begun = (central.folder / "ending").read_text() != ""
         if restarted:
             central.stop(signal.SIGKILL)
@@ -292,21 +302,21 @@ def test_a_script_that_is_killed_leaves_nobody_between(
         # Nobody else notices.
         assert not refused(central, hub)
         assert not refused(central, neighbour)
-        new = Account(LOGIN, path)
-        if path.exists() and not refused(central, new):
+        if (new.password_file or new.certificate_file or issued).exists() and not refused(central, new):
             assert not standing.publishes()
             assert refused(central, old)
         # The next of these scripts ends what was begun, whatever it is called for.
-        central.account("rights")
+        assert script("account", "list", "--dir", central.folder).returncode == 0
         assert nothing_left(central)
         if begun:
             assert standing.ended.wait(PATIENCE_S)
             assert refused(central, old)
         # Said again, it is done.
-        assert script("account", *words).returncode == 0
+        assert script(*words).returncode == 0
         assert standing.ended.wait(PATIENCE_S)
         assert refused(central, old)
         assert open_session(central, new).publishes()
+        assert nothing_left(central)
     assert step > 10
 
 

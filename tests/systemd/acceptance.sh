@@ -52,6 +52,37 @@ bash mosquitto.sh --name localhost >/dev/null
 bash account.sh add-device que-phong one-stop --password-file /etc/presence-agent/mqtt-password >/dev/null
 bash account.sh add-central hub --password-file /root/hub >/dev/null
 cp /etc/mosquitto/presence/ca.pem /etc/presence-agent/
+# What is taken away on the broker's own machine, and the timer that keeps certificates going.
+broker() { systemctl show mosquitto -p MainPID --value; }
+listed() { openssl crl -in /etc/mosquitto/presence/crl.pem -noout -crlnumber; }
+lurk() { # lurk NAME: a device's certificate, and somebody who is connected with it and would not come back
+    bash account.sh add-device elsewhere "$1" --certificate >/dev/null
+    cp "/etc/mosquitto/presence/issued/elsewhere_$1".* /root/
+    mosquitto_sub -V 5 -h localhost -p 8884 --cafile /etc/mosquitto/presence/ca.pem --cert "/root/elsewhere_$1.pem" \
+        --key "/root/elsewhere_$1.key" -t "presence/v1/elsewhere/$1/cmd/x" -d >"/root/lurk-$1" 2>&1 &
+    lurker=$!
+    within 30 grep -q SUBACK "/root/lurk-$1"
+}
+gone() { ! kill -0 "$lurker" 2>/dev/null; }
+for name in presence-broker-revocations.service presence-broker-revocations.timer; do
+    said=$(systemd-analyze verify $name 2>&1)
+    check "$name: systemd has nothing to say $said" [ -z "$said" ]
+done
+check "the timer of the list of revoked certificates waits" systemctl -q is-active presence-broker-revocations.timer
+lurk one
+runs=$(broker)
+bash account.sh remove-device elsewhere one >/dev/null
+check "who is connected with a certificate that is taken away is put out" within 30 gone
+check "the broker is not restarted for it" [ "$runs" = "$(broker)" ]
+list=$(listed)
+check "the service of the list ends well" systemctl start presence-broker-revocations.service
+check "the list is another one" [ "$list" != "$(listed)" ]
+check "the broker has read it, and is the same" [ "$runs" = "$(broker)" ]
+lurk two
+echo all elsewhere/two >/etc/mosquitto/presence/ending
+check "the service ends what a script had begun" systemctl start presence-broker-revocations.service
+check "who was connected then is put out" within 30 gone
+check "nothing of it is left" [ ! -s /etc/mosquitto/presence/ending ]
 echo of-the-camera >/etc/presence-agent/camera-password
 
 # What the README names, and nothing else.
