@@ -44,7 +44,7 @@ need_free() {
     found=$({
         awk '$2 ~ "/" { sub("/.*", "", $2); print $2 } { for (i = 3; i <= NF; i++) print $i }' "$dir/accounts"
         entries | awk '$1 == "V" && $4 ~ "/" { sub("/.*", "", $4); print $4 }'
-    } | awk -v login="$login" '$1 == login { print; exit }')
+    } | awk -v login="$login" '$1 == login { found = 1 } END { if (found) print login }')
     [[ -z $found ]] || wrong "$login is the name of a site, of which this account would hear nothing; choose another name for it."
 }
 

@@ -168,12 +168,22 @@ ACCOUNT
 
 need_name() { [[ $1 =~ ^[a-z0-9-]{1,32}$ ]] || stop "'$1' is no name: a-z, 0-9 and '-', at most 32."; }
 
+# Whether the first argument is one of the lines behind it.
+is_one_of() { [[ $'\n'$2$'\n' == *$'\n'"$1"$'\n'* ]]; }
+
 # users FOLDER: all that have an account, a line each.
 users() { sed -n 's/^ *user: "\([^"]*\)".*/\1/p' "$1"/accounts/*.conf 2>/dev/null || true; }
 
+# sites_of FOLDER: the sites of devices, and those that accounts are limited to, a line each.
+sites_of() {
+    users "$1" | sed -n 's|/.*||p'
+    sed -n 's/.*subscribe: { allow: \["presence\.v1\.\(.*\)\].*/\1/p' "$1"/accounts/*.conf 2>/dev/null |
+        grep -oE '(^|presence\.v1\.)[a-z0-9-]+"' | sed 's/.*\.//; s/"//' || true
+}
+
 # An account and a site don't have one name, as with mosquitto.sh, where one would shadow the other.
 need_no_account_for_site() { # FOLDER SITE
-    if users "$1" | grep -qxF -- "$2"; then stop "'$2' can't be a site: it is the name of an account; choose another name."; fi
+    if is_one_of "$2" "$(users "$1")"; then stop "'$2' can't be a site: it is the name of an account; choose another name."; fi
 }
 
 # role_of FOLDER NAME: as its rights say.
@@ -218,9 +228,7 @@ add_role() { # FOLDER ROLE NAME
             commands+="${commands:+, }\"presence.v1.$site.*.cmd.>\""
         done
     fi
-    if { users "$1" | sed -n 's|/.*||p'; cat "$1"/accounts/*.conf 2>/dev/null | grep -oE 'presence\.v1\.[a-z0-9-]+"' | sed 's/.*\.//; s/"//'; } | grep -qxF -- "$3"; then
-        stop "'$3' is the name of a site; choose another name for the account."
-    fi
+    if is_one_of "$3" "$(sites_of "$1")"; then stop "'$3' is the name of a site; choose another name for the account."; fi
     case $2 in
         central) add_account "$1" "$3" "allow: [$commands]" "$all" ;;
         reader) add_account "$1" "$3" 'deny: [">"]' "$all" ;;
