@@ -204,7 +204,7 @@ reload_broker() {
 }
 
 # The timer's service reaches no network.
-may_ask() { [[ -z ${PRESENCE_NO_NETWORK-} && -e $(broker_config) ]] && command -v mosquitto_sub mosquitto_rr mosquitto_passwd >/dev/null; }
+may_ask() { [[ -z ${PRESENCE_NO_NETWORK-} && -e $(broker_config) ]] && command -v mosquitto_sub >/dev/null && command -v mosquitto_passwd >/dev/null; }
 
 broker_config() { if is_system; then printf /etc/mosquitto/conf.d/presence.conf; else printf '%s' "$dir/mosquitto.conf"; fi; }
 
@@ -282,7 +282,7 @@ end_sessions() {
     reload_broker
     until order_end "$@"; do
         if ! broker_runs; then return; fi
-        if ((++tries == 5)) || ! may_ask; then
+        if ((++tries == 3)) || ! may_ask; then
             restart_broker "$*"
             return
         fi

@@ -85,6 +85,9 @@ broker_runs() {
     fi
 }
 
+# A mosquitto that is just starting writes its number long before it takes signals, and this one would end it.
+catches_hup() { [[ $(sed -n 's/^SigCgt:.*\(.\)$/\1/p' "/proc/$1/status" 2>/dev/null) == [13579bdf] ]]; }
+
 # Nothing is known of what comes of it: logins.sh asks.
 signal_broker() {
     local pid
@@ -95,7 +98,7 @@ signal_broker() {
             # What waits for its next start can't be told; that start reads all.
             systemctl reload mosquitto.service 2>/dev/null || true
         fi
-    elif pid=$(broker_pid); then
+    elif pid=$(broker_pid) && catches_hup "$pid"; then
         kill -HUP "$pid" 2>/dev/null || true
     fi
 }
