@@ -96,7 +96,6 @@ def test_retire_refused(
     [
         ["--site", "Test", "--name", "yard"],
         ["--site", "test", "--name", "#"],
-        ["--site", "s" * 29, "--name", "n" * 32],
         ["--site", "test", "--name", "yard", "--rule", "+"],
         ["--site", "test", "--name", "yard", "--broker", "http://x"],
     ],
@@ -105,6 +104,15 @@ def test_retire_bad_arguments(presence_agent: Callable[..., Ran], words: list[st
     ran = presence_agent("retire", *words)
     assert ran.code == 2
     assert len(ran.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("name", "told"), [("n" * 32, True), ("n" * 31, False)])
+def test_retire_names_too_long_together(
+    mosquitto: Mosquitto, presence_agent: Callable[..., Ran], name: str, *, told: bool
+) -> None:
+    ran = presence_agent("retire", "--site", "s" * 29, "--name", name, "--broker", url(mosquitto))
+    assert ("61 characters together" in ran.err) == told
+    assert ran.code == (2 if told else 0)
 
 
 def test_retire_without_broker(presence_agent: Callable[..., Ran], tmp_path: Path) -> None:
