@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from agent.config_problems import read_toml, sentences
 from agent.config_review import conflicts, notices
 from agent.config_values import (
+    MOST_DATES,
     MOST_PERIODS,
     Country,
     Date,
@@ -226,6 +227,15 @@ class Calendar(Table):
         tuple[Workday, ...], listed('give a list such as [{ date = "2027-01-09", like = "mon" }]')
     ] = ()
     """Swaps; win over both."""
+
+    @field_validator("holidays", "workdays")
+    @classmethod
+    def _dates_few(cls, dates: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(dates) > MOST_DATES:
+            raise ValueError(
+                f"give at most {MOST_DATES} dates, years that are over can go; this has {len(dates)}"
+            )
+        return dates
 
     @field_validator("workdays")
     @classmethod

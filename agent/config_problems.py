@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
-_MOST_BYTES = 65_536
+MOST_BYTES = 65_536
 _SHOWN = 60
 _SHOWN_DEPTH = 4
 _ENTRIES = {"polygon": ("corner",), "masks": ("polygon", "corner"), "periods": ("period",), "days": ("day",)}
@@ -32,8 +32,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             # A device gives bytes without an end.
-            content = file.read(_MOST_BYTES + 1)
-        fits = len(content) <= _MOST_BYTES
+            content = file.read(MOST_BYTES + 1)
+        fits = len(content) <= MOST_BYTES
         text = content.decode("utf-8-sig") if fits else ""  # Windows editors put a mark at the start
     except FileNotFoundError:
         raise ConfigError(
@@ -54,7 +54,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{shown(str(path))} can't be read: {reason}.") from None
     if not fits:
         raise ConfigError(
-            f"{path} is larger than {_MOST_BYTES // 1024} kB, which no configuration is; "
+            f"{path} is larger than {MOST_BYTES // 1024} kB, which no configuration is; "
             "check that it is the right file."
         )
     try:

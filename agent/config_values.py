@@ -28,6 +28,8 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MIN = 24 * 60
 # A line's event of a day has numbers for each, and has to stay small.
 MOST_PERIODS = 4
+# `info` tells them all, and has to be taken by every broker: some years' worth.
+MOST_DATES = 400
 
 _RESERVED = ("camera", "agent")
 _LONGEST_ID = 32

@@ -26,6 +26,7 @@ from agent.stages import broker, discovery_maker, info_maker, sender, unknown_st
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from agent.central_calendar import CalendarKeeper
     from agent.config import Config
     from agent.core.event import Event, StartCause
     from agent.core.frame import Instant
@@ -40,13 +41,23 @@ _DELIVER_AT_STOP_S = 1.5
 class Delivery:
     """What keeps events, and their publisher."""
 
-    def __init__(self, config: Config, keeper: Keeper, retention: Retention, health: Health) -> None:
-        """Take what is open; `connect` begins to deliver."""
+    def __init__(
+        self,
+        config: Config,
+        keeper: Keeper,
+        retention: Retention,
+        health: Health,
+        calendar: CalendarKeeper | None = None,
+    ) -> None:
+        """Take what is open, and who keeps the centre's hours, if anybody; `connect` begins to deliver."""
         self._config = config
         self._keeper = keeper
         self._retention = retention
         self._publisher: Publisher | None = None
+        self._calendar = calendar
         self.health = health
+        if calendar:
+            health.calendar_refused = lambda: calendar.refused
 
     def keep(self, events: Sequence[Event], at: Instant) -> int:
         """Keep events; return the last number."""
@@ -109,17 +120,24 @@ class Delivery:
             publisher.stop(_DELIVER_AT_STOP_S)
 
     def _introduction(self) -> tuple[Callable[[str, str], str], Extras]:
-        return info_maker(self._config, self._config.device.name), Extras(
+        central = self._calendar.central if self._calendar else None
+        return info_maker(self._config, self._config.device.name, central), Extras(
             health=self.health.text,
             discovery=discovery_maker(self._config),
             superseded=self._keeper.superseded,
             clock_synced=clock.clock_synced,
+            calendar=self._calendar,
         )
 
 
 @contextmanager
-def delivery(config: Config, ledger: Ledger) -> Iterator[Delivery]:
+def delivery(config: Config, ledger: Ledger, calendar: CalendarKeeper | None = None) -> Iterator[Delivery]:
     """Open the log, go on where it ends, and connect to the broker in the background.
+
+    Args:
+        config: as in the file.
+        ledger: takes up what the log has.
+        calendar: keeps the hours that the centre sets; None: nobody does.
 
     Raises:
         LogError: the event log can't be written at the start.
@@ -132,7 +150,7 @@ def delivery(config: Config, ledger: Ledger) -> Iterator[Delivery]:
         keeper = stack.enter_context(Keeper(card, who, retention, folder=runtime_folder()))
         begin = clock.now()
         take_up(keeper.log, ledger, begin, who.boot, keeper.left)
-        box = Delivery(config, keeper, retention, Health(config.log.path))
+        box = Delivery(config, keeper, retention, Health(config.log.path), calendar)
         box.connect(begin, keeper.log.last_seq)
         yield box
         box.disconnect()

@@ -92,6 +92,7 @@ class Health:
         stalls: what is counted of the camera; None: it is a recording.
         connected: whether there is a broker now; None: there is to be none.
         unsteady: whether connections to it are taken or dropped again and again; None: as above.
+        calendar_refused: whether what the centre sent last as working hours was not valid.
         figures: how fast it is; the main loop's.
     """
 
@@ -104,6 +105,7 @@ class Health:
         self.stalls: Stalls | None = None
         self.connected: Callable[[], bool] | None = None
         self.unsteady: Callable[[], bool] | None = None
+        self.calendar_refused: Callable[[], bool] = lambda: False
         self.figures = Figures()
         self._shifts = Shifts()
         self._begin_s = time.monotonic()
@@ -244,6 +246,7 @@ class Health:
             "too_hot": beyond(now.temp_c, *_TEMP_C),
             "throttled": now.throttled is not None and power.slowed_now(now.throttled),
             "under_voltage": bool(now.under_voltage),
+            "calendar_refused": self.calendar_refused(),
         }
 
     def _is_cut_off(self) -> bool:

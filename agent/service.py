@@ -7,6 +7,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Literal
 
+from agent.central_calendar import CalendarKeeper
 from agent.core.event import AgentStopped, ClockSet
 from agent.core.frame import Frame
 from agent.core.journal import (
@@ -105,6 +106,7 @@ class _Watch:
         self._sees = False
         self._told_s = float("-inf")
         self._view = view(config)
+        self._calendar = CalendarKeeper(config)
 
     def go_on(self) -> Config | None:
         """Watch; return what to begin anew with, if anything."""
@@ -128,7 +130,7 @@ class _Watch:
             at = self._clock.now()
             self._keeper = ViewKeeper(self.config, stage, at)
             self._view = stage.placing.view
-            teller = Teller(self.config, stage, delivery, at)
+            teller = Teller(self._calendar.over(self.config), stage, delivery, at)
             broken, new = None, None
             try:
                 new = self._watch(stage, source, teller)
@@ -153,8 +155,9 @@ class _Watch:
         source = stack.enter_context(
             open_source(self.config, lambda: self._view, self._clock.now, stop, systemd.waiting)
         )
-        stage = stages(self.config, source.size_px, random_track_ids())
-        return source, stage, stack.enter_context(open_delivery(self.config, stage.ledger))
+        stage = stages(self._calendar.over(self.config), source.size_px, random_track_ids())
+        delivery = open_delivery(self.config, stage.ledger, self._calendar)
+        return source, stage, stack.enter_context(delivery)
 
     def _watch(self, stage: Stages, source: Source, teller: Teller) -> Config | None:
         for step in stage.steps(source.frames):
@@ -166,6 +169,8 @@ class _Watch:
                 self._told_s = now_s
                 self._systemd.status(teller.status)
                 self._keeper.answer(step.frame.at)
+                if self._calendar.take(self._clock.now()):
+                    teller.change(self.config, self._calendar.over(self.config))
                 self._tick()
             self._tell_systemd(step.frame)
             if self._asked.reload.is_set() and (new := self._reloaded(teller)):
@@ -177,13 +182,13 @@ class _Watch:
         self._asked.reload.clear()
         self._systemd.reloading()
         try:
-            new = self._read()
+            new, in_force = self._read_again()
             differ = changes(self.config, new)
             if differ.way == "anew":
                 _log.info(CONFIG_BEGINS_ANEW, differ)
                 return new
             if differ.way != "nothing":
-                teller.change(new, reconnect=differ.way == "delivery")
+                teller.change(new, in_force, reconnect=differ.way == "delivery")
                 self._keeper.change(new)
                 self.config = new
         except (ConfigError, ModelError) as error:
@@ -193,6 +198,17 @@ class _Watch:
             _log.info(CONFIG_RELOADED, differ if differ.names else "nothing")
         self._systemd.reloaded()
         return None
+
+    def _read_again(self) -> tuple[Config, Config]:
+        """The configuration as it is now, and with the centre's hours; ConfigError: it can't be taken up."""
+        new = self._read()
+        in_force = self._calendar.over(new)
+        try:
+            # Public holidays that this machine can't work out must not end it half-way through the change.
+            working_time(in_force)
+        except AgentError as error:
+            raise ConfigError(*str(error).splitlines()) from error
+        return new, in_force
 
     def _tell_systemd(self, taken: Frame | NoFrame) -> None:
         if isinstance(taken, Frame):
@@ -253,16 +269,21 @@ class Teller:
             shift_ratio=self._shift_ratio,
         )
 
-    def change(self, new: Config, *, reconnect: bool) -> None:
+    def change(self, new: Config, in_force: Config, *, reconnect: bool = False) -> None:
         """Go on by another configuration, between two frames.
+
+        Args:
+            new: as in the file.
+            in_force: the same with the centre's hours and days off, if it set any.
+            reconnect: to another broker.
 
         Raises:
             ModelError: weights are missing or damaged; nothing was changed.
         """
         at = self._at
-        events = go_on(self._stage, new, at)
+        events = go_on(self._stage, in_force, at)
         seq = self._delivery.keep(events, at)
-        self._sight.change(working_time(new), night=new.camera.night)
+        self._sight.change(working_time(in_force), night=new.camera.night)
         self._delivery.change(new, at, seq, reconnect=reconnect)
         self._changed = ChangedStates()
         self._delivery.tell(self._changed.of(self._stage.ledger, at, seq), news=True)

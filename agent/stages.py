@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import cv2
 import onnxruntime as ort
 
+from agent.central_calendar import calendar_wire, hours_wire
 from agent.config import Detector, digest
 from agent.core.shift import UNSHIFTED
 from agent.delivery.discovery import discovery_config
@@ -47,6 +48,7 @@ from agent.working_time import working_time
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from agent.central_calendar import CentralCalendar
     from agent.config import Config
     from agent.config import Tamper as TamperTable
     from agent.core.event import Event, State
@@ -312,8 +314,16 @@ class ChangedStates:
         return new
 
 
-def info_maker(config: Config, name: str) -> Callable[[str, str], str]:
-    """Make the info payload from a log's id and a session; all else in it is looked up once, here."""
+def info_maker(
+    config: Config, name: str, central: CentralCalendar | None = None
+) -> Callable[[str, str], str]:
+    """Make the info payload from a log's id and a session; all else in it is looked up once, here.
+
+    Args:
+        config: as in the file.
+        name: of the device, as it is published.
+        central: the hours and days off that the centre set, if so.
+    """
     persons, faces = _weights(config.detector)
     in_use = (persons, faces) if config.detector.faces else (persons,)
     versions = VersionsWire(
@@ -323,6 +333,7 @@ def info_maker(config: Config, name: str) -> Callable[[str, str], str]:
         opencv=cv2.__version__,
     )
     rules = tuple(_geometries(config))
+    in_force = central.over(config) if central else config
 
     def info(log_id: str, session: str) -> str:
         wire = InfoWire(
@@ -337,8 +348,12 @@ def info_maker(config: Config, name: str) -> Callable[[str, str], str]:
             models=tuple(ModelWire(name=entry.name, sha256=entry.sha256) for entry in in_use),
             rules=rules,
             config_digest=digest(config),
+            hours=hours_wire(in_force),
+            calendar=calendar_wire(in_force),
+            calendar_digest=central.digest if central else None,
+            calendar_since=central.since if central else None,
         )
-        return wire.model_dump_json()
+        return wire.text()
 
     return info
 

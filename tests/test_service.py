@@ -10,7 +10,12 @@ import pytest
 from agent.config import load
 from agent.core.frame import Instant
 from agent.core.sight import Sight
-from agent.service import SightTeller
+from agent.delivering import delivery
+from agent.device import clock
+from agent.device.systemd import Systemd
+from agent.service import SightTeller, Teller, _Watch
+from agent.signals import service_signals
+from agent.stages import random_track_ids, stages
 from agent.working_time import working_time
 from tests.builders import BEGIN
 from tests.conftest import write_config
@@ -116,3 +121,21 @@ def told(
             moment = at(local, synced=synced)
             teller.tell(Sight(cause, moment), moment)
     return [f"{record.levelname} {record.message}" for record in caplog.records]
+
+
+@pytest.mark.usefixtures("weights")
+def test_reload_with_holidays_that_cant_be_worked_out(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old configuration stays: before, the agent ended."""
+    config = load(write_config(tmp_path, "x.avi", more=HOURS))
+    new = load(write_config(tmp_path, "x.avi", more=f'{HOURS}country = "IS"'))
+    monkeypatch.setattr("agent.public_holidays.own_python", lambda *_words: ["/bin/false"])
+    with service_signals() as asked:
+        watch = _Watch(config, lambda: new, asked, Systemd(), lambda: None)
+        stage = stages(config, (64, 48), random_track_ids())
+        with delivery(config, stage.ledger) as box:
+            assert watch._reloaded(Teller(config, stage, box, clock.now())) is None
+    assert watch.config == stage.config == config
+    said = [record.message for record in caplog.records if "is not taken" in record.message]
+    assert ["public holidays of IS" in one for one in said] == [True]

@@ -113,6 +113,30 @@ CONFIG_FAILS = Entry(
     "6727e08556b54588b1671fedb06e9665",
     "configuration",
 )
+CALENDAR_HOLDS = Entry(
+    "working hours and days off are what the centre set (%s, in force since %s), not the configuration's",
+    "a63ba6122170370a6ff05fc49ec4de40",
+    "calendar",
+)
+CALENDAR_CLEARED = Entry(
+    "working hours and days off are the configuration's again: the centre cleared what it had set",
+    "9217e7924ddd4ccca72f589a6ff1fa98",
+    "calendar",
+)
+CALENDAR_REFUSED = Entry(
+    "the working hours that came on cmd/calendar are not taken, all stays as it is: %s",
+    "760e030dac28f84cca19cb9d943a5ec9",
+)
+CALENDAR_NOT_KEPT = Entry(
+    "the working hours of the centre can't be kept beside the event log (%s); a restart without the broker "
+    "would not know them",
+    "7219ca52c46caeb51c4eb515593c27bc",
+)
+CALENDAR_LOST = Entry(
+    "the working hours of the centre can't be read from the card (%s); the configuration's hold until the "
+    "broker has them",
+    "6144b87ca80dc22bf7d3781d2073fba8",
+)
 HEALTH = Entry("health verdict=%s reasons=%s", "7a99d08b599c451e9b0b4708058541a3")
 HELD_BACK = Entry("%d lines like the next one were held back", "68419b77d6de41dc8120daa6639edc86")
 

@@ -113,6 +113,15 @@ def topics() -> tuple[Topic, ...]:
             answers="replay",
         ),
         Topic(
+            "cmd.calendar",
+            f"{_ROOT}/cmd/calendar",
+            ("cmd.calendar",),
+            "A central system sets working hours and days off; empty: back to the configuration's. "
+            "An invalid one, or one with unknown keys, changes nothing: health `calendar_refused`.",
+            retain=True,
+            action="receive",
+        ),
+        Topic(
             "replay",
             f"{_ROOT}/replay/{{request}}",
             (*events, "replay.done"),

@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from agent.core.journal import BROKER_REFUSES, BROKER_TAKES
+from agent.delivery.calendar_topic import NAME as CALENDAR
+from agent.delivery.calendar_topic import CalendarTopic
 from agent.delivery.commands import presence
 from agent.delivery.discovery import HOME_ASSISTANT_STATUS
 from agent.delivery.mqtt import MQTT_5, Message
@@ -77,6 +79,7 @@ class Conversation:
     proven: bool = field(init=False)
     replays: Replays = field(init=False)
     events: Sending = field(init=False)
+    calendar: CalendarTopic = field(init=False)
     others: dict[int, str] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
     replaying: set[int] = field(default_factory=set)
@@ -98,6 +101,7 @@ class Conversation:
         self.replays = Replays(self.speaker.root, self.served.log_of)
         synced = self.speaker.extras.clock_synced
         self.events = Sending(self.speaker.root, self.connection, self.served, synced)
+        self.calendar = CalendarTopic(self.speaker.extras.calendar)
 
     def greet(self) -> None:
         """Info, every state, then the status: whoever sees the status has the rest.
@@ -105,7 +109,7 @@ class Conversation:
         What the broker retained of our own is read first; it came before the word on what we say after it.
         """
         self.events.begin(time.monotonic())
-        wanted = [f"{self.speaker.root}/{name}" for name in _READ_TOPICS]
+        wanted = [f"{self.speaker.root}/{name}" for name in (*_READ_TOPICS, *self.calendar.names)]
         if self.speaker.extras.discovery:
             wanted.append(HOME_ASSISTANT_STATUS)
         for topic in wanted:
@@ -226,6 +230,7 @@ class Conversation:
         if not self.proven and now_s >= self.prove_by_s:
             self._say_again("its status does not come back: it must be let read that too")
             self.prove_by_s = self.introduce_at_s + _RIGHTS_S
+        self.calendar.look(now_s)
         if now_s >= self.keep_at_s:
             self.keep_at_s = now_s + _KEEP_EVERY_S
             self.served.keep()
@@ -297,7 +302,10 @@ class Conversation:
         name = message.topic.removeprefix(f"{self.speaker.root}/")
         if name == "cmd/replay":
             self.replays.ask(message)
+        elif name == CALENDAR:
+            self.calendar.heed(message)
         elif said := presence(message.payload):
+            self.calendar.note(message)
             self._heed_presence(name, said, retained=message.retain)
         elif self.online:
             self._warn(f"somebody publishes on {message.topic} what is no {name}; it is overwritten")
@@ -360,7 +368,9 @@ class Conversation:
         self._warn(self._refusal(reason))
 
     def _judge_wish(self, topic: str, report: Taken) -> None:
-        if report.refusal and self.proven:
+        if not report.refusal:
+            self.calendar.readable(topic, time.monotonic())
+        elif self.proven:
             self._warn(may_not_read(self.speaker.broker, topic, report.refusal))
 
     def _refusal(self, reason: str) -> str:

@@ -33,6 +33,7 @@ Reason = Literal[
     "too_hot",
     "throttled",
     "under_voltage",
+    "calendar_refused",
 ]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 

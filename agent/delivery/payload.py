@@ -15,6 +15,7 @@ from pydantic import Field, TypeAdapter, model_validator
 from agent.core.event import ClockSet, CounterMode, CounterState, LineState, PeriodCrossings, ZoneState
 from agent.core.frame import Instant
 from agent.core.sight import BlindCause  # noqa: TC001 - pydantic reads annotations
+from agent.delivery.calendar_wire import CalendarCommandWire, CalendarWire, HoursWire
 from agent.delivery.commands import ReplayDoneWire, ReplayRequestWire
 from agent.delivery.event_wire import (
     CONTRACT,
@@ -100,8 +101,15 @@ RuleGeometryWire = Annotated[
 ]
 
 
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+
+
 class InfoWire(Wire):
-    """What an agent is made of and set to."""
+    """What an agent is made of and set to.
+
+    `hours` and `calendar` are those in force. Where `cmd/calendar` set them, `calendar_digest` is the begin
+    of its payload's sha256, and `calendar_since` when they came into force, by the clock of then.
+    """
 
     contract: Literal["presence/v1"] = CONTRACT
     log: Hex8
@@ -114,7 +122,17 @@ class InfoWire(Wire):
     versions: VersionsWire
     models: tuple[ModelWire, ...]
     rules: tuple[RuleGeometryWire, ...]
-    config_digest: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    config_digest: Digest
+    # Agents of before don't tell these.
+    hours: tuple[HoursWire, ...] | None = None
+    calendar: CalendarWire | None = None
+    calendar_digest: Digest | None = None
+    calendar_since: Timestamp | None = None
+
+    def text(self) -> str:
+        """As it is published: what does not apply is absent."""
+        told = type(self).model_fields
+        return self.model_dump_json(exclude={name for name in told if getattr(self, name) is None})
 
     @model_validator(mode="after")
     def _name_fits(self) -> Self:
@@ -274,6 +292,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "info": TypeAdapter(InfoWire),
         "health": TypeAdapter(HealthWire),
         "cmd.replay": TypeAdapter(ReplayRequestWire),
+        "cmd.calendar": TypeAdapter(CalendarCommandWire),
         "replay.done": TypeAdapter(ReplayDoneWire),
         "state.line": TypeAdapter(LineStateWire),
         "state.zone": TypeAdapter(ZoneStateWire),

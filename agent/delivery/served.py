@@ -15,6 +15,7 @@ from agent.errors import LogError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from agent.delivery.calendar_topic import CalendarListener
     from agent.delivery.event_log import EventLog
     from agent.delivery.mqtt import Message
     from agent.delivery.payload import StateNow
@@ -55,12 +56,14 @@ class Extras:
         superseded: called with a log and a number: this log had gone on to there, in another place, before
             this copy of it was taken up. Nothing of it is sent then until another is used.
         clock_synced: whether the wall clock is known to be right now.
+        calendar: is told what comes on `cmd/calendar`.
     """
 
     health: Callable[[DeliveryFacts], str] | None = None
     discovery: Callable[[list[tuple[Kind, str]]], Message] | None = None
     superseded: Callable[[EventLog, int], None] | None = None
     clock_synced: Callable[[], bool] = lambda: True
+    calendar: CalendarListener | None = None
 
 
 @dataclass(slots=True)

@@ -35,6 +35,7 @@ from agent.core.event import (
     ZoneVacated,
 )
 from agent.core.frame import Instant
+from agent.delivery.calendar_wire import CalendarCommandWire, CalendarWire, HoursWire, WorkdayWire
 from agent.delivery.commands import ReplayDoneWire, ReplayRequestWire
 from agent.delivery.discovery import discovery_config
 from agent.delivery.health_wire import HealthWire
@@ -68,6 +69,13 @@ _DATE = date(2026, 11, 22)
 # Of what was asked for nothing is left.
 _NOTHING = ReplayDoneWire(sent=0, first_seq=None, last_seq=None, refused="range")
 
+_HOURS = (
+    HoursWire(days=("mon", "tue", "wed", "thu", "fri"), periods=(("07:30", "11:30"), ("13:30", "17:00"))),
+)
+_CALENDAR = CalendarWire(
+    country="VN", holidays=("2027-01-08",), workdays=(WorkdayWire(date="2027-01-09", like="mon"),)
+)
+
 
 def examples() -> dict[str, list[Any]]:
     """Examples by the name of their schema."""
@@ -78,10 +86,13 @@ def examples() -> dict[str, list[Any]]:
     for state in _states():
         found.setdefault(f"state.{state.kind}", []).append(json.loads(state_json(state, _LOG, _SESSION)))
     found["status"] = [_status(), _will()]
-    found["info"] = [json.loads(_info().model_dump_json())]
+    found["info"] = [json.loads(_info().text())]
     found["health"] = [json.loads(health.text()) for health in _healths()]
     asked = ReplayRequestWire(log=_LOG, from_seq=18_001, to_seq=18_020, request="gap-7")
     found["cmd.replay"] = [asked.model_dump(mode="json")]
+    found["cmd.calendar"] = [
+        json.loads(CalendarCommandWire(hours=_HOURS, calendar=_CALENDAR).model_dump_json())
+    ]
     done = ReplayDoneWire(sent=20, first_seq=18_001, last_seq=18_020)
     found["replay.done"] = [json.loads(one.text()) for one in (done, _NOTHING)]
     found["discovery"] = [json.loads(_discovery())]
@@ -240,4 +251,8 @@ def _info() -> InfoWire:
             CounterGeometryWire(rule="desk", staff="staff", public="waiting", unattended_after_s=60.0),
         ),
         config_digest="9f1c0a7be2d4f683",
+        hours=_HOURS,
+        calendar=_CALENDAR,
+        calendar_digest="6b0e9f2c41d87a35",
+        calendar_since="2026-11-20T02:00:00.000Z",
     )

@@ -46,7 +46,21 @@ def replace_whole(path: Path, content: bytes, mode: int) -> None:
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
-    directory = os.open(path.parent, os.O_RDONLY)
+    _sync_directory(path.parent)
+
+
+def remove_whole(path: Path) -> None:
+    """Take a file away, also if the power goes right after; one that is not there is gone already.
+
+    Raises:
+        OSError: it can't be taken away.
+    """
+    path.unlink(missing_ok=True)
+    _sync_directory(path.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    directory = os.open(path, os.O_RDONLY)
     try:
         os.fsync(directory)
     finally:

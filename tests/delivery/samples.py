@@ -35,6 +35,7 @@ from agent.core.event import (
     ZoneQuarter,
     ZoneVacated,
 )
+from agent.delivery.calendar_wire import CalendarWire, HoursWire, WorkdayWire
 from agent.delivery.health_wire import EarlierLogWire, HealthWire
 from agent.delivery.payload import (
     CounterGeometryWire,
@@ -159,6 +160,14 @@ def make_info(log_id: str = "0123abcd", session: str = "89abcdef") -> InfoWire:
             CounterGeometryWire(rule="desk", staff="staff", public=None, unattended_after_s=60.0),
         ),
         config_digest="0123456789abcdef",
+        hours=(HoursWire(days=("sun",), periods=(("00:00", "24:00"),)),),
+        calendar=CalendarWire(
+            country="VN",
+            holidays=("2026-01-02",),
+            workdays=(WorkdayWire(date="2026-01-10", like="fri"),),
+        ),
+        calendar_digest="fedcba9876543210",
+        calendar_since="2026-01-04T00:00:00.000Z",
     )
 
 
@@ -180,7 +189,7 @@ def make_health(log_id: str = "0123abcd", session: str = "89abcdef", **changed: 
 
 def info_text(log_id: str, session: str) -> str:
     """As the publisher wants it."""
-    return make_info(log_id, session).model_dump_json()
+    return make_info(log_id, session).text()
 
 
 def seqs(log: EventLog) -> list[int]:

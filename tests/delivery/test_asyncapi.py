@@ -177,14 +177,15 @@ def test_topics_are_the_contracts() -> None:
             ]
         },
         "cmd.replay": f"{root}/cmd/replay",
+        "cmd.calendar": f"{root}/cmd/calendar",
         "replay": f"{root}/replay/{{request}}",
         "discovery": "homeassistant/device/{site}_{name}/config",
         "homeassistant.status": "homeassistant/status",
     }
     retained = {topic.name for topic in topics() if topic.retain}
-    assert retained == {"status", "info", "health", "state", "discovery"}
+    assert retained == {"status", "info", "health", "state", "cmd.calendar", "discovery"}
     received = {topic.name for topic in topics() if topic.action == "receive"}
-    assert received == {"cmd.replay", "homeassistant.status"}
+    assert received == {"cmd.replay", "cmd.calendar", "homeassistant.status"}
     assert all(operation["bindings"]["mqtt"]["qos"] == 1 for operation in DOCUMENT["operations"].values())
 
 

@@ -51,7 +51,7 @@ from agent.core.event import (
     ZoneVacated,
 )
 from agent.core.frame import Instant
-from agent.delivery import commands, health_wire, payload
+from agent.delivery import calendar_wire, commands, health_wire, payload
 from agent.delivery import event_wire as wire_models
 from agent.delivery.payload import (
     Sender,
@@ -116,7 +116,7 @@ ALLOWED = {
     "event.events.dropped": [*EVENT_HEAD, "late", "cause", "from_seq", "to_seq"],
     "status": ["v", "state", "why", "log", "session", "first_seq", "last_seq", "ts"],
     "info": ["v", "contract", "log", "session", "ts", "site", "device", "place", "timezone", "versions",
-             "models", "rules", "config_digest"],
+             "models", "rules", "config_digest", "hours", "calendar", "calendar_digest", "calendar_since"],
     "health": ["v", "ts", "log", "session", "verdict", "reasons", "uptime_s", "fps_captured", "fps_looked_at",
                "inference_p50_ms", "inference_p95_ms", "event_latency_p95_ms", "motion_ratio", "camera",
                "camera_shift_ratio",
@@ -125,6 +125,7 @@ ALLOWED = {
                "mem_free_mb", "disk_free_mb", "clock", "clock_offset_ms",
                "earlier_logs"],
     "cmd.replay": ["log", "from_seq", "to_seq", "request"],
+    "cmd.calendar": ["v", "hours", "calendar"],
     "replay.done": ["done", "sent", "first_seq", "last_seq", "refused"],
     "state.line": ["v", "kind", "rule", "valid", "why", "since", "ts", "seq", "log", "session", "in_count",
                    "out_count"],
@@ -138,6 +139,9 @@ ALLOWED_INSIDE_INFO = {
     "LineGeometryWire": ["kind", "rule", "start", "end", "inside"],
     "ZoneGeometryWire": ["kind", "rule", "polygon", "min_dwell_s"],
     "CounterGeometryWire": ["kind", "rule", "staff", "public", "unattended_after_s"],
+    "HoursWire": ["days", "periods"],
+    "CalendarWire": ["country", "holidays", "workdays"],
+    "WorkdayWire": ["date", "like"],
 }
 # Absent where they do not apply; every other field is always there.
 OPTIONAL = {
@@ -145,6 +149,7 @@ OPTIONAL = {
     "status": {"first_seq", "last_seq", "ts"},
     "replay.done": {"refused"},
     "health": {"earlier_logs"},
+    "info": {"hours", "calendar", "calendar_digest", "calendar_since"},
 }
 OPTIONAL["event.agent.clock_set"] -= {"boot"}
 OPTIONAL["event.agent.started"] |= {"since"}
@@ -210,7 +215,7 @@ def test_wire_models_name_only_allowed_fields() -> None:
     expected |= {tuple(ALLOWED[f"event.{kind}.quarter"][-n:]) for kind, n in FIGURES.items()}
     models = [
         model
-        for module in (payload, wire_models, health_wire, commands)
+        for module in (payload, wire_models, health_wire, commands, calendar_wire)
         for _, model in inspect.getmembers(module, inspect.isclass)
         if issubclass(model, BaseModel) and model.__module__ == module.__name__
     ]
@@ -685,9 +690,17 @@ def samples() -> Iterator[tuple[str, dict[str, Any]]]:
     for event in longest_events():
         yield f"event.{event.TYPE}", {**event_wire(event), "late": True}
     yield "status", STATUS
-    yield "info", json.loads(make_info().model_dump_json())
+    yield "info", json.loads(make_info().text())
     yield "health", json.loads(make_health().model_dump_json())
     yield "cmd.replay", {"log": "5f3a9c21", "from_seq": 1, "to_seq": 1000, "request": "r-1"}
+    yield (
+        "cmd.calendar",
+        {
+            key: value
+            for key, value in json.loads(make_info().text()).items()
+            if key in ALLOWED["cmd.calendar"]
+        },
+    )
     yield "replay.done", {"done": True, "sent": 1000, "first_seq": 1, "last_seq": 1000}
     not_met = {"done": True, "sent": 0, "first_seq": None, "last_seq": None, "refused": "unknown_log"}
     yield "replay.done", not_met
@@ -725,7 +738,7 @@ def test_schema_allows_unknown_fields(name: str, content: dict[str, Any]) -> Non
 
 
 def test_schema_info_allows_unknown_fields_inside() -> None:
-    content = json.loads(make_info().model_dump_json())
+    content = json.loads(make_info().text())
     content["versions"]["paho"] = "2.2"
     content["models"][0]["licence"] = "MIT"
     for rule in content["rules"]:

@@ -96,6 +96,7 @@ def retained_everywhere(cluster: Nats, text: str, *nodes: int) -> bool:
         (DEVICE, f"{ROOT}/replay/r-1", True),
         (DEVICE, "homeassistant/device/trial_camera/config", True),
         (DEVICE, f"{ROOT}/cmd/replay", False),
+        (DEVICE, f"{ROOT}/cmd/calendar", False),
         (DEVICE, f"{ROOT}/other", False),
         (DEVICE, "presence/v1/trial/other/status", False),
         (DEVICE, "presence/v1/trial/other/event/gate/line/crossed", False),
@@ -103,11 +104,14 @@ def retained_everywhere(cluster: Nats, text: str, *nodes: int) -> bool:
         (DEVICE, "homeassistant/device/trial_other/config", False),
         (DEVICE, "homeassistant/status", False),
         ("central", f"{ROOT}/cmd/replay", True),
+        ("central", f"{ROOT}/cmd/calendar", True),
         ("central", f"{ROOT}/status", False),
         ("screen", f"{ROOT}/cmd/replay", False),
+        ("screen", f"{ROOT}/cmd/calendar", False),
         ("screen", f"{ROOT}/event/gate/line/crossed", False),
         ("house", "homeassistant/status", True),
         ("house", f"{ROOT}/cmd/replay", False),
+        ("house", f"{ROOT}/cmd/calendar", False),
     ],
 )
 def test_writing(writers: dict[str, Client], listener: Client, user: str, topic: str, passes: bool) -> None:
@@ -141,6 +145,7 @@ def writers(cluster: Nats) -> Iterator[dict[str, Client]]:
     [
         (DEVICE, f"{ROOT}/cmd/#", True),
         (DEVICE, f"{ROOT}/cmd/replay", True),
+        (DEVICE, f"{ROOT}/cmd/calendar", True),
         (DEVICE, f"{ROOT}/status", True),
         (DEVICE, f"{ROOT}/health", True),
         (DEVICE, "homeassistant/status", True),

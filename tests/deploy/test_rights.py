@@ -52,6 +52,7 @@ READS = {
 TOPICS = [
     *(f"presence/v1/{ONE}/{part}" for part in (
         "status", "info", "health", "state/gate", "event/gate/line/crossed", "replay/r-1", "cmd/replay",
+        "cmd/calendar",
         "status/more", "other")),
     *(f"presence/v1/{TWO}/{part}" for part in (
         "status", "state/gate", "event/gate/line/crossed", "replay/r-1", "cmd/replay")),

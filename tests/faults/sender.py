@@ -81,7 +81,7 @@ def info(name: str, log_id: str, session: str) -> str:
         models=(),
         rules=(),
         config_digest="0123456789abcdef",
-    ).model_dump_json()
+    ).text()
 
 
 def health(facts: DeliveryFacts) -> str:
