@@ -56,6 +56,7 @@ class Delivery:
         self._publisher: Publisher | None = None
         self._calendar = calendar
         self.health = health
+        self._use_certificate()
         if calendar:
             health.calendar_refused = lambda: calendar.refused
 
@@ -83,6 +84,7 @@ class Delivery:
             # What is retained at a broker that is told no more must not go on saying who is there.
             self._publisher.tell(unknown_states(self._config, at, seq, "stopped"))
         self._config = config
+        self._use_certificate()
         self._retention.change(config.log.keep_days, config.log.keep_mb, delivers=config.mqtt is not None)
         if reconnect:
             self.disconnect()
@@ -118,6 +120,10 @@ class Delivery:
             self.health.connected = self.health.unsteady = None
             self._keeper.serve(lambda _log: None)
             publisher.stop(_DELIVER_AT_STOP_S)
+
+    def _use_certificate(self) -> None:
+        mqtt = self._config.mqtt
+        self.health.certificate.file = mqtt.certificate_file if mqtt else None
 
     def _introduction(self) -> tuple[Callable[[str, str], str], Extras]:
         central = self._calendar.central if self._calendar else None

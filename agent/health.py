@@ -12,6 +12,7 @@ from agent.core.journal import HEALTH
 from agent.delivery.health_wire import MOST_EARLIER, EarlierLogWire, HealthWire
 from agent.delivery.payload import utc_text
 from agent.device import clock, machine, power
+from agent.health_certificate import CertificateHealth
 from agent.health_figures import Figures, Shifts, Speed
 from agent.health_reasons import Reasons, beyond, verdict
 
@@ -92,6 +93,7 @@ class Health:
         stalls: what is counted of the camera; None: it is a recording.
         connected: whether there is a broker now; None: there is to be none.
         unsteady: whether connections to it are taken or dropped again and again; None: as above.
+        certificate: the agent's own.
         calendar_refused: whether what the centre sent last as working hours was not valid.
         figures: how fast it is; the main loop's.
     """
@@ -105,6 +107,8 @@ class Health:
         self.stalls: Stalls | None = None
         self.connected: Callable[[], bool] | None = None
         self.unsteady: Callable[[], bool] | None = None
+        self.certificate = CertificateHealth()
+        self._certificate_ends: bool | None = False
         self.calendar_refused: Callable[[], bool] = lambda: False
         self.figures = Figures()
         self._shifts = Shifts()
@@ -224,6 +228,7 @@ class Health:
         with self._lock:
             if self._machine is None or at.monotonic_s - self._machine_s >= _MACHINE_EVERY_S:
                 self._machine, self._machine_s = self._machine_of(self._log_path), at.monotonic_s
+                self._certificate_ends = self.certificate.ends_soon(at.utc)
             self._holds = self._reasons.update(self._found(at, self._machine), at.monotonic_s)
             return self._holds
 
@@ -247,6 +252,7 @@ class Health:
             "throttled": now.throttled is not None and power.slowed_now(now.throttled),
             "under_voltage": bool(now.under_voltage),
             "calendar_refused": self.calendar_refused(),
+            "certificate_ends": self._certificate_ends,
         }
 
     def _is_cut_off(self) -> bool:

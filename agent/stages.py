@@ -16,6 +16,7 @@ import onnxruntime as ort
 from agent.central_calendar import calendar_wire, hours_wire
 from agent.config import Detector, digest
 from agent.core.shift import UNSHIFTED
+from agent.delivery.certificates import certificate_end
 from agent.delivery.discovery import discovery_config
 from agent.delivery.mqtt import Broker, Message
 from agent.delivery.payload import (
@@ -336,6 +337,7 @@ def info_maker(
     in_force = central.over(config) if central else config
 
     def info(log_id: str, session: str) -> str:
+        ends = certificate_end(config.mqtt.certificate_file if config.mqtt else None)
         wire = InfoWire(
             log=log_id,
             session=session,
@@ -352,6 +354,7 @@ def info_maker(
             calendar=calendar_wire(in_force),
             calendar_digest=central.digest if central else None,
             calendar_since=central.since if central else None,
+            certificate_ends=utc_text(ends) if ends else None,
         )
         return wire.text()
 

@@ -233,6 +233,18 @@ BROKER_REFUSES = Entry("%s", "06418ec8c0f642cfb76ac05457c093f8", "broker")
 DELIVERY_LOG_TROUBLE = Entry(
     "delivery waits for the event log: %s", "ffa664a6869845a68743a019dd2dccdb", "broker"
 )
+CERTIFICATE_ENDS = Entry(
+    "this device's certificate %s ends on %s: have a new one made and put it in its place, with its key; "
+    "without it no broker lets this device in from then on",
+    "d2ab4ffa2bed8186fa05fa85759443b5",
+    "certificate",
+)
+CERTIFICATE_ENDED = Entry(
+    "this device's certificate %s has ended, on %s: no broker lets this device in; have a new one made and "
+    "put it in its place, with its key",
+    "c7d821bc63fefc6a5ae9bf54eda67eff",
+    "certificate",
+)
 REPLAY_DONE = Entry("replayed %d events of log %s as asked, %d to %d", "da8603081ee8492693ee1f1173dd34e5")
 REPLAY_ENDS_EARLY = Entry("a replay ends early: %s", "0ebade30001b41a58fe8b04bbcc5e7b5")
 REPLAY_REFUSED = Entry("the replay asked for as %s can't be given: %s", "66d07a0007754513914f151e191e3ad0")

@@ -34,6 +34,7 @@ Reason = Literal[
     "throttled",
     "under_voltage",
     "calendar_refused",
+    "certificate_ends",
 ]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 

@@ -39,6 +39,11 @@ if TYPE_CHECKING:
     from agent.core.event import Event, State
 
 
+# Brokers take at least 64 kB, headers included.
+MOST_INFO_BYTES = 48_000
+_LEFT_OUT_BYTES = 32
+
+
 class StatusWire(Wire):
     """Whether an agent is there; the will has neither `ts` nor seqs."""
 
@@ -109,6 +114,8 @@ class InfoWire(Wire):
 
     `hours` and `calendar` are those in force. Where `cmd/calendar` set them, `calendar_digest` is the begin
     of its payload's sha256, and `calendar_since` when they came into force, by the clock of then.
+    `certificate_ends` is the end of the agent's own certificate, where it has one. `rules_left_out` counts
+    the rules that there was no room for.
     """
 
     contract: Literal["presence/v1"] = CONTRACT
@@ -128,11 +135,21 @@ class InfoWire(Wire):
     calendar: CalendarWire | None = None
     calendar_digest: Digest | None = None
     calendar_since: Timestamp | None = None
+    certificate_ends: Timestamp | None = None
+    rules_left_out: Annotated[int, Field(ge=1)] | None = None
 
     def text(self) -> str:
-        """As it is published: what does not apply is absent."""
+        """As it is published: what does not apply is absent, and so are rules for which there is no room."""
         told = type(self).model_fields
-        return self.model_dump_json(exclude={name for name in told if getattr(self, name) is None})
+        text = self.model_dump_json(exclude={name for name in told if getattr(self, name) is None})
+        excess = len(text.encode()) - MOST_INFO_BYTES
+        if excess <= 0 or not self.rules:
+            return text
+        rules = list(self.rules)
+        while rules and excess > -_LEFT_OUT_BYTES:
+            excess -= len(rules.pop().model_dump_json()) + 1
+        left_out = len(self.rules) - len(rules) + (self.rules_left_out or 0)
+        return self.model_copy(update={"rules": tuple(rules), "rules_left_out": left_out}).text()
 
     @model_validator(mode="after")
     def _name_fits(self) -> Self:

@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from pydantic import BaseModel
 
+from agent.config_values import MOST_DATES
 from agent.core import event as core_event
 from agent.core.event import (
     AfterHours,
@@ -116,7 +117,8 @@ ALLOWED = {
     "event.events.dropped": [*EVENT_HEAD, "late", "cause", "from_seq", "to_seq"],
     "status": ["v", "state", "why", "log", "session", "first_seq", "last_seq", "ts"],
     "info": ["v", "contract", "log", "session", "ts", "site", "device", "place", "timezone", "versions",
-             "models", "rules", "config_digest", "hours", "calendar", "calendar_digest", "calendar_since"],
+             "models", "rules", "config_digest", "hours", "calendar", "calendar_digest", "calendar_since",
+             "certificate_ends", "rules_left_out"],
     "health": ["v", "ts", "log", "session", "verdict", "reasons", "uptime_s", "fps_captured", "fps_looked_at",
                "inference_p50_ms", "inference_p95_ms", "event_latency_p95_ms", "motion_ratio", "camera",
                "camera_shift_ratio",
@@ -149,7 +151,7 @@ OPTIONAL = {
     "status": {"first_seq", "last_seq", "ts"},
     "replay.done": {"refused"},
     "health": {"earlier_logs"},
-    "info": {"hours", "calendar", "calendar_digest", "calendar_since"},
+    "info": {"hours", "calendar", "calendar_digest", "calendar_since", "certificate_ends", "rules_left_out"},
 }
 OPTIONAL["event.agent.clock_set"] -= {"boot"}
 OPTIONAL["event.agent.started"] |= {"since"}
@@ -668,6 +670,54 @@ def test_state_with_stowaway_raises(make: Callable[[Any], StateNow], field: str)
         if stowaway is not None:
             with pytest.raises(ValueError, match=field):
                 state_json(make(stowaway), "5f3a9c21", "c01dbeef")
+
+
+# --- info --------------------------------------------------------------------------------------------
+
+
+def most_talkative() -> dict[str, Any]:
+    """All that a configuration, or a centre, may say of hours and days off."""
+    days = [date(2030, 1, 1) + timedelta(days=number) for number in range(800)]
+    return {
+        "place": "ề" * 64,
+        "hours": tuple(
+            calendar_wire.HoursWire(days=(day,), periods=(("07:30", "11:30"),))
+            for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun") * 4
+        ),
+        "calendar": calendar_wire.CalendarWire(
+            country="VN",
+            holidays=tuple(day.isoformat() for day in days[:MOST_DATES]),
+            workdays=tuple(
+                calendar_wire.WorkdayWire(date=day.isoformat(), like="mon") for day in days[MOST_DATES:]
+            ),
+        ),
+        "rules_left_out": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("zones", "corners", "whole"),
+    [(20, 4, True), (2, 256, True), (4, 256, False), (1500, 3, False), (1, 5000, False)],
+)
+def test_info_is_taken_by_brokers(zones: int, corners: int, whole: bool) -> None:
+    """64 kB is the least that brokers are known to take; a cluster's own is exactly that."""
+    polygon = tuple((number / 9973, 1 - number / 9973) for number in range(corners))
+    rules = tuple(
+        payload.ZoneGeometryWire(rule=f"zone-{number}", polygon=polygon, min_dwell_s=1.0)
+        for number in range(zones)
+    )
+    text = make_info().model_copy(update={**most_talkative(), "rules": rules}).text()
+    assert len(text.encode()) <= payload.MOST_INFO_BYTES < 60_000
+    told = json.loads(text)
+    validator("info").validate(told)
+    names = [rule["rule"] for rule in told["rules"]]
+    assert names == [f"zone-{number}" for number in range(len(names))]
+    assert len(names) + told.get("rules_left_out", 0) == zones
+    assert ("rules_left_out" not in told) == whole
+    if not whole:
+        # No more than must be is left out.
+        one = len(rules[0].model_dump_json())
+        assert len(text.encode()) + one > payload.MOST_INFO_BYTES - 40
 
 
 # --- schemas -----------------------------------------------------------------------------------------
