@@ -13,6 +13,7 @@ from agent.config_examples import leftovers
 from agent.config_review import absences
 from agent.doctor.checks_broker import broker_checks
 from agent.doctor.checks_camera import CameraOf, camera_checks, weights_check
+from agent.doctor.checks_centre import certificate_check, hours_check
 from agent.doctor.checks_machine import log_checks, machine_checks
 from agent.doctor.report import Finding, Report, in_order
 from agent.doctor.surroundings import Surroundings, unit_shown, writer_of
@@ -89,12 +90,14 @@ def doctor(
     config = _configuration(path, findings.append)
     groups = [_Group(_MACHINE, partial(machine_checks, machine))]
     if config is None:
-        skipped = ("weights", *_CAMERA, *_BROKER, *_LOG)
+        skipped = ("hours", "certificate", "weights", *_CAMERA, *_BROKER, *_LOG)
         findings += [Finding(f"{check}.skipped", _CONFIGURATION) for check in skipped]
     else:
         process = writer_of(config.log.path, machine)
         unit = unit_shown() or {}
         running = process is not None or unit.get("ActiveState") in _ACTIVE
+        hours_check(config, findings.append)
+        certificate_check(config, machine, findings.append)
         whole = weights_check(config, findings.append)
         groups += [
             _Group(_CAMERA, partial(camera_checks, config, camera_of, machine, running, whole)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.doctor.words_of import Both, Status, Words
 from agent.doctor.words_of_broker import BROKER_WORDS
 from agent.doctor.words_of_camera import CAMERA_WORDS
+from agent.doctor.words_of_centre import CENTRE_WORDS
 from agent.doctor.words_of_limits import LIMITS_WORDS
 from agent.doctor.words_of_machine import MACHINE_WORDS
 
@@ -23,6 +24,7 @@ MARKS: dict[Status, Both] = {
 # In the order in which a technician would go.
 LABELS: dict[str, Both] = {
     "configuration": ("configuration", "cấu hình"),
+    "hours": ("working hours", "giờ làm việc"),
     "weights": ("weights", "mô hình"),
     "camera": ("camera", "camera"),
     "light": ("light", "ánh sáng"),
@@ -31,6 +33,7 @@ LABELS: dict[str, Both] = {
     "broker_name": ("broker's name", "tên máy chủ MQTT"),
     "broker_port": ("broker's port", "cổng máy chủ MQTT"),
     "broker_tls": ("broker's TLS", "TLS của máy chủ MQTT"),
+    "certificate": ("certificate", "chứng chỉ"),
     "broker_login": ("login", "đăng nhập"),
     "broker_rights": ("rights", "quyền"),
     "clock": ("clock", "đồng hồ"),
@@ -70,6 +73,7 @@ _HUNG: Both = (
 WORDS: dict[str, Words] = {
     **CAMERA_WORDS,
     **BROKER_WORDS,
+    **CENTRE_WORDS,
     **MACHINE_WORDS,
     **LIMITS_WORDS,
     **{f"{check}.skipped": Words("skipped", _NOT_TRIED) for check in CHECKS},

@@ -43,7 +43,8 @@ def test_good_machine_has_no_fault(at_broker: Place) -> None:
     assert codes(report) == []
     assert (report.exit_code, report.verdict, report.agent) == (0, "ok", "que-phong/one-stop")
     assert [item.code for item in report.findings] == [
-        "configuration.ok", "weights.ok", "camera.running", "light.ok", "focus.ok", "upright.ok",
+        "configuration.ok", "hours.always", "weights.ok",
+        "camera.running", "light.ok", "focus.ok", "upright.ok",
         "broker_name.ok", "broker_port.ok", "broker_tls.ok", "broker_login.ok", "broker_rights.ok",
         "clock.ok", "disk.ok", "log.none", "power.ok", "temperature.ok", "memory.ok", "memory.limited",
         "service.ok",

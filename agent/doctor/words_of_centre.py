@@ -1,0 +1,83 @@
+"""What doctor says of working hours and of the device's certificate."""
+
+from __future__ import annotations
+
+from agent.doctor.words_of import Both, Words
+
+_NEW_CERTIFICATE: Both = (
+    (
+        "Have a new one made at the broker ('bash deploy/broker/certificates.sh device {site} {name}'), put "
+        "it and its key in the place of the old ones, then 'sudo systemctl restart presence-agent'."
+    ),
+    (
+        "Hãy tạo chứng chỉ mới trên máy chủ ('bash deploy/broker/certificates.sh device {site} {name}'), "
+        "chép chứng chỉ và khóa vào chỗ cũ, rồi chạy 'sudo systemctl restart presence-agent'."
+    ),
+)
+
+CENTRE_WORDS: dict[str, Words] = {
+    "hours.file": Words("ok", ("those of the configuration", "theo cấu hình")),
+    "hours.always": Words(
+        "ok", ("always open: there are no working hours", "luôn mở cửa: không có giờ làm việc")
+    ),
+    "hours.centre": Words(
+        "ok",
+        (
+            "from the centre since {since} ({digest}), not those of the configuration",
+            "từ trung tâm kể từ {since} ({digest}), không theo cấu hình",
+        ),
+    ),
+    "hours.damaged": Words(
+        "warning",
+        (
+            "what the centre set can't be used: {problem}; those of the configuration hold",
+            "không dùng được giờ của trung tâm: {problem}; đang theo cấu hình",
+        ),
+        (
+            (
+                "They come again with the next connection to the broker; if this stays, delete {path} and "
+                "tell whoever runs the centre."
+            ),
+            (
+                "Giờ của trung tâm sẽ đến lại khi kết nối máy chủ; nếu vẫn bị, hãy xóa {path} và báo người "
+                "quản lý trung tâm."
+            ),
+        ),
+    ),
+    "hours.unread": Words(
+        "unknown",
+        (
+            "whether the centre set any can't be read: {problem}",
+            "không đọc được giờ của trung tâm: {problem}",
+        ),
+        (
+            "Run it as root: sudo presence-agent doctor.",
+            "Hãy chạy với quyền root: sudo presence-agent doctor.",
+        ),
+    ),
+    "certificate.ok": Words(
+        "ok",
+        ("this device's holds until {day} ({days} days)", "của thiết bị còn hạn đến {day} ({days} ngày)"),
+    ),
+    "certificate.ends_soon": Words(
+        "warning",
+        ("this device's ends on {day}, in {days} days", "của thiết bị hết hạn ngày {day}, còn {days} ngày"),
+        _NEW_CERTIFICATE,
+    ),
+    "certificate.ended": Words(
+        "fault",
+        (
+            "this device's has ended, on {day}: no broker lets it in",
+            "của thiết bị đã hết hạn ngày {day}: máy chủ không cho vào",
+        ),
+        _NEW_CERTIFICATE,
+    ),
+    "certificate.unread": Words(
+        "unknown",
+        ("{path} can't be read: {problem}", "không đọc được {path}: {problem}"),
+        (
+            "Run it as root, or put this device's certificate there.",
+            "Hãy chạy với quyền root, hoặc chép chứng chỉ của thiết bị vào đó.",
+        ),
+    ),
+}
