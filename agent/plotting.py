@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from agent.central_calendar import read_kept
 from agent.chart import chart
 from agent.delivery.log_reading import events_between, events_in_file, newest
 from agent.drawing import write_picture
@@ -51,7 +52,7 @@ def plot(
         raise ConfigError(f"--out {out}: give a path that ends in .png.")
     if not out.parent.is_dir():
         raise AgentError(f"--out {out}: there is no such folder; make it first.")
-    zone, hours = ZoneInfo(config.device.timezone), working_time(config)
+    zone, hours = ZoneInfo(config.device.timezone), _hours(config, recorded=events is not None)
     if events:
         bodies = events_in_file(events)
         begin, end, now = _recorded(bodies, day, hours)
@@ -70,6 +71,15 @@ def plot(
     place = config.device.place or f"{config.device.site}/{config.device.name}"
     periods = _worked(hours, begin, end)
     write_picture(out, chart(timeline(bodies, begin, end, now, rules), place, zone, periods))
+
+
+def _hours(config: Config, *, recorded: bool) -> WorkingTime:
+    """The working hours in force, which the centre may have set; a recording goes by the file alone."""
+    try:
+        central = None if recorded else read_kept(config)
+    except AgentError:
+        central = None
+    return working_time(central.over(config) if central else config)
 
 
 def _worked(hours: WorkingTime, begin: datetime, end: datetime) -> list[tuple[datetime, datetime]]:

@@ -50,9 +50,11 @@ def retired(broker: Broker, site: str, name: str, rules: Sequence[str]) -> list[
     # Home Assistant may never have been told, and an agent's account does not read what it is told.
     missed = [topic for topic in refused if topic != home] or sorted(_retained(broker, root, home))
     if missed:
+        remedy = "use the agent's own account, or one that may write below its topics"
+        if all(topic.startswith(f"{root}/cmd/") for topic in missed):
+            remedy = "all else is cleared; for what the centre left there use its account, or an admin's"
         raise DeliveryError(
-            f"the broker {broker} does not let this account clear {', '.join(missed)}; "
-            "use the agent's own account, or one that may write below its topics."
+            f"the broker {broker} does not let this account clear {', '.join(missed)}; {remedy}."
         )
     return [topic for topic in topics if topic not in refused]
 

@@ -61,6 +61,35 @@ def test_retire_with_the_rights_of_the_agent(
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("protocol", ["5", "311"])
+def test_retire_leaves_the_hours_of_the_centre_to_it(
+    start_mosquitto: Callable[..., Mosquitto],
+    presence_agent: Callable[..., Ran],
+    tmp_path: Path,
+    protocol: str,
+) -> None:
+    # Whoever gets the name next would go by them.
+    acl = tmp_path / "acl"
+    acl.write_text("topic readwrite presence/#\n")
+    acl.chmod(0o600)
+    broker = start_mosquitto(f"allow_anonymous true\nacl_file {acl}")
+    hours = f"{ROOT}/cmd/calendar"
+    leave_behind(broker)
+    single(hours, b'{"v":1,"hours":[]}', 1, retain=True, hostname="127.0.0.1", port=broker.port)
+    rights = "".join(f"topic write {ROOT}/{one}\n" for one in ("status", "info", "health", "state/#"))
+    acl.write_text(f"{rights}topic read presence/#\ntopic write {HOME}\n")
+    broker.reload()
+    words = ("retire", "--site", "test", "--name", "yard", "--broker", url(broker), "--protocol", protocol)
+    ran = presence_agent(*words)
+    assert ran.code == 1
+    assert f"clear {hours}; all else is cleared" in ran.err
+    acl.write_text("topic readwrite #\n")
+    broker.reload()
+    ran = presence_agent(*words)
+    assert (ran.code, ran.err) == (0, "")
+    assert hours not in retained(broker)
+
+
 def test_retire_while_online(mosquitto: Mosquitto, presence_agent: Callable[..., Ran]) -> None:
     leave_behind(mosquitto, state="online")
     ran = presence_agent("retire", "--site", "test", "--name", "yard", "--broker", url(mosquitto))
