@@ -28,14 +28,19 @@ from agent.delivery.central import store as tables
 from agent.delivery.central.hearing import ROOT
 from agent.delivery.central.overview import overview, table
 from agent.delivery.central.receiver import Receiver
+from agent.delivery.central.retention import Retention
 from agent.delivery.central.store import Store
 from agent.delivery.subscriber import Subscriber, broker_from_url
 from agent.errors import AgentError, LogError
 
 _log = logging.getLogger("subscriber")
 
+MOST_DAYS = 36_500
 
-def receive(subscriber: Subscriber, receiver: Receiver, stop: Event, until_complete: list[str]) -> bool:
+
+def receive(
+    subscriber: Subscriber, receiver: Receiver, retention: Retention, stop: Event, until_complete: list[str]
+) -> bool:
     """Store what comes and ask for what is missing, until told to stop; True if these logs are complete."""
     while not stop.is_set():
         messages = subscriber.pump(0.25)
@@ -52,6 +57,7 @@ def receive(subscriber: Subscriber, receiver: Receiver, stop: Event, until_compl
         if subscriber.connected:
             for request in receiver.due():
                 subscriber.publish(request)
+        retention.look(monotonic())
         if until_complete and all(map(receiver.complete, until_complete)):
             return True
     return not until_complete
@@ -81,13 +87,20 @@ def run(options: argparse.Namespace) -> int:
     topics = [
         f"{ROOT}/{site}/+/{name}"
         for site in options.site or ["+"]
-        for name in ("event/#", "replay/#", "state/#", "health", "status")
+        for name in ("event/#", "replay/#", "state/#", "info", "health", "status")
     ]
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with Store(options.db) as store:
         receiver = Receiver(store, settle_s=options.settle_s)
+        retention = Retention(
+            store,
+            lambda: receiver.agents,
+            lambda: receiver.newest_ms,
+            keep_days=options.keep_days,
+            keep_sums_days=options.keep_sums_days,
+        )
         subscriber = Subscriber(
             broker,
             options.client_id or store.client_id(),
@@ -97,7 +110,7 @@ def run(options: argparse.Namespace) -> int:
         )
         begin_s = monotonic()
         try:
-            good = receive(subscriber, receiver, stop, options.until_complete)
+            good = receive(subscriber, receiver, retention, stop, options.until_complete)
         finally:
             subscriber.close()
         if good and options.until_complete:
@@ -111,6 +124,14 @@ def status(options: argparse.Namespace) -> int:
         seen = overview(store)
     print(json.dumps(seen) if options.json else table(seen))  # noqa: T201 - it is what it is for
     return 0
+
+
+def days(text: str) -> int:
+    """A number of days; ValueError: it is none."""
+    number = int(text)
+    if not 0 <= number <= MOST_DAYS:
+        raise ValueError
+    return number
 
 
 def arguments(words: list[str]) -> argparse.Namespace:
@@ -143,6 +164,15 @@ def arguments(words: list[str]) -> argparse.Namespace:
         type=float,
         default=3.0,
         help="how long an event may be on its way before it is asked for",
+    )
+    to_run.add_argument(
+        "--keep-days", type=days, default=90, help="how long events are kept; 0: for ever (90)"
+    )
+    to_run.add_argument(
+        "--keep-sums-days",
+        type=days,
+        default=760,
+        help="how long quarters and days are kept, which are sums; 0: for ever (760, 25 months)",
     )
     to_run.add_argument(
         "--until-complete",

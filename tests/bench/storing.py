@@ -65,6 +65,9 @@ def stored(folder: Path, in_flight: int, count: int) -> tuple[float, float, dict
         f"mqtt://127.0.0.1:{broker.port}",
         "--db",
         db,
+        # What is stored is from long ago.
+        "--keep-days",
+        "0",
     ]
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     said = folder / "said"

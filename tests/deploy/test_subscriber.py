@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +22,17 @@ from agent.delivery.event_log import EventLog
 from agent.delivery.mqtt import Connection, Message
 from tests.conftest import ROOT as CHECKOUT
 from tests.conftest import Mosquitto, free_port, wait_until
-from tests.delivery.central.saying import AGENT, LOG, dropped, happened, make_state, make_status, make_will
+from tests.delivery.central.saying import (
+    AGENT,
+    LOG,
+    TS,
+    dropped,
+    happened,
+    make_body,
+    make_state,
+    make_status,
+    make_will,
+)
 from tests.delivery.central.saying import ROOT as AGENT_ROOT
 from tests.delivery.publishing import publishing, to
 from tests.delivery.samples import SENDER, make_entered
@@ -55,8 +66,9 @@ class Central:
     def __init__(self, folder: Path, port: int, *more: str | Path) -> None:
         self.db = folder / "central.db"
         self._said = folder / "central.err"
-        # Of an option given twice the last one counts.
-        self._words = ["--broker", f"mqtt://127.0.0.1:{port}", "--db", self.db, "--settle-s", "0.5", *more]
+        # Of an option given twice the last one counts; most of what is said here is from long ago.
+        self._words = ["--broker", f"mqtt://127.0.0.1:{port}", "--db", self.db, "--settle-s", "0.5",
+                       "--keep-days", "0", *more]  # fmt: skip
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *more: str, killed_before: str = "") -> None:
@@ -409,6 +421,42 @@ JUNK = [
     happened(1)[0].payload.replace('"seq": 1,', '"seq": 1e999,').encode(),
     happened(1)[0].payload.replace('"seq": 1,', '"seq": 99999999999999999999,').encode(),
 ]  # fmt: skip
+
+
+def test_info_is_kept(broker: Mosquitto, subscriber_of: Callable[..., Central], speaker: Speaker) -> None:
+    site, device = AGENT.split("/")
+    said = {"v": 1, "log": LOG, "session": LOG, "ts": TS, "site": site, "device": device}
+    # As large as one can be, and retained before the subscriber is there.
+    speaker.say(Message(f"{AGENT_ROOT}/info", json.dumps({**said, "place": "x" * 47_000}), retain=True))
+    central = subscriber_of(broker.port)
+    speaker.say(make_status(0, retain=True))
+    central.started()
+    wait_until(lambda: central.rows("SELECT * FROM info_now") != [])
+    speaker.say(Message(f"{AGENT_ROOT}/info", json.dumps({**said, "place": "Cổng"}), retain=True))
+    wait_until(lambda: len(central.rows("SELECT * FROM info")) == 2)
+    assert central.end() == 0
+    (agent,) = json.loads(central.status("--json"))["agents"]
+    assert agent["info"] == {**said, "place": "Cổng"}
+
+
+def test_old_events_go(broker: Mosquitto, subscriber_of: Callable[..., Central], speaker: Speaker) -> None:
+    central = subscriber_of(broker.port, "--keep-days", "90")
+    central.started()
+    now = datetime.now(UTC)
+    for seq, days in enumerate((100, 91, 89, 0), 1):
+        body = make_body(seq) | {"ts": f"{now - timedelta(days=days):%Y-%m-%dT%H:%M:%S}.000Z"}
+        speaker.say(Message(f"{AGENT_ROOT}/event/waiting/zone/entered", json.dumps(body)))
+    speaker.say(make_status(4))
+    wait_until(lambda: central.seqs() == [1, 2, 3, 4] or central.seqs() == [3, 4])
+    # It looks at its start, and each hour.
+    assert central.end() == 0
+    central.started()
+    wait_until(lambda: central.seqs() == [3, 4])
+    assert (central.log()["stored"], central.log()["complete"], central.log()["asked"]) == (4, True, 0)
+    assert central.end() == 0
+    central.start("--keep-days", "30")
+    wait_until(lambda: central.seqs() == [4])
+    assert central.end() == 0
 
 
 def test_junk(broker: Mosquitto, subscriber_of: Callable[..., Central], speaker: Speaker) -> None:

@@ -5,6 +5,7 @@ A message is either one of the values here, whole and within bounds, or `Refused
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
 # The same word as agent.delivery.event_wire's, which would bring numpy and pydantic with it.
 ROOT: Final = "presence/v1"
 HIGHEST_SEQ: Final = 2**53
-# Events are at most 1 kB, and so is health; a later agent may say more.
+# Events are at most 1 kB, and so is health, info 48 kB; a later agent may say more.
 _LONGEST = 8192
+_LONGEST_INFO = 65_536
+# What is different in each `info`, whatever the agent is.
+_OF_CONNECTION = ("log", "session", "ts")
 _NAME = re.compile(r"[a-z0-9-]{1,32}", re.ASCII)
 _HEX8 = re.compile(r"[0-9a-f]{8}", re.ASCII)
 _TYPE = re.compile(r"[a-z0-9_-]{1,32}(\.[a-z0-9_-]{1,32}){0,3}", re.ASCII)
@@ -68,7 +72,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How an agent is; `earlier` logs it still serves."""
+    """How an agent is; `earlier` logs it still serves; whether it `knows_time`."""
 
     agent: str
     log: str
@@ -79,6 +83,21 @@ class Health:
     body: str
     live: bool
     earlier: tuple[str, ...] = ()
+    knows_time: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What an agent is made of and set to; an empty body: it is cleared.
+
+    Attributes:
+        digest: the same for as long as the agent says the same of itself, over all its connections.
+    """
+
+    agent: str
+    ts: str
+    digest: str
+    body: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +138,7 @@ class Refused:
     replay: str | None = None
 
 
-Heard = Happened | Status | Health | StateHeard | Done | Refused
+Heard = Happened | Status | Health | Info | StateHeard | Done | Refused
 
 
 class _WrongError(Exception):
@@ -156,14 +175,16 @@ def _read(agent: str, levels: list[str], message: Message) -> Heard:
             return _status(agent, message)
         case ["health"]:
             return _health(agent, message)
+        case ["info"]:
+            return _info(agent, message)
         case ["state", rule]:
             return _state(agent, rule, message)
         case _:
             raise _WrongError("topic")
 
 
-def _object(message: Message) -> dict[str, Any]:
-    if len(message.payload) > _LONGEST:
+def _object(message: Message, longest: int = _LONGEST) -> dict[str, Any]:
+    if len(message.payload) > longest:
         raise _WrongError("too long")
     try:
         content = json.loads(message.payload, parse_constant=_no_number)
@@ -273,7 +294,8 @@ def _health(agent: str, message: Message) -> Health:
     log, session = _text(content, "log", _HEX8), _text(content, "session", _HEX8)
     ts = _text(content, "ts", _TS)
     bounds, live = _bounds(content), not message.retain
-    return Health(agent, log, session, *bounds, ts, message.payload, live, _earlier(content))
+    earlier, knows_time = _earlier(content), content.get("clock") == "synced"
+    return Health(agent, log, session, *bounds, ts, message.payload, live, earlier, knows_time)
 
 
 def _earlier(content: dict[str, Any]) -> tuple[str, ...]:
@@ -284,6 +306,18 @@ def _earlier(content: dict[str, Any]) -> tuple[str, ...]:
     if not all(isinstance(one, dict) for one in told):
         raise _WrongError("earlier_logs")
     return tuple(_text(one, "log", _HEX8) for one in told)
+
+
+def _info(agent: str, message: Message) -> Info:
+    if not message.payload:
+        return Info(agent, "", "", "")
+    content = _object(message, _LONGEST_INFO)
+    if f"{content.get('site')}/{content.get('device')}" != agent:
+        raise _WrongError("of another agent")
+    ts = _text(content, "ts", _TS)
+    said = {name: value for name, value in content.items() if name not in _OF_CONNECTION}
+    text = json.dumps(said, sort_keys=True)
+    return Info(agent, ts, hashlib.sha256(text.encode()).hexdigest()[:16], message.payload)
 
 
 def _state(agent: str, rule: str, message: Message) -> StateHeard:

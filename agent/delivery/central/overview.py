@@ -18,9 +18,9 @@ def overview(store: Store) -> dict[str, Any]:
 
     ::
 
-        {"agents": [{"agent", "state", "heard_ms", "logs": [{"log", "now", "first_seq", "last_seq", "stored",
-            "dropped", "gone", "missing", "gaps": [[first, last], …], "doubles", "asked", "replayed",
-            "complete"}],
+        {"agents": [{"agent", "state", "heard_ms", "info": {…} or null,
+            "logs": [{"log", "now", "first_seq", "last_seq", "stored", "dropped", "gone", "missing",
+                "gaps": [[first, last], …], "doubles", "asked", "replayed", "complete"}],
             "states": [{"rule", "known", "state": {…}}]}],
          "refused": [{"agent", "why", "times"}]}
 
@@ -35,9 +35,14 @@ def overview(store: Store) -> dict[str, Any]:
     ):
         of_agent = states.setdefault(str(agent), [])
         of_agent.append({"rule": rule, "known": bool(known), "state": json.loads(str(body))})
+    # A store of before version 2 has none.
+    there = store.rows("SELECT 1 FROM sqlite_schema WHERE name = 'info_now'")
+    told = store.rows("SELECT agent, body FROM info_now") if there else []
+    infos = {str(agent): str(body) for agent, body in told}
     return {
         "agents": [
-            _of_agent(agent, kept, states.get(agent, [])) for agent, kept in sorted(store.load().items())
+            _of_agent(agent, kept, states.get(agent, []), infos.get(agent))
+            for agent, kept in sorted(store.load().items())
         ],
         "refused": [
             {"agent": agent, "why": why, "times": times}
@@ -84,9 +89,15 @@ def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
     ]
 
 
-def _of_agent(agent: str, kept: AgentKept, states: list[dict[str, Any]]) -> dict[str, Any]:
-    logs = [_of_log(kept, log) for log in sorted(kept.logs)]
-    return {"agent": agent, "state": kept.state, "heard_ms": kept.heard_ms, "logs": logs, "states": states}
+def _of_agent(agent: str, kept: AgentKept, states: list[dict[str, Any]], info: str | None) -> dict[str, Any]:
+    return {
+        "agent": agent,
+        "state": kept.state,
+        "heard_ms": kept.heard_ms,
+        "info": json.loads(info) if info else None,
+        "logs": [_of_log(kept, log) for log in sorted(kept.logs)],
+        "states": states,
+    }
 
 
 def _of_log(agent: AgentKept, log: str) -> dict[str, Any]:

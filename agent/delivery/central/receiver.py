@@ -15,7 +15,7 @@ from time import monotonic, time_ns
 from typing import TYPE_CHECKING
 
 from agent.delivery.central.asking import Asking
-from agent.delivery.central.hearing import Done, Happened, Health, Refused, StateHeard, Status, heard
+from agent.delivery.central.hearing import Done, Happened, Health, Info, Refused, StateHeard, Status, heard
 from agent.delivery.central.store import AgentKept, LogKept
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class Receiver:
         self._store = store
         self._settle_s = settle_s
         self._look_at_s = 0.0
+        # The newest time that an agent told whose clock is right.
+        self.newest_ms = 0
         self.load()
 
     def load(self) -> None:
@@ -122,7 +124,7 @@ class Receiver:
                 if event.seq not in kept.stored:
                     new.setdefault(event.seq, event)
             self._asking[agent].heard(some)
-            self._store.put_events(new.values())
+            self._store.put_events(new.values(), time_ns() // 1_000_000)
             for span in _spans(sorted(new)):
                 self._store.put_span(agent, log, "stored", kept, span)
             for event in new.values():
@@ -134,7 +136,7 @@ class Receiver:
                 kept.replayed += replayed
                 self._store.put_log(agent, log, kept)
 
-    def _said(self, thing: Status | Health | StateHeard) -> bool:
+    def _said(self, thing: Status | Health | Info | StateHeard) -> bool:
         """Keep what an agent says of itself; False: it says too much."""
         owner = self._agent(thing.agent)
         if owner is None:
@@ -142,6 +144,9 @@ class Receiver:
         if isinstance(thing, StateHeard):
             return self._state(thing)
         now_ms = time_ns() // 1_000_000
+        if isinstance(thing, Info):
+            self._store.put_info(thing, now_ms)
+            return True
         # What is retained was said at some time before; an agent whose clock is wrong is heard again soon.
         heard_ms = now_ms if thing.live else min(now_ms, _ms(thing.ts))
         owner.heard_ms = max(owner.heard_ms, heard_ms)
@@ -152,6 +157,8 @@ class Receiver:
             owner.state, owner.log, owner.session = thing.state, thing.log, thing.session
             self._store.put_status(thing, owner.heard_ms)
         else:
+            if thing.live and thing.knows_time:
+                self.newest_ms = max(self.newest_ms, _ms(thing.ts))
             self._store.put_health(thing, owner.heard_ms)
             # Nothing of them may ever have come; once known, they are asked for to their ends.
             for log in thing.earlier:

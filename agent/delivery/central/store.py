@@ -3,7 +3,11 @@
 ::
 
     event      n rises with each arrival (read on with WHERE n > the last you had); agent is site/name;
-               log, seq, type, rule, ts; late 1: first sent long after ts; body: the JSON as it came
+               log, seq, type, rule, ts; late 1: first sent long after ts; body: the JSON as it came;
+               heard_ms: when that was, UTC. By type and time there are indexes: (type, ts) and (ts)
+    info       what an agent is made of and set to, the last ten different ones: body, ts, heard_ms when it
+               came last, digest of all in it but log, session and ts
+    info_now   a view: the newest of each agent that is not retired
     span       numbers from first to last of a log: how = stored, dropped (the agent said that they never
                come) or gone (it could no longer give them); dropped and gone may overlap with stored
     log        an agent's logs: first_seq and last_seq as the agent told them; how many doubles were thrown
@@ -15,8 +19,8 @@
     refused    what was none of these, by agent and reason
     own        what the subscriber keeps for itself: as whom it logs in, which nobody else is to know
 
-Every number from 1 to last_seq ends in a span. One transaction a batch with synchronous=FULL; only
-what is in it is acknowledged to the broker.
+Every number from 1 to last_seq ends in a span, and stays there when its event is too old to be kept.
+One transaction a batch with synchronous=FULL; only what is in it is acknowledged to the broker.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ import secrets
 import sqlite3
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from time import time_ns
 from typing import TYPE_CHECKING, Literal, Self
 
 from agent.delivery.central.spans import Spans
@@ -35,15 +40,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from agent.delivery.central.hearing import Happened, Health, StateHeard, Status
+    from agent.delivery.central.hearing import Happened, Health, Info, StateHeard, Status
 
 How = Literal["stored", "dropped", "gone"]
 STALE_S = 180
 # "cent" in ASCII.
 _APPLICATION_ID = 0x63656E74
-_VERSION = 1
-# Stores of before have no such table; who reads them misses nothing.
-_OWN = "CREATE TABLE IF NOT EXISTS own (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID"
+_VERSION = 2
+_MOST_INFOS = 10
+# What version 2 has beside what version 1 had; `event` also has `heard_ms`.
+_SINCE_2 = """
+CREATE TABLE info (
+    n INTEGER PRIMARY KEY AUTOINCREMENT, agent TEXT NOT NULL, digest TEXT NOT NULL, ts TEXT NOT NULL,
+    heard_ms INTEGER NOT NULL, body TEXT NOT NULL,
+    UNIQUE (agent, digest)
+) STRICT;
+CREATE VIEW info_now AS
+    SELECT i.agent, i.ts, i.heard_ms, i.body FROM info i LEFT JOIN agent a USING (agent)
+    WHERE i.n = (SELECT max(n) FROM info WHERE agent = i.agent) AND coalesce(a.state, '') != 'retired';
+CREATE TABLE own (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX event_by_type ON event (type, ts);
+CREATE INDEX event_by_time ON event (ts);
+PRAGMA user_version = 2;
+"""
 _SCHEMA = f"""
 CREATE TABLE event (
     n INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -55,6 +74,7 @@ CREATE TABLE event (
     ts TEXT NOT NULL,
     late INTEGER NOT NULL,
     body TEXT NOT NULL,
+    heard_ms INTEGER NOT NULL,
     UNIQUE (agent, log, seq)
 ) STRICT;
 CREATE TABLE span (
@@ -83,9 +103,8 @@ CREATE VIEW state_now AS
         coalesce(s.valid AND a.state = 'online' AND a.log = s.log AND a.session = s.session
             AND a.heard_ms > (strftime('%s', 'now') - {STALE_S}) * 1000, 0) AS known
     FROM state s LEFT JOIN agent a USING (agent);
-{_OWN};
 PRAGMA application_id = {_APPLICATION_ID};
-PRAGMA user_version = {_VERSION};
+{_SINCE_2}
 """  # noqa: S608 - it is all written here
 
 
@@ -181,6 +200,8 @@ class Store:
                 if self.db.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,):
                     self.db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
             self._check()
+            if not self._reading and self._version() == 1:
+                self._renew()
             failing.pop_all()
         return self
 
@@ -198,10 +219,19 @@ class Store:
             self._lock_file.close()
             raise BusyError(f"another subscriber already stores to {self._path}; stop it first.") from None
 
+    def _version(self) -> int:
+        (version,) = self.db.execute("PRAGMA user_version").fetchone()
+        return int(version)
+
+    def _renew(self) -> None:
+        """Make a store of version 1 one of now, or leave it as it is; nobody knows when its events came."""
+        now_ms = time_ns() // 1_000_000
+        column = f"ALTER TABLE event ADD COLUMN heard_ms INTEGER NOT NULL DEFAULT {now_ms}"
+        self.db.executescript(f"BEGIN IMMEDIATE; {column}; {_SINCE_2} COMMIT;")
+
     def _check(self) -> None:
         (application,) = self.db.execute("PRAGMA application_id").fetchone()
-        (version,) = self.db.execute("PRAGMA user_version").fetchone()
-        if (application, version) != (_APPLICATION_ID, _VERSION):
+        if application != _APPLICATION_ID or not 1 <= self._version() <= _VERSION:
             raise LogError(f"{self._path} is not a store of this subscriber; give another file.")
 
     @contextmanager
@@ -264,18 +294,31 @@ class Store:
             LogError: it can't be kept.
         """
         with self.transaction():
-            self.db.execute(_OWN)
             made = f"presence-central-{secrets.token_hex(8)}"
             self.db.execute("INSERT OR IGNORE INTO own VALUES ('client_id', ?)", (made,))
             (kept,) = self.db.execute("SELECT value FROM own WHERE key = 'client_id'").fetchone()
         return str(kept)
 
-    def put_events(self, events: Iterable[Happened]) -> None:
+    def put_events(self, events: Iterable[Happened], heard_ms: int) -> None:
         """Keep events that are not there yet."""
         self.db.executemany(
-            "INSERT OR IGNORE INTO event (agent, log, seq, type, rule, ts, late, body) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            ((e.agent, e.log, e.seq, e.type, e.rule, e.ts, e.late, e.body) for e in events),
+            "INSERT OR IGNORE INTO event (agent, log, seq, type, rule, ts, late, body, heard_ms) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            ((e.agent, e.log, e.seq, e.type, e.rule, e.ts, e.late, e.body, heard_ms) for e in events),
+        )
+
+    def put_info(self, info: Info, heard_ms: int) -> None:
+        """What an agent is made of and set to; what it was before stays, the last few."""
+        if not info.body:
+            return
+        self.db.execute(
+            "INSERT OR REPLACE INTO info (agent, digest, ts, heard_ms, body) VALUES (?, ?, ?, ?, ?)",
+            (info.agent, info.digest, info.ts, heard_ms, info.body),
+        )
+        self.db.execute(
+            "DELETE FROM info WHERE agent = ? AND n NOT IN "
+            "(SELECT n FROM info WHERE agent = ? ORDER BY n DESC LIMIT ?)",
+            (info.agent, info.agent, _MOST_INFOS),
         )
 
     def put_span(self, agent: str, log: str, how: How, kept: LogKept, span: tuple[int, int]) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agent.core.event import Event, EventsDropped
 from agent.delivery.central import hearing
-from agent.delivery.central.hearing import Done, Happened, Health, Refused, StateHeard, Status, heard
+from agent.delivery.central.hearing import Done, Happened, Health, Info, Refused, StateHeard, Status, heard
 from agent.delivery.event_wire import CONTRACT
 from agent.delivery.mqtt import Message
 from agent.delivery.payload import event_json, made_late
@@ -172,12 +172,55 @@ def test_no_payload_of_ours(topic: str, payload: str) -> None:
         f"{ROOT}/replay/" + "r" * 33,
         f"{ROOT}/state/" + "r" * 33,
         "presence/v1/" + "s" * 29 + "/" + "n" * 32 + "/status",
-        f"{ROOT}/info",
+        f"{ROOT}/info/more",
     ],
 )
 def test_no_topic_of_ours(topic: str) -> None:
     for payload in ("", json.dumps(make_body(1)), json.dumps({"state": "online"})):
         assert isinstance(heard(Message(topic, payload)), Refused)
+
+
+INFO = {
+    "v": 1,
+    "log": LOG,
+    "session": SESSION,
+    "ts": TS,
+    "site": "que-phong",
+    "device": "one-stop",
+    "rules": [],
+}
+
+
+def info_of(said: object) -> Info | Refused:
+    thing = heard(Message(f"{ROOT}/info", json.dumps(said), retain=True))
+    assert isinstance(thing, Info | Refused)
+    return thing
+
+
+def test_info() -> None:
+    thing = info_of(INFO)
+    assert thing == Info(AGENT, TS, getattr(thing, "digest", ""), json.dumps(INFO))
+    # The same agent on another connection, and one that is set to something else.
+    later = info_of({**INFO, "session": "0a0b0c0d", "log": "0a0b0c0d", "ts": "2027-01-01T00:00:00.000Z"})
+    assert getattr(later, "digest", "") == getattr(thing, "digest", None)
+    assert getattr(info_of({**INFO, "place": "x"}), "digest", None) != getattr(thing, "digest", None)
+    assert isinstance(info_of({**INFO, "rules": ["x" * 40_000]}), Info)
+    assert heard(Message(f"{ROOT}/info", "", retain=True)) == Info(AGENT, "", "", "")
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ([], "no object"),
+        ({**INFO, "site": "ban-a"}, "of another agent"),
+        ({**INFO, "device": 7}, "of another agent"),
+        ({**INFO, "ts": "now"}, "ts"),
+        ({**INFO, "rules": "x" * 70_000}, "too long"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_no_info(said: object, why: str) -> None:
+    assert info_of(said) == Refused(AGENT, why)
 
 
 def test_retained_event() -> None:
