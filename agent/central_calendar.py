@@ -143,11 +143,13 @@ class CalendarKeeper:
         self._lock = Lock()
         self._refused: str | None = None
         self._keep_at_s: float | None = None
+        self._is_cleared = self._is_told_lost = False
         self.central: CentralCalendar | None = None
         try:
             self.central = read_kept(config)
         except AgentError as error:
             _log.warning(CALENDAR_LOST, str(error).partition("\n")[0])
+            self._is_told_lost = True
         if self.central:
             _log.info(CALENDAR_HOLDS, self.central.digest, self.central.since)
         self._newest = self.central
@@ -197,6 +199,17 @@ class CalendarKeeper:
 
     # --- called by the main loop
 
+    def compare(self, noted: str | None) -> str:
+        """See whether what was in force when it was noted last is there still; return what is to be noted.
+
+        Args:
+            noted: in the event log, a digest; empty or None: nothing was in force.
+        """
+        digest = self.central.digest if self.central else ""
+        if noted and not digest and not self._is_cleared and not self._is_told_lost:
+            _log.warning(CALENDAR_LOST, f"{self._path} is gone")
+        return digest
+
     def take(self, at: Instant) -> bool:
         """Take up what came; return whether other hours are in force now."""
         with self._lock:
@@ -210,7 +223,7 @@ class CalendarKeeper:
             if self._keep_at_s is not None and at.monotonic_s >= self._keep_at_s:
                 self._keep(at)
             return False
-        self.central = newest
+        self.central, self._is_cleared = newest, newest is None
         if newest:
             _log.info(CALENDAR_HOLDS, newest.digest, newest.since)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from agent.delivery.retention import Retention
 from agent.delivery.served import Extras
 from agent.device import clock
 from agent.device.board import serial_number
-from agent.errors import DamagedError
+from agent.errors import DamagedError, LogError
 from agent.health import Health
 from agent.stages import broker, discovery_maker, info_maker, sender, unknown_states
 
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _DELIVER_AT_STOP_S = 1.5
+# Under which the log remembers what the centre set.
+_CALENDAR = "calendar"
 
 
 class Delivery:
@@ -85,6 +87,7 @@ class Delivery:
             self._publisher.tell(unknown_states(self._config, at, seq, "stopped"))
         self._config = config
         self._use_certificate()
+        self.note_calendar()
         self._retention.change(config.log.keep_days, config.log.keep_mb, delivers=config.mqtt is not None)
         if reconnect:
             self.disconnect()
@@ -92,6 +95,15 @@ class Delivery:
         elif self._publisher:
             info, extras = self._introduction()
             self._publisher.change(info, extras, unknown_states(config, at, seq, "starting"))
+
+    def note_calendar(self) -> None:
+        """Have the log remember whose hours are in force: should their file be gone one day, that is told."""
+        if self._calendar:
+            log = self._keeper.log
+            with suppress(LogError):
+                before = log.noted(_CALENDAR)
+                if (now := self._calendar.compare(before)) != (before or ""):
+                    log.note(_CALENDAR, now)
 
     def connect(self, at: Instant, seq: int) -> None:
         """Begin to deliver, if there is a broker; every state is unknown as yet."""
@@ -157,6 +169,7 @@ def delivery(config: Config, ledger: Ledger, calendar: CalendarKeeper | None = N
         begin = clock.now()
         take_up(keeper.log, ledger, begin, who.boot, keeper.left)
         box = Delivery(config, keeper, retention, Health(config.log.path), calendar)
+        box.note_calendar()
         box.connect(begin, keeper.log.last_seq)
         yield box
         box.disconnect()

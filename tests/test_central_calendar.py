@@ -24,8 +24,10 @@ from agent.central_calendar import (
     read_kept,
 )
 from agent.config import load
+from agent.delivering import delivery
 from agent.delivery.calendar_wire import CalendarCommandWire
 from agent.errors import AgentError, ConfigError
+from agent.stages import random_track_ids, stages
 from agent.working_time import working_time
 from tests.builders import BEGIN, make_at
 from tests.conftest import write_config
@@ -350,6 +352,32 @@ def test_keeper_of_a_damaged_file(
     keeper.hear(written())
     assert keeper.take(make_at(1))
     assert CalendarKeeper(config).central == keeper.central
+
+
+@pytest.mark.usefixtures("weights")
+def test_file_that_is_gone_is_missed(config: Config, caplog: pytest.LogCaptureFixture) -> None:
+    def started(text: str | None = None) -> list[str]:
+        """What a start says of it, after which a message may come."""
+        keeper = CalendarKeeper(config)
+        stage = stages(keeper.over(config), (64, 48), random_track_ids())
+        with delivery(config, stage.ledger, keeper) as box:
+            if text is not None:
+                keeper.hear(text)
+                assert keeper.take(make_at(1))
+                box.change(config, make_at(1), 1, reconnect=False)
+        return [line for line in lines(caplog) if "working hours of the centre" in line]
+
+    path = kept_at(config.log.path)
+    assert started(written()) == []
+    path.unlink()
+    (said,) = started()
+    assert f"can't be read from the card ({path} is gone)" in said
+    # Once; and never of what was cleared, nor twice of what is damaged.
+    assert started(written()) == []
+    assert started("") == []
+    assert started(written()) == []
+    path.write_bytes(b"")
+    assert len(started()) == 1
 
 
 def test_keeper_of_another_agents_card(config: Config, caplog: pytest.LogCaptureFixture) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
 
 from agent import watching
+from agent.central_calendar import CentralCalendar, calendar_wire, hours_wire
 from agent.config import digest, load, notices
 from agent.config_examples import leftovers
 from agent.config_review import absences
@@ -30,6 +31,7 @@ from agent.errors import AgentError, ConfigError
 from agent.install.examples import PLACES, example
 from agent.log_commands import export, tail
 from agent.log_verifying import verify
+from agent.working_time import working_time
 from tests.builders import BEGIN
 from tests.delivery.samples import ROOT, SENDER, longest_events, make_entered, make_started, make_stopped
 
@@ -45,6 +47,7 @@ _LONGEST_WHY = 200
 _MOST_WHY = 20
 _DIGITS = re.compile(r"[0-9a-f]{0,8}", re.ASCII)
 _MOST_REPLAYED = 1_001
+_LONGEST_CALENDAR = 100_000
 
 
 def configuration(data: bytes, folder: Path) -> None:
@@ -81,6 +84,19 @@ def command(data: bytes, folder: Path) -> None:
     assert json.loads(answer[-1].payload)["done"] is True
     assert json.loads(answer[-1].payload)["sent"] == len(answer) - 1
     assert not replays.pending
+
+
+def calendar(data: bytes, folder: Path) -> None:
+    """A message on `cmd/calendar`: working hours, which `info` can tell, or refused in sentences."""
+    try:
+        central = CentralCalendar.read(data.decode(errors="replace"))
+    except AgentError as error:
+        for words in str(error).splitlines() or [""]:
+            assert _is_line(words), words
+        return
+    in_force = central.over(_config(folder))
+    working_time(in_force).periods(BEGIN.date())
+    assert len(f"{hours_wire(in_force)}{calendar_wire(in_force)}") < _LONGEST_CALENDAR
 
 
 def own_name(data: bytes, _folder: Path) -> None:
@@ -176,6 +192,7 @@ def heard_by_central(data: bytes, _folder: Path) -> None:
 TARGETS: Final[dict[str, Target]] = {
     "configuration": configuration,
     "command": command,
+    "calendar": calendar,
     "own_name": own_name,
     "watched": watched,
     "heard_by_central": heard_by_central,
@@ -190,8 +207,13 @@ def seeds(name: str) -> list[bytes]:
     match name:
         case "configuration":
             return [example(place).encode() for place in PLACES]
-        case "command":
-            return [b'{"log":"5f3a9c21","from_seq":1,"to_seq":20,"request":"gap-7"}']
+        case "command" | "calendar":
+            topic = {"command": "cmd.replay", "calendar": "cmd.calendar"}[name]
+            return [
+                json.dumps(payload, separators=(",", ":")).encode()
+                for where, payload in _published()
+                if where.endswith(topic)
+            ]
         case "own_name":
             return [body.encode() for body in bodies if "session" in body]
         case "watched" | "log_rows":

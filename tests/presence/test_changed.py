@@ -16,6 +16,7 @@ from agent.core.event import (
     Event,
     LineCrossed,
     LineDay,
+    LineQuarter,
     Quarter,
     ZoneEntered,
     ZoneLeft,
@@ -24,8 +25,9 @@ from agent.core.event import (
     ZoneVacated,
 )
 from agent.core.geometry import Line, Zone
+from agent.core.sight import Sight
 from agent.presence.hours import WorkingTime
-from agent.presence.ledger import Terms, ZoneTerms
+from agent.presence.ledger import Ledger, Terms, ZoneTerms
 from agent.presence.line import LineRule
 from agent.reloading import with_rules
 from tests.builders import make_at, make_track
@@ -44,6 +46,7 @@ from tests.presence.test_ledger import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from agent.core.event import Direction
     from agent.presence.counter import Counter
     from tests.presence.office import Blind
 
@@ -231,6 +234,28 @@ def test_hours_change_from_now_on() -> None:
         "11:25:00 after hours staff ta 11:25:00",
         "11:26:00 attended 11:26:00 w0",
     ]
+
+
+def test_day_goes_by_the_hours_in_force_when_it_is_told() -> None:
+    """Each crossing counts once, for the periods of the evening: also those of before the change."""
+    gate = Terms(["gate"], [], [], HOURS["same"])
+    ledger = Ledger(gate)
+    told: list[Event] = []
+    ways: dict[float, Direction | None] = {0: None, 1500: "in", 16_500: "out", 18_000: None, 22_800: "in"}
+    # 07:25 in, 11:35 out, 13:20 in; the hours change at noon.
+    for seconds, way in ways.items():
+        at = make_at(seconds)
+        if seconds == 18_000:
+            told += ledger.change(replace(gate, hours=HOURS["longer"]), [], at)
+        crossed = [LineCrossed(rule="gate", at=at, direction=way, track="t1", confidence=0.77)] if way else []
+        told += ledger.update(crossed, [], Sight(None, at), at)
+    told += ledger.update([], [], Sight(None, make_at(62_200)), make_at(62_200))
+    (day,) = of(told, LineDay)
+    (period,) = day.periods
+    assert (day.in_count, day.out_count, period.start, period.end) == (2, 1, "07:00", "12:00")
+    assert (period.in_before_start, period.in_after_start) == (0, 2)
+    assert (period.out_before_end, period.out_after_end) == (1, 0)
+    assert sum(quarter.in_count for quarter in of(told, LineQuarter)) == 2
 
 
 def test_rule_is_gone_and_comes_back() -> None:
