@@ -118,14 +118,16 @@ def test_calendar_that_comes_again_at_each_connection(
     assert kept_at(load(config).log.path).stat().st_mtime_ns == written_ns
 
 
+@pytest.mark.parametrize("protocol", [5, 311])
 def test_calendar_that_was_cleared_while_the_agent_was_away(
     start_agent: Callable[[Path], Agent],
     mosquitto: Mosquitto,
     listen: Callable[..., Listener],
     vtest: Path,
     tmp_path: Path,
+    protocol: int,
 ) -> None:
-    config = write_config(tmp_path, vtest, port=mosquitto.port, more=FILE)
+    config = write_config(tmp_path, vtest, port=mosquitto.port, more=f"protocol = {protocol}{FILE}")
     listener = listen(mosquitto.port)
     send(mosquitto, CENTRE)
     agent = start_agent(config)

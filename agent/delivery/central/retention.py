@@ -83,9 +83,11 @@ class Retention:
 
     def _walk(self) -> Iterator[int]:
         """Go through all that is old, a page at each step; yield how many events of it went."""
-        now = datetime.fromtimestamp(time(), UTC)
+        now_s = time()
         if newest_ms := self._newest_ms():
-            now = min(now, datetime.fromtimestamp(newest_ms / 1000, UTC) + _DAY)
+            # Anybody may tell any time: also the last there is.
+            now_s = min(now_s, newest_ms / 1000 + _DAY.total_seconds())
+        now = datetime.fromtimestamp(now_s, UTC)
         for kind in self._types():
             days = self._keep_sums_days if kind.endswith(_SUMS) else self._keep_days
             if days:

@@ -174,7 +174,16 @@ def test_clock_that_jumps_takes_little(place: Place) -> None:
     place.now_s += 3650 * DAY_S
     place.take(make_health(2, ts=told, clock="synced"))
     assert place.tidy() == [1, 2]
-    # One that does not know it says nothing.
+    # One that is wrong itself does not help.
+    place.take(make_health(2, ts="9999-12-31T23:59:59.999Z", clock="synced"))
+    assert place.receiver.newest_ms > place.now_s * 1000
+    assert place.tidy() == []
+
+
+def test_clock_of_an_agent_that_does_not_know_the_time_says_nothing(place: Place) -> None:
+    place.take(make_status(2), place.event(1, age_days=88), place.event(2))
+    told = f"{datetime.fromtimestamp(place.now_s, UTC):%FT%T}.000Z"
+    place.now_s += 3650 * DAY_S
     place.start()
     place.take(
         make_health(2, ts=told, clock="unsynced"), make_health(2, ts=told, clock="synced", retain=True)
