@@ -6,6 +6,7 @@
 #   bash tests/run.sh --complete the same; what is skipped though this machine could run it fails (tests/skips.py)
 #   bash tests/run.sh --bench    also the benchmarks of tests/bench, two hours or more
 #   bash tests/run.sh --faults   also the long form of tests/faults, an hour
+#   bash tests/run.sh --node     also others' programs on the schemas, two minutes (node; 200 MB from the npm registry)
 #   bash tests/run.sh --systemd  also the service on booted Debians, as root, a few minutes
 set -euo pipefail
 # shellcheck source=deploy/environment.sh
@@ -15,15 +16,17 @@ cd "$ROOT"
 bench=false
 complete=false
 faults=false
+node=false
 systemd=false
 for argument in "$@"; do
     case $argument in
         --bench) bench=true ;;
         --complete) complete=true ;;
         --faults) faults=true ;;
+        --node) node=true ;;
         --systemd) systemd=true ;;
         *)
-            echo "usage: bash tests/run.sh [--complete] [--bench] [--faults] [--systemd]" >&2
+            echo "usage: bash tests/run.sh [--complete] [--bench] [--faults] [--node] [--systemd]" >&2
             exit 2
             ;;
     esac
@@ -67,6 +70,7 @@ command -v nft >/dev/null || missing+=(nftables)
 /usr/bin/python3 -c 'import gi; gi.require_version("GstRtspServer", "1.0")' 2>/dev/null ||
     missing+=(python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good)
 if $faults; then command -v nats-server >/dev/null || missing+=(nats-server); fi
+if $node; then command -v npm >/dev/null || missing+=(npm); fi
 if ((${#missing[@]})) && ! { may_install_packages && apt_install "${missing[@]}"; }; then
     say "${missing[*]} may not be installed: some tests will be skipped."
 fi
@@ -135,6 +139,10 @@ if $faults; then
     done
     step "faults: crash points" python -m tests.faults.crash_points --points 2000
     step "faults: cluster" env PRESENCE_TEST_CLUSTER=1 python -m pytest -q tests/deploy/test_cluster.py
+fi
+
+if $node; then
+    step "node" env PRESENCE_TEST_NODE=1 python -m pytest -q tests/delivery/test_generators.py
 fi
 
 if ((${#failed[@]})); then

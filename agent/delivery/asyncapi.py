@@ -18,7 +18,8 @@ from agent.delivery.discovery import HOME_ASSISTANT_STATUS, DiscoveryWire, disco
 from agent.delivery.event_wire import CONTRACT, EVENTS
 from agent.delivery.mqtt import KEEPALIVE_S
 from agent.delivery.own_name import client_id
-from agent.delivery.payload import published, schemas
+from agent.delivery.payload import schemas
+from agent.delivery.schema_form import published
 from agent.delivery.wire_examples import SENDER, examples
 
 DOCUMENT: Final = "asyncapi"
@@ -42,6 +43,7 @@ _FOREIGN: Final[dict[str, dict[str, Any]]] = {
     "homeassistant.status": {
         "type": "string",
         "enum": ["online", "offline"],
+        "title": "HomeAssistantStatus",
         "description": "Whether Home Assistant is there.",
     }
 }
@@ -199,8 +201,7 @@ def asyncapi() -> dict[str, Any]:
 
 
 def _own_schemas() -> dict[str, dict[str, Any]]:
-    discovery = TypeAdapter(DiscoveryWire).json_schema(mode="serialization")
-    return {**schemas(), "discovery": published("discovery", discovery)}
+    return {**schemas(), "discovery": published("discovery", TypeAdapter(DiscoveryWire))}
 
 
 def _servers() -> dict[str, Any]:
@@ -306,7 +307,4 @@ def _older(schema: Any) -> Any:  # noqa: ANN401 - any part of a JSON document
         return {"$ref": older["$ref"].replace("#/$defs/", "#/components/schemas/")}
     if "prefixItems" in older:
         older["items"] = older.pop("prefixItems")
-    if isinstance(older.get("discriminator"), dict):
-        # There it is the name of the field alone, and each alternative has it as a constant.
-        older["discriminator"] = older["discriminator"]["propertyName"]
     return older

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from agent.delivery.event_wire import Closed, LocalDate, LocalTime, Wire
+from agent.delivery.event_wire import Closed, Wire
+from agent.delivery.wire_fields import LocalTime
 
 WeekDay = Annotated[
     Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
@@ -14,18 +15,27 @@ WeekDay = Annotated[
 ]
 
 
+_Date = Annotated[
+    str,
+    Field(pattern=r"^\d{4}-\d\d-\d\d$", description="Local date", json_schema_extra={"format": "date"}),
+]
+
+
 class HoursWire(Closed):
     """Local working time on some days of the week, as in the configuration."""
 
-    days: tuple[WeekDay, ...]
-    periods: tuple[tuple[LocalTime, LocalTime], ...]
+    days: Annotated[tuple[WeekDay, ...], Field(description="On which days.")]
+    periods: Annotated[
+        tuple[tuple[LocalTime, LocalTime], ...],
+        Field(description="Begins and ends, local; an end before its begin is on the next day."),
+    ]
 
 
 class WorkdayWire(Closed):
     """A date that is worked, or not, like another day of the week."""
 
-    date: LocalDate
-    like: WeekDay
+    date: _Date
+    like: Annotated[WeekDay, Field(description="The day of the week whose hours it has.")]
 
 
 class CalendarWire(Closed):
@@ -33,16 +43,23 @@ class CalendarWire(Closed):
 
     country: (
         Annotated[
-            str, Field(pattern=r"^[A-Z]{2}$", max_length=2, description="its public holidays are days off")
+            str,
+            Field(
+                pattern=r"^[A-Z]{2}$",
+                max_length=2,
+                description="Country by ISO 3166-1 whose public holidays are days off; null: of none.",
+            ),
         ]
         | None
     )
-    holidays: tuple[LocalDate, ...]
-    workdays: tuple[WorkdayWire, ...]
+    holidays: Annotated[tuple[_Date, ...], Field(description="Further days off.")]
+    workdays: Annotated[
+        tuple[WorkdayWire, ...], Field(description="Dates with the hours of another day; they win.")
+    ]
 
 
 class CalendarCommandWire(Wire):
     """Sets working hours and days off in the place of the configuration's; an empty message ends that."""
 
-    hours: tuple[HoursWire, ...]
-    calendar: CalendarWire
+    hours: Annotated[tuple[HoursWire, ...], Field(description="Working hours; empty: always open.")]
+    calendar: Annotated[CalendarWire, Field(description="Days off, and days worked like others.")]

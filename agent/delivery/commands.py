@@ -9,7 +9,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from agent.delivery.event_wire import Closed, Hex8, Identifier
+from agent.delivery.event_wire import Closed
+
+# Pydantic reads annotations.
+from agent.delivery.wire_fields import Hex8, Identifier  # noqa: TC001
 
 MOST_EVENTS = 1000
 _LONGEST = 512
@@ -28,10 +31,12 @@ class ReplayRequestWire(Closed):
     # Of those who write to us too, unknown fields are ignored.
     model_config = ConfigDict(extra="ignore")
 
-    log: Hex8
-    from_seq: _Seq
-    to_seq: _Seq
-    request: Identifier
+    log: Annotated[Hex8, Field(description="Of which log: as events, status and health name it.")]
+    from_seq: Annotated[_Seq, Field(description="Number of the first event that is asked for.")]
+    to_seq: Annotated[_Seq, Field(description="Number of the last event that is asked for.")]
+    request: Annotated[
+        Identifier, Field(description="A name of one's own for it: the answer comes on replay/<request>.")
+    ]
 
     @model_validator(mode="after")
     def _in_order(self) -> ReplayRequestWire:
@@ -43,15 +48,24 @@ class ReplayRequestWire(Closed):
 class ReplayDoneWire(Closed):
     """The last message of a replay: how many events were sent, and the first and last of them.
 
-    `refused`: there was none to send. `busy`: others wait already, ask again later; `unknown_log`: this
-    agent has no such log, or no more; `range`: that is more than 1,000 numbers, or none of them is kept.
+    `refused`: there was none to send.
     """
 
-    done: Literal[True] = True
-    sent: Annotated[int, Field(ge=0, le=MOST_EVENTS)]
-    first_seq: _Seq | None
-    last_seq: _Seq | None
-    refused: RefusedWhy | None = None
+    done: Annotated[Literal[True], Field(description="Nothing more comes for this request.")] = True
+    sent: Annotated[int, Field(ge=0, le=MOST_EVENTS, description="So many events were sent.")]
+    first_seq: Annotated[_Seq | None, Field(description="Number of the first that was sent; null: none was.")]
+    last_seq: Annotated[_Seq | None, Field(description="Number of the last that was sent; null: none was.")]
+    refused: Annotated[
+        RefusedWhy | None,
+        Field(
+            title="RefusedWhy",
+            description=(
+                "Why none was sent; absent where some were. 'busy': others wait already, ask again later; "
+                "'unknown_log': this agent has no such log, or no more; 'range': that is more than 1,000 "
+                "numbers, or none of them is kept."
+            ),
+        ),
+    ] = None
 
     def text(self) -> str:
         """As it is published."""

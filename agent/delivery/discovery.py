@@ -13,9 +13,10 @@ from pydantic import Field
 
 from agent.core.event import CounterMode
 from agent.core.naming import LONGEST_SITE_AND_NAME
-from agent.delivery.event_wire import CONTRACT, Closed, Name
-from agent.delivery.health_wire import Verdict
+from agent.delivery.event_wire import CONTRACT, Closed
+from agent.delivery.health_wire import Verdict, VerdictIs
 from agent.delivery.payload import CounterGeometryWire
+from agent.delivery.wire_fields import Mode, Name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,7 +31,10 @@ _STALE_S: Final = 180
 
 _Topic = Annotated[str, Field(pattern=r"^presence/v1/[a-z0-9/-]{1,120}$")]
 _UniqueId = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}_[a-z0-9-]{1,32}(_[a-z0-9-]{1,32}(_[a-z]+)?)?$")]
-_Platform = Literal["sensor", "binary_sensor"]
+_Version = Annotated[Name, Field(description="Version of presence-agent.")]
+_Platform = Annotated[
+    Literal["sensor", "binary_sensor"], Field(description="Home Assistant's kind of entity.")
+]
 _Template = Annotated[str, Field(pattern=r"^\{\{ [A-Za-z0-9_.,'()=> ]{1,150} \}\}$")]
 
 
@@ -42,44 +46,60 @@ _DeviceId = Annotated[
 class DeviceWire(Closed):
     """The agent, as a device."""
 
-    identifiers: tuple[_DeviceId, ...]
-    name: Name
+    identifiers: Annotated[tuple[_DeviceId, ...], Field(description="`<site>_<name>`.")]
+    name: Annotated[Name, Field(description="The place's label, or site and name.")]
     manufacturer: Literal["presence-agent"] = "presence-agent"
-    sw_version: Name
+    sw_version: _Version
 
 
 class OriginWire(Closed):
     """Who sends the discovery."""
 
     name: Literal["presence-agent"] = "presence-agent"
-    sw_version: Name
+    sw_version: _Version
 
 
 class ComponentWire(Closed):
     """An entity; of one that is gone only the platform, which takes it away."""
 
     platform: _Platform
-    unique_id: _UniqueId | None = None
-    name: Name | None = None
-    state_topic: _Topic | None = None
-    value_template: _Template | None = None
-    device_class: Literal["enum", "occupancy", "problem"] | None = None
-    state_class: Literal["measurement", "total_increasing"] | None = None
-    options: tuple[CounterMode | Verdict, ...] | None = None
-    icon: Annotated[str, Field(pattern=r"^mdi:[a-z-]{1,30}$")] | None = None
-    entity_category: Literal["diagnostic"] | None = None
-    expire_after: Literal[180] | None = None
+    unique_id: Annotated[_UniqueId | None, Field(description="The same for as long as there is it.")] = None
+    name: Annotated[Name | None, Field(description="Behind the device's name; the rule and what of it.")] = (
+        None
+    )
+    state_topic: Annotated[_Topic | None, Field(description="On which topic it is told.")] = None
+    value_template: Annotated[_Template | None, Field(description="What of the payload it shows.")] = None
+    device_class: Annotated[
+        Literal["enum", "occupancy", "problem"] | None, Field(description="What Home Assistant takes it for.")
+    ] = None
+    state_class: Annotated[
+        Literal["measurement", "total_increasing"] | None,
+        Field(description="How Home Assistant keeps statistics of it."),
+    ] = None
+    options: Annotated[
+        tuple[Mode | VerdictIs, ...] | None, Field(description="All that it may show, of an enum.")
+    ] = None
+    icon: Annotated[
+        Annotated[str, Field(pattern=r"^mdi:[a-z-]{1,30}$")] | None, Field(description="How it is drawn.")
+    ] = None
+    entity_category: Annotated[
+        Literal["diagnostic"] | None,
+        Field(description="There where it tells of the agent, not of the place."),
+    ] = None
+    expire_after: Annotated[
+        Literal[180] | None, Field(description="Shown as not known when nothing came for so long, s.")
+    ] = None
 
 
 class DiscoveryWire(Closed):
     """The device, its entities, and by what Home Assistant knows whether they are there."""
 
-    device: DeviceWire
-    origin: OriginWire
-    components: dict[str, ComponentWire]
-    availability_topic: _Topic
-    availability_template: _Template
-    qos: Literal[1] = 1
+    device: Annotated[DeviceWire, Field(description="The agent, as a device.")]
+    origin: Annotated[OriginWire, Field(description="Who sends this.")]
+    components: Annotated[dict[str, ComponentWire], Field(description="Its entities, by keys of their own.")]
+    availability_topic: Annotated[_Topic, Field(description="The agent's `status`.")]
+    availability_template: Annotated[_Template, Field(description="What of it is `online` or `offline`.")]
+    qos: Annotated[Literal[1], Field(description="Of Home Assistant's subscriptions.")] = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from agent.core.sight import BlindCause  # noqa: TC001 - pydantic reads annotations
-from agent.delivery.event_wire import Closed, Count, Fraction, Hex8, Seconds, Seq, Timestamp, Wire
+from agent.delivery.event_wire import Closed, Wire
+
+# Pydantic reads annotations.
+from agent.delivery.wire_fields import (  # noqa: TC001
+    Blinded,
+    ClockIs,
+    Count,
+    FirstSeq,
+    Fraction,
+    LastSeq,
+    LogId,
+    SaidAt,
+    Seconds,
+    SessionId,
+)
 
 # Health is at most 1 kB.
 MOST_EARLIER = 4
@@ -36,51 +49,163 @@ Reason = Literal[
     "calendar_refused",
     "certificate_ends",
 ]
+# What each means, for whoever reads the schema; in the order in which `health` says them.
+_MEANINGS: Final[dict[Reason, str]] = {
+    "camera_covered": "something is before the lens",
+    "camera_dark": "no light, in working hours or with `[camera] night = true`",
+    "camera_blurred": "out of focus, dirty or wet",
+    "camera_moved": "it looks elsewhere than lines and zones were drawn for",
+    "camera_frozen": "it gives the same picture again and again",
+    "camera_lost": "it gives no picture",
+    "camera_shifted": "the view is shifted a little, lines and zones follow",
+    "shift_unknown": "whether the view is shifted is not known, nothing to be mended",
+    "clock_unsynced": "the device's clock is not known to be right",
+    "log_volatile": "the card takes no events: they are in memory only",
+    "disk_low": "less than 100 MB are free on the card",
+    "memory_low": "less than 50 MB of memory are free",
+    "broker_lost": "no connection to the broker for a minute",
+    "broker_refuses": "the broker refused something of the agent's in the last minute",
+    "refusals_unseen": "with MQTT 3.1.1 a broker can't say what it refuses, nothing to be mended",
+    "too_slow": "less than half of the frames that should be are looked through",
+    "too_hot": "the processor has 80 °C or more",
+    "throttled": "the processor is slowed down, by heat or a weak supply",
+    "under_voltage": "the power supply is too weak",
+}
+VerdictIs = Annotated[
+    Verdict,
+    Field(
+        title="Verdict",
+        description=(
+            "What the reasons come to. 'ok': nothing is wrong; 'degraded': it works, and somebody should "
+            "look; 'failing': nobody is counted, and it does not go away by itself."
+        ),
+    ),
+]
+_Reason = Annotated[
+    Reason,
+    Field(
+        title="Reason",
+        description="; ".join(f"'{reason}': {meaning}" for reason, meaning in _MEANINGS.items()) + ".",
+    ),
+]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
+_UNKNOWN: Final = "; null: not known."
 
 
 class EarlierLogWire(Closed):
     """A log of before that is still served: what is missing of it can be asked for."""
 
-    log: Hex8
-    last_seq: Seq
+    log: LogId
+    last_seq: LastSeq
 
 
 class HealthWire(Wire):
     """How an agent is; null is what it can't know. Older than 180 s it says nothing any more."""
 
-    ts: Timestamp
-    log: Hex8
-    session: Hex8
-    verdict: Verdict
-    reasons: tuple[Reason, ...]
-    uptime_s: Count
-    fps_captured: Seconds | None
-    fps_looked_at: Seconds | None
-    inference_p50_ms: Seconds | None
-    inference_p95_ms: Seconds | None
-    event_latency_p95_ms: Seconds | None
-    motion_ratio: Fraction | None
-    camera: Literal["ok"] | BlindCause | None
-    camera_shift_ratio: Fraction | None
-    frame_age_s: Seconds | None
-    stalls: Count | None
-    recoveries: Count | None
-    first_seq: Seq
-    last_seq: Seq
-    pending: Count
-    log_mb: Seconds
-    log_volatile: bool
-    no_subscriber: Count | None
-    temp_c: _Number | None
-    throttled: Annotated[str, Field(pattern=r"^0x[0-9a-f]{1,8}$")] | None
-    under_voltage: bool | None
-    rss_mb: Count | None
-    mem_free_mb: Count | None
-    disk_free_mb: Count | None
-    clock: Literal["synced", "unsynced"]
-    clock_offset_ms: _Number | None
-    earlier_logs: Annotated[tuple[EarlierLogWire, ...], Field(max_length=MOST_EARLIER)] | None = None
+    ts: SaidAt
+    log: LogId
+    session: SessionId
+    verdict: VerdictIs
+    reasons: Annotated[tuple[_Reason, ...], Field(description="What is wrong, each once; empty: nothing.")]
+    uptime_s: Annotated[Count, Field(description="Since the agent's start, s.")]
+    fps_captured: Annotated[
+        Seconds | None, Field(description="Frames a second that came, over the last minute" + _UNKNOWN)
+    ]
+    fps_looked_at: Annotated[
+        Seconds | None,
+        Field(
+            description="Of them those that the networks looked at, a second, over the last minute" + _UNKNOWN
+        ),
+    ]
+    inference_p50_ms: Annotated[
+        Seconds | None,
+        Field(description="Half of the looks of the last five minutes took less, ms" + _UNKNOWN),
+    ]
+    inference_p95_ms: Annotated[
+        Seconds | None, Field(description="95 of 100 looks of the last five minutes took less, ms" + _UNKNOWN)
+    ]
+    event_latency_p95_ms: Annotated[
+        Seconds | None,
+        Field(
+            description=(
+                "95 of 100 events of the last five minutes were in the log so soon after the exposure of "
+                "their frame, ms; null: there was none."
+            )
+        ),
+    ]
+    motion_ratio: Annotated[
+        Fraction | None,
+        Field(description="Share of the last minute's frames in which something moved, 0 to 1" + _UNKNOWN),
+    ]
+    camera: Annotated[
+        Literal["ok"] | Blinded | None,
+        Field(
+            description="'ok': it sees; else why it can't, as `cause` of camera.blind; null: no frame yet."
+        ),
+    ]
+    camera_shift_ratio: Annotated[
+        Fraction | None,
+        Field(
+            description=(
+                "How far a corner of the picture is from where it was learned, at the most in the last 10 s, "
+                "as a part of the picture's width" + _UNKNOWN
+            )
+        ),
+    ]
+    frame_age_s: Annotated[
+        Seconds | None, Field(description="Age of the newest frame, s; null: there is none.")
+    ]
+    stalls: Annotated[
+        Count | None,
+        Field(description="Times since the start that the camera gave no pictures; null: it is a recording."),
+    ]
+    recoveries: Annotated[
+        Count | None,
+        Field(description="Times since the start that it gave some again; null: it is a recording."),
+    ]
+    first_seq: FirstSeq
+    last_seq: LastSeq
+    pending: Annotated[Count, Field(description="Events of all logs that no broker has taken yet.")]
+    log_mb: Annotated[Seconds, Field(description="Size of the event log, MB.")]
+    log_volatile: Annotated[
+        bool, Field(description="Whether events are in memory only: a power cut would lose them.")
+    ]
+    no_subscriber: Annotated[
+        Count | None,
+        Field(description="Events since the start that nobody subscribed to; null: this broker never tells."),
+    ]
+    temp_c: Annotated[_Number | None, Field(description="Temperature of the processor, °C" + _UNKNOWN)]
+    throttled: Annotated[
+        Annotated[str, Field(pattern=r"^0x[0-9a-f]{1,8}$")] | None,
+        Field(
+            description=(
+                "Bits of a Pi's firmware, as `vcgencmd get_throttled` shows them: 0x1 under-voltage, 0x2 "
+                "capped, 0x4 throttled, 0x8 soft limit of temperature, now; the same by 0x10000 since its "
+                "boot" + _UNKNOWN
+            )
+        ),
+    ]
+    under_voltage: Annotated[
+        bool | None, Field(description="Whether the power supply is too weak" + _UNKNOWN)
+    ]
+    rss_mb: Annotated[Count | None, Field(description="Memory of the agent, MB" + _UNKNOWN)]
+    mem_free_mb: Annotated[
+        Count | None, Field(description="Memory that programs could still have, MB" + _UNKNOWN)
+    ]
+    disk_free_mb: Annotated[
+        Count | None, Field(description="Room on the disk of the event log, MB" + _UNKNOWN)
+    ]
+    clock: ClockIs
+    clock_offset_ms: Annotated[
+        _Number | None,
+        Field(
+            description="By how much the clock is being corrected now, as the kernel knows it, ms" + _UNKNOWN
+        ),
+    ]
+    earlier_logs: Annotated[
+        Annotated[tuple[EarlierLogWire, ...], Field(max_length=MOST_EARLIER)] | None,
+        Field(description="Logs of before that are still served, the newest last; absent: there are none."),
+    ] = None
 
     def text(self) -> str:
         """As it is published: without earlier logs where there are none, or no room for the oldest."""

@@ -12,28 +12,43 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
-from agent.core.event import ClockSet, CounterMode, CounterState, LineState, PeriodCrossings, ZoneState
+from agent.core.event import ClockSet, CounterState, LineState, PeriodCrossings, ZoneState
 from agent.core.frame import Instant
 from agent.core.sight import BlindCause  # noqa: TC001 - pydantic reads annotations
 from agent.delivery.calendar_wire import CalendarCommandWire, CalendarWire, HoursWire
 from agent.delivery.commands import ReplayDoneWire, ReplayRequestWire
-from agent.delivery.event_wire import (
-    CONTRACT,
-    EVENTS,
-    Closed,
-    Corner,
-    Count,
-    Hex8,
-    Identifier,
-    Name,
-    PeriodWire,
-    Seconds,
-    Seq,
-    Timestamp,
-    Wire,
-    check_agent_name,
-)
+from agent.delivery.event_wire import CONTRACT, EVENTS, Closed, PeriodWire, Wire, check_agent_name
 from agent.delivery.health_wire import HealthWire
+from agent.delivery.schema_form import published
+
+# Pydantic reads annotations.
+from agent.delivery.wire_fields import (  # noqa: TC001
+    Corner,
+    Device,
+    FirstSeq,
+    Identifier,
+    InToday,
+    InvalidWhy,
+    JudgedAt,
+    LastSeq,
+    LogId,
+    Mode,
+    Name,
+    OfflineWhy,
+    OnlineState,
+    OutToday,
+    PersonsThere,
+    SaidAt,
+    Seconds,
+    SessionId,
+    Site,
+    StateRule,
+    StateSeq,
+    StateSince,
+    Timestamp,
+    Valid,
+    WaitingNow,
+)
 
 if TYPE_CHECKING:
     from agent.core.event import Event, State
@@ -47,62 +62,71 @@ _LEFT_OUT_BYTES = 32
 class StatusWire(Wire):
     """Whether an agent is there; the will has neither `ts` nor seqs."""
 
-    state: Literal["online", "offline"]
-    why: Literal["stopped", "lost"] | None
-    log: Hex8
-    session: Hex8
-    first_seq: Seq | None = None
-    last_seq: Seq | None = None
-    ts: Timestamp | None = None
+    state: OnlineState
+    why: OfflineWhy | None
+    log: LogId
+    session: SessionId
+    first_seq: FirstSeq | None = None
+    last_seq: LastSeq | None = None
+    ts: SaidAt | None = None
 
 
 class VersionsWire(Closed):
     """What runs on the device."""
 
-    agent: Name
-    python: Name
-    onnxruntime: Name
-    opencv: Name
+    agent: Annotated[Name, Field(description="Version of presence-agent.")]
+    python: Annotated[Name, Field(description="Version of Python.")]
+    onnxruntime: Annotated[Name, Field(description="Version of onnxruntime, which runs the networks.")]
+    opencv: Annotated[Name, Field(description="Version of OpenCV, which reads cameras and recordings.")]
 
 
 class ModelWire(Closed):
     """Which weights are in use."""
 
-    name: Name
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    name: Annotated[Name, Field(description="As `presence-agent models list` shows it.")]
+    sha256: Annotated[
+        str, Field(pattern=r"^[0-9a-f]{64}$", description="Of the weights' file as it was fetched.")
+    ]
 
 
 class LineGeometryWire(Closed):
     """A line, in fractions of the picture."""
 
     kind: Literal["line"] = "line"
-    rule: Identifier
-    start: Corner
-    end: Corner
-    inside: Corner
+    rule: StateRule
+    start: Annotated[Corner, Field(description="One end: x to the right, y down, each 0 to 1.")]
+    end: Annotated[Corner, Field(description="The other end.")]
+    inside: Annotated[Corner, Field(description="Any point on the inner side.")]
 
 
 class ZoneGeometryWire(Closed):
     """A zone, in fractions of the picture."""
 
     kind: Literal["zone"] = "zone"
-    rule: Identifier
-    polygon: tuple[Corner, ...]
-    min_dwell_s: Seconds
+    rule: StateRule
+    polygon: Annotated[
+        tuple[Corner, ...], Field(description="Its corners: x to the right, y down, each 0 to 1.")
+    ]
+    min_dwell_s: Annotated[Seconds, Field(description="Shorter visits are of passers-by; s.")]
 
 
 class CounterGeometryWire(Closed):
     """A counter, by the ids of its zones."""
 
     kind: Literal["counter"] = "counter"
-    rule: Identifier
-    staff: Identifier
-    public: Identifier | None
-    unattended_after_s: Seconds
+    rule: StateRule
+    staff: Annotated[Identifier, Field(description="Id of the zone behind the desk.")]
+    public: Annotated[
+        Identifier | None, Field(description="Id of the zone before the desk; null: it has none.")
+    ]
+    unattended_after_s: Annotated[
+        Seconds, Field(description="For so long the desk may be left before that is told; s.")
+    ]
 
 
 RuleGeometryWire = Annotated[
-    LineGeometryWire | ZoneGeometryWire | CounterGeometryWire, Field(discriminator="kind")
+    LineGeometryWire | ZoneGeometryWire | CounterGeometryWire,
+    Field(discriminator="kind", title="RuleGeometry"),
 ]
 
 
@@ -118,25 +142,40 @@ class InfoWire(Wire):
     the rules that there was no room for.
     """
 
-    contract: Literal["presence/v1"] = CONTRACT
-    log: Hex8
-    session: Hex8
-    ts: Timestamp
-    site: Identifier
-    device: Identifier
-    place: Name
-    timezone: Name
-    versions: VersionsWire
-    models: tuple[ModelWire, ...]
-    rules: tuple[RuleGeometryWire, ...]
-    config_digest: Digest
+    contract: Annotated[Literal["presence/v1"], Field(description="Root of all topics.")] = CONTRACT
+    log: LogId
+    session: SessionId
+    ts: SaidAt
+    site: Site
+    device: Device
+    place: Annotated[Name, Field(description="Label for people, in any language; treat it as data.")]
+    timezone: Annotated[
+        Name, Field(description="Of the place, as in the IANA database: working hours, midnight and dates.")
+    ]
+    versions: Annotated[VersionsWire, Field(description="What runs on the device.")]
+    models: Annotated[tuple[ModelWire, ...], Field(description="Which weights are in use.")]
+    rules: Annotated[
+        tuple[RuleGeometryWire, ...], Field(description="Lines, zones and counters, as configured.")
+    ]
+    config_digest: Annotated[Digest, Field(description="Of the configuration: it changes when that does.")]
     # Agents of before don't tell these.
-    hours: tuple[HoursWire, ...] | None = None
-    calendar: CalendarWire | None = None
-    calendar_digest: Digest | None = None
-    calendar_since: Timestamp | None = None
-    certificate_ends: Timestamp | None = None
-    rules_left_out: Annotated[int, Field(ge=1)] | None = None
+    hours: Annotated[tuple[HoursWire, ...] | None, Field(description="Working hours in force.")] = None
+    calendar: Annotated[CalendarWire | None, Field(description="Days off and days worked, in force.")] = None
+    calendar_digest: Annotated[
+        Digest | None,
+        Field(description="Where `cmd/calendar` set them: the first digits of its payload's sha256, in hex."),
+    ] = None
+    calendar_since: Annotated[
+        Timestamp | None,
+        Field(description="When `cmd/calendar`'s came into force, by the device's clock of then; UTC."),
+    ] = None
+    certificate_ends: Annotated[
+        Timestamp | None,
+        Field(description="End of the agent's own certificate, where it has one; UTC."),
+    ] = None
+    rules_left_out: Annotated[
+        int | None, Field(ge=1, description="Count of the rules that there was no room for, if any.")
+    ] = None
 
     def text(self) -> str:
         """As it is published: what does not apply is absent, and so are rules for which there is no room."""
@@ -161,37 +200,37 @@ class StateWire(Wire):
     """What every state has."""
 
     kind: str
-    rule: Identifier
-    valid: bool
-    why: Literal["starting", "stopped", "behind", "clock", BlindCause] | None
-    since: Timestamp
-    ts: Timestamp
-    seq: Seq
-    log: Hex8
-    session: Hex8
+    rule: StateRule
+    valid: Valid
+    why: InvalidWhy | None
+    since: StateSince
+    ts: JudgedAt
+    seq: StateSeq
+    log: LogId
+    session: SessionId
 
 
 class LineStateWire(StateWire):
     """Crossings since local midnight; null when not valid."""
 
     kind: Literal["line"] = "line"
-    in_count: Count | None
-    out_count: Count | None
+    in_count: InToday | None
+    out_count: OutToday | None
 
 
 class ZoneStateWire(StateWire):
     """Persons in a zone; null when not valid."""
 
     kind: Literal["zone"] = "zone"
-    count: Count | None
+    count: PersonsThere | None
 
 
 class CounterStateWire(StateWire):
     """Whether a counter is attended; null when not valid. Without a public zone `waiting` is null too."""
 
     kind: Literal["counter"] = "counter"
-    mode: CounterMode | None
-    waiting: Count | None
+    mode: Mode | None
+    waiting: WaitingNow | None
 
 
 # Fields whose names on the wire are words of Python.
@@ -297,10 +336,7 @@ def state_json(state: StateNow, log_id: str, session: str) -> str:
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """A JSON Schema (2020-12) for each thing published, by the name of its file.
-
-    Subscribers must ignore fields they do not know, so the schemas allow more than the agent sends.
-    """
+    """A JSON Schema for each thing published, by the name of its file."""
     adapters: dict[str, TypeAdapter[Any]] = {
         f"event.{name}": TypeAdapter(model) for name, model in EVENTS.items()
     }
@@ -315,9 +351,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "state.zone": TypeAdapter(ZoneStateWire),
         "state.counter": TypeAdapter(CounterStateWire),
     }
-    return {
-        name: published(name, adapter.json_schema(mode="serialization")) for name, adapter in adapters.items()
-    }
+    return {name: published(name, adapter) for name, adapter in adapters.items()}
 
 
 def _value(value: object, at: Instant) -> object:
@@ -335,27 +369,3 @@ def _value(value: object, at: Instant) -> object:
         case PeriodCrossings():
             value = PeriodWire(**asdict(value))
     return value
-
-
-def published(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """A model's JSON Schema as others get it."""
-    version = CONTRACT.replace("/", ":")
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:{version}:{name}"}
-    for part in [schema, *schema.get("$defs", {}).values()]:
-        _open_up(part)
-    return head | schema
-
-
-def _open_up(schema: dict[str, Any]) -> None:
-    """Allow unknown fields; say that an optional field is absent, never null; require the others."""
-    if "properties" not in schema:
-        return
-    schema.pop("additionalProperties", None)
-    optional = set()
-    for name, of_field in schema.get("properties", {}).items():
-        if "default" in of_field and of_field["default"] is None:
-            optional.add(name)
-            del of_field["default"]
-            (kind,) = (kind for kind in of_field.pop("anyOf") if kind != {"type": "null"})
-            of_field.update(kind)
-    schema["required"] = [name for name in schema["properties"] if name not in optional]
