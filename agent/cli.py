@@ -12,11 +12,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
-from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+from cyclopts import App, Parameter
 
 from agent import arguments
 from agent.cli_broker import broker_commands
 from agent.cli_doctor import doctor
+from agent.cli_errors import exit_code, sentence
 from agent.cli_log import CONFIG, ConfigOption, log_app, log_to_stderr
 from agent.errors import AgentError, ConfigError
 
@@ -330,33 +331,9 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the last place where it can become a sentence
         if debug:
             traceback.print_exc()
-        _complain(_sentence(error))
-        code = _exit_code(error)
+        _complain(sentence(error))
+        code = exit_code(error)
     sys.exit(code)
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, AgentError):
-        return str(error)
-    if isinstance(error, UnusedCliTokensError):
-        words = " ".join(error.unused_tokens or ())
-        return f"{words}: there is no such command or option here. See `presence-agent --help`."
-    if isinstance(error, OSError):
-        where = error.filename or "what was asked for"
-        return f"{where}: can't be read or written ({error.strerror or error}); check the path and the disk."
-    if isinstance(error, CycloptsError):
-        return f"{' '.join(str(error).split())} See `presence-agent --help`."
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    return (
-        f"This is a fault of presence-agent ({type(error).__name__}: {error}; {Path(where.filename).name}, "
-        f"line {where.lineno}); please report it with what `--debug` shows."
-    )
-
-
-def _exit_code(error: Exception) -> int:
-    if isinstance(error, AgentError):
-        return error.exit_code
-    return ConfigError.exit_code if isinstance(error, CycloptsError) else 1
 
 
 def _complain(error: AgentError | str) -> None:

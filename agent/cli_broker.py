@@ -70,17 +70,19 @@ def retire(
     --broker and an account that may write below its topics.
     """
     from agent.arguments import agent_name, identifier
-    from agent.config import load
     from agent.delivery.subscriber import broker_from_url
     from agent.retiring import retired
-    from agent.stages import broker as broker_of
-    from agent.stages import rule_ids
 
     agent_name("--site", site, "--name", name)
     for one in rule:
         identifier("--rule", one)
     rules = list(rule)
     if broker is None:
+        # Elsewhere than on a device there is none of this.
+        from agent.config import load
+        from agent.stages import broker as broker_of
+        from agent.stages import rule_ids
+
         loaded = load(config)
         to = broker_of(loaded)
         if to is None:

@@ -2,6 +2,7 @@
 # Virtual environments of the checkout's own, filled from the locks in this folder:
 #
 #   bash deploy/environment.sh run      .venv-run, the agent as on a device
+#   bash deploy/environment.sh base     .venv-base, without what a device needs: wire models, subscriber, watch, schema, retire
 #   bash deploy/environment.sh tests    .venv-tests, the same with the tools of development
 #   bash deploy/environment.sh broker   .venv-broker, a broker for machines that have no mosquitto
 #
@@ -156,10 +157,11 @@ make_environment() {
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
     case "${1-}" in
         run) make_environment .venv-run @ build-@ ;;
+        base) make_environment .venv-base base-@ build-@ ;;
         tests) make_environment .venv-tests dev-@ ;;
         broker) make_environment --alone .venv-broker broker-@ ;;
         *)
-            echo "usage: bash deploy/environment.sh run|tests|broker" >&2
+            echo "usage: bash deploy/environment.sh run|base|tests|broker" >&2
             exit 2
             ;;
     esac

@@ -11,6 +11,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 [[ -d /run/systemd/system ]] || stop "systemd does not run here, so there is nothing to install the service into."
 [[ -x /opt/presence-agent/bin/presence-agent ]] ||
     stop "There is no /opt/presence-agent/bin/presence-agent: put the agent there first, in a virtual environment."
+# It ends with a sentence where the package is there without what a device needs.
+/opt/presence-agent/bin/presence-agent models list >/dev/null || stop "Put that into /opt/presence-agent, then run this again."
 
 # put PATH FILE [MODE]: a file of systemd/, readable for everybody.
 put() { install -D -m "${3-644}" "$ROOT/systemd/$2" "$1"; }

@@ -4,6 +4,8 @@
 #
 #   deploy/lock.sh             keeps the versions that are locked, adds and removes what pyproject.toml says
 #   deploy/lock.sh --upgrade   takes the newest versions
+#
+# requirements-cpNNN.txt is a device's, -base- a central system's, -dev- adds what tests need, -build- builds the package.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -69,10 +71,11 @@ lock() {
 
 for python in 3.11 3.13; do
     tag=cp${python/./}
-    lock "$tag" "$python" pyproject.toml
-    # What builds and tests the agent uses the versions that run on a Pi.
+    lock "$tag" "$python" --extra device pyproject.toml
+    # What builds and tests the agent, and central systems, use the versions that run on a Pi.
     same=(--constraints "deploy/requirements-$tag.txt")
-    lock "dev-$tag" "$python" "${same[@]}" --extra dev pyproject.toml "$work/build.in"
+    lock "base-$tag" "$python" "${same[@]}" pyproject.toml
+    lock "dev-$tag" "$python" "${same[@]}" --extra device --extra dev pyproject.toml "$work/build.in"
     lock "build-$tag" "$python" "${same[@]}" "$work/build.in"
     lock "broker-$tag" "$python" "$work/broker.in"
 done

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import socket
 
-import paho.mqtt.client as paho
+from agent.delivery.paho_names import paho
 
 
 class Client(paho.Client):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from agent.delivery.event_wire import Closed, Wire
-from agent.delivery.wire_fields import LocalTime
+from agent.delivery.wire_fields import LocalTime  # noqa: TC001 - pydantic reads annotations
 
 WeekDay = Annotated[
     Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"],

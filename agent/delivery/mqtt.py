@@ -16,13 +16,15 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
-from paho.mqtt.exception import MQTTException
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-
 from agent.delivery.addresses import Client
+from agent.delivery.paho_names import (
+    CallbackAPIVersion,
+    MQTTErrorCode,
+    MQTTException,
+    PacketTypes,
+    Properties,
+    paho,
+)
 from agent.delivery.tls import tls_context, tls_refusal
 from agent.errors import DeliveryError
 

@@ -1,0 +1,53 @@
+"""Errors as one sentence that says what to do, with the contract's exit codes."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import Final
+
+from cyclopts import CycloptsError, UnusedCliTokensError
+
+from agent.errors import AgentError, ConfigError
+
+# What the extra `device` brings, by the names that are imported.
+DEVICE_MODULES: Final = frozenset({"cv2", "holidays", "numpy", "onnx", "onnxruntime", "tzdata"})
+
+
+def sentence(error: Exception) -> str:
+    """What to say of an error."""
+    if isinstance(error, AgentError):
+        return str(error)
+    if (module := _missing(error)) is not None:
+        return (
+            f"This needs what a device needs, and {module} is not installed: "
+            "pip install 'presence-agent[device]', this package with its extra 'device', brings it."
+        )
+    if isinstance(error, UnusedCliTokensError):
+        words = " ".join(error.unused_tokens or ())
+        return f"{words}: there is no such command or option here. See `presence-agent --help`."
+    if isinstance(error, OSError):
+        where = error.filename or "what was asked for"
+        return f"{where}: can't be read or written ({error.strerror or error}); check the path and the disk."
+    if isinstance(error, CycloptsError):
+        return f"{' '.join(str(error).split())} See `presence-agent --help`."
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"This is a fault of presence-agent ({type(error).__name__}: {error}; {Path(where.filename).name}, "
+        f"line {where.lineno}); please report it with what `--debug` shows."
+    )
+
+
+def exit_code(error: Exception) -> int:
+    """What the process ends with."""
+    if isinstance(error, AgentError):
+        return error.exit_code
+    return ConfigError.exit_code if isinstance(error, CycloptsError) or _missing(error) else 1
+
+
+def _missing(error: Exception) -> str | None:
+    """The module of a device that is not installed; None: it is another error."""
+    if not isinstance(error, ModuleNotFoundError) or error.name is None:
+        return None
+    module = error.name.partition(".")[0]
+    return module if module in DEVICE_MODULES else None
