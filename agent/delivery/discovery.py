@@ -1,12 +1,13 @@
 """What Home Assistant makes its device and entities of: one retained message for the whole agent.
 
 https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload, known to it from 2024.12 on.
-Nothing here reads or sends. A value that is not known is `None` there, which it shows as unknown.
+Nothing here reads or sends. A value that is not known is `None` there, which it shows as unknown. What
+happened goes to its event entities (https://www.home-assistant.io/integrations/event.mqtt), for alarms.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
 from pydantic import Field
@@ -29,13 +30,14 @@ REMOVED: Final = ""
 # Health is told every 60 s and stale after three times that.
 _STALE_S: Final = 180
 
-_Topic = Annotated[str, Field(pattern=r"^presence/v1/[a-z0-9/-]{1,120}$")]
+_Topic = Annotated[str, Field(pattern=r"^presence/v1/[a-z0-9/_-]{1,150}$")]
 _UniqueId = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}_[a-z0-9-]{1,32}(_[a-z0-9-]{1,32}(_[a-z]+)?)?$")]
 _Version = Annotated[Name, Field(description="Version of presence-agent.")]
 _Platform = Annotated[
-    Literal["sensor", "binary_sensor"], Field(description="Home Assistant's kind of entity.")
+    Literal["sensor", "binary_sensor", "event"], Field(description="Home Assistant's kind of entity.")
 ]
-_Template = Annotated[str, Field(pattern=r"^\{\{ [A-Za-z0-9_.,'()=> ]{1,150} \}\}$")]
+_Template = Annotated[str, Field(pattern=r"^\{\{ [A-Za-z0-9_.,:|+'()=>{}\[\] -]{1,400} \}\}$")]
+_EventType = Literal["after_hours", "blind", "unattended"]
 
 
 _DeviceId = Annotated[
@@ -79,6 +81,9 @@ class ComponentWire(Closed):
     options: Annotated[
         tuple[Mode | VerdictIs, ...] | None, Field(description="All that it may show, of an enum.")
     ] = None
+    event_types: Annotated[
+        tuple[_EventType, ...] | None, Field(description="All that may happen to it, of an event.")
+    ] = None
     icon: Annotated[
         Annotated[str, Field(pattern=r"^mdi:[a-z-]{1,30}$")] | None, Field(description="How it is drawn.")
     ] = None
@@ -104,13 +109,24 @@ class DiscoveryWire(Closed):
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One entity of a rule; `suffix` tells its unique id from those of the same platform."""
+    """One entity of a rule.
+
+    Attributes:
+        name: what of the rule it shows.
+        template: what of a payload.
+        more: further settings.
+        suffix: tells its unique id from those of the same platform.
+        topic: on which it is told, below the agent's root; None: the rule's state.
+        of_public: only where the counter has a public zone.
+    """
 
     name: str
     platform: _Platform
     template: str
     more: dict[str, Any]
     suffix: str = ""
+    topic: str | None = None
+    of_public: bool = False
 
 
 def _known(value: str) -> str:
@@ -118,6 +134,25 @@ def _known(value: str) -> str:
     return f"{{{{ {value} if value_json is defined and value_json.valid else None }}}}"
 
 
+def _event(name: str, what: _EventType, topic: str, fields: str, icon: str, when: str = "") -> _Part:
+    """An event entity: JSON makes it go off, an empty text does not.
+
+    It does not go off for what is late, nor again for what comes again: `this` is the entity, which keeps the
+    ids of the last ones. Retained messages are passed over by Home Assistant itself.
+    """
+    told = "".join(f", '{one}': value_json.{one}" for one in fields.split())
+    recent = "this.attributes.recent | default([])"
+    template = (
+        f"{{{{ {{'event_type': '{what}'{told}, 'recent': ({recent} + [value_json.id])[-16:]}} | to_json "
+        f"if value_json is defined and value_json.id is defined and not value_json.late | default(false) "
+        f"and value_json.id not in {recent}{when} else '' }}}}"
+    )
+    return _Part(name, "event", template, {"event_types": (what,), "icon": icon}, topic=topic)
+
+
+_AFTER_HOURS: Final = _event(
+    "after hours", "after_hours", "event/{rule}/presence/after_hours", "since", "mdi:account-alert"
+)
 _COUNT: Final = {"state_class": "measurement", "icon": "mdi:account-group"}
 # Counted from local midnight: it begins again at 0.
 _CROSSED: Final = {"state_class": "total_increasing"}
@@ -125,6 +160,7 @@ _PARTS: Final[dict[str, tuple[_Part, ...]]] = {
     "line": (
         _Part("in", "sensor", _known("value_json.in_count"), {**_CROSSED, "icon": "mdi:login"}, "_in"),
         _Part("out", "sensor", _known("value_json.out_count"), {**_CROSSED, "icon": "mdi:logout"}, "_out"),
+        _AFTER_HOURS,
     ),
     "zone": (
         _Part("persons", "sensor", _known("value_json.count"), _COUNT),
@@ -134,6 +170,7 @@ _PARTS: Final[dict[str, tuple[_Part, ...]]] = {
             _known("('ON' if value_json.count > 0 else 'OFF')"),
             {"device_class": "occupancy"},
         ),
+        _AFTER_HOURS,
     ),
     "counter": (
         _Part(
@@ -148,25 +185,47 @@ _PARTS: Final[dict[str, tuple[_Part, ...]]] = {
             _known("value_json.waiting"),
             {"state_class": "measurement", "icon": "mdi:account-clock"},
             "_waiting",
+            of_public=True,
+        ),
+        replace(
+            _event(
+                "unattended",
+                "unattended",
+                "event/{rule}/counter/unattended",
+                "since waiting",
+                "mdi:account-question",
+                " and value_json.waiting | default(0) > 0",
+            ),
+            of_public=True,
         ),
     ),
 }
 _OF_HEALTH: Final = {"entity_category": "diagnostic", "expire_after": _STALE_S}
-_AGENT_PARTS: Final = {
-    "camera": _Part(
+# Of the agent itself, with the rule that its events have.
+_AGENT_PARTS: Final[tuple[tuple[str, _Part], ...]] = (
+    (
         "camera",
-        "binary_sensor",
-        "{{ None if value_json is not defined or value_json.camera is none "
-        "else 'OFF' if value_json.camera == 'ok' else 'ON' }}",
-        {**_OF_HEALTH, "device_class": "problem"},
+        _Part(
+            "camera",
+            "binary_sensor",
+            "{{ None if value_json is not defined or value_json.camera is none "
+            "else 'OFF' if value_json.camera == 'ok' else 'ON' }}",
+            {**_OF_HEALTH, "device_class": "problem"},
+            topic="health",
+        ),
     ),
-    "agent": _Part(
-        "health",
-        "sensor",
-        "{{ value_json.verdict if value_json is defined else None }}",
-        {**_OF_HEALTH, "device_class": "enum", "options": get_args(Verdict)},
+    ("camera", _event("blind", "blind", "event/camera/camera/blind", "since cause", "mdi:camera-off")),
+    (
+        "agent",
+        _Part(
+            "health",
+            "sensor",
+            "{{ value_json.verdict if value_json is defined else None }}",
+            {**_OF_HEALTH, "device_class": "enum", "options": get_args(Verdict)},
+            topic="health",
+        ),
     ),
-}
+)
 
 
 def discovery_topic(site: str, device: str) -> str:
@@ -199,28 +258,15 @@ def discovery_config(
     components = dict(_removed(gone))
     for rule in rules:
         for part in _PARTS[rule.kind]:
-            key = _key(rule.rule, part)
-            if part.suffix == "_waiting" and isinstance(rule, CounterGeometryWire) and rule.public is None:
+            if part.of_public and isinstance(rule, CounterGeometryWire) and rule.public is None:
                 # Nobody is counted there; one that was told before goes.
-                components[key] = ComponentWire(platform=part.platform)
-                continue
-            components[key] = ComponentWire(
-                platform=part.platform,
-                unique_id=f"{own}_{rule.rule}{part.suffix}",
-                name=f"{rule.rule} {part.name}",
-                state_topic=f"{root}/state/{rule.rule}",
-                value_template=part.template,
-                **part.more,
-            )
-    for rule_id, part in _AGENT_PARTS.items():
-        components[_key(rule_id, part)] = ComponentWire(
-            platform=part.platform,
-            unique_id=f"{own}_{rule_id}",
-            name=part.name,
-            state_topic=f"{root}/health",
-            value_template=part.template,
-            **part.more,
-        )
+                components[_key(rule.rule, part)] = ComponentWire(platform=part.platform)
+            else:
+                name = f"{rule.rule} {part.name}"
+                components[_key(rule.rule, part)] = _component(root, own, rule.rule, part, name)
+    for rule_id, part in _AGENT_PARTS:
+        name = part.name if part.platform != "event" else f"{rule_id} {part.name}"
+        components[_key(rule_id, part)] = _component(root, own, rule_id, part, name)
     wire = DiscoveryWire(
         device=DeviceWire(identifiers=(own,), name=place or f"{site} {device}", sw_version=version),
         origin=OriginWire(sw_version=version),
@@ -231,6 +277,17 @@ def discovery_config(
     return discovery_topic(site, device), wire.model_dump_json(exclude_none=True)
 
 
+def _component(root: str, own: str, rule_id: str, part: _Part, name: str) -> ComponentWire:
+    return ComponentWire(
+        platform=part.platform,
+        unique_id=f"{own}_{rule_id}{part.suffix}",
+        name=name,
+        state_topic=f"{root}/{(part.topic or 'state/{rule}').format(rule=rule_id)}",
+        value_template=part.template,
+        **part.more,
+    )
+
+
 def _removed(gone: Iterable[tuple[str, str]]) -> Iterator[tuple[str, ComponentWire]]:
     for kind, rule_id in gone:
         for part in _PARTS[kind]:
@@ -239,4 +296,4 @@ def _removed(gone: Iterable[tuple[str, str]]) -> Iterator[tuple[str, ComponentWi
 
 def _key(rule_id: str, part: _Part) -> str:
     """Under which a part stands among the components; the same for as long as there is this rule."""
-    return f"{rule_id}_{part.name}"
+    return f"{rule_id}_{part.name.replace(' ', '_')}"

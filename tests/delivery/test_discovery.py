@@ -27,7 +27,13 @@ from agent.delivery.discovery import (
     discovery_topic,
 )
 from agent.delivery.event_wire import CONTRACT, Closed
-from agent.delivery.payload import CounterGeometryWire, LineGeometryWire, StatusWire, ZoneGeometryWire
+from agent.delivery.payload import (
+    CounterGeometryWire,
+    LineGeometryWire,
+    StatusWire,
+    ZoneGeometryWire,
+    made_late,
+)
 from agent.delivery.wire_examples import _info, examples
 from tests.delivery.any_events import identifiers
 from tests.delivery.samples import LONGEST_ID, SENDER, make_health
@@ -42,14 +48,18 @@ TOPIC = re.compile(
 )
 # Of its documentation, for each platform: what may be there, beside what every entity must have.
 MAY = {"value_template", "device_class", "icon", "entity_category", "expire_after", "state_topic", "name"}
-MAY_BY_PLATFORM = {"sensor": {*MAY, "state_class", "options"}, "binary_sensor": MAY}
+MAY_BY_PLATFORM = {
+    "sensor": {*MAY, "state_class", "options"},
+    "binary_sensor": MAY,
+    "event": MAY - {"expire_after"} | {"event_types"},
+}
 # Privacy: nothing else may ever be in it.
 ALLOWED = {
     DiscoveryWire: ["device", "origin", "components", "availability_topic", "availability_template", "qos"],
     DeviceWire: ["identifiers", "name", "manufacturer", "sw_version"],
     OriginWire: ["name", "sw_version"],
     ComponentWire: ["platform", "unique_id", "name", "state_topic", "value_template", "device_class",
-                    "state_class", "options", "icon", "entity_category", "expire_after"],
+                    "state_class", "options", "event_types", "icon", "entity_category", "expire_after"],
 }  # fmt: skip
 LINE = LineGeometryWire(rule="gate", start=(0.5, 0.0), end=(0.5, 1.0), inside=(0.9, 0.5))
 ZONE = ZoneGeometryWire(rule="waiting", polygon=((0, 0), (1, 0), (1, 1)), min_dwell_s=1.0)
@@ -64,13 +74,19 @@ def config(*rules: RuleGeometryWire, place: str = "Cổng", **more: Any) -> dict
     return found
 
 
-def rendered(template: str, payload: str) -> str:
-    """As Home Assistant does it: `value_json` is there only where the payload is JSON."""
-    sandbox = pytest.importorskip("jinja2.sandbox", reason="needs jinja2 to render the templates")
-    known = {"value": payload}
+def rendered(template: str, payload: str, attributes: dict[str, Any] | None = None) -> str:
+    """As Home Assistant does it: `value_json` is there only where the payload is JSON, `this` is the entity.
+
+    There a name that is not known is a warning in its log, at each message; here it fails.
+    """
+    jinja = pytest.importorskip("jinja2", reason="needs jinja2 to render the templates")
+    sandbox = pytest.importorskip("jinja2.sandbox")
+    known: dict[str, Any] = {"value": payload, "this": {"attributes": attributes or {}}}
     with suppress(ValueError):
         known["value_json"] = json.loads(payload)
-    return str(sandbox.ImmutableSandboxedEnvironment().from_string(template).render(known))
+    environment = sandbox.ImmutableSandboxedEnvironment(undefined=jinja.StrictUndefined)
+    environment.filters["to_json"] = json.dumps
+    return str(environment.from_string(template).render(known))
 
 
 def test_topic_is_one_that_home_assistant_takes() -> None:
@@ -106,8 +122,9 @@ def test_config_has_what_is_required() -> None:
     assert found["availability_topic"] == f"{ROOT}/status"
     assert found["qos"] == 1
     assert set(found["components"]) == {
-        "gate_in", "gate_out", "waiting_persons", "waiting_occupied", "desk_mode", "desk_waiting",
-        "camera_camera", "agent_health",
+        "gate_in", "gate_out", "gate_after_hours", "waiting_persons", "waiting_occupied",
+        "waiting_after_hours", "desk_mode", "desk_waiting", "desk_unattended", "camera_camera",
+        "camera_blind", "agent_health",
     }  # fmt: skip
     for component in found["components"].values():
         assert set(component) - {"platform", "unique_id"} <= MAY_BY_PLATFORM[component["platform"]]
@@ -115,6 +132,8 @@ def test_config_has_what_is_required() -> None:
         # Home Assistant: an enumeration has options and no state class.
         assert ("options" in component) == (component.get("device_class") == "enum")
         assert not ("options" in component and "state_class" in component)
+        # An event entity must have its types.
+        assert ("event_types" in component) == (component["platform"] == "event")
 
 
 def test_unique_ids() -> None:
@@ -124,12 +143,16 @@ def test_unique_ids() -> None:
     assert ids == {
         "gate_in": ("sensor", f"{own}_gate_in"),
         "gate_out": ("sensor", f"{own}_gate_out"),
+        "gate_after_hours": ("event", f"{own}_gate"),
         # Each platform has ids of its own.
         "waiting_persons": ("sensor", f"{own}_waiting"),
         "waiting_occupied": ("binary_sensor", f"{own}_waiting"),
+        "waiting_after_hours": ("event", f"{own}_waiting"),
         "desk_mode": ("sensor", f"{own}_desk"),
         "desk_waiting": ("sensor", f"{own}_desk_waiting"),
+        "desk_unattended": ("event", f"{own}_desk"),
         "camera_camera": ("binary_sensor", f"{own}_camera"),
+        "camera_blind": ("event", f"{own}_camera"),
         "agent_health": ("sensor", f"{own}_agent"),
     }
     assert len(set(ids.values())) == len(ids)
@@ -142,7 +165,9 @@ def test_place_empty_has_a_name() -> None:
 def test_rule_gone_is_taken_away() -> None:
     found = config(ZONE, gone=[("line", "gate"), ("counter", "desk")])["components"]
     removed = {key for key, component in found.items() if set(component) == {"platform"}}
-    assert removed == {"gate_in", "gate_out", "desk_mode", "desk_waiting"}
+    assert removed == {
+        "gate_in", "gate_out", "gate_after_hours", "desk_mode", "desk_waiting", "desk_unattended",
+    }  # fmt: skip
     # By the names that they were told under.
     assert removed < set(config(LINE, ZONE, DESK)["components"])
 
@@ -153,6 +178,8 @@ def test_rule_of_another_kind_now_leaves_nothing_of_the_old() -> None:
         "gate_in",
         "gate_out",
     }
+    # Both kinds have it, so it stays.
+    assert found["gate_after_hours"]["unique_id"] == "que-phong_one-stop_gate"
     assert found["gate_persons"]["unique_id"] == "que-phong_one-stop_gate"
 
 
@@ -164,6 +191,7 @@ def test_rule_gone_and_there_again_stays() -> None:
 def test_counter_without_public_zone_has_none_waiting() -> None:
     found = config(DESK_ALONE)["components"]
     assert found["desk_waiting"] == {"platform": "sensor"}
+    assert found["desk_unattended"] == {"platform": "event"}
     assert "unique_id" in found["desk_mode"]
 
 
@@ -217,6 +245,86 @@ def test_health_verdict(verdict: str) -> None:
     assert rendered(component["value_template"], "") == "None"
 
 
+# --- events: what an alarm may go off for -------------------------------------------------------------
+
+EVENTS = {
+    "gate_after_hours": ("presence.after_hours", "gate", "after_hours", {"since"}),
+    "waiting_after_hours": ("presence.after_hours", "waiting", "after_hours", {"since"}),
+    "desk_unattended": ("counter.unattended", "desk", "unattended", {"since", "waiting"}),
+    "camera_blind": ("camera.blind", "camera", "blind", {"since", "cause"}),
+}
+
+
+def happening(kind: str, rule: str, **other: object) -> dict[str, Any]:
+    """An event as it is published, with somebody waiting where that is told."""
+    (shown,) = examples()[f"event.{kind}"]
+    waiting = {"waiting": 2} if kind == "counter.unattended" else {}
+    return {**shown, "rule": rule, **waiting, **other}
+
+
+def test_every_event_entity_is_tested() -> None:
+    found = config(LINE, ZONE, DESK)["components"]
+    assert {key for key, one in found.items() if one["platform"] == "event"} == set(EVENTS)
+
+
+@pytest.mark.parametrize("key", EVENTS)
+def test_event_goes_off(key: str) -> None:
+    kind, rule, event_type, fields = EVENTS[key]
+    component = config(LINE, ZONE, DESK)["components"][key]
+    event = happening(kind, rule)
+    # Where the agent publishes it.
+    assert component["state_topic"] == f"{ROOT}/event/{rule}/{kind.replace('.', '/')}"
+    told = json.loads(rendered(component["value_template"], json.dumps(event)))
+    assert [told.pop("event_type")] == component["event_types"] == [event_type]
+    assert told.pop("recent") == [event["id"]]
+    assert told == {name: event[name] for name in fields}
+
+
+@pytest.mark.parametrize("key", EVENTS)
+def test_event_that_is_late_does_not_go_off(key: str) -> None:
+    kind, rule, *_ = EVENTS[key]
+    template = config(LINE, ZONE, DESK)["components"][key]["value_template"]
+    assert rendered(template, json.dumps(happening(kind, rule, late=True))) == ""
+    # As it is made late on the wire.
+    body = json.dumps(happening(kind, rule), separators=(",", ":"))
+    assert rendered(template, body) != ""
+    assert rendered(template, made_late(body)) == ""
+
+
+@pytest.mark.parametrize("key", EVENTS)
+def test_event_that_comes_again_does_not_go_off(key: str) -> None:
+    kind, rule, *_ = EVENTS[key]
+    template = config(LINE, ZONE, DESK)["components"][key]["value_template"]
+    attributes: dict[str, Any] = {}
+    # Three at once, and all three again on the next connection; then older ones that had not come yet.
+    told = []
+    for seq in (1, 2, 3, 1, 2, 3, 4, 2, *range(5, 30), 14, 29):
+        event = happening(kind, rule, id=f"5f3a9c21/{seq}")
+        if shown := rendered(template, json.dumps(event), attributes):
+            # Home Assistant keeps what an event has as the entity's attributes.
+            attributes = json.loads(shown)
+            told.append(seq)
+    assert told == list(range(1, 30))
+    assert len(attributes["recent"]) == 16
+
+
+@pytest.mark.parametrize("key", EVENTS)
+@pytest.mark.parametrize("payload", ["", "null", "5", '"x"', "[]", "{}", "not JSON", '{"late":false}'])
+def test_event_that_is_none_does_not_go_off(key: str, payload: str) -> None:
+    template = config(LINE, ZONE, DESK)["components"][key]["value_template"]
+    assert rendered(template, payload) == ""
+
+
+@pytest.mark.parametrize(("waiting", "goes_off"), [(0, False), (1, True), (None, False)])
+def test_unattended_goes_off_only_while_somebody_waits(waiting: int | None, *, goes_off: bool) -> None:
+    template = config(DESK)["components"]["desk_unattended"]["value_template"]
+    event = happening("counter.unattended", "desk", waiting=waiting)
+    if waiting is None:
+        # As it is published without a public zone.
+        del event["waiting"]
+    assert (rendered(template, json.dumps(event)) != "") == goes_off
+
+
 @pytest.mark.parametrize(
     ("payload", "expected"),
     [
@@ -247,7 +355,7 @@ def test_any_names(site: str, device: str, rules: set[str], place: str) -> None:
     assert TOPIC.fullmatch(topic.removeprefix("homeassistant/"))
     found = json.loads(body)["components"].values()
     assert len({(component["platform"], component["unique_id"]) for component in found}) == len(found)
-    assert len(found) == 2 + 2 * len(rules)
+    assert len(found) == 3 + 3 * len(rules)
 
 
 def test_site_and_name_have_60_characters_together() -> None:
@@ -269,4 +377,4 @@ def test_example_in_the_document_is_of_the_info() -> None:
     topics = {
         component.get("state_topic", "").rpartition("/")[2] for component in shown["components"].values()
     }
-    assert topics - {"", "health"} == rules
+    assert topics - {"", "health", "after_hours", "unattended", "blind"} == rules
