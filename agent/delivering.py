@@ -119,7 +119,7 @@ class Delivery:
 
         publisher = Publisher(to, site, name, self._keeper.log, info, client_id=own_id(), extras=extras)
         publisher.tell(unknown_states(config, at, seq, "starting"))
-        self._keeper.serve(lambda log: publisher.use_log(log, own_id()))
+        self._keeper.serve(lambda *logs: publisher.use_log(*logs, client_id=own_id()))
         publisher.start()
         self._publisher = publisher
         self.health.connected = lambda: publisher.connected
@@ -130,7 +130,7 @@ class Delivery:
         publisher, self._publisher = self._publisher, None
         if publisher:
             self.health.connected = self.health.unsteady = None
-            self._keeper.serve(lambda _log: None)
+            self._keeper.serve(lambda *_logs: None)
             publisher.stop(_DELIVER_AT_STOP_S)
 
     def _use_certificate(self) -> None:

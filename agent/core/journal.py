@@ -171,8 +171,8 @@ LOG_OTHER_NAME = Entry(
     "2f003f5ec9ea425484e0e002b8ce266b",
 )
 LOG_RESTORED = Entry(
-    "a broker knows the event log %s up to %d, which is more than is in it: the card was restored. "
-    "A new log %s was begun, with the %d events that were not delivered",
+    "a broker knows the event log %s up to %d, which was never told from this card: the card was restored. "
+    "A new log %s was begun, with the %d events that came since it was opened",
     "222180ef62b746a69a381b89201ebdcc",
 )
 LOG_IN_MEMORY = Entry(

@@ -180,7 +180,7 @@ class Conversation:
         if sending:
             self.events.send_live(self._free(_FOR_OTHERS))
         self._send_states(now_s)
-        if self.online:
+        if self.online and not self.halted:
             self._send_words(now_s)
         if sending:
             self._replay()
@@ -273,6 +273,7 @@ class Conversation:
         self.health_at_s = now_s + HEALTH_EVERY_S
         if self.speaker.extras.health:
             body = self.speaker.extras.health(self._facts())
+            self._count_told()
             self._say(Message(f"{self.speaker.root}/health", body, retain=True))
 
     def _facts(self) -> DeliveryFacts:
@@ -323,11 +324,12 @@ class Conversation:
             case "foreign":
                 self._warn(two_agents(self.speaker.root, said.log, served.log.log_id))
                 self.foreign |= self.online
-            case "copied" if self.speaker.extras.superseded:
-                self.halted = True
-                served.give_up()
-                self._warn(copied_log(served.log.last_seq, said.last_seq))
-                self.speaker.extras.superseded(served.log, said.last_seq)
+            case "copied" if log := served.log_of(said.log):
+                superseded = self.speaker.extras.superseded
+                if superseded and superseded(log, said.last_seq):
+                    self.halted |= log is served.log
+                    served.give_up(log)
+                    self._warn(copied_log(log.told_seq, said.last_seq))
             case _:
                 pass
 
@@ -385,7 +387,7 @@ class Conversation:
 
     def _present(self, state: Literal["online", "offline"], why: Literal["stopped"] | None) -> Message:
         log = self.served.log
-        return self.speaker.status(
+        message = self.speaker.status(
             StatusWire(
                 state=state,
                 why=why,
@@ -396,3 +398,10 @@ class Conversation:
                 ts=utc_text(datetime.now(UTC)),
             )
         )
+        self._count_told()
+        return message
+
+    def _count_told(self) -> None:
+        """A broker is to know how far the log went; where a start finds less, the card was put back."""
+        with suppress(LogError):
+            self.served.log.note_told()

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Self, cast
 
-from agent.core.event import EventsDropped
+from agent.core.event import AgentStarted, EventsDropped
 from agent.delivery.log_clocks import EventClock, clock_at, clocks_after, clocks_text
 from agent.delivery.log_file import LogFile
 from agent.delivery.log_form import LAST_SPELL, RULES_WITH_SPELLS, transaction
@@ -21,7 +21,7 @@ from agent.delivery.log_trouble import after, swap
 from agent.delivery.payload import event_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from agent.core.event import Event
@@ -31,6 +31,8 @@ _AT_ONCE = 500
 _AFTER_ALL = 2**63 - 1
 # Of the oldest events so many go at once where there is no room for new ones.
 _RECYCLED = 100
+# In a log that was superseded: up to where its numbers belong to the same events everywhere.
+SHARED = "shared"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +158,13 @@ class EventLog(LogFile):
             with self._transaction():
                 self._db.execute("DELETE FROM event WHERE seq > ?", (seq,))
             self.last_seq = min(self.last_seq, seq)
+            self.opened_seq = min(self.opened_seq, seq)
 
     def superseded(self) -> Self:
-        """Begin a new log that has the undelivered events of this one, under numbers of its own.
+        """Begin a new log that has what came since this one was opened, under numbers of its own.
 
-        This one's numbers belong to other events too: the card was restored, and a broker knows what it
-        held before. Whoever still reads this one finds that nothing is left in it.
+        From there on its numbers belong to other events too: the card was restored, and a broker knows what
+        it held before. Whoever still reads this one finds in it only what is the same everywhere.
 
         Raises:
             LogError: it can't be written; this log goes on.
@@ -170,24 +173,27 @@ class EventLog(LogFile):
             if self._path is None:
                 return self
             path = self._path
-            self._path = self._moved_undelivered("superseded")
+            # First of all: were the power cut in between, nobody must send the rest of it.
+            self._set(f"note.{SHARED}", str(self.opened_seq))
+            self._path = self._moved("superseded", self.opened_seq)
             self._connect()
-            self._deleted = self.last_seq
+            with self._transaction():
+                self._db.execute("DELETE FROM event WHERE seq > ?", (self.opened_seq,))
+            self.last_seq = self.opened_seq
             aside, self._path = self._path, path
             other = self._successor()
             self._path = aside
             return other
 
-    def _moved_undelivered(self, mark: str) -> Path:
-        """Put a new log into the file's place, with the undelivered events; return where this one is then."""
+    def _moved(self, mark: str, after_seq: int) -> Path:
+        """Put a new log into the file's place, with the events after a number; return where this one is."""
         path = cast("Path", self._path)
         swap(path)
         with type(self)(self._sender, after(path), board=self._board, reserve=False) as other:
             rows = self._db.execute(
-                "SELECT ts_ms, type, rule, body FROM event WHERE seq > ? ORDER BY seq",
-                (self._delivered_before,),
+                "SELECT seq, ts_ms, type, rule, body FROM event WHERE seq > ? ORDER BY seq", (after_seq,)
             )
-            other._take_over(rows)  # noqa: SLF001 - of the same class
+            other._take_over(rows, after_seq, restored=mark == "superseded")  # noqa: SLF001 - of the same class
         # In order: what is in the WAL is in the file then.
         self._db.close()
         aside = self._set_aside(mark)
@@ -205,16 +211,32 @@ class EventLog(LogFile):
         # Who reads the events says what is wrong with them.
         return False
 
-    def _take_over(self, rows: Iterator[tuple[int, str, str, str]]) -> None:
+    def _take_over(
+        self, rows: Iterable[tuple[int, int, str, str, str]], after_seq: int, *, restored: bool
+    ) -> None:
+        """Keep events of another log, numbered as if that had begun after a number of its own.
+
+        Args:
+            rows: seq, ts_ms, type, rule, body, in order.
+            after_seq: this number of that log.
+            restored: whether the first start among them tells of a new log: the card was put back.
+        """
+
         def renumbered() -> Iterator[tuple[int, int, str, str, str]]:
-            for seq, (ts_ms, kind, rule, body) in enumerate(rows, 1):
-                told = json.loads(body) | {
-                    "log": self.log_id,
-                    "seq": seq,
-                    "id": f"{self.log_id}/{seq}",
-                    "site": self._sender.site,
-                    "device": self._sender.device,
-                }
+            shift, untold = after_seq, restored
+            for was, ts_ms, kind, rule, body in rows:
+                told, seq = json.loads(body), was - shift
+                if kind == EventsDropped.TYPE and told["to_seq"] <= after_seq:
+                    # Of what is in that log only.
+                    shift += 1
+                    continue
+                if kind == EventsDropped.TYPE:
+                    told["from_seq"] = max(1, told["from_seq"] - after_seq)
+                    told["to_seq"] -= after_seq
+                if kind == AgentStarted.TYPE and untold:
+                    told["cause"], untold = "new_log", False
+                told |= {"log": self.log_id, "seq": seq, "id": f"{self.log_id}/{seq}"}
+                told |= {"site": self._sender.site, "device": self._sender.device}
                 text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
                 yield seq, ts_ms, kind, rule, text
 

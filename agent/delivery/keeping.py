@@ -18,7 +18,7 @@ from agent.core.journal import (
     LOG_ON_CARD,
     LOG_RESTORED,
 )
-from agent.delivery.event_log import EventLog
+from agent.delivery.event_log import SHARED, EventLog
 from agent.delivery.log_asides import forget_too_old
 from agent.delivery.log_trouble import asides, delete
 from agent.delivery.recall import alive_note
@@ -69,7 +69,7 @@ class Keeper:
         self._sender = sender
         self._retention = retention
         self._folder = folder
-        self._use: Callable[[EventLog], None] = lambda _: None
+        self._use: Callable[..., None] = lambda *_: None
         self._log = card
         self._volatile_retention = Retention(_VOLATILE_DAYS, _VOLATILE_MB, delivers=True)
         self._others: list[EventLog] = []
@@ -87,6 +87,7 @@ class Keeper:
             try:
                 log = self._stack.enter_context(EventLog(self._sender, path, reserve=False))
                 self._forget_doubles(log)
+                self._forget_unshared(log)
             except (LogError, BusyError) as error:
                 _log.warning(LOG_LEFT_UNREADABLE, error)
                 continue
@@ -127,17 +128,31 @@ class Keeper:
         """The logs in memory that an earlier run left."""
         return tuple(log for log in self._others if self._is_volatile(log))
 
-    def serve(self, use: Callable[[EventLog], None]) -> None:
-        """Say who is told of logs: of what earlier runs left, now, and of each that becomes current."""
+    def serve(self, use: Callable[..., None]) -> None:
+        """Say who is told of logs: of what earlier runs left, now, and of what becomes current.
+
+        Args:
+            use: takes logs; the last is the one that events go to from then on.
+        """
         self._use = use
         if self._others:
-            for log in (*self._others, self._log):
-                use(log)
+            use(*(log for log in self._others if not self._is_superseded(log)), self._log)
 
-    def superseded(self, log: EventLog, last_seq: int) -> None:
-        """A broker knows a log with a higher number than it has: go on in another; from any thread."""
+    def superseded(self, log: EventLog, last_seq: int) -> bool:
+        """A broker was told a number of a log that this one never told: go on in another; from any thread.
+
+        Returns:
+            Whether nothing of it may be sent until then; not if no events go to it any more.
+        """
         with self._lock:
+            if log is not self._card:
+                return False
             self._superseded = (log, last_seq)
+            return True
+
+    def _is_superseded(self, log: EventLog) -> bool:
+        with self._lock:
+            return self._superseded is not None and self._superseded[0] is log
 
     def keep(self, events: Sequence[Event], at: Instant) -> int:
         """Keep events; return the last number.
@@ -179,7 +194,7 @@ class Keeper:
         """
         before_ms, more = self._retention.before_ms(at), False
         for log in [log for log in self._others if log is not self._card]:
-            more |= self._retention.delete(log, at)
+            more |= self._retention.delete(log, at, tells=not _is_shared(log))
             # The last of a log stays for its numbers; of this one none follow any more.
             newest = next(log.newest(), None)
             if newest and newest.ts_ms < before_ms:
@@ -234,7 +249,7 @@ class Keeper:
                 self._card.note_alive(alive_note(at, self._sender.boot))
                 # From here on a number after that one is an event of the card's.
                 self._log.note(_AFTER, "")
-                self._return()
+                self._return(*self._supersede() if self._is_superseded(self._card) else (self._card,))
         except LogError:
             # That it takes no events was said.
             return
@@ -243,11 +258,11 @@ class Keeper:
         self._ended = [log for log in self._others if log is not self._card and log.delivered >= log.last_seq]
         self._others = [log for log in self._others if log not in (*self._ended, self._card)]
 
-    def _return(self) -> None:
+    def _return(self, *logs: EventLog) -> None:
         left = self._log
         self._others.append(left)
         self._log = self._card
-        self._use(self._card)
+        self._use(*logs)
         _log.info(
             LOG_ON_CARD,
             self._card.path,
@@ -255,33 +270,39 @@ class Keeper:
         )
 
     def _renumber(self) -> None:
-        with self._lock:
-            if self._superseded is None or self.volatile:
-                return
-            (old, seen), self._superseded = self._superseded, None
-        if old is not self._card:
+        """Go on in a new log where a broker knows this one better than the card does."""
+        if self.volatile or not self._is_superseded(self._card):
             return
         try:
-            self._card = old.superseded()
+            logs = self._supersede()
         except LogError as error:
-            # The broker will say it again, once the card is tried again.
+            # Once the card takes events again that comes first.
             self._leave(error)
             return
-        self._stack.push(self._card)
         self._log = self._card
-        self._use(self._log)
-        _log.warning(
-            LOG_RESTORED,
-            old.log_id,
-            seen,
-            self._card.log_id,
-            self._card.last_seq,
-        )
+        self._use(*logs)
+
+    def _supersede(self) -> tuple[EventLog, ...]:
+        """Put a new log in the place of the card's; return what is to be served then, that one last.
+
+        Raises:
+            LogError: the card does not take it.
+        """
+        old, new = self._card, self._card.superseded()
+        with self._lock:
+            _, seen = self._superseded or (old, old.told_seq)
+            self._card, self._superseded = new, None
+        self._stack.push(new)
+        self._others = [log for log in self._others if log is not old]
+        left = (old,) if old.delivered < old.last_seq else ()
+        self._others += left
+        _log.warning(LOG_RESTORED, old.log_id, seen, new.log_id, new.last_seq - new.deleted)
+        return (*left, new)
 
     def _left(self) -> list[Path]:
         """Logs of earlier runs, oldest first."""
         card = self._card.path
-        found = asides(card, "of")[::-1] if card else []
+        found = [*asides(card, "of")[::-1], *asides(card, "superseded")[::-1]] if card else []
         if self._folder and self._folder.is_dir():
             files = [file for file in self._folder.glob(f"{self._mark()}*.db") if file.is_file()]
             found += sorted(files, key=lambda file: file.stat().st_mtime)
@@ -293,6 +314,14 @@ class Keeper:
         if log_id == self._card.log_id and seq:
             self._card.forget_after(int(seq))
             volatile.note(_AFTER, "")
+
+    @staticmethod
+    def _forget_unshared(log: EventLog) -> None:
+        """Of a log that was superseded nothing may be sent but what is the same everywhere."""
+        if _is_shared(log):
+            # An earlier version moved all that was to be delivered.
+            shared = log.noted(SHARED)
+            log.forget_after(int(shared) if shared else log.delivered)
 
     def _mark(self) -> str:
         """What tells this card's volatile logs from those of other agents in the folder."""
@@ -308,3 +337,8 @@ class Keeper:
         log.__exit__(None, None, None)
         if log.path and self._is_volatile(log):
             delete(log.path)
+
+
+def _is_shared(log: EventLog) -> bool:
+    """Whether the numbers after its last one are those of other events, that this card never had."""
+    return log.path is not None and ".superseded-" in log.path.name

@@ -44,6 +44,9 @@ class LogFile(ABC):
         client_secret: 8 more of them, for the MQTT client id: on the card, and told to nobody.
         last_seq: of the newest event; 0 where there was none yet.
         ended_in_order: whether the last event told that the agent stops; None: there is no event.
+        told_seq: the highest number that a broker was told, from this card.
+        opened_seq: `last_seq` at the first opening since then. Whatever was told elsewhere under this log's
+            id, as from the card of which this one is an old copy, is the same up to here.
     """
 
     def __init__(
@@ -79,9 +82,10 @@ class LogFile(ABC):
 
     def _reset(self) -> None:
         self._delivered = self._deleted = self._delivered_before = 0
+        self._is_told = False
         self.log_id = self.client_secret = ""
         self._clocks: tuple[EventClock, ...] = ()
-        self.last_seq = 0
+        self.last_seq = self.told_seq = self.opened_seq = 0
         self.ended_in_order: bool | None = None
 
     def __enter__(self) -> Self:
@@ -226,13 +230,13 @@ class LogFile(ABC):
         """Whether its events are of a device that was called otherwise."""
 
     @abstractmethod
-    def _moved_undelivered(self, mark: str) -> Path:
-        """Put a new log into its place."""
+    def _moved(self, mark: str, after_seq: int) -> Path:
+        """Put a new log into its place, with the events after a number."""
 
     def _leave_to_its_name(self) -> None:
         """Below the topics of a name there may be events of that name only."""
         with self._lock, self._translated():
-            aside = self._moved_undelivered("renamed")
+            aside = self._moved("renamed", self._delivered)
             self._new_id = secrets.token_hex(4)
             self._reset()
             self._open()
@@ -294,12 +298,10 @@ class LogFile(ABC):
             self._db.close()
             self._connect()
         try:
-            meta = dict(
-                self._db.execute("SELECT key, value FROM meta WHERE key IN ('log_id', 'delivered', 'clocks')")
-            )
+            meta = dict(self._db.execute("SELECT key, value FROM meta"))
             self.log_id = meta["log_id"]
             self._clocks = clocks_of(meta.get("clocks"))
-            self._delivered = self._delivered_before = int(meta.get("delivered", "0"))
+            self._delivered = int(meta.get("delivered", "0"))
         except (KeyError, ValueError, sqlite3.OperationalError) as error:
             raise DamagedError(f"the event log {self._path} {DAMAGED}.") from error
         last = self._db.execute("SELECT seq, type FROM event ORDER BY seq DESC LIMIT 1").fetchone()
@@ -315,6 +317,35 @@ class LogFile(ABC):
         if self._room.tight:
             _log.warning(LOG_FULL, self._path)
         self.client_secret = self._own_secret()
+        self._take_told(meta.get("told"))
+
+    def _take_told(self, kept: str | None) -> None:
+        """See up to where a broker was told of this log, and that it is opened now."""
+        told, _, opened = (kept or str(self.last_seq)).partition(" ")
+        try:
+            # An earlier version does not count what it tells, but what is delivered.
+            self.told_seq = max(int(told), self._delivered)
+            self.opened_seq = min(int(opened or self.last_seq), self.last_seq)
+        except ValueError as error:
+            raise DamagedError(f"the event log {self._path} {DAMAGED}.") from error
+        self._is_told = False
+        if not opened:
+            # Whoever can't keep this can't keep events either, and hears of it then.
+            with suppress(sqlite3.OperationalError):
+                self._set("told", f"{self.told_seq} {self.opened_seq}")
+
+    def note_told(self) -> None:
+        """Keep that a broker is told the number of the newest event: before it is sent.
+
+        Raises:
+            LogError: it can't be written.
+        """
+        with self._lock, self._translated():
+            seq = self.last_seq
+            if seq > self.told_seq or not self._is_told:
+                self.told_seq = max(seq, self.told_seq)
+                self._set("told", str(self.told_seq))
+                self._is_told = True
 
     def _connect(self) -> None:
         self._db = sqlite3.connect(

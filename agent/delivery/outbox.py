@@ -77,7 +77,7 @@ class Outbox:
     def pending(self) -> int:
         """How many events no broker has taken."""
         self._pass()
-        return self._log.last_seq - self._delivered - len(self._done)
+        return max(0, self._log.last_seq - self._delivered - len(self._done))
 
     @property
     def holds(self) -> bool:

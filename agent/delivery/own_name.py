@@ -25,24 +25,25 @@ def whose(said: Presence, session: str, served: Served, *, retained: bool) -> Wh
 
     `own_before`: the will of a connection that the broker only now holds for lost, or what a broker that
     crashed had saved of an earlier start. `earlier_start`: what was there before this process's first
-    connection. `copied`: this log had gone on further than here.
+    connection. `copied`: a log had gone on further than was ever told from here.
     `foreign_will`: as it comes late from this very agent, killed just before; where it begins a new log its
     client id is another one too, and the broker holds the old connection until its keepalive is over.
     """
-    log = served.log
     if said.session == session:
         return "own"
     if said.session in served.sessions:
         return "own_before"
+    ours = served.log_of(said.log)
+    # What came into the log since it was opened is no proof: a card that was put back fills up, too.
+    if retained and ours and said.last_seq > ours.told_seq:
+        return "copied"
     if not served.sessions:
-        copied = retained and said.log == log.log_id and said.last_seq > log.last_seq
-        return "copied" if copied else "earlier_start"
+        return "earlier_start"
     if not said.online and said.session in served.met:
         return "foreign_will"
-    ours = served.log_of(said.log)
-    if retained and ours is not None and said.last_seq <= ours.last_seq:
+    if retained and ours:
         return "own_before"
-    return "foreign" if said.online or served.log_of(said.log) is None else "foreign_will"
+    return "foreign" if said.online or ours is None else "foreign_will"
 
 
 def two_agents(root: str, their_log: str, log: str) -> str:
@@ -53,9 +54,9 @@ def two_agents(root: str, their_log: str, log: str) -> str:
     )
 
 
-def copied_log(last_seq: int, known_seq: int) -> str:
+def copied_log(told_seq: int, known_seq: int) -> str:
     """What the journal says of a log that is a copy."""
     return (
-        f"the broker knows this event log up to number {known_seq}, here it ends with {last_seq}: "
+        f"the broker knows this event log up to number {known_seq}, from this card it was told {told_seq}: "
         "the card is a copy, or was put back; a new log is begun"
     )

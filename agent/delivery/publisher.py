@@ -124,17 +124,18 @@ class Publisher:
         self._speaker = replace(self._speaker, info=info, extras=extras)
         os.eventfd_write(self._wake_fd, 1)
 
-    def use_log(self, log: EventLog, client_id: str | None = None) -> None:
-        """Go on with another log, on a connection of its own; what is left of the earlier ones is sent too.
+    def use_log(self, *logs: EventLog, client_id: str | None = None) -> None:
+        """Go on with the last of these logs, on a connection of its own.
 
-        An earlier one is served for as long as it is open.
+        What is left of the others, and of earlier ones, is sent too; each is served for as long as it is
+        open.
 
         Args:
-            log: to go on with.
+            logs: the last one is to go on with.
             client_id: as whom from now on; None: as before.
         """
         self._client_id = client_id or self._client_id
-        self._served.use(log)
+        self._served.use(*logs)
         self.tell()
 
     def wait_delivered(self, timeout_s: float) -> bool:

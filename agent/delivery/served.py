@@ -54,14 +54,14 @@ class Extras:
         health: makes its payload.
         discovery: makes what Home Assistant is told, from the kinds and ids of rules that are gone.
         superseded: called with a log and a number: this log had gone on to there, in another place, before
-            this copy of it was taken up. Nothing of it is sent then until another is used.
+            this copy of it was taken up. Returns whether nothing of it may be sent until another is used.
         clock_synced: whether the wall clock is known to be right now.
         calendar: is told what comes on `cmd/calendar`.
     """
 
     health: Callable[[DeliveryFacts], str] | None = None
     discovery: Callable[[list[tuple[Kind, str]]], Message] | None = None
-    superseded: Callable[[EventLog, int], None] | None = None
+    superseded: Callable[[EventLog, int], bool] | None = None
     clock_synced: Callable[[], bool] = lambda: True
     calendar: CalendarListener | None = None
 
@@ -113,10 +113,10 @@ class Served:
         """Whether another log is to be taken up."""
         return bool(self._coming)
 
-    def use(self, log: EventLog) -> None:
-        """Go on with another log; what is left of the earlier ones is sent too."""
+    def use(self, *logs: EventLog) -> None:
+        """Go on with the last of these logs; what is left of the others, and of earlier ones, is sent too."""
         with self._lock:
-            self._coming.append(log)
+            self._coming += logs
             # What was in the old log is in no state of the new one.
             self._states = {rule: replace(state, seq=0) for rule, state in self._states.items()}
 
@@ -132,9 +132,12 @@ class Served:
             others = [box for box in self.boxes if box.log is not log]
             self.boxes = [*others, *(before or [Outbox(log)])]
 
-    def give_up(self) -> None:
-        """The present log is not to be served any more once there is another."""
-        self._given_up = True
+    def give_up(self, log: EventLog) -> None:
+        """A log is not to be served any more; the present one from when there is another."""
+        if log is self.log:
+            self._given_up = True
+        else:
+            self.boxes = [box for box in self.boxes if box.log is not log]
 
     def log_of(self, log_id: str) -> EventLog | None:
         """The log with this id."""

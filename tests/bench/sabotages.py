@@ -482,7 +482,7 @@ _DELIVERY = [
     Sabotage(
         "dropped-events-are-not-told",
         "agent/delivery/retention.py",
-        "log.delete(through, told if self._delivers else None)",
+        "log.delete(through, told if self._delivers and tells else None)",
         "log.delete(through, None)",
         ("tests/delivery/test_retention.py",),
     ),
@@ -607,7 +607,7 @@ _DELIVERY = [
     Sabotage(
         "copied-log-goes-on",
         "agent/delivery/own_name.py",
-        'return "copied" if copied else "earlier_start"',
+        'return "copied"',
         'return "earlier_start"',
         ("tests/delivery/test_conversation.py::test_log_that_went_on_elsewhere_is_not_sent",),
     ),

@@ -22,7 +22,7 @@ from agent.delivery.served import DeliveryFacts, Extras
 from tests.conftest import Listener, Mosquitto, free_port, wait_until
 from tests.delivery.answering import answering
 from tests.delivery.publishing import make_line, make_now, make_zone, publishing, to
-from tests.delivery.samples import ROOT, SENDER, is_sentence, make_health
+from tests.delivery.samples import ROOT, SENDER, info_text, is_sentence, make_health
 from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
@@ -428,38 +428,92 @@ def test_late_will_of_a_session_of_before_is_overwritten(
 
 
 @pytest.mark.parametrize("kind", ["status", "health"])
+@pytest.mark.parametrize("new", [3, 7, 30])
 def test_log_that_went_on_elsewhere_is_not_sent(
-    mosquitto: Mosquitto, listener: Listener, log: EventLog, caplog: pytest.LogCaptureFixture, kind: str
+    mosquitto: Mosquitto,
+    listener: Listener,
+    log: EventLog,
+    caplog: pytest.LogCaptureFixture,
+    kind: str,
+    new: int,
 ) -> None:
-    log.append([make_now(number) for number in range(3)])
+    # More came meanwhile than went.
+    log.append([make_now(number) for number in range(new)])
     before = status(log.log_id, last_seq=7)
     say(mosquitto, f"{ROOT}/{kind}", before, retain=True)
     told: list[tuple[EventLog, int]] = []
-    extras = Extras(superseded=lambda which, last_seq: told.append((which, last_seq)))
-    with EventLog(SENDER, None) as new, publishing(to(mosquitto.port), log, extras=extras) as publisher:
+
+    def superseded(which: EventLog, last_seq: int) -> bool:
+        told.append((which, last_seq))
+        return True
+
+    extras = Extras(superseded=superseded)
+    with EventLog(SENDER, None) as other, publishing(to(mosquitto.port), log, extras=extras) as publisher:
         wait_until(lambda: bool(told))
         assert told == [(log, 7)]
         assert not publisher.wait_delivered(0.5)
         # Were the power cut now, the next start would see it again.
         assert retained(mosquitto, f"{ROOT}/{kind}") == {f"{ROOT}/{kind}": before}
-        new.append([make_now(1)])
-        publisher.use_log(new)
+        other.append([make_now(1)])
+        publisher.use_log(other)
         assert publisher.wait_delivered(PATIENCE_S)
-    assert {event["log"] for event in listener.events()} == {new.log_id}
+    assert {event["log"] for event in listener.events()} == {other.log_id}
     assert "the card is a copy" in lines(caplog)
 
 
-def test_own_status_of_the_start_before_is_no_copy(
+def test_card_that_went_on_elsewhere_while_it_takes_nothing(
     mosquitto: Mosquitto, listener: Listener, log: EventLog
 ) -> None:
-    log.append([make_now(1)])
-    say(mosquitto, f"{ROOT}/status", status(log.log_id, last_seq=1), retain=True)
+    """Events go to a log in memory by the time of the first connection."""
+    log.append([make_now(number) for number in range(20)])
+    say(mosquitto, f"{ROOT}/status", status(log.log_id, last_seq=7), retain=True)
     told: list[int] = []
-    extras = Extras(superseded=lambda _, last_seq: told.append(last_seq))
-    with publishing(to(mosquitto.port), log, extras=extras) as publisher:
+
+    def superseded(_: EventLog, last_seq: int) -> bool:
+        told.append(last_seq)
+        return True
+
+    with EventLog(SENDER, None) as memory:
+        memory.append([make_now(1)])
+        publisher = publisher_module.Publisher(
+            to(mosquitto.port), SENDER.site, SENDER.device, log, info_text,
+            client_id="presence-test", extras=Extras(superseded=superseded),
+        )  # fmt: skip
+        publisher.use_log(memory)
+        publisher.start()
+        assert publisher.wait_delivered(PATIENCE_S)
+        publisher.stop(2)
+    assert told == [7]
+    assert {event["log"] for event in listener.events()} == {memory.log_id}
+
+
+@pytest.mark.parametrize("known", [0, 1, 5])
+def test_own_status_of_the_start_before_is_no_copy(
+    mosquitto: Mosquitto, listener: Listener, tmp_path: Path, known: int
+) -> None:
+    path = tmp_path / "events.db"
+    with EventLog(SENDER, path) as log:
+        log.append([make_now(number) for number in range(5)])
+        log.note_told()
+        log.append([make_now(number) for number in range(5)])
+    # What a will leaves tells no number.
+    before = status(log.log_id, last_seq=known, state="online" if known else "offline")
+    say(mosquitto, f"{ROOT}/status", before, retain=True)
+    told: list[int] = []
+
+    def superseded(_: EventLog, last_seq: int) -> bool:
+        told.append(last_seq)
+        return True
+
+    extras = Extras(superseded=superseded)
+    with (
+        EventLog(SENDER, path) as log,
+        publishing(to(mosquitto.port), log, extras=extras) as publisher,
+    ):
+        log.append([make_now(1)])
         assert publisher.wait_delivered(PATIENCE_S)
     assert not told
-    assert listener.events()
+    assert len(listener.events()) == 11
 
 
 @pytest.mark.parametrize("rights", ["topic write presence/#\ntopic write homeassistant/#\n"])

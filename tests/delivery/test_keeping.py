@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.core.event import ZoneEntered
+from agent.core.event import EventsDropped, ZoneEntered
 from agent.delivery import log_file
 from agent.delivery.event_log import EventLog
 from agent.delivery.keeping import Keeper
@@ -51,7 +51,7 @@ class Run:
         retention = Retention(30, 200, delivers=True)
         self.keeper = stack.enter_context(Keeper(self.card, SENDER, retention, folder=memory))
         self.served: list[EventLog] = []
-        self.keeper.serve(self.served.append)
+        self.keeper.serve(lambda *logs: self.served.extend(logs))
         self.at_s = 0.0
 
     def keep(self, *counts: int, after_s: float = 1.0) -> int:
@@ -206,28 +206,130 @@ def test_restored_card_gets_a_new_log(path: Path, caplog: pytest.LogCaptureFixtu
     with run(path) as agent:
         agent.keep(1, 2, 3)
         agent.card.delivered = 2
+        agent.card.note_told()
     with run(path) as agent:
-        before = agent.card.log_id
+        old, before = agent.card, agent.card.log_id
         agent.keep(4)
         # They went out under numbers that others have.
-        agent.card.delivered = 4
-        agent.keeper.superseded(agent.card, 500)
-        assert agent.keep(5) == 3
+        agent.card.delivered = 2
+        assert agent.keeper.superseded(agent.card, 500)
+        assert agent.keep(5) == 2
         new = agent.keeper.log
-        assert (counts(new), seqs(new), new.log_id != before) == ([3, 4, 5], [1, 2, 3], True)
+        assert (counts(new), seqs(new), new.log_id != before) == ([4, 5], [1, 2], True)
         ids = [json.loads(entry.body)["id"] for entry in new.read(0, 9)]
-        assert ids == [f"{new.log_id}/{seq}" for seq in (1, 2, 3)]
-        assert agent.served == [new]
-        # Nothing is to be delivered under the old numbers any more.
-        assert agent.card.deleted == agent.card.last_seq
-        assert agent.card.log_id == before
+        assert ids == [f"{new.log_id}/{seq}" for seq in (1, 2)]
+        # What is the same everywhere goes on to be delivered under the numbers it had.
+        assert agent.served == [old, new]
+        assert (counts(old), old.last_seq, old.delivered, old.log_id) == ([1, 2, 3], 3, 2, before)
+        # Of a log that nothing goes to any more nobody can tell such a thing.
+        assert not agent.keeper.superseded(old, 501)
     assert caplog.records[-1].levelname == "WARNING"
     (aside,) = asides(path, "superseded")
     with run(path) as agent:
-        assert counts(agent.card) == [3, 4, 5]
+        assert [counts(log) for log in agent.served] == [[1, 2, 3], [4, 5]]
+        agent.served[0].delivered = 3
+    with run(path) as agent:
+        assert counts(agent.card) == [4, 5]
         assert agent.served == []
-    with EventLog(SENDER, aside) as old:
-        assert counts(old) == [1, 2, 3, 4]
+    with EventLog(SENDER, aside) as log:
+        assert counts(log) == [1, 2, 3]
+
+
+def test_restored_card_tells_once_up_to_where_it_is_shared(path: Path) -> None:
+    """Over starts without a broker, of which nothing was told."""
+    with run(path) as agent:
+        agent.keep(1, 2, 3)
+        agent.card.note_told()
+        agent.keep(4)
+    for count in (5, 6):
+        with run(path) as agent:
+            assert (agent.card.told_seq, agent.card.opened_seq) == (3, 4)
+            agent.keep(count)
+    with run(path) as agent:
+        agent.card.note_told()
+        assert agent.card.opened_seq == 4
+    with run(path) as agent:
+        assert (agent.card.told_seq, agent.card.opened_seq) == (6, 6)
+
+
+def test_log_of_an_earlier_version_is_no_copy(path: Path) -> None:
+    """It never noted what a broker was told."""
+    with run(path) as agent:
+        agent.keep(1, 2, 3)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM meta WHERE key = 'told'")
+    with run(path) as agent:
+        assert (agent.card.told_seq, agent.card.opened_seq) == (3, 3)
+        agent.keep(4)
+        agent.card.note_told()
+    # That version again for a while, which notes only what is delivered.
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("INSERT INTO event SELECT 5, ts_ms, type, rule, body FROM event WHERE seq = 4")
+        db.execute("INSERT OR REPLACE INTO meta VALUES ('delivered', '5')")
+    with run(path) as agent:
+        assert agent.card.told_seq == 5
+
+
+def test_restored_card_whose_events_were_dropped(path: Path) -> None:
+    with run(path) as agent:
+        agent.keep(1, 2, 3)
+        agent.card.note_told()
+    with run(path) as agent:
+        agent.keep(4, 5, 6)
+        at = make_at(9)
+
+        def told(first: int, last: int) -> EventsDropped:
+            return EventsDropped(rule="agent", at=at, cause="keep_mb", from_seq=first, to_seq=last)
+
+        # Some are of this card alone: they had places in the new log. Nobody is to wait for them there.
+        agent.card.delete(2, told)
+        agent.card.delete(5, told)
+        agent.keep(7)
+        agent.keeper.superseded(agent.card, 500)
+        agent.keep(8)
+        log = agent.keeper.log
+        entries = [(entry.seq, json.loads(entry.body)) for entry in log.read(0, 99)]
+        assert [
+            (seq, body.get("count"), body.get("from_seq"), body.get("to_seq")) for seq, body in entries
+        ] == [
+            (3, 6, None, None),
+            (4, None, 1, 2),
+            (5, 7, None, None),
+            (6, 8, None, None),
+        ]
+        assert all(body["id"] == f"{log.log_id}/{seq}" for seq, body in entries)
+
+
+def test_restored_card_killed_before_it_forgot(path: Path) -> None:
+    """The new log is in place, and in the old one is still what has numbers of others."""
+    with run(path) as agent:
+        agent.keep(1, 2)
+    with run(path) as agent:
+        agent.keep(3)
+        agent.card.note("shared", "2")
+    aside = set_aside(path, "superseded")
+    with run(path) as agent:
+        assert [counts(log) for log in agent.served] == [[1, 2], []]
+    # As an earlier version left one: all of what it had to deliver is in another log.
+    with closing(sqlite3.connect(aside)) as db, db:
+        db.execute("DELETE FROM meta WHERE key = 'note.shared'")
+    with run(path) as agent:
+        assert agent.served == []
+
+
+def test_superseded_log_tells_nothing_of_what_it_drops(path: Path) -> None:
+    """The number of that event would be one of the card's that it was copied from."""
+    with run(path) as agent:
+        agent.keep(1, 2, 3)
+        agent.card.note_told()
+    with run(path) as agent:
+        old = agent.card
+        agent.keeper.superseded(old, 500)
+        agent.keep(4)
+        assert agent.served[0] is old
+        for day in (0.0, 1.0, 2.0):
+            agent.keep(5, after_s=(KEPT_DAYS / 2 + day) * DAY_S)
+            assert old.last_seq == 3
 
 
 def test_restored_card_while_it_takes_nothing(path: Path) -> None:
@@ -237,10 +339,14 @@ def test_restored_card_while_it_takes_nothing(path: Path) -> None:
             agent.keep(2)
         agent.keeper.superseded(agent.card, 500)
         assert agent.keep(3) == 2
+        # Whoever begins to publish now sends nothing of it.
+        later: list[EventLog] = []
+        agent.keeper.serve(lambda *logs: later.extend(logs))
+        assert agent.card not in later
         agent.keep(after_s=61)
         agent.keep(4)
         assert counts(agent.keeper.log) == [1, 4]
-        assert agent.keeper.log is agent.served[-1]
+        assert agent.keeper.log is later[-1]
         assert agent.keeper.log is not agent.card
 
 
@@ -253,9 +359,9 @@ def test_restored_card_that_has_no_room_for_a_new_log(path: Path, memory: Path) 
         assert agent.keep(2) == 1
         assert agent.keeper.volatile
         path.with_name("events.db.next").rmdir()
+        # What was to be done is done before anything more goes to the card.
         agent.keep(after_s=61)
-        assert agent.keeper.log is agent.card
-        agent.keeper.superseded(agent.card, 500)
+        assert agent.keeper.log is not agent.card
         agent.keep(3)
         assert (counts(agent.keeper.log), agent.keeper.volatile) == ([1, 3], False)
         assert counts(agent.served[0]) == [2]

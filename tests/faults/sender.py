@@ -186,7 +186,9 @@ def run(path: Path, broker: Broker, rate: float) -> None:
         book = Book(path)
         publishing = publisher(keeper.log, broker, keeper=keeper)
         publishing.tell([state(keeper.log.last_seq)])
-        keeper.serve(lambda log: publishing.use_log(log, client_id(SITE, NAME, keeper.client_secret)))
+        keeper.serve(
+            lambda *logs: publishing.use_log(*logs, client_id=client_id(SITE, NAME, keeper.client_secret))
+        )
         publishing.start()
         due_s = time.monotonic()
         while not stop.is_set() and publishing.failure is None:
