@@ -29,10 +29,8 @@ def whose(said: Presence, session: str, served: Served, *, retained: bool) -> Wh
     `foreign_will`: as it comes late from this very agent, killed just before; where it begins a new log its
     client id is another one too, and the broker holds the old connection until its keepalive is over.
     """
-    if said.session == session:
-        return "own"
-    if said.session in served.sessions:
-        return "own_before"
+    if said.session in {session, *served.sessions}:
+        return "own" if said.session == session else "own_before"
     ours = served.log_of(said.log)
     # What came into the log since it was opened is no proof: a card that was put back fills up, too.
     if retained and ours and said.last_seq > ours.told_seq:
