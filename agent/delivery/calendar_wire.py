@@ -11,7 +11,9 @@ from agent.delivery.wire_fields import LocalTime  # noqa: TC001 - pydantic reads
 
 WeekDay = Annotated[
     Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
-    Field(title="WeekDay", description="Local day of the week"),
+    Field(
+        title="WeekDay", description="Local day of the week: 'mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'."
+    ),
 ]
 
 
