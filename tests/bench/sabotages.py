@@ -534,6 +534,14 @@ _DELIVERY = [
         "return self._log.client_secret",
         ("tests/delivery/test_client_id.py",),
     ),
+    # The old connection of a device whose log was damaged is taken for another agent.
+    Sabotage(
+        "late-will-of-an-earlier-log",
+        "agent/delivery/own_name.py",
+        "if not said.online and said.session in served.met:",
+        "if False:",
+        ("tests/deploy/test_taken_over.py",),
+    ),
     # A copy of a card is told in a flood of lines, or not at all.
     Sabotage(
         "each-drop-is-told",
