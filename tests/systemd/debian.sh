@@ -60,6 +60,7 @@ debian() {
     rm -rf "$root"/etc/mosquitto/{presence,conf.d/presence.conf} "$root"/var/lib/{private/,}presence-agent \
         "$root"/root/* "$root/etc/presence-agent" "$root"/opt/presence-agent/bin "$root"/var/log/journal \
         "$root"/etc/systemd/journald.conf.d "$root"/{etc,usr/lib}/systemd/system/presence-agent* \
+        "$root"/etc/systemd/system/{,*.wants/}presence-broker* "$root/usr/local/lib/presence-broker" \
         "$root"/etc/systemd/system/*.wants/presence-agent* "$root"/usr/lib/{sysusers.d,tmpfiles.d,systemd/catalog}/presence-agent* \
         "$root"/var/lib/systemd/{timers/stamp-presence-agent*,catalog/database} "$root"/var/lib/mosquitto/* \
         "$root/boot/firmware"
