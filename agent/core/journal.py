@@ -186,6 +186,17 @@ LOG_ON_CARD = Entry(
     "07248379741b4f1ca3e1d572644386da",
     "card",
 )
+LOG_PUT_BACK = Entry(
+    "the event log %s was written back to where it was; events go to it again in a minute",
+    "826b6120e567fcc947c9d04d7bbb2d24",
+)
+LOG_PUT_BACK_OVER = Entry(
+    "the event log %s was written back to where it was; what was in its place is now %s",
+    "eeac2139b68c7698c2d02691de288ea0",
+)
+LOG_NOT_PUT_BACK = Entry(
+    "what was in the event log is not on the card now: %s", "8283c4636e443ebc44e1488d80b27e75", "card"
+)
 LOG_LEFT = Entry(
     "%d events in %s are still to be delivered, beside those of the event log",
     "990bcb5ee830462ba539bbc240173aac",

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Self, cast
 
 from agent.core.event import AgentStarted, EventsDropped
 from agent.delivery.log_clocks import EventClock, clock_at, clocks_after, clocks_text
-from agent.delivery.log_file import LogFile
 from agent.delivery.log_form import LAST_SPELL, RULES_WITH_SPELLS, transaction
 from agent.delivery.log_trouble import after, swap
+from agent.delivery.log_watched import Row, WatchedFile
 from agent.delivery.payload import event_json
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ _AT_ONCE = 500
 _AFTER_ALL = 2**63 - 1
 # Of the oldest events so many go at once where there is no room for new ones.
 _RECYCLED = 100
+# Of a damaged log, one by one.
+_MOST_READABLE = 10_000
 # In a log that was superseded: up to where its numbers belong to the same events everywhere.
 SHARED = "shared"
 
@@ -46,7 +48,7 @@ class Entry:
     body: str
 
 
-class EventLog(LogFile):
+class EventLog(WatchedFile):
     """Appends events and reads them back, from any thread."""
 
     def append(self, events: Sequence[Event], boot: str | None = None) -> int:
@@ -99,8 +101,11 @@ class EventLog(LogFile):
     def _transaction(self) -> Iterator[None]:
         clocks = self._clocks
         try:
-            with transaction(self._db):
+            self._inspect()
+            with self._writing(), transaction(self._db):
                 yield
+            # Into a file that is no more nothing is kept.
+            self._inspect()
         except BaseException:
             self._clocks = clocks
             raise
@@ -211,9 +216,7 @@ class EventLog(LogFile):
         # Who reads the events says what is wrong with them.
         return False
 
-    def _take_over(
-        self, rows: Iterable[tuple[int, int, str, str, str]], after_seq: int, *, restored: bool
-    ) -> None:
+    def _take_over(self, rows: Iterable[Row], after_seq: int = 0, *, restored: bool = False) -> None:
         """Keep events of another log, numbered as if that had begun after a number of its own.
 
         Args:
@@ -222,7 +225,7 @@ class EventLog(LogFile):
             restored: whether the first start among them tells of a new log: the card was put back.
         """
 
-        def renumbered() -> Iterator[tuple[int, int, str, str, str]]:
+        def renumbered() -> Iterator[Row]:
             shift, untold = after_seq, restored
             for was, ts_ms, kind, rule, body in rows:
                 told, seq = json.loads(body), was - shift
@@ -242,6 +245,24 @@ class EventLog(LogFile):
 
         with self._transaction():
             self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", renumbered())
+        (last_seq,) = self._db.execute("SELECT max(seq) FROM event").fetchone()
+        self.last_seq = int(last_seq or 0)
+
+    def _readable(self) -> list[Row]:
+        found: list[Row] = []
+        first = max(self._delivered, self._deleted, self.last_seq - _MOST_READABLE) + 1
+        for seq in range(first, self.last_seq + 1):
+            with suppress(sqlite3.Error, ValueError, TypeError, RecursionError):
+                row = self._db.execute(
+                    "SELECT ts_ms, type, rule, body FROM event WHERE seq = ?", (seq,)
+                ).fetchone()
+                # Of this one, and no other that was put in its place.
+                told = json.loads(row[3])
+                if (told["log"], told["seq"], told["type"]) == (self.log_id, seq, row[1]) and (
+                    row[1] != EventsDropped.TYPE
+                ):
+                    found.append((len(found) + 1, *row))
+        return found
 
     def _take_out(self, through: int) -> tuple[int, int, int]:
         """Delete up to a number.

@@ -14,8 +14,11 @@ from agent.core.journal import (
     LOG_LEFT,
     LOG_LEFT_UNREADABLE,
     LOG_NO_MEMORY_FILE,
+    LOG_NOT_PUT_BACK,
     LOG_NOT_TIDIED,
     LOG_ON_CARD,
+    LOG_PUT_BACK,
+    LOG_PUT_BACK_OVER,
     LOG_RESTORED,
 )
 from agent.delivery.event_log import SHARED, EventLog
@@ -168,6 +171,7 @@ class Keeper:
             self._look_at_s = at.monotonic_s + _LOOK_S
             self._look(at)
         try:
+            self._log.watch()
             if not events and at.monotonic_s - self._noted_s >= _NOTE_S:
                 self._noted_s = at.monotonic_s
                 self._log.note_alive(alive_note(at, self._sender.boot))
@@ -175,6 +179,8 @@ class Keeper:
         except LogError as error:
             self._leave(error)
             seq = self._log.append(events)
+            # What is new is safe; now for what was.
+            self._put_back(self._card)
         try:
             (self._volatile_retention if self.volatile else self._retention).look(self._log, at)
             if at.synced and (self._tidy_at_s is None or at.monotonic_s >= self._tidy_at_s):
@@ -210,11 +216,10 @@ class Keeper:
         failed = self._log
         if isinstance(error, DamagedError) and failed is self._card:
             try:
-                self._card = failed.replaced()
+                self._replace_card()
             except LogError as worse:
                 error = worse
             else:
-                self._stack.push(self._card)
                 self._log = self._card
                 self._use(self._log)
                 return
@@ -222,6 +227,43 @@ class Keeper:
         self._log = self._begun(failed)
         self._others.append(failed)
         self._use(self._log)
+
+    def _replace_card(self) -> None:
+        """Put a new log in the place of the card's, which is damaged.
+
+        Raises:
+            LogError: the card does not take it.
+        """
+        failed, self._card = self._card, self._card.replaced()
+        self._others = [log for log in self._others if log is not failed]
+        self._stack.push(self._card)
+
+    def _put_back(self, log: EventLog) -> bool:
+        """Write a log back whose file was removed or replaced; return whether it is where it was."""
+        if not log.is_gone:
+            return True
+        try:
+            aside = log.put_back()
+        except DamagedError:
+            return self._put_anew()
+        except (LogError, BusyError) as error:
+            _log.warning(LOG_NOT_PUT_BACK, error)
+            return False
+        if aside:
+            _log.warning(LOG_PUT_BACK_OVER, log.path, aside)
+        else:
+            _log.warning(LOG_PUT_BACK, log.path)
+        return True
+
+    def _put_anew(self) -> bool:
+        """As not all of the card's log can be read any more, begin a new one there; return whether it is."""
+        try:
+            self._replace_card()
+        except (LogError, BusyError) as error:
+            _log.warning(LOG_NOT_PUT_BACK, error)
+            return False
+        self._use(self._card, self._log)
+        return True
 
     def _begun(self, failed: EventLog) -> EventLog:
         """A log in memory, that of an earlier time where it still is; not the one that failed."""
@@ -244,6 +286,8 @@ class Keeper:
     def _look(self, at: Instant) -> None:
         """Once in a while: see how the card is, and what is delivered of the logs that are left."""
         try:
+            if self.volatile and not self._put_back(self._card):
+                return
             self._card.settle()
             if self.volatile:
                 self._card.note_alive(alive_note(at, self._sender.boot))

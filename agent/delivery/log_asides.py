@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 DAMAGED = "damaged"
-MARKS = (DAMAGED, "of", "superseded", "renamed")
+MARKS = (DAMAGED, "of", "superseded", "renamed", "replaced")
 # No frame is to wait long.
 _AT_ONCE = 2000
 _BUSY_S = 0.1
@@ -46,7 +46,7 @@ def forget_too_old(card: Path, before_ms: int, now_ms: int, in_use: Collection[P
             if _newest_ms(path, now_ms) < before_ms:
                 delete(path)
                 _log.info(LOG_TOO_OLD, path)
-            elif mark != DAMAGED:
+            elif mark not in {DAMAGED, "replaced"}:
                 with suppress(sqlite3.Error, UnicodeDecodeError):
                     more |= _thinned(path, before_ms)
     return more

@@ -163,21 +163,6 @@ class LogFile(ABC):
                 self._open()
         _log.warning(LOG_DAMAGED, self._path, aside)
 
-    def replaced(self) -> Self:
-        """Set the file aside, damaged as it is, and begin a new log in its place that others go on with.
-
-        Whoever still reads this one gets a LogError.
-
-        Raises:
-            LogError: it can't be set aside, or no new one made.
-        """
-        with self._lock:
-            aside = self._set_aside("damaged")
-            self._db.close()
-            other = self._successor()
-        _log.warning(LOG_DAMAGED, other.path, aside)
-        return other
-
     def _successor(self) -> Self:
         """The log that is at this one's path now; this one holds it no longer."""
         other = type(self)(self._sender, self._path, board=self._board)

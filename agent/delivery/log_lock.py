@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import os
 from typing import IO, TYPE_CHECKING
 
 from agent.errors import BusyError, LogError
@@ -40,3 +41,13 @@ def locked(path: Path, room: Room) -> IO[str]:
             f"another agent already runs with the event log {path}; stop it first, or set another [log] path."
         ) from error
     return file
+
+
+def is_lock_of(file: IO[str], path: Path) -> bool:
+    """Whether the file that is held is the one that others would find."""
+    try:
+        found = path.with_name(f"{path.name}.lock").stat()
+    except OSError:
+        return False
+    held = os.fstat(file.fileno())
+    return (held.st_dev, held.st_ino) == (found.st_dev, found.st_ino)
