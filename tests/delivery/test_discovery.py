@@ -1,7 +1,8 @@
 """Discovery as Home Assistant documents it (MQTT, device discovery payload), its templates rendered by Jinja.
 
 The same payload was shown to Home Assistant 2026.2 itself: entities, unknown, unavailable and removal
-were as these tests say.
+were as these tests say, and events went off once, not when retained, late or sent again, also after a
+restart of Home Assistant.
 """
 
 from __future__ import annotations
