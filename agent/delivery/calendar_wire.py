@@ -37,7 +37,7 @@ class WorkdayWire(Closed):
     """A date that is worked, or not, like another day of the week."""
 
     date: _Date
-    like: Annotated[WeekDay, Field(description="The day of the week whose hours it has.")]
+    like: WeekDay
 
 
 class CalendarWire(Closed):

@@ -63,13 +63,15 @@ _MEANINGS: Final[dict[Reason, str]] = {
     "log_volatile": "the card takes no events: they are in memory only",
     "disk_low": "less than 100 MB are free on the card",
     "memory_low": "less than 50 MB of memory are free",
-    "broker_lost": "no connection to the broker for a minute",
+    "broker_lost": "no connection to the broker for a minute, or none that lasts",
     "broker_refuses": "the broker refused something of the agent's in the last minute",
     "refusals_unseen": "with MQTT 3.1.1 a broker can't say what it refuses, nothing to be mended",
     "too_slow": "less than half of the frames that should be are looked through",
     "too_hot": "the processor has 80 °C or more",
     "throttled": "the processor is slowed down, by heat or a weak supply",
     "under_voltage": "the power supply is too weak",
+    "calendar_refused": "the last `cmd/calendar` was not valid: the hours of before hold",
+    "certificate_ends": "the agent's certificate ends within 30 days, or has ended",
 }
 VerdictIs = Annotated[
     Verdict,
