@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # Pictures are kept as means of so many px squared, so many of them, no closer than so: of at least 10 s,
 # the longest loop. 230 kB for 16:9.
 _PLACE_PX = 8
+_HALVED = 4, 2, 1
 _PICTURES = 256
 _APART_S = 0.042
 # A place has moved when its mean changed by more than so many grey levels; where pictures follow each
@@ -90,10 +91,12 @@ class MovingLoops:
         if now_s - self._seen_s[self._next - 1] < _APART_S:
             return
         columns, rows = self._size
-        whole = frame.luma[: rows * _PLACE_PX, : columns * _PLACE_PX]
-        picture = (
-            cv2.resize(whole, self._size, interpolation=cv2.INTER_AREA).ravel().astype(np.uint8, copy=False)
-        )
+        picture = frame.luma[: rows * _PLACE_PX, : columns * _PLACE_PX]
+        for halved in _HALVED:
+            # By halves: three times as fast as at once.
+            size = columns * halved, rows * halved
+            picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        picture = picture.ravel()
         if now_s >= self._due_s:
             self._number += 1
             self._due_s = now_s + LOOK_S * (0.5 + self._number * GOLDEN % 1)
@@ -114,7 +117,7 @@ class MovingLoops:
         if self.since:
             self._see_end()
             return
-        if len(self._looks) == _LOOKS:
+        if len(self._looks) == _LOOKS and self._number % 2:
             self._judge(ages_s)
         if not self.since:
             lately = (ages_s[known] >= _LATELY_S[0]) & (ages_s[known] <= _LATELY_S[1])
