@@ -102,10 +102,11 @@ class EventLog(WatchedFile):
         clocks = self._clocks
         try:
             self._inspect()
-            with self._writing(), transaction(self._db):
+            with transaction(self._db):
                 yield
             # Into a file that is no more nothing is kept.
-            self._inspect()
+            self._place.written()
+            self._refuse_gone()
         except BaseException:
             self._clocks = clocks
             raise

@@ -77,7 +77,10 @@ class WatchedFile(LogFile):
                     self._place.state = "gone"
                 case "damaged":
                     raise DamagedError(f"the event log {self._path} {DAMAGED}.")
-        if self._place.state == "gone":
+        self._refuse_gone()
+
+    def _refuse_gone(self) -> None:
+        if self.is_gone:
             raise LogError(f"the event log {self._path} {REMOVED}.")
 
     def _found(self) -> Literal["all", "other", "damaged"]:
@@ -95,10 +98,10 @@ class WatchedFile(LogFile):
         return "other" if resized and found == "damaged" else found
 
     def settle(self) -> None:
-        """As of any log's file; not where it is gone.
+        """See whether the disk has room: to be called now and then.
 
         Raises:
-            LogError: it is gone, or can't be read.
+            LogError: its file is gone, or it can't be read.
         """
         self.watch()
         with self._writing():

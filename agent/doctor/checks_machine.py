@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from agent.device.power import throttled, under_voltage
 from agent.doctor.checks_limits import memory_limits
 from agent.doctor.report import Finding
-from agent.doctor.surroundings import TIMER, UNIT, said_by, unit_shown
+from agent.doctor.surroundings import TIMER, UNIT, said_by, unit_shown, writer_of_removed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,11 +47,14 @@ def machine_checks(machine: Surroundings, tell: Tell) -> None:
         tell(finding)
 
 
-def log_checks(config: Config, process: int | None, user: str | None, tell: Tell) -> None:
+def log_checks(
+    config: Config, machine: Surroundings, process: int | None, user: str | None, tell: Tell
+) -> None:
     """The disk that the log is on, and the log.
 
     Args:
         config: names it.
+        machine: where to look.
         process: writes it; None: nobody does.
         user: as whom the service runs; None: that is not known.
         tell: takes what is found.
@@ -62,7 +65,10 @@ def log_checks(config: Config, process: int | None, user: str | None, tell: Tell
     except OSError:
         tell(Finding("disk.unknown", {"path": path.parent}))
     try:
-        tell(_log(path, process))
+        if removed_by := writer_of_removed(path, machine):
+            tell(Finding("log.removed", {"path": path, "process": removed_by}))
+        else:
+            tell(_log(path, process))
     except OSError:
         tell(Finding("log.unknown", {"path": path}))
 

@@ -102,7 +102,7 @@ def doctor(
         groups += [
             _Group(_CAMERA, partial(camera_checks, config, camera_of, machine, running, whole)),
             _Group(_BROKER, partial(broker_checks, config, machine)),
-            _Group(_LOG, partial(log_checks, config, process, unit.get("User"))),
+            _Group(_LOG, partial(log_checks, config, machine, process, unit.get("User"))),
         ]
     until_s = time.monotonic() + limit_s
     for group in groups:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -120,4 +121,14 @@ def writer_of(log_path: Path, machine: Surroundings) -> int | None:
         fields = line.split()
         if len(fields) > 5 and fields[1] == "FLOCK" and fields[5] == device:  # noqa: PLR2004
             return int(fields[4])
+    return None
+
+
+def writer_of_removed(log_path: Path, machine: Surroundings) -> int | None:
+    """The process that writes to a log which was removed; None: nobody, as far as one can see."""
+    gone = {f"{log_path.absolute()}{end} (deleted)" for end in ("", "-wal", "-shm")}
+    for descriptor in (machine.root / "proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):
+            if str(descriptor.readlink()) in gone:
+                return int(descriptor.parts[-3])
     return None

@@ -114,6 +114,23 @@ MACHINE_WORDS: dict[str, Words] = {
             "Hãy chạy 'presence-agent log verify'; lần khởi động sau thiết bị sẽ để riêng nhật ký hỏng.",
         ),
     ),
+    "log.removed": Words(
+        "fault",
+        (
+            "{path} was removed or replaced while process {process} writes it",
+            "{path} bị xóa hoặc thay khi tiến trình {process} đang ghi",
+        ),
+        (
+            (
+                "Events are in memory only. Make its folder as it was: the agent writes the log back within "
+                "a minute. Stop the agent before you move or restore a log."
+            ),
+            (
+                "Sự kiện chỉ nằm trong bộ nhớ. Hãy tạo lại thư mục như cũ: thiết bị ghi lại nhật ký trong "
+                "một phút. Hãy dừng thiết bị trước khi chuyển hay khôi phục nhật ký."
+            ),
+        ),
+    ),
     "log.unknown": Words("unknown", ("{path} can't be read", "không đọc được {path}"), _SUDO),
     "power.ok": Words("ok", ("enough, nothing is slowed down", "đủ điện, không bị giảm tốc")),
     "power.under": Words(

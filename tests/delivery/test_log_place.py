@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sqlite3
 from collections import Counter
 from contextlib import closing
@@ -15,7 +16,7 @@ import pytest
 from agent.delivery.event_log import EventLog
 from agent.delivery.log_trouble import asides
 from agent.errors import BusyError, LogError
-from tests.conftest import wait_until
+from tests.conftest import wait_until, write_config
 from tests.delivery.going_on import going_on
 from tests.delivery.samples import SENDER, make_entered, seqs
 from tests.deploy.test_subscriber import QUEUES, Central
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.conftest import Mosquitto
+    from tests.conftest import Agent, Listener, Mosquitto
 
 KEPT = 40
 # So many that they are no longer all in the WAL as well, from which an overwritten file heals.
@@ -283,3 +284,38 @@ def test_removed_lock_is_taken_again(path: Path) -> None:
         log.put_back()
         with pytest.raises(BusyError), EventLog(SENDER, path):
             pass
+
+
+@pytest.mark.usefixtures("weights")
+@pytest.mark.parametrize("happens", [unlink_wal, remove_folder], ids=lambda what: what.__name__)
+def test_running_agent_tells(
+    start_agent: Callable[[Path], Agent],
+    mosquitto: Mosquitto,
+    listen: Callable[..., Listener],
+    vtest: Path,
+    tmp_path: Path,
+    happens: Callable[[Path], None],
+) -> None:
+    """The whole agent: its health, its journal, and every event once after a kill."""
+    config, listener = write_config(tmp_path, vtest, port=mosquitto.port), listen(mosquitto.port)
+    path = tmp_path / "log" / "events.db"
+    agent = start_agent(config)
+    wait_until(lambda: any(event["type"] == "line.crossed" for event in listener.events()))
+    happens(path)
+
+    def health() -> list[dict[str, object]]:
+        return [one.json for one in listener.heard() if one.topic.endswith("/health")]
+
+    wait_until(lambda: health()[-1]["log_volatile"] is True)
+    wait_until(lambda: "log_volatile" in str(health()[-1]["reasons"]))
+    assert "was removed or replaced while the agent ran" in agent.said()
+    before = len(listener.events())
+    wait_until(lambda: len(listener.events()) > before)
+    agent.end(signal.SIGKILL)
+    told = {(event["log"], event["seq"]): event for event in listener.events()}
+    with closing(sqlite3.connect(path)) as db:
+        rows = [json.loads(body) for (body,) in db.execute("SELECT body FROM event")]
+    # What was told from the card's log is in it still.
+    kept = {(row["log"], row["seq"]) for row in rows}
+    assert kept >= {key for key in told if key[0] == rows[0]["log"]}
+    assert len(kept) > 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -318,6 +319,20 @@ def test_log_held_leaves_the_camera_alone(place: Place) -> None:
         report = place.examined()
     found = [item.code for item in report.findings]
     assert {"camera.running", "log.running"} <= set(found)
+
+
+@pytest.mark.parametrize("end", ["", "-wal"])
+def test_log_removed_while_it_is_written(place: Place, end: str) -> None:
+    path = place.folder / "log" / "events.db"
+    (place.root / "proc" / str(os.getpid())).symlink_to(f"/proc/{os.getpid()}")
+    with EventLog(SENDER, path):
+        path.with_name(path.name + end).unlink()
+        report = place.examined()
+    (log,) = (item for item in report.findings if item.check == "log")
+    assert log.code == "log.removed"
+    assert f"process {os.getpid()}" in log.found(False)
+    assert "minute" in str(log.remedy(False))
+    assert "một phút" in str(log.remedy(True))
 
 
 def test_running_agent_goes_on(
