@@ -127,11 +127,10 @@ class WatchedFile(LogFile):
                     self._bring_home()
                 else:
                     aside = self._copied_back()
+                    put_in_place(after(path), path)
                 self._db.close()
                 for end in ENDS[1:]:
                     path.with_name(path.name + end).unlink(missing_ok=True)
-                if not self._place.has_database:
-                    put_in_place(after(path), path)
             except OSError as error:
                 raise LogError(f"the event log {path} can't be written back ({error.strerror}).") from error
             finally:
