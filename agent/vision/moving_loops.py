@@ -39,6 +39,7 @@ _LATELY_S = 0.4, 1.5
 # It is judged by so many looks, and by the last ones whether it is over.
 _LOOKS = 10
 _LAST_LOOKS = 4
+_KEPT_LOOKS = 20
 # What repeated from the start on, until it was judged so often, is as it should be.
 _LEAST_JUDGED = 4
 # So many places moved at least since a little longer or shorter ago, and of those this part since as long
@@ -58,6 +59,9 @@ _OFTEN_LESS = 0.75
 _JUMP = 1.9
 _ALONE = 0.8
 _BESIDE = 2
+# In so long before and after it at least this part of that moves.
+_BESIDE_S = 1.0
+_GOES_ON = 0.25
 
 
 class MovingLoops:
@@ -78,8 +82,8 @@ class MovingLoops:
         self._often = np.zeros(rows * columns, np.float32)
         self._looked_s: float | None = None
         # Of each look: how many places moved since so long ago.
-        self._moved = np.zeros((_LOOKS, STEPS), np.float32)
-        self._looks: deque[Instant] = deque(maxlen=_LOOKS)
+        self._moved = np.zeros((_KEPT_LOOKS, STEPS), np.float32)
+        self._looks: deque[Instant] = deque(maxlen=_KEPT_LOOKS)
         self._step = self._judged = 0
         # How many places moved in the loop: since a little longer or shorter ago than it takes, and in all.
         self._usual = self._usual_all = 0.0
@@ -117,7 +121,7 @@ class MovingLoops:
         if self.since:
             self._see_end()
             return
-        if len(self._looks) == _LOOKS and self._number % 2:
+        if len(self._looks) >= _LOOKS and self._number % 2:
             self._judge(ages_s)
         if not self.since:
             lately = (ages_s[known] >= _LATELY_S[0]) & (ages_s[known] <= _LATELY_S[1])
@@ -126,7 +130,7 @@ class MovingLoops:
             self._looked_s = at.monotonic_s
 
     def _judge(self, ages_s: Floats) -> None:
-        means, parts = dips(self._moved)
+        means, parts = dips(self._moved[-_LOOKS:])
         with np.errstate(invalid="ignore"):
             around = means / parts
         found = np.flatnonzero((parts <= _DIP) & (around >= _LEAST_PLACES))
@@ -134,12 +138,16 @@ class MovingLoops:
         sides = np.split(found, np.flatnonzero(np.diff(found) > 1) + 1) if found.size else []
         for step in (int(side[parts[side].argmin()]) for side in sides[:_MULTIPLES]):
             nearest = self._nearest(step)
-            is_same = nearest.max() <= _DIP_ONCE * around[step]
+            other = np.flatnonzero(nearest > _DIP_ONCE * around[step])
+            is_same = not other.size or other[-1] < _KEPT_LOOKS - _LOOKS
             if is_same and self._jumps_back(FROM_S + step * STEP_S, ages_s):
                 if self._judged >= _LEAST_JUDGED:
                     self._step, self._usual = step, float(around[step])
-                    self._usual_all = float(self._moved[self._moved > 0].mean())
-                    self.since = self._looks[0]
+                    recent = self._moved[-_LOOKS:]
+                    self._usual_all = float(recent[recent > 0].mean())
+                    # Of all looks that are kept the last ones are known.
+                    repeated = _KEPT_LOOKS - 1 - other[-1] if other.size else _KEPT_LOOKS
+                    self.since = self._looks[-min(len(self._looks), int(repeated))]
                 return
         self._judged += 1
 
@@ -172,8 +180,11 @@ class MovingLoops:
         jump = int(least.argmax())
         away = np.abs((np.arange(phases) - jump + phases // 2) % phases - phases // 2)
         others = least[away > _BESIDE]
+        # What appears after a pause, as a car's light, is no jump of all that moves.
+        reach = np.arange(_BESIDE + 1, max(2 * _BESIDE + 1, round(_BESIDE_S * phases / period_s)) + 1)
+        goes_on = min(least[(jump + way * reach) % phases].max() for way in (-1, 1)) >= _GOES_ON * usual
         is_jump = least[jump] > max(_JUMP * usual, _LEAST_PLACES * _MOVED**2)
-        return bool(is_jump and others.size and others.max() <= _ALONE * least[jump])
+        return bool(is_jump and goes_on and others.size and others.max() <= _ALONE * least[jump])
 
     def _see_end(self) -> None:
         last = self._moved[-_LAST_LOOKS:]

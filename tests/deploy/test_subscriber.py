@@ -499,7 +499,7 @@ def test_full_disk(broker: Mosquitto, subscriber_of: Callable[..., Central], spe
     subprocess.run(["prlimit", "--pid", pid, "--fsize=unlimited"], check=True)
     wait_until(lambda: len(central.seqs()) == 300)
     assert central.process.poll() is None
-    assert central.log()["complete"]
+    wait_until(lambda: central.log()["complete"])
 
 
 def test_second_subscriber_on_one_store(broker: Mosquitto, subscriber_of: Callable[..., Central]) -> None:

@@ -8,10 +8,17 @@ import pytest
 
 from tests.broker import Account, CentralBroker
 from tests.doctor.place import Place
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No command is given up on a busy machine."""
+    monkeypatch.setattr("agent.doctor.surroundings._COMMAND_S", PATIENCE_S)
 
 
 @pytest.fixture(scope="module")

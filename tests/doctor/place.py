@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agent.doctor import Surroundings, doctor
 from agent.sources import camera_of
 from tests.conftest import GATE
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,7 +122,7 @@ class Place:
         self.config.write_text("".join(table(name, values) for name, values in tables.items()) + self.more)
         return self.config
 
-    def examined(self, limit_s: float = 25) -> Report:
+    def examined(self, limit_s: float = PATIENCE_S) -> Report:
         machine = Surroundings(self.root, self.folder / "run", lambda: self.synced)
         return doctor(self.write_config(), machine, self.camera_of, limit_s)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -193,7 +194,7 @@ def test_clock_of_an_agent_that_does_not_know_the_time_says_nothing(place: Place
 
 def test_store_in_trouble_is_looked_at_again(place: Place, caplog: pytest.LogCaptureFixture) -> None:
     place.take(make_status(1), place.event(1))
-    with sqlite3.connect(place.path) as other:
+    with closing(sqlite3.connect(place.path)) as other:
         place.store.db.execute("PRAGMA busy_timeout = 1")
         other.execute("BEGIN IMMEDIATE")
         assert place.tidy(91) == [1]
