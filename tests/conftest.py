@@ -178,7 +178,9 @@ class Mosquitto:
         self._config = folder / f"mosquitto-{self.port}.conf"
         # As root mosquitto would change to a user that can't read the test's files.
         user = "user root\n" if os.geteuid() == 0 else ""
-        self._config.write_text(f"{user}persistence false\nlistener {self.port} 127.0.0.1\n{settings}\n")
+        # By default what a slow reader is behind with, beyond 1000 messages, is thrown away without a word.
+        common = f"{user}persistence false\nmax_queued_messages 100000000\nlistener {self.port} 127.0.0.1\n"
+        self._config.write_text(f"{common}{settings}\n")
         self._log = folder / f"mosquitto-{self.port}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -270,6 +272,9 @@ class Listener:
 
     def events(self) -> list[dict[str, object]]:
         return [message.json for message in self.heard() if "/event/" in message.topic]
+
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
 
     def close(self) -> None:
         self._process.terminate()

@@ -196,6 +196,20 @@ def test_replays_more_than_may_wait_are_told_so(
     assert last_busy < max(at for at, one in enumerate(listener.heard()) if one.topic.endswith("/r-0"))
 
 
+def test_listener_that_stands_still_misses_nothing(
+    mosquitto: Mosquitto, listener: Listener, log: EventLog
+) -> None:
+    # Or a busy machine would look like an agent that answers one request less, or in another order.
+    log.append([make_now(number) for number in range(3000)])
+    listener.send(signal.SIGSTOP)
+    try:
+        with publishing(to(mosquitto.port), log) as publisher:
+            assert publisher.wait_delivered(PATIENCE_S)
+    finally:
+        listener.send(signal.SIGCONT)
+    wait_until(lambda: len(listener.events()) == 3000)
+
+
 def test_replays_one_after_the_other(mosquitto: Mosquitto, listener: Listener, log: EventLog) -> None:
     log.append([make_now(number) for number in range(300)])
     with publishing(to(mosquitto.port), log) as publisher:
