@@ -30,9 +30,10 @@ class Broker:
         self._boxes = [Outbox(log)]
         self._mid = 0
 
-    def use(self, log: EventLog) -> None:
-        if all(box.log is not log for box in self._boxes):
-            self._boxes.append(Outbox(log))
+    def use(self, *logs: EventLog) -> None:
+        for log in logs:
+            if all(box.log is not log for box in self._boxes):
+                self._boxes.append(Outbox(log))
 
     def take(self, most: int) -> None:
         for box in self._boxes:
