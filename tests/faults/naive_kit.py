@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tests.faults.naive_sender import KEEPALIVE_S, LONGEST_PAUSE_S
 from tests.faults.network import BROKER_AT
-from tests.faults.processes import PORT, wait_until
+from tests.faults.processes import PORT, broker_command, wait_until
 from tests.faults.rig import Tally
 from tests.faults.sender import read_book
 
@@ -32,10 +32,14 @@ class NaiveKit:
     """Plain paho at both ends."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._log = folder / "naive"
         self._store = folder / "naive.db"
         self._stored = 0
         self._came_s = time.monotonic()
+
+    def broker(self, *, persistence: bool) -> Sequence[str | Path]:
+        return broker_command(self._folder, persistence=persistence)
 
     @property
     def agent(self) -> Sequence[str | Path]:
@@ -69,7 +73,9 @@ class NaiveKit:
         return Tally(
             appended=made,
             stored=len(stored),
+            gaps=sum(seq not in stored for seq in range(1, made + 1)),
             dropped=0,
+            gone=0,
             lost=sum(seq not in stored for seq in range(1, made + 1)),
             stored_twice=stored.total() - len(stored),
             differing=0,

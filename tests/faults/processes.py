@@ -25,6 +25,7 @@ class Role:
 
     Attributes:
         kills: how often it was killed with SIGKILL.
+        ends: how often it was ended in order.
         ended: how it ended when nobody had told it to; each is a fault of ours.
     """
 
@@ -37,6 +38,7 @@ class Role:
         self._said = folder / f"{name}.err"
         self._process: subprocess.Popen[bytes] | None = None
         self.kills = 0
+        self.ends = 0
         self.ended: list[str] = []
 
     def start(self, *more: str) -> None:
@@ -98,6 +100,7 @@ class Role:
                 f"{self.name} did not end within {within_s} s of SIGTERM: {self.said()[-_TAIL:]}"
             )
         self._process = None
+        self.ends += 1
 
     @property
     def running(self) -> bool:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from agent.delivery.central.overview import overview
 from agent.delivery.central.store import Store
 from agent.errors import LogError
-from tests.faults.network import BROKER_AT
-from tests.faults.processes import PORT, ROOT
+from tests.faults.processes import ROOT
 from tests.faults.rig import Tally
 from tests.faults.sender import read_book
+from tests.faults.storms import Storm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,19 +30,23 @@ _Key = tuple[str, int]
 class RealKit:
     """What is shipped, at both ends."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, storm: Storm | None = None) -> None:
         self._folder = folder
+        self._storm = storm or Storm()
         self._log = folder / "events.db"
         self._store = folder / "central.db"
 
+    def broker(self, *, persistence: bool) -> Sequence[str | Path]:
+        return self._storm.broker(self._folder, persistence=persistence)
+
     @property
     def agent(self) -> Sequence[str | Path]:
-        return [sys.executable, "-m", "tests.faults.sender", self._log, BROKER_AT["agent"], str(PORT)]
+        return [sys.executable, "-m", "tests.faults.sender", self._log, *self._storm.agent(self._folder)]
 
     @property
     def receiver(self) -> Sequence[str | Path]:
-        broker = f"mqtt://{BROKER_AT['receiver']}:{PORT}"
-        return [sys.executable, _SUBSCRIBER, "run", "--broker", broker, "--db", self._store]
+        where = self._storm.receiver(self._folder)
+        return [sys.executable, _SUBSCRIBER, "run", *where, "--db", self._store]
 
     def hush(self, agent: Role) -> None:
         agent.kill()
@@ -58,6 +62,7 @@ class RealKit:
             with Store(self._store, reading=True) as store:
                 seen = overview(store)
                 told = store.rows("SELECT session, health FROM agent WHERE health IS NOT NULL")
+                logs = [kept for agent in store.load().values() for kept in agent.logs.values()]
         except LogError:
             # It is being made.
             return False
@@ -66,9 +71,10 @@ class RealKit:
         # An agent's word of before it fell silent does not count: it made events after that.
         present = all(_said_since(since, str(session), str(health)) for session, health in told)
         online = all(agent["state"] == "online" for agent in seen["agents"])
-        return (
-            present and online and all(log["complete"] for agent in seen["agents"] for log in agent["logs"])
-        )
+        complete = all(log["complete"] for agent in seen["agents"] for log in agent["logs"])
+        # Whoever has only the status and the health is to know as well what never comes.
+        said = all(last < kept.first_seq for kept in logs for _, last in kept.stored.missing(1, kept.highest))
+        return present and online and complete and said
 
     def tally(self) -> Tally:
         promised = {
@@ -80,17 +86,23 @@ class RealKit:
         stored = {(body["log"], body["seq"]): body for body in bodies}
         kept = dict(self._kept())
         logs = [log for agent in seen["agents"] for log in agent["logs"]]
+        known = promised | {(log["log"], seq) for log in logs for seq in range(1, log["last_seq"] + 1)}
         dropped = {
             (body["log"], seq)
             for body in bodies
             if body["type"] == "events.dropped"
             for seq in range(body["from_seq"], body["to_seq"] + 1)
         } - stored.keys()
+        first_seq = {log["log"]: log["first_seq"] for log in logs}
+        untold = known - stored.keys() - dropped
+        gone = {(log, seq) for log, seq in untold if seq < first_seq.get(log, 0)}
         return Tally(
             appended=len(promised),
             stored=len(stored),
+            gaps=len(known - stored.keys()),
             dropped=len(dropped),
-            lost=len(promised - stored.keys() - dropped),
+            gone=len(gone),
+            lost=len(untold - gone),
             stored_twice=len(bodies) - len(stored),
             differing=sum(kept.get(key, body) != body for key, body in _without_late(stored)),
             came_twice=sum(log["doubles"] for log in logs),

@@ -10,8 +10,9 @@ from random import Random
 from typing import TYPE_CHECKING, Protocol
 
 from tests.faults.network import KINDS
-from tests.faults.processes import Role, broker_command
+from tests.faults.processes import Role, wait_until
 from tests.faults.schedule import Clockwork, Schedule
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +24,10 @@ _LOOK_S = 0.2
 _END_S = 30.0
 _SETTLED_S = 300.0
 _TELL_S = 60.0
+_AWAY = 10.0
+# As the subscriber and the agent say it.
+_SUBSCRIBED = "connected to the broker"
+_DROPPED = "that no broker has taken"
 ROLES = ("agent", "broker", "receiver")
 
 
@@ -33,8 +38,11 @@ class Tally:
     Attributes:
         appended: acknowledged to whoever made them.
         stored: different ones in the receiver's store.
+        gaps: numbers that the receiver has not.
         dropped: declared so by the agent, and not stored.
-        lost: acknowledged, neither stored nor declared.
+        gone: neither stored nor declared, but below the first number that the agent told it has: deleted
+            after a broker had acknowledged it.
+        lost: in the agent's log once, and nothing at all tells of it.
         stored_twice: in the store more than once.
         differing: stored with other words than the agent's log has.
         came_twice: doubles that came to the receiver and were told apart; None: nobody counts.
@@ -43,7 +51,9 @@ class Tally:
 
     appended: int
     stored: int
+    gaps: int
     dropped: int
+    gone: int
     lost: int
     stored_twice: int
     differing: int
@@ -53,6 +63,9 @@ class Tally:
 
 class Kit(Protocol):
     """The agent and the receiver that are tried."""
+
+    def broker(self, *, persistence: bool) -> Sequence[str | Path]:
+        """Starts the broker between them."""
 
     @property
     def agent(self) -> Sequence[str | Path]:
@@ -84,6 +97,7 @@ class Plan:
         within_s: the faults end then at the latest; what is missing by then makes the run a failure.
         lives: they are shorter by this factor.
         cuts: the same for partitions and the time between.
+        small_log: events must be dropped, while the broker is away for longer.
     """
 
     events: int
@@ -95,14 +109,25 @@ class Plan:
     persistence: bool
     lives: float = 1.0
     cuts: float = 1.0
+    small_log: bool = False
+
+    @property
+    def orderly(self) -> bool:
+        """Whether the broker is ended in order, so that it loses nothing that it acknowledged.
+
+        An agent whose log is small can't give that once more: with it, exactly what is told is missing.
+        """
+        return self.small_log and self.persistence
 
 
 @dataclass(slots=True)
 class Outcome:
     """What was done and what became of it."""
 
+    plan: Plan
     tally: Tally
     kills: dict[str, int]
+    ends: dict[str, int]
     partitions: dict[str, int]
     storm_s: float
     settling_s: float
@@ -120,10 +145,11 @@ class Rig:
         self._plan = plan
         self._network = network
         self._tell = tell
-        self._schedule = Schedule(plan.seed, plan.lives, plan.cuts)
+        away = _AWAY if plan.small_log else 1.0
+        self._schedule = Schedule(plan.seed, plan.lives, plan.cuts, away)
         self._random = Random(plan.seed + 1)  # noqa: S311
         self._clockwork = Clockwork()
-        broker = broker_command(folder, persistence=plan.persistence)
+        broker = kit.broker(persistence=plan.persistence)
         self._roles = {
             "agent": Role("agent", [*network.inside("agent"), *kit.agent], folder),
             "broker": Role("broker", [*network.inside("broker"), *broker], folder),
@@ -138,6 +164,10 @@ class Rig:
         trouble: list[str] = []
         try:
             storm_s = self._storm(trouble)
+            kills, ends = (
+                {name: getattr(role, word) for name, role in self._roles.items()}
+                for word in ("kills", "ends")
+            )
             settling_s = self._settle(trouble)
         finally:
             for role in self._roles.values():
@@ -145,8 +175,10 @@ class Rig:
                 role.end(_END_S)
         trouble += [ended for role in self._roles.values() for ended in role.ended]
         return Outcome(
+            plan=self._plan,
             tally=self._kit.tally(),
-            kills={name: role.kills for name, role in self._roles.items()},
+            kills=kills,
+            ends=ends,
             partitions=self._partitions,
             storm_s=storm_s,
             settling_s=settling_s,
@@ -156,8 +188,13 @@ class Rig:
 
     def _storm(self, trouble: list[str]) -> float:
         begin_s = time.monotonic()
-        for name in reversed(ROLES):
-            self._turn(name)
+        self._turn("receiver")
+        self._turn("broker")
+        if self._plan.orderly:
+            # What nobody has subscribed to yet is acknowledged too.
+            receiver = self._roles["receiver"]
+            wait_until(lambda: _SUBSCRIBED in receiver.said(), PATIENCE_S, "the receiver has subscribed")
+        self._turn("agent")
         self._clockwork.set(begin_s + self._schedule.calm_s(), "cable")
         tell_at_s = begin_s + _TELL_S
         while not self._enough():
@@ -184,9 +221,10 @@ class Rig:
     def _enough(self) -> bool:
         plan = self._plan
         return (
-            all(role.kills >= plan.kills for role in self._roles.values())
+            all(role.kills + role.ends >= plan.kills for role in self._roles.values())
             and sum(self._counted()) >= plan.partitions
             and self._kit.appended() >= plan.events
+            and (not plan.small_log or _DROPPED in self._roles["agent"].said())
         )
 
     def _turn(self, what: str) -> None:
@@ -197,7 +235,10 @@ class Rig:
         elif what == "save":
             self._save()
         elif (role := self._roles[what]).running:
-            role.kill()
+            if what == "broker" and self._plan.orderly:
+                role.end(_END_S)
+            else:
+                role.kill()
             self._clockwork.set(now_s + self._schedule.death_s(what), what)
         else:
             role.start(*(("--rate", str(self._plan.rate)) if what == "agent" else ()))
@@ -263,7 +304,9 @@ def table(outcomes: dict[str, Outcome]) -> str:
     rows[""] = list(outcomes)
     row("events appended (acknowledged)", lambda outcome: outcome.tally.appended)
     row("stored at the receiver", lambda outcome: outcome.tally.stored)
+    row("numbers that are not there", lambda outcome: outcome.tally.gaps)
     row("declared dropped", lambda outcome: outcome.tally.dropped)
+    row("told by first_seq alone", lambda outcome: outcome.tally.gone)
     row("LOST", lambda outcome: outcome.tally.lost)
     row("lost of the appended", lambda outcome: f"{outcome.tally.lost / max(1, outcome.tally.appended):.1%}")
     row("doubles after de-duplication", lambda outcome: outcome.tally.stored_twice)
@@ -272,6 +315,8 @@ def table(outcomes: dict[str, Outcome]) -> str:
     row("replays asked", lambda outcome: outcome.tally.replays)
     for name in ROLES:
         row(f"kill -9 of the {name}", lambda outcome, name=name: outcome.kills[name])  # type: ignore[misc]
+    if any(outcome.plan.orderly for outcome in outcomes.values()):
+        row("orderly ends of the broker", lambda outcome: outcome.ends["broker"])
     for kind in dict.fromkeys(KINDS.values()):
         row(f"partitions: {kind}", lambda outcome, kind=kind: outcome.partitions[kind])  # type: ignore[misc]
     row("saves of the broker", lambda outcome: outcome.saves)

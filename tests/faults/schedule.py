@@ -30,12 +30,14 @@ class Schedule:
     Attributes:
         lives: 1 for the long run; from start to kill and from kill to start it is shorter by this factor.
         cuts: the same for partitions and the time between.
+        away: the broker stays away longer by this factor.
     """
 
-    def __init__(self, seed: int, lives: float = 1.0, cuts: float = 1.0) -> None:
+    def __init__(self, seed: int, lives: float = 1.0, cuts: float = 1.0, away: float = 1.0) -> None:
         self._random = Random(seed)  # noqa: S311
         self._lives = lives
         self._cuts = cuts
+        self._away = {"broker": away}
         self._ranks: dict[str, list[float]] = {}
         self._deck: list[tuple[Fault, tuple[Cable, ...]]] = []
 
@@ -45,7 +47,8 @@ class Schedule:
 
     def death_s(self, name: str) -> float:
         """From a kill to the next start."""
-        return self._drawn(f"death of {name}", 0.85, _SHORT_DOWN_S, _LONG_DOWN_S) / self._lives
+        down_s = self._drawn(f"death of {name}", 0.85, _SHORT_DOWN_S, _LONG_DOWN_S)
+        return down_s * self._away.get(name, 1.0) / self._lives
 
     def calm_s(self) -> float:
         """From the end of a partition to the next."""

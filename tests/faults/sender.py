@@ -174,11 +174,11 @@ def pause(rate: float) -> tuple[int, float]:
     return count, random.expovariate(rate * (_BURST + 1) / (2 * _BURST))
 
 
-def run(path: Path, broker: Broker, rate: float) -> None:
+def run(path: Path, broker: Broker, rate: float, keep_mb: int) -> None:
     """Append and publish until SIGTERM."""
     stop = Flag()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
-    retention = Retention(_KEEP_DAYS, _KEEP_MB, delivers=True)
+    retention = Retention(_KEEP_DAYS, keep_mb, delivers=True)
     with (
         EventLog(sender(), path) as card,
         Keeper(card, sender(), retention, folder=path.with_name("memory")) as keeper,
@@ -216,10 +216,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("--rate", type=float, default=0.0, help="events a second, on average")
     parser.add_argument("--protocol", type=int, default=5, choices=(5, 311))
+    parser.add_argument("--keep-mb", type=int, default=_KEEP_MB, help="as [log] keep_mb")
+    parser.add_argument("--ca-file", type=Path, help="over TLS")
+    parser.add_argument("--certificate-file", type=Path)
+    parser.add_argument("--key-file", type=Path)
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     logging.Formatter.converter = time.gmtime
-    run(given.log, Broker(given.host, given.port, given.protocol, tls=False), given.rate)
+    broker = Broker(
+        given.host,
+        given.port,
+        given.protocol,
+        tls=given.ca_file is not None,
+        ca_file=given.ca_file,
+        certificate_file=given.certificate_file,
+        key_file=given.key_file,
+    )
+    run(given.log, broker, given.rate, given.keep_mb)
 
 
 if __name__ == "__main__":

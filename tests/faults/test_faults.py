@@ -24,12 +24,14 @@ from tests.faults.receiving import RealKit
 from tests.faults.rig import Plan, Rig, table
 from tests.faults.runs import good
 from tests.faults.schedule import Clockwork, Schedule
+from tests.faults.storms import Storm
 from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.faults.network import Cable, Fault, Machine
+    from tests.faults.rig import Outcome
 
 _CLONE_NEWNET = 0x40000000
 # Of what must not come, it is known after this time that it did not; TCP's own patience is 0.2 s and more.
@@ -211,6 +213,57 @@ def test_nothing_is_lost(network: Network, tmp_path: Path, persistence: bool) ->
         db.execute("UPDATE event SET body = json_set(body, '$.count', 1000) WHERE seq = 101")
     tally = kit.tally()
     assert (tally.lost, tally.differing) == (1, 1)
+
+
+def _stormed(storm: Storm, folder: Path, network: Network, *, persistence: bool) -> Outcome:
+    plan = Plan(
+        events=400,
+        kills=3 if storm.small_log else 5,
+        partitions=6,
+        seed=5,
+        # A small log must be full before the agent's next start.
+        rate=1500 if storm.small_log else 100,
+        within_s=PATIENCE_S,
+        persistence=persistence,
+        lives=2 if storm.small_log else 4,
+        cuts=16,
+        small_log=storm.small_log,
+    )
+    outcome = Rig(RealKit(folder, storm), plan, folder, network, print).run()
+    print(table({str(storm): outcome}))
+    return outcome
+
+
+@pytest.mark.usefixtures("broker_is_here")
+@pytest.mark.parametrize(
+    ("storm", "persistence"),
+    [(Storm(tls=True), True), (Storm(protocol=311), False)],
+    ids=["TLS and logins", "MQTT 3.1.1"],
+)
+def test_nothing_is_lost_otherwise(network: Network, tmp_path: Path, storm: Storm, persistence: bool) -> None:
+    outcome = _stormed(storm, tmp_path, network, persistence=persistence)
+    assert good(outcome), outcome
+    assert outcome.tally.stored >= outcome.tally.appended >= outcome.plan.events
+    assert min(outcome.kills.values()) >= outcome.plan.kills
+    said = (tmp_path / "agent.err").read_text()
+    assert f":{8884 if storm.tls else PORT}" in said
+    assert ("MQTT 3.1.1" in said) == (storm.protocol == 311)
+
+
+@pytest.mark.usefixtures("broker_is_here")
+def test_what_a_small_log_drops_is_told(network: Network, tmp_path: Path) -> None:
+    outcome = _stormed(Storm(small_log=True), tmp_path, network, persistence=True)
+    tally = outcome.tally
+    assert good(outcome), outcome
+    assert (tally.gaps, tally.gone, tally.lost) == (tally.dropped, 0, 0)
+    assert tally.dropped > 0
+
+    # What the rig would say if one of the events that tell had not come.
+    with closing(sqlite3.connect(tmp_path / "central.db", isolation_level=None)) as db:
+        told = db.execute("DELETE FROM event WHERE type = 'events.dropped'").rowcount
+    untold = RealKit(tmp_path).tally()
+    assert (untold.dropped, untold.gone + untold.lost) == (0, tally.dropped + told)
+    assert untold.gone > 0
 
 
 def test_naive_count(tmp_path: Path) -> None:
