@@ -64,6 +64,7 @@ class Conversation:
         proven: whether the broker is known to pass on what we publish. MQTT 3.1.1 acknowledges what it
             refuses, so there our own status must come back first.
         others: topics of messages under way that are no events of ours and no replays.
+        replaying: topics of those that are replays.
         refused: topics of what the broker did not take of them; all of it is said again later.
         foreign: what another agent says on our name, to be overwritten.
         rules: which of the configurations so far this was said by.
@@ -82,7 +83,7 @@ class Conversation:
     calendar: CalendarTopic = field(init=False)
     others: dict[int, str] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
-    replaying: set[int] = field(default_factory=set)
+    replaying: dict[int, str] = field(default_factory=dict)
     wishes: dict[int, str] = field(default_factory=dict)
     states: dict[str, tuple[StateNow, float]] = field(default_factory=dict)
     rules: int = 0
@@ -292,7 +293,7 @@ class Conversation:
         # Beside a backlog half of the way is for those who ask.
         most = max(1, self.connection.window // 2) - len(self.replaying)
         for message in self.replays.next(min(most, self._free(_FOR_OTHERS))):
-            self.replaying.add(self.connection.publish(message))
+            self.replaying[self.connection.publish(message)] = message.topic
 
     def _heed(self, message: Message) -> None:
         """What others say, or we ourselves."""
@@ -339,10 +340,9 @@ class Conversation:
             self._judge_event(report)
         elif report.mid in self.wishes:
             self._judge_wish(self.wishes.pop(report.mid), report)
-        elif report.mid in self.replaying:
-            self.replaying.discard(report.mid)
+        elif topic := self.replaying.pop(report.mid, None):
             if report.refusal:
-                self.replays.give_up()
+                self.replays.give_up(topic)
                 self._warn(self._refusal(report.refusal))
         elif topic := self.others.pop(report.mid, None):
             if report.refusal:

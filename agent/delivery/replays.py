@@ -80,16 +80,17 @@ class Replays:
             return "range"
         return "busy" if len(self._asked) + (self._answer is not None) > _WAITING else None
 
-    def give_up(self) -> None:
-        """What is sent of the answer is refused: whoever asked does not get it."""
-        self._answer = None
+    def give_up(self, topic: str) -> None:
+        """What was sent on this topic is refused: whoever asked does not get the rest, others get theirs."""
+        if self._answer and topic == self._topic(self._answer.asked):
+            self._answer = None
 
     def next(self, limit: int) -> list[Message]:
         """The next messages of the answer, at most so many; refusals come first."""
         messages = [self._refused.popleft() for _ in range(min(limit, len(self._refused)))]
         while len(messages) < limit and (answer := self._current()):
             entries = self._read(answer, limit - len(messages))
-            topic = f"{self._root}/replay/{answer.asked.request}"
+            topic = self._topic(answer.asked)
             messages += [Message(topic, entry.body) for entry in entries]
             if not entries:
                 messages.append(self._end(answer))
@@ -123,11 +124,14 @@ class Replays:
         self._answer, asked = None, answer.asked
         _log.info(REPLAY_DONE, answer.sent, asked.log, asked.from_seq, asked.to_seq)
         done = ReplayDoneWire(sent=answer.sent, first_seq=answer.first_seq, last_seq=answer.last_seq)
-        return Message(f"{self._root}/replay/{asked.request}", done.text())
+        return Message(self._topic(asked), done.text())
 
     def _done(self, asked: ReplayRequestWire, why: RefusedWhy) -> Message:
         done = ReplayDoneWire(sent=0, first_seq=None, last_seq=None, refused=why)
-        return Message(f"{self._root}/replay/{asked.request}", done.text())
+        return Message(self._topic(asked), done.text())
+
+    def _topic(self, asked: ReplayRequestWire) -> str:
+        return f"{self._root}/replay/{asked.request}"
 
 
 def _ignored(why: str) -> None:

@@ -18,6 +18,7 @@ from agent.delivery import conversation, mqtt
 from agent.delivery import publisher as publisher_module
 from agent.delivery.event_log import EventLog
 from agent.delivery.mqtt import Message
+from agent.delivery.replays import Replays
 from agent.delivery.served import DeliveryFacts, Extras
 from tests.conftest import Listener, Mosquitto, free_port, wait_until
 from tests.delivery.answering import answering
@@ -208,6 +209,22 @@ def test_listener_that_stands_still_misses_nothing(
     finally:
         listener.send(signal.SIGCONT)
     wait_until(lambda: len(listener.events()) == 3000)
+
+
+def test_refused_replay_does_not_end_the_next_one(log: EventLog) -> None:
+    log.append([make_now(number) for number in range(30)])
+    replays = Replays(ROOT, {log.log_id: log}.get)
+    for name in ("refused", "good"):
+        asked = {"log": log.log_id, "from_seq": 1, "to_seq": 10, "request": name}
+        replays.ask(Message(f"{ROOT}/cmd/replay", json.dumps(asked)))
+    said = replays.next(15)
+    # The broker's word on the first comes when the second is on its way already.
+    replays.give_up(said[0].topic)
+    said += replays.next(15)
+    assert [one.topic.rpartition("/")[2] for one in said] == ["refused"] * 11 + ["good"] * 11
+    replays.ask(Message(f"{ROOT}/cmd/replay", json.dumps(asked)))
+    replays.give_up(replays.next(5)[0].topic)
+    assert not replays.pending
 
 
 def test_replays_one_after_the_other(mosquitto: Mosquitto, listener: Listener, log: EventLog) -> None:
