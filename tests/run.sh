@@ -5,7 +5,7 @@
 #   bash tests/run.sh            checks and tests
 #   bash tests/run.sh --complete the same; what is skipped though this machine could run it fails (tests/skips.py)
 #   bash tests/run.sh --bench    also the benchmarks of tests/bench, two hours or more
-#   bash tests/run.sh --faults   also the long form of tests/faults, an hour
+#   bash tests/run.sh --faults   also the long form of tests/faults, an hour and a half
 #   bash tests/run.sh --node     also others' programs on the schemas, two minutes (node; 200 MB from the npm registry)
 #   bash tests/run.sh --systemd  also the service on booted Debians, as root, a few minutes
 set -euo pipefail
@@ -137,6 +137,11 @@ if $faults; then
     for name in cards drain latency many long; do
         step "faults: $name" python -m "tests.faults.$name"
     done
+    # The same in other storms, a fifth as long.
+    less=(--events 20000 --kills 40 --partitions 10)
+    step "faults: long, TLS" python -m tests.faults.long --tls "${less[@]}"
+    step "faults: long, MQTT 3.1.1" python -m tests.faults.long --protocol 311 "${less[@]}"
+    step "faults: long, small log" python -m tests.faults.long --small-log --rate 200 "${less[@]}"
     step "faults: crash points" python -m tests.faults.crash_points --points 2000
     step "faults: cluster" env PRESENCE_TEST_CLUSTER=1 python -m pytest -q tests/deploy/test_cluster.py
 fi
