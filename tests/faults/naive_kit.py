@@ -61,6 +61,9 @@ class NaiveKit:
         noted = read_book(self._log)
         return noted[-1].last if noted else 0
 
+    def kept(self) -> tuple[int, int]:
+        raise NotImplementedError
+
     def settled(self, since: datetime) -> bool:  # noqa: ARG002 - it says nothing of when it was there
         stored = len(self._numbers())
         now_s = time.monotonic()

@@ -55,6 +55,11 @@ class RealKit:
     def appended(self) -> int:
         return sum(noted.last - noted.first + 1 for noted in read_book(self._log))
 
+    def kept(self) -> tuple[int, int]:
+        with closing(sqlite3.connect(f"{self._log.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            first, last = db.execute("SELECT min(seq), max(seq) FROM event").fetchone()
+        return first or 0, last or 0
+
     def settled(self, since: datetime) -> bool:
         if not self._store.exists():
             return False

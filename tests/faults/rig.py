@@ -25,9 +25,10 @@ _END_S = 30.0
 _SETTLED_S = 300.0
 _TELL_S = 60.0
 _AWAY = 10.0
-# As the subscriber and the agent say it.
+# More than a megabyte of events, which a small log keeps.
+_OVERFULL = 4000
+# As the subscriber says it.
 _SUBSCRIBED = "connected to the broker"
-_DROPPED = "that no broker has taken"
 ROLES = ("agent", "broker", "receiver")
 
 
@@ -80,6 +81,9 @@ class Kit(Protocol):
 
     def appended(self) -> int:
         """How many events were acknowledged by now."""
+
+    def kept(self) -> tuple[int, int]:
+        """The first and the last number in the agent's log; asked only where the log is small."""
 
     def settled(self, since: datetime) -> bool:
         """Whether the receiver, by its own view, has all; asked when an agent is there since then."""
@@ -195,6 +199,8 @@ class Rig:
             receiver = self._roles["receiver"]
             wait_until(lambda: _SUBSCRIBED in receiver.said(), PATIENCE_S, "the receiver has subscribed")
         self._turn("agent")
+        if self._plan.small_log:
+            self._overfill()
         self._clockwork.set(begin_s + self._schedule.calm_s(), "cable")
         tell_at_s = begin_s + _TELL_S
         while not self._enough():
@@ -210,6 +216,27 @@ class Rig:
             time.sleep(max(0.0, min(_LOOK_S, self._clockwork.next_s - time.monotonic())))
         return time.monotonic() - begin_s
 
+    def _overfill(self) -> None:
+        """Keep the broker away until events were dropped, and then the event too that tells of these."""
+        self._down("broker")
+        wait_until(self._kit.appended, PATIENCE_S, "the agent makes events")
+        mark = 1
+        for _ in range(2):
+            enough = self._kit.kept()[1] + _OVERFULL
+            wait_until(lambda enough=enough: self._kit.kept()[1] >= enough, PATIENCE_S, "the log is too full")  # type: ignore[misc]
+            # It looks at a start, and each hour.
+            self._down("agent")
+            self._roles["agent"].start("--rate", str(self._plan.rate))
+            wait_until(lambda mark=mark: self._kit.kept()[0] > mark, PATIENCE_S, "events are dropped")  # type: ignore[misc]
+            mark = self._kit.kept()[1]
+
+    def _down(self, name: str) -> None:
+        """Kill one, or, where it is to lose nothing that it acknowledged, end it."""
+        if name == "broker" and self._plan.orderly:
+            self._roles[name].end(_END_S)
+        else:
+            self._roles[name].kill()
+
     def _so_far(self) -> str:
         kills = ", ".join(f"{name} {role.kills}" for name, role in self._roles.items())
         return f"{self._kit.appended()} events; kills: {kills}; partitions: {sum(self._counted())}"
@@ -224,7 +251,6 @@ class Rig:
             all(role.kills + role.ends >= plan.kills for role in self._roles.values())
             and sum(self._counted()) >= plan.partitions
             and self._kit.appended() >= plan.events
-            and (not plan.small_log or _DROPPED in self._roles["agent"].said())
         )
 
     def _turn(self, what: str) -> None:
@@ -234,14 +260,11 @@ class Rig:
             self._turn_cable(now_s)
         elif what == "save":
             self._save()
-        elif (role := self._roles[what]).running:
-            if what == "broker" and self._plan.orderly:
-                role.end(_END_S)
-            else:
-                role.kill()
+        elif self._roles[what].running:
+            self._down(what)
             self._clockwork.set(now_s + self._schedule.death_s(what), what)
         else:
-            role.start(*(("--rate", str(self._plan.rate)) if what == "agent" else ()))
+            self._roles[what].start(*(("--rate", str(self._plan.rate)) if what == "agent" else ()))
             life_s = self._schedule.life_s(what)
             self._clockwork.set(now_s + life_s, what)
             if what == "broker" and self._plan.persistence and self._random.random() < 1 / 4:

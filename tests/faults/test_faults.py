@@ -221,11 +221,11 @@ def _stormed(storm: Storm, folder: Path, network: Network, *, persistence: bool)
         kills=3 if storm.small_log else 5,
         partitions=6,
         seed=5,
-        # A small log must be full before the agent's next start.
+        # A small log must be full soon.
         rate=1500 if storm.small_log else 100,
         within_s=PATIENCE_S,
         persistence=persistence,
-        lives=2 if storm.small_log else 4,
+        lives=4,
         cuts=16,
         small_log=storm.small_log,
     )
