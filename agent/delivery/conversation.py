@@ -29,7 +29,6 @@ from agent.delivery.published import Published
 from agent.delivery.replays import Replays
 from agent.delivery.rights import may_not_publish, may_not_read
 from agent.delivery.sending import Sending
-from agent.delivery.served import DeliveryFacts
 from agent.errors import LogError
 
 if TYPE_CHECKING:
@@ -273,21 +272,12 @@ class Conversation:
     def _send_health(self, now_s: float) -> None:
         self.health_at_s = now_s + HEALTH_EVERY_S
         if self.speaker.extras.health:
-            body = self.speaker.extras.health(self._facts())
-            self._count_told()
+            refused = bool(self.refused) or not self.proven
+            seen = self.speaker.broker.protocol == MQTT_5
+            facts = self.served.facts(self.session, refused=refused, refusals_seen=seen)
+            body = self.speaker.extras.health(facts)
+            self.served.note_told()
             self._say(Message(f"{self.speaker.root}/health", body, retain=True))
-
-    def _facts(self) -> DeliveryFacts:
-        told = self.speaker.broker.protocol == MQTT_5
-        return DeliveryFacts(
-            log=self.served.log,
-            session=self.session,
-            earlier=tuple(box.log for box in self.served.boxes[:-1]),
-            pending=self.served.pending,
-            no_subscriber=self.served.unheard if told else None,
-            refused=bool(self.refused) or not self.proven or self.served.refused(time.monotonic()),
-            refusals_seen=told,
-        )
 
     def _replay(self) -> None:
         # Beside a backlog half of the way is for those who ask.
@@ -398,10 +388,5 @@ class Conversation:
                 ts=utc_text(datetime.now(UTC)),
             )
         )
-        self._count_told()
+        self.served.note_told()
         return message
-
-    def _count_told(self) -> None:
-        """A broker is to know how far the log went; where a start finds less, the card was put back."""
-        with suppress(LogError):
-            self.served.log.note_told()

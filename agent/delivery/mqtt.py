@@ -41,9 +41,7 @@ MQTT_5 = 5
 WINDOW = 20
 _ANSWER_S = 5.0
 _LONGEST_SECRET = 1024
-# Reason codes of MQTT 5.
-_NO_SUBSCRIBERS = 16
-_TAKEN_OVER = 142
+_NO_SUBSCRIBERS, _TAKEN_OVER = 16, 142  # reason codes of MQTT 5
 # What paho lets through when a packet is malformed.
 _UNREADABLE = (ValueError, LookupError, struct.error, MQTTException)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -164,6 +165,29 @@ class Served:
     def pending(self) -> int:
         """Events that no broker has taken."""
         return sum(box.pending for box in self.boxes)
+
+    def facts(self, session: str, *, refused: bool, refusals_seen: bool) -> DeliveryFacts:
+        """How delivery stands on a connection.
+
+        Args:
+            session: of it.
+            refused: whether the broker refuses what is none of these.
+            refusals_seen: whether it can say so.
+        """
+        return DeliveryFacts(
+            log=self.log,
+            session=session,
+            earlier=tuple(box.log for box in self.boxes[:-1]),
+            pending=self.pending,
+            no_subscriber=self.unheard if refusals_seen else None,
+            refused=refused or self.refused(time.monotonic()),
+            refusals_seen=refusals_seen,
+        )
+
+    def note_told(self) -> None:
+        """A broker is to know how far the log went; where a start finds less, the card was put back."""
+        with suppress(LogError):
+            self.log.note_told()
 
     def tell(self, states: Iterable[StateNow]) -> None:
         """These states are new."""

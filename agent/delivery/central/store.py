@@ -44,8 +44,7 @@ if TYPE_CHECKING:
 
 How = Literal["stored", "dropped", "gone"]
 STALE_S = 180
-# "cent" in ASCII.
-_APPLICATION_ID = 0x63656E74
+_APPLICATION_ID = 0x63656E74  # "cent" in ASCII
 _VERSION = 2
 _MOST_INFOS = 10
 # What version 2 has beside what version 1 had; `event` also has `heard_ms`.
@@ -294,8 +293,8 @@ class Store:
             LogError: it can't be kept.
         """
         with self.transaction():
-            made = f"presence-central-{secrets.token_hex(8)}"
-            self.db.execute("INSERT OR IGNORE INTO own VALUES ('client_id', ?)", (made,))
+            made = (f"presence-central-{secrets.token_hex(8)}",)
+            self.db.execute("INSERT OR IGNORE INTO own VALUES ('client_id', ?)", made)
             (kept,) = self.db.execute("SELECT value FROM own WHERE key = 'client_id'").fetchone()
         return str(kept)
 
