@@ -245,6 +245,11 @@ def test_retire_works(ran: Callable[..., Ran], mosquitto: Mosquitto, listen: Cal
     assert (told.code, told.err) == (0, "")
     assert f"cleared presence/v1/{AGENT}/status" in told.out
     later = listen(mosquitto.port)
-    say(mosquitto, *happened(3))
-    wait_until(lambda: later.heard() != [])
-    assert [message.retain for message in later.heard()] == [False]
+
+    def is_heard() -> bool:
+        # It may not have subscribed yet.
+        say(mosquitto, *happened(3))
+        return later.heard() != []
+
+    wait_until(is_heard)
+    assert {message.retain for message in later.heard()} == {False}

@@ -443,7 +443,7 @@ def test_keeper_on_a_full_disk(config: Config, caplog: pytest.LogCaptureFixture)
         lines(caplog)
         keeper.hear(written(calendar={"holidays": [f"2026-01-{day:02}" for day in range(1, 31)] * 13}))
         assert keeper.take(make_at(2))
-        assert "No space left" in lines(caplog)[0]
+        assert any("No space left" in line for line in lines(caplog))
         # What was kept before is whole.
         assert read_kept(config) == kept
     finally:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from tests.broker import Account, CentralBroker
 
+STORE_1 = CHECKOUT / "tests" / "delivery" / "central" / "store-1.sql"
 SCRIPT = CHECKOUT / "deploy" / "central" / "subscriber.py"
 # Queues without an end, as those of deploy/broker.
 QUEUES = "allow_anonymous true\nmax_queued_messages 100000\nmax_queued_bytes 0"
@@ -284,8 +285,9 @@ def test_client_id_is_kept_in_the_store(
         assert central.end() == 0
     # A store of before has none; what is in it stays.
     speaker.say(*happened(1, 2))
+    central.db.unlink()
     with closing(sqlite3.connect(central.db, isolation_level=None)) as db:
-        db.execute("DROP TABLE own")
+        db.executescript(STORE_1.read_text())
     for _ in range(2):
         central.started()
         speaker.say(*happened(1, 2))
