@@ -162,6 +162,9 @@ class MovingLoops:
         recent = np.flatnonzero(ages_s <= max(_TURNS * period_s, _LEAST_TURNS_S))
         recent = recent[np.argsort(-ages_s[recent])]
         pictures, times_s = self._seen[recent], -ages_s[recent]
+        if not recent.size or np.ptp(times_s) < period_s:
+            # As after a time without pictures: of less than a turn nothing is known.
+            return False
         change = _apart(pictures[1:], pictures[:-1])
         change[change <= _MOVED // 2] = 0
         # Squares: what goes on moves by the rims of things, what jumps as a whole.

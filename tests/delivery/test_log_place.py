@@ -19,8 +19,7 @@ from agent.errors import BusyError, LogError
 from tests.conftest import wait_until, write_config
 from tests.delivery.going_on import going_on
 from tests.delivery.samples import SENDER, make_entered, seqs
-from tests.deploy.test_subscriber import QUEUES, Central
-from tests.patience import PATIENCE_S
+from tests.deploy.test_subscriber import QUEUES, Central, subscribed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -129,22 +128,12 @@ def broker(start_mosquitto: Callable[..., Mosquitto]) -> Mosquitto:
 
 @pytest.fixture
 def central(tmp_path: Path, broker: Mosquitto) -> Iterator[Central]:
-    made = Central(tmp_path, broker.port)
-    made.started()
-    yield made
-    if made.process and made.process.poll() is None:
-        made.process.kill()
-        made.process.wait(PATIENCE_S)
-
-
-def stored(central: Central) -> list[int]:
-    """What can be told apart in the events that are stored."""
-    rows = central.rows("SELECT body FROM event WHERE type = 'zone.entered'")
-    return [json.loads(body)["count"] for (body,) in rows]
+    with subscribed(tmp_path, broker.port) as made:
+        yield made
 
 
 def wait_stored(central: Central, expected: list[int]) -> None:
-    wait_until(lambda: set(stored(central)) >= set(expected))
+    wait_until(lambda: set(central.counts()) >= set(expected))
 
 
 @pytest.mark.parametrize("happens", GONE, ids=lambda what: what.__name__)
@@ -164,7 +153,7 @@ def test_what_was_kept_is_found_after_a_kill(
         agent.deliver_to(broker)
         wait_stored(central, expected)
         agent.stop()
-    assert Counter(stored(central)) == Counter(expected)
+    assert Counter(central.counts()) == Counter(expected)
     # All of it is on the card, or, for the minute before the card was trusted again, in the other log.
     assert {log for (log,) in central.rows("SELECT DISTINCT log FROM event")} > {
         json.loads(body)["log"]
@@ -201,7 +190,7 @@ def test_agent_goes_on_and_returns_to_the_card(
         agent.deliver_to(broker)
         wait_stored(central, expected)
         agent.stop()
-    found = Counter(stored(central))
+    found = Counter(central.counts())
     assert found.most_common(1)[0][1] == 1
     if happens in GONE:
         assert found == Counter(before + expected)
@@ -225,7 +214,7 @@ def test_events_not_yet_published_are_published_from_what_is_open(
         agent.do("delivered")
         wait_stored(central, expected)
         agent.stop()
-    assert Counter(stored(central)) == Counter(expected)
+    assert Counter(central.counts()) == Counter(expected)
     said = (tmp_path / "agent.err").read_text()
     assert said.count("was removed or replaced while the agent ran") == 1
     assert "is not on the card now" in said

@@ -14,9 +14,8 @@ from agent.delivery.log_reading import LogReader
 from agent.delivery.log_trouble import asides
 from tests.conftest import wait_until
 from tests.delivery.going_on import going_on
-from tests.deploy.test_subscriber import QUEUES, Central
+from tests.deploy.test_subscriber import QUEUES, Central, subscribed
 from tests.faults.sender import NAME, SITE
-from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,23 +34,13 @@ def broker(start_mosquitto: Callable[..., Mosquitto]) -> Mosquitto:
 
 @pytest.fixture
 def central(tmp_path: Path, broker: Mosquitto) -> Iterator[Central]:
-    made = Central(tmp_path, broker.port)
-    made.started()
-    yield made
-    if made.process and made.process.poll() is None:
-        made.process.kill()
-        made.process.wait(PATIENCE_S)
-
-
-def stored(central: Central) -> list[int]:
-    """What can be told apart in the events that are stored."""
-    rows = central.rows("SELECT body FROM event WHERE type = 'zone.entered'")
-    return [json.loads(body)["count"] for (body,) in rows]
+    with subscribed(tmp_path, broker.port) as made:
+        yield made
 
 
 def wait_stored(central: Central, expected: list[int]) -> None:
     """Until all of it is stored, and nothing is missing between."""
-    wait_until(lambda: set(stored(central)) >= set(expected))
+    wait_until(lambda: set(central.counts()) >= set(expected))
     wait_until(lambda: all(not log["missing"] for agent in central.seen()["agents"] for log in agent["logs"]))
 
 
@@ -94,7 +83,7 @@ def test_restored_card(
             agent.do("delivered")
             wait_stored(central, expected)
             agent.stop()
-    assert Counter(stored(central)) == Counter(expected)
+    assert Counter(central.counts()) == Counter(expected)
     # Each number once, and the new log tells that it is one.
     bodies = [json.loads(body) for (body,) in central.rows("SELECT body FROM event ORDER BY log, seq")]
     old, new_log = sorted({body["log"] for body in bodies}, key=lambda log: log != first_log)
@@ -123,7 +112,7 @@ def test_ordinary_restarts_are_none(tmp_path: Path, broker: Mosquitto, central: 
                 expected += agent.keep(100 * run + 40, 100 * run + 49)
                 agent.do("delivered")
             agent.kill() if end == "killed" else agent.stop()
-    wait_until(lambda: set(stored(central)) >= set(expected))
-    assert Counter(stored(central)) == Counter(expected)
+    wait_until(lambda: set(central.counts()) >= set(expected))
+    assert Counter(central.counts()) == Counter(expected)
     assert len(central.rows("SELECT DISTINCT log FROM event")) == 1
     assert asides(tmp_path / "events.db", "superseded") == []

@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +98,12 @@ class Central:
         assert self.process
         return self.process.wait(within_s)
 
+    def kill(self) -> None:
+        """End it if it still runs."""
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(PATIENCE_S)
+
     def said(self) -> str:
         return self._said.read_text() if self._said.exists() else ""
 
@@ -128,6 +134,22 @@ class Central:
     def seqs(self, log: str = LOG) -> list[int]:
         return [seq for of, seq in self.rows("SELECT log, seq FROM event ORDER BY seq") if of == log]
 
+    def counts(self) -> list[int]:
+        """What can be told apart in the events of somebody who came."""
+        rows = self.rows("SELECT body FROM event WHERE type = 'zone.entered'")
+        return [json.loads(body)["count"] for (body,) in rows]
+
+
+@contextmanager
+def subscribed(folder: Path, port: int) -> Iterator[Central]:
+    """A subscriber that runs, and is killed in the end."""
+    made = Central(folder, port)
+    try:
+        made.started()
+        yield made
+    finally:
+        made.kill()
+
 
 @pytest.fixture
 def subscriber_of(tmp_path: Path) -> Iterator[Callable[..., Central]]:
@@ -140,9 +162,7 @@ def subscriber_of(tmp_path: Path) -> Iterator[Callable[..., Central]]:
 
     yield make
     for central in made:
-        if central.process and central.process.poll() is None:
-            central.process.kill()
-            central.process.wait(PATIENCE_S)
+        central.kill()
 
 
 @pytest.fixture
