@@ -145,14 +145,15 @@ class ViewKeeper:
     def update(self, sight: Sight, at: Instant) -> None:
         """Take what a frame brought."""
         placed, moved = self._stage.placing.shift, self._is_moved
+        # Kept before it is told: what the journal says holds over a power cut.
+        if self._kept is None or (placed, moved) != (self._kept.shift, self._kept.moved):
+            self._keep()
         if moved and not self._was_moved:
             _log.warning(VIEW_MOVED)
         self._was_moved = moved
         if sight is not self._sight:
             self._sight = sight
             self._tell_shift(sight, at, placed)
-        if self._kept is None or (placed, moved) != (self._kept.shift, self._kept.moved):
-            self._keep()
 
     def _tell_shift(self, sight: Sight, at: Instant, placed: Shift) -> None:
         size_px = self._stage.size_px
