@@ -31,8 +31,8 @@ _SOON_DAYS = 30
 _NOT_YET, _EXPIRED, _OTHER_HOST, _OTHER_ADDRESS = 9, 10, 62, 64
 _NO_TLS = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
 _CHECKS = {
-    "broker_name": ("the broker's name", "tên máy chủ"),
-    "broker_port": ("the broker's port", "cổng máy chủ"),
+    "broker_name": ("the broker's name", "tên máy chủ MQTT"),
+    "broker_port": ("the broker's port", "cổng máy chủ MQTT"),
     "broker_tls": ("TLS", "TLS"),
     "broker_login": ("the login", "đăng nhập"),
     "broker_rights": ("", ""),

@@ -33,7 +33,7 @@ LABELS: dict[str, Both] = {
     "broker_name": ("broker's name", "tên máy chủ MQTT"),
     "broker_port": ("broker's port", "cổng máy chủ MQTT"),
     "broker_tls": ("broker's TLS", "TLS của máy chủ MQTT"),
-    "certificate": ("certificate", "chứng chỉ"),
+    "certificate": ("certificate", "chứng thư số"),
     "broker_login": ("login", "đăng nhập"),
     "broker_rights": ("rights", "quyền"),
     "clock": ("clock", "đồng hồ"),
@@ -41,7 +41,7 @@ LABELS: dict[str, Both] = {
     "log": ("event log", "nhật ký sự kiện"),
     "power": ("power", "nguồn điện"),
     "temperature": ("temperature", "nhiệt độ"),
-    "memory": ("memory", "bộ nhớ"),
+    "memory": ("memory", "RAM"),
     "service": ("service", "dịch vụ"),
     "journal": ("journal", "nhật ký hệ thống"),
 }
@@ -52,10 +52,10 @@ _COUNTS: Both = (
     "lỗi: {fault}, cảnh báo: {warning}, tốt: {ok}, chưa rõ: {unknown}, chưa thử: {skipped}.",
 )
 SUM: dict[str, Both] = {
-    "ok": (f"Nothing is wrong; {_COUNTS[0]}", f"Không có gì sai; {_COUNTS[1]}"),
+    "ok": (f"Nothing is wrong; {_COUNTS[0]}", f"Không có lỗi; {_COUNTS[1]}"),
     "warning": (
         f"It works, but see to the warnings; {_COUNTS[0]}",
-        f"Thiết bị hoạt động, nhưng hãy xem các cảnh báo; {_COUNTS[1]}",
+        f"Phần mềm chạy được, nhưng hãy xem các cảnh báo; {_COUNTS[1]}",
     ),
     "fault": (
         f"Mend the faults from the top down; {_COUNTS[0]}",
@@ -63,11 +63,11 @@ SUM: dict[str, Both] = {
     ),
 }
 
-_NOT_TRIED: Both = ("{after} must be right first", "phải sửa {after_vi} trước")
-_NO_ANSWER: Both = ("no answer within {limit_s} s", "không có trả lời trong {limit_s} giây")
+_NOT_TRIED: Both = ("{after} must be right first", "cần sửa {after_vi} trước")
+_NO_ANSWER: Both = ("no answer within {limit_s} s", "không phản hồi sau {limit_s} giây")
 _HUNG: Both = (
     "Start the device again; if it comes back, tell whoever looks after it.",
-    "Hãy khởi động lại thiết bị; nếu vẫn bị, hãy báo cho người phụ trách.",
+    "Hãy khởi động lại thiết bị; nếu vẫn vậy, hãy báo người phụ trách thiết bị.",
 )
 
 WORDS: dict[str, Words] = {

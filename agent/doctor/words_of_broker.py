@@ -9,11 +9,11 @@ BROKER_WORDS: dict[str, Words] = {
         "warning",
         (
             "there is no [mqtt] in the configuration: events stay in the log",
-            "cấu hình không có mục [mqtt]: sự kiện chỉ ở lại trong nhật ký",
+            "cấu hình không có mục [mqtt]: sự kiện chỉ nằm trong nhật ký",
         ),
         ("Add [mqtt] if events are to be published.", "Hãy thêm mục [mqtt] nếu cần gửi sự kiện."),
     ),
-    "broker_name.ok": Words("ok", ("{host} is {addresses}", "{host} là {addresses}")),
+    "broker_name.ok": Words("ok", ("{host} is {addresses}", "{host} có địa chỉ {addresses}")),
     "broker_name.unknown": Words(
         "fault",
         ("the name {host} is not known", "không tìm thấy tên {host}"),
@@ -26,28 +26,28 @@ BROKER_WORDS: dict[str, Words] = {
         "fault",
         (
             "nobody tells within {limit_s} s where {host} is",
-            "sau {limit_s} giây vẫn không phân giải được {host}",
+            "sau {limit_s} giây vẫn không tra được địa chỉ của {host}",
         ),
         (
             "Check the network's cable or Wi-Fi, and its DNS.",
             "Hãy kiểm tra dây mạng hoặc Wi-Fi, và DNS.",
         ),
     ),
-    "broker_port.ok": Words("ok", ("{address} port {port} answers", "{address} cổng {port} có trả lời")),
+    "broker_port.ok": Words("ok", ("{address} port {port} answers", "cổng {port} của {address} có phản hồi")),
     "broker_port.some": Words(
         "warning",
         (
             "{address} port {port} answers, but not {silent}",
-            "{address} cổng {port} có trả lời, nhưng {silent} thì không",
+            "cổng {port} của {address} có phản hồi, nhưng của {silent} thì không",
         ),
         (
             "Start the broker there again, or take that address out of the name.",
-            "Hãy khởi động lại máy chủ MQTT ở đó, hoặc bỏ địa chỉ đó khỏi tên.",
+            "Hãy khởi động lại máy chủ MQTT ở địa chỉ đó, hoặc xóa địa chỉ đó khỏi DNS.",
         ),
     ),
     "broker_port.refused": Words(
         "fault",
-        ("nothing listens at {host} port {port}", "không có gì lắng nghe tại {host} cổng {port}"),
+        ("nothing listens at {host} port {port}", "không có dịch vụ nào trên cổng {port} của {host}"),
         (
             "Check port under [mqtt], and that the broker runs.",
             "Hãy kiểm tra port trong mục [mqtt], và máy chủ MQTT có đang chạy không.",
@@ -57,7 +57,7 @@ BROKER_WORDS: dict[str, Words] = {
         "fault",
         (
             "{host} port {port} can't be reached ({problem})",
-            "không kết nối được {host} cổng {port} ({problem})",
+            "không kết nối được cổng {port} của {host} ({problem})",
         ),
         (
             "Check the network, the firewall between, and host and port under [mqtt].",
@@ -66,56 +66,65 @@ BROKER_WORDS: dict[str, Words] = {
     ),
     "broker_tls.ok": Words(
         "ok",
-        ("{version}, the certificate is good for {days} days", "{version}, chứng chỉ còn hạn {days} ngày"),
+        ("{version}, the certificate is good for {days} days", "{version}, chứng thư số còn hạn {days} ngày"),
     ),
     "broker_tls.ends_soon": Words(
         "warning",
-        ("the broker's certificate ends in {days} days", "chứng chỉ của máy chủ hết hạn sau {days} ngày"),
-        ("Have it renewed at the broker before that.", "Hãy gia hạn chứng chỉ trên máy chủ trước ngày đó."),
+        (
+            "the broker's certificate ends in {days} days",
+            "chứng thư số của máy chủ MQTT hết hạn sau {days} ngày",
+        ),
+        (
+            "Have it renewed at the broker before that.",
+            "Hãy gia hạn chứng thư số trên máy chủ MQTT trước ngày đó.",
+        ),
     ),
     "broker_tls.plain": Words(
         "warning",
         (
             "off: whoever is in the network can read the events and the password",
-            "đang tắt: ai ở trong mạng cũng đọc được sự kiện và mật khẩu",
+            "đang tắt: ai trong mạng cũng đọc được sự kiện và mật khẩu",
         ),
         (
             "Set tls = true under [mqtt], with the broker's port for TLS.",
-            "Hãy đặt tls = true trong mục [mqtt], cùng cổng TLS của máy chủ.",
+            "Hãy đặt tls = true trong mục [mqtt], và đổi port sang cổng TLS của máy chủ MQTT.",
         ),
     ),
     "broker_tls.expired": Words(
         "fault",
-        ("the broker's certificate has expired", "chứng chỉ của máy chủ đã hết hạn"),
+        ("the broker's certificate has expired", "chứng thư số của máy chủ MQTT đã hết hạn"),
         (
             (
                 "Have it renewed at the broker (deploy/broker/certificates.sh renew); if this device's clock "
                 "is wrong, set that."
             ),
             (
-                "Hãy gia hạn trên máy chủ (deploy/broker/certificates.sh renew); nếu đồng hồ thiết bị sai, "
-                "hãy chỉnh lại."
+                "Hãy gia hạn trên máy chủ MQTT (deploy/broker/certificates.sh renew); nếu đồng hồ của thiết "
+                "bị sai, hãy chỉnh lại."
             ),
         ),
     ),
     "broker_tls.not_yet": Words(
         "fault",
-        ("the broker's certificate is not valid yet", "chứng chỉ của máy chủ chưa có hiệu lực"),
+        ("the broker's certificate is not valid yet", "chứng thư số của máy chủ MQTT chưa có hiệu lực"),
         ("Set this device's clock.", "Hãy chỉnh lại đồng hồ của thiết bị."),
     ),
     "broker_tls.other_name": Words(
         "fault",
-        ("the broker's certificate is not for {host}", "chứng chỉ của máy chủ không dành cho {host}"),
+        (
+            "the broker's certificate is not for {host}",
+            "chứng thư số của máy chủ MQTT không cấp cho tên {host}",
+        ),
         (
             "Set host under [mqtt] to a name that is in the certificate, or have {host} put in.",
-            "Hãy đặt host trong mục [mqtt] đúng tên trong chứng chỉ, hoặc xin thêm {host} vào chứng chỉ.",
+            "Hãy đặt host trong mục [mqtt] đúng tên ghi trong chứng thư số, hoặc xin cấp lại có thêm {host}.",
         ),
     ),
     "broker_tls.untrusted": Words(
         "fault",
         (
             "the broker's certificate is not trusted ({problem})",
-            "chứng chỉ của máy chủ không đáng tin ({problem})",
+            "chứng thư số của máy chủ MQTT không được tin cậy ({problem})",
         ),
         (
             (
@@ -123,8 +132,8 @@ BROKER_WORDS: dict[str, Words] = {
                 "another broker: check host."
             ),
             (
-                "Hãy đặt ca_file trong mục [mqtt] là chứng chỉ gốc (CA) của máy chủ; nếu đã đúng thì đây là "
-                "máy chủ khác: hãy kiểm tra host."
+                "Hãy đặt ca_file trong mục [mqtt] là chứng thư số gốc (CA) của máy chủ MQTT; nếu đã đúng thì "
+                "đây là máy chủ MQTT khác: hãy kiểm tra host."
             ),
         ),
     ),
@@ -132,22 +141,22 @@ BROKER_WORDS: dict[str, Words] = {
         "fault",
         (
             "the certificate of the broker's authority lacks {wanted} ({problem})",
-            "chứng chỉ gốc (CA) của máy chủ thiếu {wanted} ({problem})",
+            "chứng thư số gốc (CA) của máy chủ MQTT thiếu {wanted} ({problem})",
         ),
         (
             "Have it made again with that, for the same key, and put it into ca_file under [mqtt].",
-            "Hãy xin cấp lại cho cùng khóa, có thêm mục đó, rồi đặt vào ca_file trong mục [mqtt].",
+            "Hãy xin cấp lại với cùng khóa bí mật, có thêm phần đó, rồi đặt vào ca_file trong mục [mqtt].",
         ),
     ),
     "broker_tls.certificate_lacks": Words(
         "fault",
         (
             "the broker's certificate lacks {wanted} ({problem})",
-            "chứng chỉ của máy chủ thiếu {wanted} ({problem})",
+            "chứng thư số của máy chủ MQTT thiếu {wanted} ({problem})",
         ),
         (
             "Have it made again with that at the broker.",
-            "Hãy xin cấp lại chứng chỉ của máy chủ, có thêm mục đó.",
+            "Hãy xin cấp lại chứng thư số của máy chủ MQTT, có thêm phần đó.",
         ),
     ),
     "broker_tls.no_tls": Words(
@@ -155,7 +164,7 @@ BROKER_WORDS: dict[str, Words] = {
         ("no TLS is spoken at port {port}", "cổng {port} không dùng TLS"),
         (
             "Set port under [mqtt] to the broker's port for TLS, usually 8883.",
-            "Hãy đặt port trong mục [mqtt] là cổng TLS của máy chủ, thường là 8883.",
+            "Hãy đặt port trong mục [mqtt] là cổng TLS của máy chủ MQTT, thường là 8883.",
         ),
     ),
     "broker_tls.refused": Words(
@@ -168,13 +177,13 @@ BROKER_WORDS: dict[str, Words] = {
     ),
     "broker_tls.file": Words(
         "fault",
-        ("{problem}", "không dùng được tệp chứng chỉ: {problem}"),
+        ("{problem}", "không dùng được tệp chứng thư số: {problem}"),
         (
             "Put the file there, readable for the agent, or correct its path under [mqtt].",
-            "Hãy đặt tệp vào đó với quyền đọc cho thiết bị, hoặc sửa đường dẫn trong mục [mqtt].",
+            "Hãy chép tệp vào đó và cấp quyền đọc cho dịch vụ, hoặc sửa đường dẫn trong mục [mqtt].",
         ),
     ),
-    "broker_login.ok": Words("ok", ("logged in as {user}", "đã đăng nhập bằng {user}")),
+    "broker_login.ok": Words("ok", ("logged in as {user}", "đã đăng nhập với tên {user}")),
     "broker_login.no_secret": Words(
         "fault",
         ("{problem}", "không đọc được mật khẩu: {problem}"),
@@ -193,7 +202,7 @@ BROKER_WORDS: dict[str, Words] = {
     ),
     "broker_login.refused": Words(
         "fault",
-        ("the broker refuses the login as {user}", "máy chủ từ chối đăng nhập bằng {user}"),
+        ("the broker refuses the login as {user}", "máy chủ MQTT từ chối đăng nhập với tên {user}"),
         (
             (
                 "Check username and password_file under [mqtt]; a new password is made with "
@@ -207,7 +216,7 @@ BROKER_WORDS: dict[str, Words] = {
     ),
     "broker_login.failed": Words(
         "fault",
-        ("the broker lets nobody in: {problem}", "máy chủ không cho kết nối: {problem}"),
+        ("the broker lets nobody in: {problem}", "máy chủ MQTT không cho kết nối: {problem}"),
         (
             (
                 "Check port, tls and protocol under [mqtt]: "
@@ -215,7 +224,7 @@ BROKER_WORDS: dict[str, Words] = {
             ),
             (
                 "Hãy kiểm tra port, tls và protocol trong mục [mqtt]: "
-                "protocol = 311 nếu máy chủ chỉ hỗ trợ MQTT 3.1.1."
+                "protocol = 311 nếu máy chủ MQTT chỉ hỗ trợ MQTT 3.1.1."
             ),
         ),
     ),
@@ -223,21 +232,21 @@ BROKER_WORDS: dict[str, Words] = {
         "ok",
         (
             "may publish below {root}, and not elsewhere",
-            "được gửi dưới {root} và không được gửi ở nơi khác",
+            "chỉ có quyền gửi trong {root}, đúng như cần",
         ),
     ),
     "broker_rights.proven": Words(
         "ok",
         (
             "the agent is online: it has read back its own status",
-            "thiết bị đang trực tuyến: đã đọc lại được trạng thái của chính mình",
+            "phần mềm đang trực tuyến: đã đọc lại được trạng thái của chính mình",
         ),
     ),
     "broker_rights.unseen": Words(
         "unknown",
         (
             "with protocol 311 a broker does not tell what it refuses",
-            "với protocol 311, máy chủ không báo khi từ chối",
+            "với protocol 311, máy chủ MQTT không báo khi từ chối",
         ),
         (
             (
@@ -245,14 +254,14 @@ BROKER_WORDS: dict[str, Words] = {
                 "whether its status is online."
             ),
             (
-                "Hãy đặt protocol = 5 trong mục [mqtt] nếu máy chủ hỗ trợ; nếu không, hãy chạy dịch vụ và "
-                "xem trạng thái có trực tuyến không."
+                "Hãy đặt protocol = 5 trong mục [mqtt] nếu máy chủ MQTT hỗ trợ; nếu không, hãy chạy dịch vụ "
+                "và xem trạng thái có trực tuyến không."
             ),
         ),
     ),
     "broker_rights.no_write": Words(
         "fault",
-        ("may not publish on {topic} ({problem})", "không được gửi lên {topic} ({problem})"),
+        ("may not publish on {topic} ({problem})", "không có quyền gửi lên {topic} ({problem})"),
         (
             (
                 "Give the account {user} the rights of an agent (deploy/broker/account.sh rights); its "
@@ -260,13 +269,13 @@ BROKER_WORDS: dict[str, Words] = {
             ),
             (
                 "Hãy cấp cho tài khoản {user} quyền của thiết bị (deploy/broker/account.sh rights); "
-                "tên tài khoản phải là {site}/{name}."
+                "tên đăng nhập phải là {site}/{name}."
             ),
         ),
     ),
     "broker_rights.no_read": Words(
         "fault",
-        ("may not read {topic} ({problem})", "không được đọc {topic} ({problem})"),
+        ("may not read {topic} ({problem})", "không có quyền đọc {topic} ({problem})"),
         (
             (
                 "Give the account {user} the rights of an agent (deploy/broker/account.sh rights); its "
@@ -274,7 +283,7 @@ BROKER_WORDS: dict[str, Words] = {
             ),
             (
                 "Hãy cấp cho tài khoản {user} quyền của thiết bị (deploy/broker/account.sh rights); "
-                "tên tài khoản phải là {site}/{name}."
+                "tên đăng nhập phải là {site}/{name}."
             ),
         ),
     ),
@@ -282,7 +291,7 @@ BROKER_WORDS: dict[str, Words] = {
         "warning",
         (
             "may publish elsewhere too, on {topic}: this device could speak for others",
-            "được gửi cả lên {topic}: thiết bị này có thể giả làm thiết bị khác",
+            "có quyền gửi cả lên {topic}: thiết bị này có thể mạo danh thiết bị khác",
         ),
         (
             "Limit the account {user} at the broker to {root} (deploy/broker/account.sh rights).",
@@ -293,7 +302,7 @@ BROKER_WORDS: dict[str, Words] = {
         "warning",
         (
             "the agent says that it had no connection for a minute, or none that lasts",
-            "thiết bị báo đã một phút không có kết nối, hoặc kết nối liên tục bị chiếm hay bị ngắt",
+            "phần mềm báo đã một phút không có kết nối, hoặc kết nối liên tục bị chiếm hay bị ngắt",
         ),
         (
             (
@@ -301,17 +310,21 @@ BROKER_WORDS: dict[str, Words] = {
                 "two another [device] name; otherwise check the network and the broker's own log."
             ),
             (
-                "Hãy xem dòng nhật ký về máy chủ MQTT. Nếu đang dùng một bản sao của thẻ nhớ này, hãy đặt "
-                "[device] name khác cho một trong hai máy; nếu không, kiểm tra mạng và nhật ký của máy chủ."
+                "Hãy xem các dòng về máy chủ MQTT trong nhật ký hệ thống. Nếu đang dùng một bản sao của thẻ "
+                "nhớ này, hãy đặt [device] name khác cho một trong hai máy; nếu không, hãy kiểm tra mạng và "
+                "nhật ký của máy chủ MQTT."
             ),
         ),
     ),
     "broker_rights.lost": Words(
         "fault",
-        ("the broker hangs up while rights are tried: {problem}", "máy chủ ngắt khi thử quyền: {problem}"),
+        (
+            "the broker hangs up while rights are tried: {problem}",
+            "máy chủ MQTT ngắt kết nối khi đang thử quyền: {problem}",
+        ),
         (
             "Look into the broker's own log, and at the rights of the account {user}.",
-            "Hãy xem nhật ký của máy chủ, và quyền của tài khoản {user}.",
+            "Hãy xem nhật ký của máy chủ MQTT, và quyền của tài khoản {user}.",
         ),
     ),
 }

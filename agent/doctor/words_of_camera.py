@@ -18,7 +18,7 @@ _TURN: Both = (
 )
 _SHARPEN: Both = (
     "Wipe the lens, take off its film, and turn it until small print at the distance of people is sharp.",
-    "Hãy lau ống kính, bóc lớp phim bảo vệ, rồi chỉnh nét đến khi thấy rõ chữ nhỏ ở khoảng cách có người.",
+    "Hãy lau ống kính, bóc lớp phim bảo vệ, rồi chỉnh nét đến khi rõ chữ nhỏ ở khoảng cách có người.",
 )
 _FACE: Both = (
     "Stand in front of the camera, look at it, and run doctor again.",
@@ -30,30 +30,30 @@ _LOOK_AT_SERVICE: Both = (
 )
 
 CAMERA_WORDS: dict[str, Words] = {
-    "configuration.ok": Words("ok", ("{path} is good", "{path} đúng")),
+    "configuration.ok": Words("ok", ("{path} is good", "{path} hợp lệ")),
     "configuration.notice": Words(
         "warning",
-        ("{path} is good, but: {problem}", "{path} đúng, nhưng: {problem}"),
-        ("Change it if it is not meant so.", "Hãy sửa nếu không cố ý đặt như vậy."),
+        ("{path} is good, but: {problem}", "{path} hợp lệ, nhưng: {problem}"),
+        ("Change it if it is not meant so.", "Hãy sửa nếu không chủ ý đặt như vậy."),
     ),
     "configuration.example": Words(
         "warning",
         ("{where} = {value}: still an example's", "{where} = {value}: vẫn là giá trị của tệp mẫu"),
         (
             "Put your own there: 'presence-agent check --config {path}' says what would be right.",
-            "Hãy thay bằng giá trị của nơi mình: 'presence-agent check --config {path}' cho biết cần ghi gì.",
+            "Hãy thay bằng giá trị của cơ quan: 'presence-agent check --config {path}' cho biết cần ghi gì.",
         ),
     ),
     "configuration.wrong": Words(
         "fault",
-        ("{problem}", "tệp cấu hình có lỗi: {problem}"),
+        ("{problem}", "cấu hình có lỗi: {problem}"),
         (
             "Correct it, then try 'presence-agent check --config {path}'.",
-            "Hãy sửa lại, rồi thử 'presence-agent check --config {path}'.",
+            "Hãy sửa lại, rồi kiểm tra bằng 'presence-agent check --config {path}'.",
         ),
         begins=False,
     ),
-    "weights.ok": Words("ok", ("{names} are whole", "{names} còn nguyên vẹn")),
+    "weights.ok": Words("ok", ("{names} are whole", "{names} nguyên vẹn")),
     "weights.wrong": Words(
         "fault",
         ("{problem}", "tệp mô hình thiếu hoặc hỏng: {problem}"),
@@ -68,13 +68,13 @@ CAMERA_WORDS: dict[str, Words] = {
     ),
     "camera.ok": Words(
         "ok",
-        ("{source} gives pictures of {width}×{height} px", "{source} cho hình {width}×{height} px"),
+        ("{source} gives pictures of {width}×{height} px", "{source} có hình {width}×{height} px"),
     ),
     "camera.other_size": Words(
         "warning",
         (
             "{source} gives pictures of {width}×{height} px, asked for are {asked}",
-            "{source} cho hình {width}×{height} px, trong khi cấu hình cần {asked}",
+            "{source} có hình {width}×{height} px, trong khi cấu hình yêu cầu {asked}",
         ),
         (
             "Set size = [{width}, {height}] under [camera].",
@@ -85,15 +85,15 @@ CAMERA_WORDS: dict[str, Words] = {
         "ok",
         (
             "the service has it and sees; its numbers are {age_s} s old, {fps} pictures a second",
-            "dịch vụ đang dùng camera và có hình; số liệu cách đây {age_s} giây, {fps} hình mỗi giây",
+            "dịch vụ đang dùng camera và có hình; số liệu cách đây {age_s} giây, {fps} khung hình mỗi giây",
         ),
     ),
     "camera.unreadable": Words(
         "fault",
-        ("the recording can't be read: {problem}", "không đọc được bản ghi hình: {problem}"),
+        ("the recording can't be read: {problem}", "không đọc được tệp video: {problem}"),
         (
             "Correct source under [camera], or put the recording there again.",
-            "Hãy sửa source trong mục [camera], hoặc chép lại bản ghi hình.",
+            "Hãy sửa source trong mục [camera], hoặc chép lại tệp video.",
         ),
         begins=False,
     ),
@@ -113,7 +113,7 @@ CAMERA_WORDS: dict[str, Words] = {
     ),
     "camera.not_reached": Words(
         "fault",
-        ("it can't be reached: {problem}", "không kết nối được camera: {problem}"),
+        ("it can't be reached: {problem}", "không kết nối được với camera: {problem}"),
         (
             "Check its power and its network, and source, username and password_file under [camera].",
             "Hãy kiểm tra nguồn và mạng của camera, và source, username, password_file trong mục [camera].",
@@ -121,7 +121,7 @@ CAMERA_WORDS: dict[str, Words] = {
     ),
     "camera.no_pictures": Words(
         "fault",
-        ("it opens but gives no pictures", "camera mở được nhưng không cho hình"),
+        ("it opens but gives no pictures", "camera mở được nhưng không có hình"),
         (
             "Check both ends of its cable with the power off, then start the device again.",
             "Hãy tắt nguồn, kiểm tra hai đầu cáp, rồi khởi động lại thiết bị.",
@@ -131,7 +131,7 @@ CAMERA_WORDS: dict[str, Words] = {
         "fault",
         (
             "the service has it but it was moved: nobody is counted; its numbers are {age_s} s old",
-            "dịch vụ đang dùng camera nhưng camera đã bị xoay: không đếm ai; số liệu cách đây {age_s} giây",
+            "dịch vụ đang dùng camera nhưng camera bị xê dịch: không đếm ai; số liệu cách đây {age_s} giây",
         ),
         (
             (
@@ -139,8 +139,8 @@ CAMERA_WORDS: dict[str, Words] = {
                 "now, or see that they are right, and run sudo presence-agent accept-view."
             ),
             (
-                "Hãy đặt lại vị trí cũ; nếu muốn để như vậy thì vẽ lại vạch và vùng theo hình mới, hoặc xem "
-                "chúng đã đúng chưa, rồi chạy sudo presence-agent accept-view."
+                "Hãy đặt camera về chỗ cũ; nếu muốn để như vậy, hãy vẽ lại vạch và vùng theo hình mới, hoặc "
+                "xem chúng đã đúng chưa, rồi chạy sudo presence-agent accept-view."
             ),
         ),
     ),
@@ -148,7 +148,7 @@ CAMERA_WORDS: dict[str, Words] = {
         "fault",
         (
             "the service has it but can't see ({cause}); its numbers are {age_s} s old",
-            "dịch vụ đang dùng camera nhưng không thấy gì ({cause}); số liệu cách đây {age_s} giây",
+            "dịch vụ đang dùng camera nhưng không quan sát được ({cause}); số liệu cách đây {age_s} giây",
         ),
         (
             (
@@ -156,7 +156,7 @@ CAMERA_WORDS: dict[str, Words] = {
                 "its place, or check its cable."
             ),
             (
-                "Hãy xem camera: bỏ vật che, bật đèn, lau và chỉnh nét ống kính, đặt lại vị trí cũ, "
+                "Hãy xem camera: bỏ vật che, bật đèn, lau và chỉnh nét ống kính, đặt về chỗ cũ, "
                 "hoặc kiểm tra cáp."
             ),
         ),
@@ -165,7 +165,7 @@ CAMERA_WORDS: dict[str, Words] = {
         "fault",
         (
             "the service has it, but its numbers are {age_s} s old",
-            "dịch vụ đang giữ camera, nhưng số liệu đã cũ {age_s} giây",
+            "dịch vụ đang dùng camera, nhưng số liệu đã cũ {age_s} giây",
         ),
         _LOOK_AT_SERVICE,
     ),
@@ -173,7 +173,7 @@ CAMERA_WORDS: dict[str, Words] = {
         "unknown",
         (
             "the service has it and has not written what it sees yet",
-            "dịch vụ đang giữ camera và chưa ghi số liệu hình ảnh",
+            "dịch vụ đang dùng camera và chưa ghi số liệu",
         ),
         (
             "Wait half a minute and run doctor again; if it stays so, stop the service and run doctor then.",
@@ -184,7 +184,7 @@ CAMERA_WORDS: dict[str, Words] = {
         "unknown",
         (
             "the service has it; what it sees may be read by root only",
-            "dịch vụ đang giữ camera; chỉ root được đọc số liệu",
+            "dịch vụ đang dùng camera; chỉ root đọc được số liệu",
         ),
         _SUDO,
     ),
@@ -193,7 +193,7 @@ CAMERA_WORDS: dict[str, Words] = {
         "warning",
         (
             "too dark to see anybody ({brightness} of 255)",
-            "quá tối, không thấy người ({brightness} trên 255)",
+            "quá tối, không thấy được người ({brightness} trên 255)",
         ),
         _LAMP,
     ),
@@ -201,7 +201,7 @@ CAMERA_WORDS: dict[str, Words] = {
         "fault",
         (
             "too dark to see anybody ({brightness} of 255), though night = true",
-            "quá tối, không thấy người ({brightness} trên 255), dù night = true",
+            "quá tối, không thấy được người ({brightness} trên 255), dù night = true",
         ),
         _LAMP,
     ),
@@ -213,7 +213,7 @@ CAMERA_WORDS: dict[str, Words] = {
     ),
     "focus.unknown": Words(
         "unknown",
-        ("there is nothing in the picture to judge by", "trong hình không có gì để đánh giá"),
+        ("there is nothing in the picture to judge by", "hình không đủ chi tiết để đánh giá"),
         ("Give it light, then run doctor again.", "Hãy bật đèn rồi chạy lại doctor."),
     ),
     "upright.ok": Words("ok", ("faces are upright", "khuôn mặt đúng chiều")),
@@ -229,7 +229,7 @@ CAMERA_WORDS: dict[str, Words] = {
         "unknown",
         (
             "the network that finds faces can't be used: {problem}",
-            "không dùng được mô hình khuôn mặt: {problem}",
+            "không dùng được mô hình phát hiện khuôn mặt: {problem}",
         ),
         ("Run 'presence-agent models fetch yunet'.", "Hãy chạy 'presence-agent models fetch yunet'."),
     ),

@@ -10,8 +10,9 @@ _NEW_CERTIFICATE: Both = (
         "it and its key in the place of the old ones, then 'sudo systemctl restart presence-agent'."
     ),
     (
-        "Hãy tạo chứng chỉ mới trên máy chủ ('bash deploy/broker/certificates.sh device {site} {name}'), "
-        "chép chứng chỉ và khóa vào chỗ cũ, rồi chạy 'sudo systemctl restart presence-agent'."
+        "Hãy tạo chứng thư số mới trên máy chủ MQTT ('bash deploy/broker/certificates.sh device {site} "
+        "{name}'), chép chứng thư số và khóa bí mật vào chỗ cũ, rồi chạy 'sudo systemctl restart "
+        "presence-agent'."
     ),
 )
 
@@ -24,14 +25,14 @@ CENTRE_WORDS: dict[str, Words] = {
         "ok",
         (
             "from the centre since {since} ({digest}), not those of the configuration",
-            "từ trung tâm kể từ {since} ({digest}), không theo cấu hình",
+            "theo hệ thống trung tâm từ {since} ({digest}), không theo cấu hình",
         ),
     ),
     "hours.damaged": Words(
         "warning",
         (
             "what the centre set can't be used: {problem}; those of the configuration hold",
-            "không dùng được giờ của trung tâm: {problem}; đang theo cấu hình",
+            "không dùng được giờ của hệ thống trung tâm: {problem}; đang theo cấu hình",
         ),
         (
             (
@@ -39,8 +40,8 @@ CENTRE_WORDS: dict[str, Words] = {
                 "tell whoever runs the centre."
             ),
             (
-                "Giờ của trung tâm sẽ đến lại khi kết nối máy chủ; nếu vẫn bị, hãy xóa {path} và báo người "
-                "quản lý trung tâm."
+                "Giờ của hệ thống trung tâm sẽ được gửi lại khi kết nối máy chủ MQTT; nếu vẫn vậy, hãy xóa "
+                "{path} và báo người quản trị hệ thống trung tâm."
             ),
         ),
     ),
@@ -48,7 +49,7 @@ CENTRE_WORDS: dict[str, Words] = {
         "unknown",
         (
             "whether the centre set any can't be read: {problem}",
-            "không đọc được giờ của trung tâm: {problem}",
+            "không đọc được giờ của hệ thống trung tâm: {problem}",
         ),
         (
             "Run it as root: sudo presence-agent doctor.",
@@ -68,7 +69,7 @@ CENTRE_WORDS: dict[str, Words] = {
         "fault",
         (
             "this device's has ended, on {day}: no broker lets it in",
-            "của thiết bị đã hết hạn ngày {day}: máy chủ không cho vào",
+            "của thiết bị đã hết hạn ngày {day}: máy chủ MQTT không cho đăng nhập",
         ),
         _NEW_CERTIFICATE,
     ),
@@ -77,7 +78,7 @@ CENTRE_WORDS: dict[str, Words] = {
         ("{path} can't be read: {problem}", "không đọc được {path}: {problem}"),
         (
             "Run it as root, or put this device's certificate there.",
-            "Hãy chạy với quyền root, hoặc chép chứng chỉ của thiết bị vào đó.",
+            "Hãy chạy với quyền root, hoặc chép chứng thư số của thiết bị vào đó.",
         ),
     ),
 }

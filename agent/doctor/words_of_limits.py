@@ -6,11 +6,11 @@ from agent.doctor.words_of import Both, Words
 
 _ON_THE_CARD: Both = (
     "what it sees may get onto the card",
-    "hình ảnh có thể bị ghi lên thẻ nhớ",
+    "hình có thể bị ghi lên thẻ nhớ",
 )
 _NOT_IN_FORCE: Both = (
     f"the kernel holds none of the service's memory limits ({_ON_THE_CARD[0]}, by swap)",
-    f"nhân hệ thống không giới hạn bộ nhớ của dịch vụ ({_ON_THE_CARD[1]} qua swap)",
+    f"nhân Linux không giới hạn RAM của dịch vụ ({_ON_THE_CARD[1]} qua swap)",
 )
 _UNIT_AGAIN: Both = (
     (
@@ -28,7 +28,7 @@ LIMITS_WORDS: dict[str, Words] = {
         "ok",
         (
             "the service may take {most_mib} MiB, and none of it is swapped",
-            "dịch vụ được dùng tối đa {most_mib} MiB, không bị đưa ra swap",
+            "dịch vụ được dùng tối đa {most_mib} MiB RAM, không dùng swap",
         ),
     ),
     "memory.controller_off": Words(
@@ -63,7 +63,7 @@ LIMITS_WORDS: dict[str, Words] = {
                 "{file}), then start the device again."
             ),
             (
-                "Hãy thêm cgroup_enable=memory vào dòng lệnh của nhân (trên Raspberry Pi là dòng duy nhất "
+                "Hãy thêm cgroup_enable=memory vào dòng lệnh khởi động (trên Raspberry Pi là dòng duy nhất "
                 "của {file}), rồi khởi động lại thiết bị."
             ),
         ),
@@ -84,7 +84,7 @@ LIMITS_WORDS: dict[str, Words] = {
         ),
         (
             "This kernel does not know the word: update it, then start the device again.",
-            "Nhân hệ thống này không hiểu từ đó: hãy cập nhật, rồi khởi động lại thiết bị.",
+            "Nhân Linux này không hiểu tham số đó: hãy cập nhật hệ thống, rồi khởi động lại thiết bị.",
         ),
     ),
     "memory.no_hierarchy": Words(
@@ -99,7 +99,7 @@ LIMITS_WORDS: dict[str, Words] = {
                 "one line of {file}), then start the device again."
             ),
             (
-                "Hãy thêm systemd.unified_cgroup_hierarchy=1 vào dòng lệnh của nhân (trên Raspberry Pi là "
+                "Hãy thêm systemd.unified_cgroup_hierarchy=1 vào dòng lệnh khởi động (trên Raspberry Pi là "
                 "dòng duy nhất của {file}), rồi khởi động lại thiết bị."
             ),
         ),
@@ -108,7 +108,7 @@ LIMITS_WORDS: dict[str, Words] = {
         "warning",
         (
             f"the kernel holds no limit of swap: {_ON_THE_CARD[0]}",
-            f"nhân hệ thống không giới hạn swap: {_ON_THE_CARD[1]}",
+            f"nhân Linux không giới hạn swap: {_ON_THE_CARD[1]}",
         ),
         (
             (
@@ -116,7 +116,7 @@ LIMITS_WORDS: dict[str, Words] = {
                 "then start the device again."
             ),
             (
-                "Hãy thêm swapaccount=1 vào dòng lệnh của nhân (trên Raspberry Pi là dòng duy nhất của "
+                "Hãy thêm swapaccount=1 vào dòng lệnh khởi động (trên Raspberry Pi là dòng duy nhất của "
                 "{file}), rồi khởi động lại thiết bị."
             ),
         ),
@@ -133,13 +133,13 @@ LIMITS_WORDS: dict[str, Words] = {
         "warning",
         (
             "the service may take all of the memory: a leak would end in a board that hangs",
-            "dịch vụ có thể chiếm hết bộ nhớ: nếu rò rỉ, thiết bị sẽ treo",
+            "dịch vụ có thể chiếm hết RAM: nếu rò rỉ, thiết bị sẽ bị treo",
         ),
         _UNIT_AGAIN,
     ),
     "memory.limits_unknown": Words(
         "unknown",
-        ("the service's limits can't be read", "không đọc được giới hạn bộ nhớ của dịch vụ"),
+        ("the service's limits can't be read", "không đọc được giới hạn RAM của dịch vụ"),
         (
             "Run it as root: sudo presence-agent doctor.",
             "Hãy chạy với quyền root: sudo presence-agent doctor.",

@@ -31,7 +31,7 @@ MACHINE_WORDS: dict[str, Words] = {
         ),
         (
             "Run 'sudo apt install systemd-timesyncd', and let the device reach a time server.",
-            "Hãy chạy 'sudo apt install systemd-timesyncd', và để thiết bị kết nối máy chủ giờ.",
+            "Hãy chạy 'sudo apt install systemd-timesyncd', và cho thiết bị kết nối máy chủ thời gian.",
         ),
     ),
     "clock.unsynced": Words(
@@ -42,7 +42,7 @@ MACHINE_WORDS: dict[str, Words] = {
         ),
         (
             "Let the device reach a time server (NTP, port 123): check the network and 'timedatectl status'.",
-            "Hãy để thiết bị kết nối máy chủ giờ (NTP, cổng 123): kiểm tra mạng và 'timedatectl status'.",
+            "Hãy cho thiết bị kết nối máy chủ thời gian (NTP, cổng 123): xem mạng và 'timedatectl status'.",
         ),
     ),
     "disk.ok": Words("ok", ("{free_mb} MB free for {path}", "còn trống {free_mb} MB cho {path}")),
@@ -54,25 +54,25 @@ MACHINE_WORDS: dict[str, Words] = {
         ),
         (
             "Make room, or lower keep_mb under [log].",
-            "Hãy giải phóng bộ nhớ, hoặc giảm keep_mb trong mục [log].",
+            "Hãy xóa bớt tệp trên thẻ nhớ, hoặc giảm keep_mb trong mục [log].",
         ),
     ),
     "disk.full": Words(
         "fault",
-        ("full: {free_mb} MB free for {path}", "đã đầy: còn {free_mb} MB cho {path}"),
+        ("full: {free_mb} MB free for {path}", "đã đầy: còn trống {free_mb} MB cho {path}"),
         ("Delete what is not needed, or use a larger card.", "Hãy xóa bớt, hoặc dùng thẻ nhớ lớn hơn."),
     ),
     "disk.read_only": Words(
         "fault",
-        ("{path} can't be written: it is read-only", "không ghi được {path}: chỉ cho phép đọc"),
+        ("{path} can't be written: it is read-only", "không ghi được {path}: thư mục chỉ đọc"),
         (
             (
                 "Give its owner the right to write (chmod u+w); if the whole card is read-only, it is "
                 "worn out or damaged: put in a new one."
             ),
             (
-                "Hãy cấp quyền ghi cho chủ thư mục (chmod u+w); nếu cả thẻ nhớ chỉ đọc thì thẻ đã mòn "
-                "hoặc hỏng: hãy thay thẻ mới."
+                "Hãy cấp quyền ghi cho chủ thư mục (chmod u+w); nếu cả thẻ nhớ chỉ đọc thì thẻ đã hết tuổi "
+                "thọ hoặc hỏng: hãy thay thẻ mới."
             ),
         ),
     ),
@@ -80,7 +80,7 @@ MACHINE_WORDS: dict[str, Words] = {
         "fault",
         (
             "the service's user {user} may not write {path}",
-            "dịch vụ (người dùng {user}) không được ghi {path}",
+            "người dùng {user} của dịch vụ không có quyền ghi {path}",
         ),
         (
             "Run 'sudo chown -R {user}: {path}'.",
@@ -97,13 +97,16 @@ MACHINE_WORDS: dict[str, Words] = {
     ),
     "log.ok": Words(
         "ok",
-        ("{path}, {log_mb} MB; nobody writes it now", "{path}, {log_mb} MB; hiện không có ai ghi"),
+        (
+            "{path}, {log_mb} MB; nobody writes it now",
+            "{path}, {log_mb} MB; hiện không có tiến trình nào ghi",
+        ),
     ),
     "log.none": Words(
         "ok",
         (
             "{path} is not there yet; the agent makes it",
-            "chưa có {path}; thiết bị sẽ tự tạo",
+            "chưa có {path}; phần mềm sẽ tự tạo",
         ),
     ),
     "log.damaged": Words(
@@ -111,7 +114,7 @@ MACHINE_WORDS: dict[str, Words] = {
         ("{path} is no event log", "{path} không phải nhật ký sự kiện"),
         (
             "Run 'presence-agent log verify'; the agent sets a damaged log aside at its next start.",
-            "Hãy chạy 'presence-agent log verify'; lần khởi động sau thiết bị sẽ để riêng nhật ký hỏng.",
+            "Hãy chạy 'presence-agent log verify'; lần khởi động sau phần mềm sẽ lưu riêng nhật ký hỏng.",
         ),
     ),
     "log.removed": Words(
@@ -126,8 +129,8 @@ MACHINE_WORDS: dict[str, Words] = {
                 "a minute. Stop the agent before you move or restore a log."
             ),
             (
-                "Sự kiện chỉ nằm trong bộ nhớ. Hãy tạo lại thư mục như cũ: thiết bị ghi lại nhật ký trong "
-                "một phút. Hãy dừng thiết bị trước khi chuyển hay khôi phục nhật ký."
+                "Sự kiện chỉ nằm trong RAM. Hãy tạo lại thư mục như cũ: phần mềm ghi lại nhật ký trong vòng "
+                "một phút. Hãy dừng phần mềm trước khi chuyển hay khôi phục nhật ký."
             ),
         ),
     ),
@@ -155,24 +158,27 @@ MACHINE_WORDS: dict[str, Words] = {
         _COOL,
     ),
     "power.unknown": Words(
-        "unknown", ("this machine does not tell of its power", "máy này không cho biết tình trạng nguồn")
+        "unknown",
+        ("this machine does not tell of its power", "thiết bị này không cho biết tình trạng nguồn điện"),
     ),
     "temperature.ok": Words("ok", ("{temp_c} °C", "{temp_c} °C")),
     "temperature.warm": Words("warning", ("{temp_c} °C is warm", "{temp_c} °C, hơi nóng"), _COOL),
     "temperature.hot": Words("fault", ("{temp_c} °C is too hot", "{temp_c} °C, quá nóng"), _COOL),
     "temperature.unknown": Words(
-        "unknown", ("this machine does not tell it", "máy này không cho biết nhiệt độ")
+        "unknown", ("this machine does not tell it", "thiết bị này không cho biết nhiệt độ")
     ),
-    "memory.ok": Words("ok", ("{free_mb} MB free", "còn trống {free_mb} MB")),
+    "memory.ok": Words("ok", ("{free_mb} MB free", "còn trống {free_mb} MB RAM")),
     "memory.low": Words(
         "warning",
-        ("only {free_mb} MB free", "chỉ còn trống {free_mb} MB"),
+        ("only {free_mb} MB free", "chỉ còn trống {free_mb} MB RAM"),
         (
             "End other programs, or start the device again.",
             "Hãy tắt chương trình khác, hoặc khởi động lại thiết bị.",
         ),
     ),
-    "memory.unknown": Words("unknown", ("the system does not tell it", "hệ thống không cho biết")),
+    "memory.unknown": Words(
+        "unknown", ("the system does not tell it", "hệ thống không cho biết dung lượng RAM")
+    ),
     "service.ok": Words(
         "ok",
         ("runs, started again {restarts} times by itself", "đang chạy, đã tự khởi động lại {restarts} lần"),
@@ -190,7 +196,7 @@ MACHINE_WORDS: dict[str, Words] = {
         ("runs, but started again {restarts} times", "đang chạy, nhưng đã khởi động lại {restarts} lần"),
         (
             "See 'journalctl -u presence-agent -x' for why it ended.",
-            "Hãy xem 'journalctl -u presence-agent -x' để biết vì sao bị dừng.",
+            "Hãy xem 'journalctl -u presence-agent -x' để biết vì sao đã dừng.",
         ),
     ),
     "service.not_enabled": Words(
@@ -233,25 +239,25 @@ MACHINE_WORDS: dict[str, Words] = {
         ("is not installed", "chưa được cài đặt"),
         (
             "Install it with 'sudo bash deploy/install.sh', or run the agent by hand: presence-agent run.",
-            "Hãy cài bằng 'sudo bash deploy/install.sh', hoặc chạy bằng tay: presence-agent run.",
+            "Hãy cài bằng 'sudo bash deploy/install.sh', hoặc tự chạy: presence-agent run.",
         ),
     ),
-    "service.no_systemd": Words("unknown", ("there is no systemd here", "máy này không có systemd")),
-    "journal.ok": Words("ok", ("kept over restarts", "được giữ qua các lần khởi động")),
+    "service.no_systemd": Words("unknown", ("there is no systemd here", "thiết bị này không có systemd")),
+    "journal.ok": Words("ok", ("kept over restarts", "được lưu qua các lần khởi động")),
     "journal.clean": Words("ok", ("no errors in the last day", "không có lỗi trong 24 giờ qua")),
     "journal.errors": Words(
         "warning",
         ("{errors} errors in the last day", "có {errors} lỗi trong 24 giờ qua"),
         (
             "Read them: journalctl -u presence-agent -p err --since -1d -x.",
-            "Hãy đọc: journalctl -u presence-agent -p err --since -1d -x.",
+            "Hãy xem các lỗi này: journalctl -u presence-agent -p err --since -1d -x.",
         ),
     ),
     "journal.in_memory": Words(
         "warning",
         (
             "in memory only: its lines are gone after a restart",
-            "chỉ nằm trong bộ nhớ: sẽ mất khi khởi động lại",
+            "chỉ nằm trong RAM: sẽ mất khi khởi động lại",
         ),
         (
             "Make the folder /var/log/journal, then run 'sudo systemctl restart systemd-journald'.",
@@ -262,7 +268,7 @@ MACHINE_WORDS: dict[str, Words] = {
         "warning",
         (
             "the explanations of its lines are not installed",
-            "chưa cài phần giải thích các dòng nhật ký",
+            "chưa cài phần giải thích các dòng của phần mềm",
         ),
         (
             (
@@ -275,6 +281,6 @@ MACHINE_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "journal.unknown": Words("unknown", ("it may not be read by you", "bạn không có quyền đọc"), _SUDO),
-    "journal.no_systemd": Words("unknown", ("there is no systemd here", "máy này không có systemd")),
+    "journal.unknown": Words("unknown", ("it may not be read by you", "không đủ quyền đọc"), _SUDO),
+    "journal.no_systemd": Words("unknown", ("there is no systemd here", "thiết bị này không có systemd")),
 }
