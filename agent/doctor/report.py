@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from agent.doctor.problems import in_vietnamese
 from agent.doctor.wording import CHECKS, LABELS, MARKS, REMEDY_MARK, SUM, WORDS
 from agent.words import harmless
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 Verdict = Literal["ok", "warning", "fault"]
 _MARK_WIDTH = 10
+# What others say in English; the rest of a finding's values are names and numbers.
+_SAID_BY_OTHERS = ("problem", "cause", "result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,11 @@ class Finding:
 
     def found(self, vietnamese: bool) -> str:
         """What was found, one sentence."""
-        return harmless(WORDS[self.code].found[vietnamese].format(**self.values))
+        values = {
+            name: in_vietnamese(str(value)) if vietnamese and name in _SAID_BY_OTHERS else value
+            for name, value in self.values.items()
+        }
+        return harmless(WORDS[self.code].found[vietnamese].format(**values))
 
     def remedy(self, vietnamese: bool) -> str | None:
         """What to do about it; None: nothing."""
