@@ -12,7 +12,7 @@ from agent.doctor.wording import CHECKS, LABELS, MARKS, REMEDY_MARK, SUM, WORDS
 from agent.words import harmless
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from agent.doctor.wording import Status
@@ -85,15 +85,22 @@ class Report:
 
     def lines(self, vietnamese: bool) -> Iterator[tuple[Status | None, str]]:
         """Lines to read, each with the status of which it tells; None: it is a remedy or the sum."""
-        for finding in self.findings:
+        for finding, labels in self._joined(vietnamese):
             mark = MARKS[finding.status][vietnamese]
-            label = LABELS[finding.check][vietnamese]
-            yield finding.status, f"{mark:<{_MARK_WIDTH}}{label}: {finding.found(vietnamese)}"
+            yield finding.status, f"{mark:<{_MARK_WIDTH}}{', '.join(labels)}: {finding.found(vietnamese)}"
             if remedy := finding.remedy(vietnamese):
                 yield None, f"{'':<{_MARK_WIDTH}}{REMEDY_MARK} {remedy}"
         tally = Counter(finding.status for finding in self.findings)
         counts = {status: tally[status] for status in MARKS}
         yield None, SUM[self.verdict][vietnamese].format(**counts)
+
+    def _joined(self, vietnamese: bool) -> Iterable[tuple[Finding, list[str]]]:
+        """Findings with their labels; what waits for the same is one line, where the first of it is."""
+        joined: dict[str | int, tuple[Finding, list[str]]] = {}
+        for place, finding in enumerate(self.findings):
+            line = finding.found(vietnamese) if finding.status == "skipped" else place
+            joined.setdefault(line, (finding, []))[1].append(LABELS[finding.check][vietnamese])
+        return joined.values()
 
     def as_json(self, vietnamese: bool) -> str:
         """One JSON object on one line; checks and codes stay what they are, sentences follow the locale."""

@@ -62,6 +62,24 @@ def test_exit_code_is_the_worst(found: list[str], exit_code: int, verdict: str) 
     assert (report.exit_code, report.verdict) == (exit_code, verdict)
 
 
+@pytest.mark.parametrize("vietnamese", [False, True])
+def test_what_waits_for_the_same_is_one_line(vietnamese: bool) -> None:
+    camera, broker = ({"after": name, "after_vi": name} for name in ("the camera", "the broker"))
+    found = (
+        Finding("configuration.ok", {"path": "agent.toml"}),
+        Finding("light.skipped", camera),
+        Finding("broker_tls.skipped", broker),
+        Finding("power.unknown"),
+        Finding("focus.skipped", camera),
+    )
+    lines = [line for _, line in Report(None, AT, found).lines(vietnamese)][:-1]
+    labels = [LABELS[check][vietnamese] for check in ("light", "focus")]
+    assert len(lines) == 4
+    assert f"{labels[0]}, {labels[1]}: " in lines[1]
+    assert lines[1].endswith(found[1].found(vietnamese))
+    assert lines[2].endswith(f"{LABELS['broker_tls'][vietnamese]}: {found[2].found(vietnamese)}")
+
+
 def test_json_form() -> None:
     found = (Finding("disk.full", {"free_mb": 3, "path": "/var"}), Finding("power.unknown"))
     report = Report("a/b", AT, found)
@@ -106,6 +124,8 @@ def test_command(
     assert ran.err == ""
     assert "\033" not in ran.out
     assert all(word in ran.out for word in (*words, "nothing.toml"))
+    # One line says what can't be tried without the configuration.
+    assert sum(line.startswith((*MARKS["skipped"],)) for line in ran.out.splitlines()) == 1
 
 
 def test_command_as_json(presence_agent: Callable[..., Ran], tmp_path: Path) -> None:
