@@ -22,6 +22,7 @@ from agent.doctor.report import Finding
 from agent.doctor.surroundings import within
 from agent.errors import AgentError, BrokenOffError, CameraError, ModelError, SourceError
 from agent.install.models import load_manifest, models_directory, verify
+from agent.install.prepare import has_prepared
 from agent.placing import view
 from agent.stages import face_network
 from agent.vision.orientation import Orientation
@@ -53,20 +54,25 @@ def weights_check(config: Config, tell: Tell) -> bool:
     directory = models_directory()
     used = [config.detector.model, *(["yunet"] if config.detector.faces else [])]
     try:
-        findings = verify(load_manifest(directory), directory)
+        manifest = load_manifest(directory)
+        findings = verify(manifest, directory)
     except ModelError as error:
         tell(Finding("weights.manifest", {"problem": error}))
         return False
-    wrong: dict[str, str] = {}
+    weights = [*manifest.weights, *manifest.optional_weights]
+    # The service loads what was prepared, and needs nothing else.
+    serve = {entry.name for entry in weights if entry.name in used and has_prepared(directory, entry)}
+    wrong: dict[str, Finding] = {}
     for item in findings:
-        if item.name in used and item.status != "ok":
+        code = "weights.spare" if item.name in serve else "weights.wrong"
+        if item.name in used and item.status != "ok" and (code, item.status) != ("weights.spare", "missing"):
             # Of one that is not there what was made from it is not there either.
-            wrong.setdefault(item.name, item.line)
-    for name, line in wrong.items():
-        tell(Finding("weights.wrong", {"problem": line, "name": name}))
+            wrong.setdefault(item.name, Finding(code, {"problem": item.line, "name": item.name}))
+    for finding in wrong.values():
+        tell(finding)
     if not wrong:
         tell(Finding("weights.ok", {"names": ", ".join(used)}))
-    return not wrong
+    return len(serve) == len(used)
 
 
 def camera_checks(

@@ -54,6 +54,14 @@ CAMERA_WORDS: dict[str, Words] = {
         begins=False,
     ),
     "weights.ok": Words("ok", ("{names} are whole", "{names} nguyên vẹn")),
+    "weights.spare": Words(
+        "warning",
+        (
+            "what was prepared from it serves, but an update could not prepare it again: {problem}",
+            "mô hình vẫn dùng được, nhưng khi cập nhật sẽ không chuẩn bị lại được: {problem}",
+        ),
+        ("Run 'presence-agent models fetch {name}'.", "Hãy chạy 'presence-agent models fetch {name}'."),
+    ),
     "weights.wrong": Words(
         "fault",
         ("{problem}", "tệp mô hình thiếu hoặc hỏng: {problem}"),

@@ -78,15 +78,34 @@ def weights_missing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRESENCE_AGENT_MODELS", str(place.folder / "none"))
 
 
-def weights_damaged(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def copied_models(place: Place, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the weights again, for a test to break, and the file of the persons' network in it."""
     there = models_directory()
     copy = place.folder / "models"
     shutil.copytree(there, copy, ignore=shutil.ignore_patterns("*.avi", "*.png"))
-    weights = copy / load_manifest(there).named("yolox_nano").file
-    content = bytearray(weights.read_bytes())
-    content[1000] ^= 1
-    weights.write_bytes(content)
     monkeypatch.setenv("PRESENCE_AGENT_MODELS", str(copy))
+    return copy / load_manifest(there).named("yolox_nano").file
+
+
+def damage(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[1000] ^= 1
+    file.write_bytes(content)
+
+
+def weights_damaged(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = copied_models(place, monkeypatch)
+    for file in (weights, *(weights.parent / "prepared").glob("yolox_nano-*")):
+        damage(file)
+
+
+def source_damaged(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    damage(copied_models(place, monkeypatch))
+
+
+def prepared_damaged(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    for file in (copied_models(place, monkeypatch).parent / "prepared").glob("yolox_nano-*"):
+        damage(file)
 
 
 # --- camera -------------------------------------------------------------------------------------------
@@ -193,6 +212,8 @@ CASES: list[tuple[Callable[..., None], str, str, str, int]] = [
     (drawing_of_an_example, "configuration.example", '[[zone]] 1 "mine"', "presence-agent check", 0),
     (weights_missing, "weights.wrong", "not there", "presence-agent models fetch", 2),
     (weights_damaged, "weights.wrong", "sha256", "models fetch yolox_nano", 2),
+    (prepared_damaged, "weights.wrong", "is damaged in", "models fetch yolox_nano", 2),
+    (source_damaged, "weights.spare", "sha256", "models fetch yolox_nano", 0),
     (missing_recording, "camera.unreadable", "nothing.avi", "source under [camera]", 2),
     (no_recording, "camera.unreadable", "text.avi", "source under [camera]", 2),
     (dark, "light.dark", "too dark", "Switch the light on", 0),
@@ -232,7 +253,7 @@ def test_fault_is_named_with_its_remedy(
     remedy: str,
     exit_code: int,
 ) -> None:
-    if wrong in (weights_missing, weights_damaged):
+    if wrong in (weights_missing, weights_damaged, prepared_damaged, source_damaged):
         wrong(place, monkeypatch)
     else:
         wrong(place)
@@ -245,6 +266,17 @@ def test_fault_is_named_with_its_remedy(
     # Beside it there is nothing but that no broker is asked for, and the service that does not run.
     beside = {"broker_name.none", "service.stopped", "configuration.notice", "configuration.example"}
     assert {other.partition(".")[0] for other in set(codes(report)) - beside} <= {code.partition(".")[0]}
+
+
+def test_weights_are_not_missed_while_the_prepared_serve(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied_models(place, monkeypatch).unlink()
+    found = {item.check: item for item in place.examined().findings}
+    assert (found["weights"].code, found["weights"].found(False)) == (
+        "weights.ok",
+        "yolox_nano, yunet are whole",
+    )
 
 
 def test_card_full(place: Place) -> None:
