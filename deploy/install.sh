@@ -30,6 +30,13 @@ put /etc/systemd/journald.conf.d/90-presence-agent.conf presence-agent.journald.
 put /usr/lib/systemd/catalog/presence-agent.catalog presence-agent.catalog
 put /usr/lib/systemd/catalog/presence-agent.vi.catalog presence-agent.vi.catalog
 put /opt/presence-agent/bin/presence-agent-check presence-agent-check 755
+put /usr/share/presence-agent/clock.conf presence-agent-clock.conf
+for keeper in chrony ntpsec openntpd ntp; do
+    if systemctl --quiet is-active "$keeper.service"; then
+        # Else the service could not know that the clock is right; doctor tells where such a program comes later.
+        put /etc/systemd/system/presence-agent.service.d/clock.conf presence-agent-clock.conf
+    fi
+done
 
 systemd-sysusers presence-agent.conf
 systemd-tmpfiles --create presence-agent.conf

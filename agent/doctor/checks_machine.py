@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import pwd
 import stat
-from contextlib import suppress
-from datetime import UTC, datetime
 from shutil import which
 from typing import TYPE_CHECKING
 
 from agent.device.power import throttled, under_voltage
+from agent.doctor.checks_clock import clock_check
 from agent.doctor.checks_limits import memory_limits
 from agent.doctor.report import Finding
 from agent.doctor.surroundings import TIMER, UNIT, said_by, unit_shown, writer_of_removed
@@ -28,7 +27,6 @@ _LOW_MB = 60
 _WARM_C, _HOT_C = 70.0, 80.0
 _MANY_RESTARTS = 5
 _SQLITE = b"SQLite format 3\0"
-_KEEPERS = {"systemd-timesyn", "chronyd", "ntpd", "ntpsec", "openntpd"}
 # Bits of the Raspberry Pi's get_throttled; those of "since the start" are 16 higher.
 _UNDER_VOLTAGE, _SLOWED = 0x1, 0xE
 _SINCE_START = 16
@@ -38,11 +36,11 @@ _CATALOGUES = ("usr/lib/systemd/catalog", "etc/systemd/catalog")
 
 def machine_checks(machine: Surroundings, tell: Tell) -> None:
     """What does not depend on the configuration."""
-    tell(_clock(machine))
+    shown = unit_shown()
+    tell(clock_check(machine, shown))
     tell(_power(machine))
     tell(_temperature(machine))
     tell(_memory(machine))
-    shown = unit_shown()
     for finding in (*memory_limits(shown, machine), *_service(shown), *_journal(machine)):
         tell(finding)
 
@@ -71,19 +69,6 @@ def log_checks(
             tell(_log(path, process))
     except OSError:
         tell(Finding("log.unknown", {"path": path}))
-
-
-def _clock(machine: Surroundings) -> Finding:
-    keeper = None
-    for comm in (machine.root / "proc").glob("[0-9]*/comm"):
-        with suppress(OSError, UnicodeDecodeError):
-            if (name := comm.read_text().strip()) in _KEEPERS:
-                keeper = "systemd-timesyncd" if name == "systemd-timesyn" else name
-    if machine.synced():
-        code = "clock.ok" if keeper else "clock.right"
-    else:
-        code = "clock.unsynced" if keeper else "clock.nobody"
-    return Finding(code, {"keeper": keeper, "utc": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"})
 
 
 def _disk(folder: Path, keep_mb: int, user: str | None) -> Finding:

@@ -20,6 +20,10 @@ _T = TypeVar("_T")
 _COMMAND_S = 5.0
 UNIT = "presence-agent.service"
 TIMER = "presence-agent-check.timer"
+_ASKED = (
+    "LoadState", "ActiveState", "SubState", "UnitFileState", "NRestarts", "Result", "ExecMainStatus", "User",
+    "ControlGroup", "ProtectClock",
+)  # fmt: skip
 _CREDENTIALS = Path("/run/credentials") / UNIT
 
 
@@ -98,8 +102,7 @@ def said_by(*words: str) -> str | None:
 
 def unit_shown(unit: str = UNIT) -> dict[str, str] | None:
     """What systemd says of the service, or of another unit; None: there is no systemd."""
-    asked = "LoadState,ActiveState,SubState,UnitFileState,NRestarts,Result,ExecMainStatus,User,ControlGroup"
-    shown = said_by("systemctl", "show", unit, f"--property={asked}")
+    shown = said_by("systemctl", "show", unit, f"--property={','.join(_ASKED)}")
     if not shown:
         return None
     return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)

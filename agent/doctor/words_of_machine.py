@@ -34,6 +34,42 @@ MACHINE_WORDS: dict[str, Words] = {
             "Hãy chạy 'sudo apt install systemd-timesyncd', và cho thiết bị kết nối máy chủ thời gian.",
         ),
     ),
+    "clock.not_started": Words(
+        "fault",
+        (
+            "{unit} is installed, but does not run, {utc} UTC: nothing is judged by working hours",
+            "{unit} đã cài nhưng không chạy, {utc} UTC: chưa xét được giờ làm việc",
+        ),
+        (
+            "Run '{unmask}sudo systemctl enable --now {unit}', and let the device reach a time server.",
+            "Hãy chạy '{unmask}sudo systemctl enable --now {unit}', và để thiết bị kết nối máy chủ giờ.",
+        ),
+    ),
+    "clock.not_for_service": Words(
+        "fault",
+        (
+            (
+                "right, {utc} UTC, but by another program than systemd-timesyncd, which the service can't "
+                "see: nothing is judged by working hours"
+            ),
+            (
+                "đúng giờ, {utc} UTC, nhưng do chương trình khác systemd-timesyncd đồng bộ nên dịch vụ không "
+                "biết: chưa xét được giờ làm việc"
+            ),
+        ),
+        (
+            (
+                "Run 'sudo install -D -m 644 /usr/share/presence-agent/clock.conf "
+                "/etc/systemd/system/presence-agent.service.d/clock.conf', then 'sudo systemctl "
+                "daemon-reload' and 'sudo systemctl restart presence-agent'."
+            ),
+            (
+                "Hãy chạy 'sudo install -D -m 644 /usr/share/presence-agent/clock.conf "
+                "/etc/systemd/system/presence-agent.service.d/clock.conf', rồi 'sudo systemctl "
+                "daemon-reload' và 'sudo systemctl restart presence-agent'."
+            ),
+        ),
+    ),
     "clock.unsynced": Words(
         "fault",
         (

@@ -160,6 +160,28 @@ def no_time_keeper(place: Place) -> None:
     (place.root / "proc/77/comm").unlink()
 
 
+def timesyncd_not_started(place: Place) -> None:
+    no_time_keeper(place)
+    place.write("usr/lib/systemd/system/systemd-timesyncd.service", "")
+
+
+def chrony_masked(place: Place) -> None:
+    no_time_keeper(place)
+    place.write("usr/lib/systemd/system/chrony.service", "")
+    (place.root / "etc/systemd/system").mkdir(parents=True)
+    (place.root / "etc/systemd/system/chrony.service").symlink_to("/dev/null")
+
+
+def chrony(place: Place) -> None:
+    place.write("proc/77/comm", "chronyd\n")
+
+
+def chrony_unseen(place: Place) -> None:
+    """The unit as it is shipped, without what lets it ask the kernel."""
+    chrony(place)
+    place.service(ProtectClock="yes")
+
+
 def read_only_folder(place: Place) -> None:
     (place.folder / "log").mkdir(mode=0o555)
 
@@ -221,6 +243,18 @@ CASES: list[tuple[Callable[..., None], str, str, str, int]] = [
     (blurred, "focus.blurred", "out of focus", "Wipe the lens", 0),
     (unsynced, "clock.unsynced", "systemd-timesyncd", "timedatectl", 1),
     (no_time_keeper, "clock.nobody", "nothing keeps it", "systemd-timesyncd", 1),
+    (
+        timesyncd_not_started, "clock.not_started", "systemd-timesyncd is installed, but does not run",
+        "'sudo systemctl enable --now systemd-timesyncd'", 1,
+    ),
+    (
+        chrony_masked, "clock.not_started", "chrony is installed",
+        "'sudo systemctl unmask chrony && sudo systemctl enable --now chrony'", 1,
+    ),
+    (
+        chrony_unseen, "clock.not_for_service", "the service can't see",
+        "/usr/share/presence-agent/clock.conf /etc/systemd/system/presence-agent.service.d/clock.conf", 1,
+    ),
     (read_only_folder, "disk.read_only", "read-only", "chmod", 1),
     (folder_of_root, "disk.not_for_service", "nobody may not write", "chown", 1),
     (no_event_log, "log.damaged", "no event log", "log verify", 1),
@@ -301,6 +335,15 @@ def test_wrong_configuration_makes_no_further_faults(place: Place) -> None:
     skipped = [item.check for item in report.findings if item.status == "skipped"]
     assert {"weights", "camera", "upright", "broker_name", "broker_rights", "disk", "log"} <= set(skipped)
     assert [item.code for item in report.findings if item.status == "fault"] == ["configuration.wrong"]
+
+
+@pytest.mark.parametrize("wall", ["no", "yes"])
+def test_doctor_says_of_the_clock_what_the_service_can_know(place: Place, wall: str) -> None:
+    place.service(ProtectClock=wall)
+    assert "clock.ok" in [item.code for item in place.examined().findings]
+    chrony(place)
+    expected = "clock.not_for_service" if wall == "yes" else "clock.ok"
+    assert expected in [item.code for item in place.examined().findings]
 
 
 # --- beside a running service -------------------------------------------------------------------------

@@ -87,7 +87,7 @@ def test_installer_puts_every_file_somewhere() -> None:
         ["git", "ls-files", "systemd"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.split()
     names = {path.rpartition("/")[2] for path in tracked} or {path.name for path in FOLDER.iterdir()}
-    # The page to read, and what is for machines with chrony only.
-    by_hand = {"field-guide.md", "glossary.md", "presence-agent-clock.conf"}
+    # The pages to read.
+    by_hand = {"field-guide.md", "glossary.md"}
     put = {name for name in names if name.endswith((".service", ".path", ".timer")) or f" {name}" in script}
     assert put == names - by_hand

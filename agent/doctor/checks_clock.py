@@ -1,0 +1,53 @@
+"""Check of the clock: whether it is right, who keeps it so, and whether the service can know."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from agent.doctor.report import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agent.doctor.surroundings import Surroundings
+
+_TIMESYNCD = "systemd-timesyncd"
+# As the kernel names the processes, and as Debian names the units.
+_KEEPERS = {"systemd-timesyn", "chronyd", "ntpd", "ntpsec", "openntpd"}
+_UNITS = (_TIMESYNCD, "chrony", "ntpsec", "openntpd", "ntp")
+
+
+def clock_check(machine: Surroundings, shown: Mapping[str, str] | None) -> Finding:
+    """Whether the clock is known to be right.
+
+    Args:
+        machine: whose clock it is.
+        shown: what systemd says of the service's unit; None: there is no systemd.
+    """
+    keeper = _keeper(machine)
+    values = {"keeper": keeper, "utc": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"}
+    if machine.synced():
+        # Within this wall it sees what systemd-timesyncd leaves, and nothing of any other's work.
+        if keeper != _TIMESYNCD and (shown or {}).get("ProtectClock") == "yes":
+            return Finding("clock.not_for_service", values)
+        return Finding("clock.ok" if keeper else "clock.right", values)
+    if keeper:
+        return Finding("clock.unsynced", values)
+    for unit in _UNITS:
+        if (machine.root / f"usr/lib/systemd/system/{unit}.service").exists():
+            masked = (machine.root / f"etc/systemd/system/{unit}.service").is_symlink()
+            unmask = f"sudo systemctl unmask {unit} && " if masked else ""
+            return Finding("clock.not_started", {**values, "unit": unit, "unmask": unmask})
+    return Finding("clock.nobody", values)
+
+
+def _keeper(machine: Surroundings) -> str | None:
+    """The program that keeps the clock right; None: none that is known here."""
+    keeper = None
+    for comm in (machine.root / "proc").glob("[0-9]*/comm"):
+        with suppress(OSError, UnicodeDecodeError):
+            if (name := comm.read_text().strip()) in _KEEPERS:
+                keeper = _TIMESYNCD if _TIMESYNCD.startswith(name) else name
+    return keeper
