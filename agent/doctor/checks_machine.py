@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import pwd
 import stat
-from shutil import which
 from typing import TYPE_CHECKING
 
 from agent.device.power import throttled, under_voltage
 from agent.doctor.checks_clock import clock_check
+from agent.doctor.checks_journal import journal_checks
 from agent.doctor.checks_limits import memory_limits
 from agent.doctor.report import Finding
-from agent.doctor.surroundings import TIMER, UNIT, said_by, unit_shown, writer_of_removed
+from agent.doctor.surroundings import TIMER, unit_shown, writer_of_removed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,8 +30,6 @@ _SQLITE = b"SQLite format 3\0"
 # Bits of the Raspberry Pi's get_throttled; those of "since the start" are 16 higher.
 _UNDER_VOLTAGE, _SLOWED = 0x1, 0xE
 _SINCE_START = 16
-_JOURNALS = ("var/log/journal", "run/log/journal")
-_CATALOGUES = ("usr/lib/systemd/catalog", "etc/systemd/catalog")
 
 
 def machine_checks(machine: Surroundings, tell: Tell) -> None:
@@ -41,7 +39,7 @@ def machine_checks(machine: Surroundings, tell: Tell) -> None:
     tell(_power(machine))
     tell(_temperature(machine))
     tell(_memory(machine))
-    for finding in (*memory_limits(shown, machine), *_service(shown), *_journal(machine)):
+    for finding in (*memory_limits(shown, machine), *_service(shown), *journal_checks(machine, shown)):
         tell(finding)
 
 
@@ -186,20 +184,3 @@ def _service_state(shown: dict[str, str]) -> str:
         case "loaded", _:
             return "stopped"
     return "not_installed"
-
-
-def _journal(machine: Surroundings) -> list[Finding]:
-    lines = said_by("journalctl", "-u", UNIT, "-p", "err", "--since", "-1d", "-q", "-o", "cat", "-n", "1000")
-    if lines is None:
-        return [Finding("journal.unknown" if which("journalctl") else "journal.no_systemd")]
-    kept = any((machine.root / "var/log/journal").glob("*"))
-    found = [Finding("journal.ok" if kept else "journal.in_memory")]
-    if not any(list((machine.root / folder).glob("presence-agent*.catalog")) for folder in _CATALOGUES):
-        found.append(Finding("journal.no_catalogue"))
-    journals = [file for folder in _JOURNALS for file in (machine.root / folder).glob("*/system.journal")]
-    if journals and not any(os.access(file, os.R_OK) for file in journals):
-        # journalctl tells those who may not read it of no errors.
-        return [*found, Finding("journal.unknown")]
-    errors = len(lines.splitlines())
-    found.append(Finding("journal.errors", {"errors": errors}) if errors else Finding("journal.clean"))
-    return found

@@ -22,7 +22,7 @@ UNIT = "presence-agent.service"
 TIMER = "presence-agent-check.timer"
 _ASKED = (
     "LoadState", "ActiveState", "SubState", "UnitFileState", "NRestarts", "Result", "ExecMainStatus", "User",
-    "ControlGroup", "ProtectClock",
+    "ControlGroup", "InvocationID", "ProtectClock",
 )  # fmt: skip
 _CREDENTIALS = Path("/run/credentials") / UNIT
 

@@ -281,9 +281,19 @@ MACHINE_WORDS: dict[str, Words] = {
     "service.no_systemd": Words("unknown", ("there is no systemd here", "thiết bị này không có systemd")),
     "journal.ok": Words("ok", ("kept over restarts", "được lưu qua các lần khởi động")),
     "journal.clean": Words("ok", ("no errors in the last day", "không có lỗi trong 24 giờ qua")),
+    "journal.over": Words(
+        "ok",
+        (
+            "no errors now; {errors} of the last day are over",
+            "hiện không có lỗi; {errors} lỗi trong 24 giờ qua đã được khắc phục",
+        ),
+    ),
     "journal.errors": Words(
         "warning",
-        ("{errors} errors in the last day", "có {errors} lỗi trong 24 giờ qua"),
+        (
+            "{errors} errors in the last day that are not over",
+            "có {errors} lỗi trong 24 giờ qua chưa được khắc phục",
+        ),
         (
             "Read them: journalctl -u presence-agent -p err --since -1d -x.",
             "Hãy xem các lỗi này: journalctl -u presence-agent -p err --since -1d -x.",

@@ -97,6 +97,10 @@ class Place:
         path.write_text(f"#!/bin/sh\ncat '{self.folder / name}.out'\nexit {code}\n")
         path.chmod(0o755)
 
+    def journal(self, *entries: dict[str, str]) -> None:
+        """The journal has these of the service's lines, in order."""
+        self.program("journalctl", "".join(f"{json.dumps(entry)}\n" for entry in entries))
+
     def service(self, **shown: str) -> None:
         self.program("systemctl", "".join(f"{name}={value}\n" for name, value in (SERVICE | shown).items()))
 

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
+from agent.core.journal import HEALTH
 from agent.delivery.event_log import EventLog
 from agent.device import clock
 from agent.device.live import Picture
@@ -216,7 +217,7 @@ def little_memory(place: Place) -> None:
 
 
 def errors_in_journal(place: Place) -> None:
-    place.program("journalctl", "the camera is not there\n" * 3)
+    place.journal(*[ERROR] * 3)
 
 
 def journal_in_memory(place: Place) -> None:
@@ -225,6 +226,50 @@ def journal_in_memory(place: Place) -> None:
 
 def no_catalogue(place: Place) -> None:
     (place.root / "usr/lib/systemd/catalog/presence-agent.catalog").unlink()
+
+
+FIRST, SECOND = ({"_SYSTEMD_INVOCATION_ID": run * 32} for run in "12")
+ERROR = {"MESSAGE_ID": "0" * 32, **FIRST}
+BY_SYSTEMD = {"MESSAGE_ID": "1" * 32, "INVOCATION_ID": "1" * 32}
+WELL, DEGRADED, FAILING = (
+    {"MESSAGE_ID": HEALTH.message_id, "PRESENCE_REASON": verdict, **FIRST}
+    for verdict in ("ok", "degraded", "failing")
+)
+
+
+@pytest.mark.parametrize(
+    ("entries", "holds", "over"),
+    [
+        ([], 0, 0),
+        ([WELL, DEGRADED, WELL], 0, 0),
+        ([ERROR, BY_SYSTEMD], 2, 0),
+        ([ERROR, FAILING, WELL], 0, 2),
+        ([ERROR, WELL, ERROR, BY_SYSTEMD], 2, 1),
+        # What it said of itself is over once it says something else; of the rest nobody knows.
+        ([FAILING, FAILING, FAILING], 1, 2),
+        ([FAILING, DEGRADED], 0, 1),
+        ([ERROR, FAILING, DEGRADED], 1, 1),
+        # A run that sees now has begun without what was before it.
+        ([ERROR, FAILING, BY_SYSTEMD, DEGRADED | SECOND], 0, 3),
+        ([ERROR, ERROR | SECOND], 1, 1),
+    ],
+)
+def test_errors_that_are_over_are_told_but_warn_of_nothing(
+    place: Place, entries: list[dict[str, str]], holds: int, over: int
+) -> None:
+    place.sight()
+    run = (entries or [WELL])[-1].get("_SYSTEMD_INVOCATION_ID", "1" * 32)
+    place.service(ActiveState="active", SubState="running", InvocationID=run)
+    place.journal(*entries)
+    told = [item for item in place.examined().findings if item.check == "journal"][-1]
+    expected = "journal.errors" if holds else "journal.over" if over else "journal.clean"
+    assert (told.code, told.values.get("errors", 0)) == (expected, holds or over)
+
+
+def test_errors_of_a_service_that_does_not_run_are_not_over(place: Place) -> None:
+    place.service(ActiveState="failed", Result="exit-code", ExecMainStatus="2", InvocationID="2" * 32)
+    place.journal(WELL, ERROR)
+    assert "journal.errors" in codes(place.examined())
 
 
 # What is made wrong, what is found, words of it, words of its remedy, and the exit code.
