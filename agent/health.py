@@ -14,6 +14,7 @@ from agent.delivery.payload import utc_text
 from agent.device import clock, machine, power
 from agent.health_certificate import CertificateHealth
 from agent.health_figures import Figures, Shifts, Speed
+from agent.health_lines import REASON_LINES
 from agent.health_reasons import Reasons, beyond, verdict
 
 if TYPE_CHECKING:
@@ -271,6 +272,12 @@ class Health:
         """Tell the journal of a change, and each hour."""
         if reasons == self._said and now_s - self._said_s < _SAY_EVERY_S:
             return
+        # Of those that were told before and hold still the hour tells again.
+        before = self._said or () if reasons != self._said else ()
         self._said, self._said_s = reasons, now_s
         verdict_ = verdict(reasons)
         _log.log(_LEVELS[verdict_], HEALTH, verdict_, ",".join(reasons) or "none", extra={"reason": verdict_})
+        for reason in reasons:
+            if reason not in before:
+                level = min(logging.WARNING, _LEVELS[verdict((reason,))])
+                _log.log(level, REASON_LINES[reason], extra={"reason": reason})

@@ -188,6 +188,27 @@ def test_a_day_without_faults_is_a_line_an_hour(place: Place, caplog: pytest.Log
     assert 24 <= len(lines) <= 26
 
 
+def test_journal_explains_the_reasons_that_are_there(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    def said() -> list[tuple[str, str]]:
+        lines = [(record.levelname, str(record.msg).partition(":")[0]) for record in caplog.records]
+        caplog.clear()
+        return [line for line in lines if line[1] != HEALTH]
+
+    place.run(100)
+    assert said() == []
+    place.machine = replace(GOOD, under_voltage=True)
+    place.run(100)
+    assert said() == [("WARNING", "health under_voltage")]
+    # What was explained when it began is not explained again because there is more.
+    place.cause = "lost"
+    place.run(10, frames=False)
+    place.cause = None
+    place.run(10)
+    assert said() == [("WARNING", "health camera_lost")]
+    place.run(3600)
+    assert said() == [("WARNING", "health under_voltage")]
+
+
 def test_payload_says_what_the_journal_says(
     place: Place, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:

@@ -50,7 +50,7 @@ Reason = Literal[
     "certificate_ends",
 ]
 # What each means, for whoever reads the schema; in the order in which `health` says them.
-_MEANINGS: Final[dict[Reason, str]] = {
+MEANINGS: Final[dict[Reason, str]] = {
     "camera_covered": "something is before the lens",
     "camera_dark": "no light, in working hours or with `[camera] night = true`",
     "camera_blurred": "out of focus, dirty or wet",
@@ -87,7 +87,7 @@ _Reason = Annotated[
     Reason,
     Field(
         title="Reason",
-        description="; ".join(f"'{reason}': {meaning}" for reason, meaning in _MEANINGS.items()) + ".",
+        description="; ".join(f"'{reason}': {meaning}" for reason, meaning in MEANINGS.items()) + ".",
     ),
 ]
 _Number = Annotated[float, Field(allow_inf_nan=False)]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 from agent.core import journal
-from agent.core.journal import HEALTH, Entry
-from agent.delivery.health_wire import Reason
+from agent.core.journal import Entry
+from agent.health_lines import REASON_LINES
 from tests.conftest import ROOT
 from tests.systemd.catalogue import explained
 
@@ -21,9 +19,11 @@ _HEAD = """# The lines of presence-agent · Các dòng của presence-agent
 | --- | --- | --- |
 """
 _REASONS = """
-`health verdict=… reasons=…`:
+`health verdict=… reasons=…` sums it up; below it each reason that begins, and each hour each one that
+holds, has a line `health reason: …`. · Dòng này tóm tắt; bên dưới, mỗi lý do mới, và mỗi giờ mỗi lý do đang còn,
+có một dòng `health reason: …`.
 
-| reason | what to do | cách xử lý |
+| reason | what it means and what to do | ý nghĩa và cách xử lý |
 | --- | --- | --- |
 """
 _MARKS = ("%.0f", "%.1f", "%dx%d", "%d", "%s")
@@ -43,22 +43,11 @@ def guide() -> str:
         cells = (f"`{line}`", *(meaning.replace("@PRESENCE_REASON@", "…") for meaning in meanings))
         page += f"| {' | '.join(cells)} |\n"
     page += _REASONS
-    remedies = [_remedies(texts[HEALTH.message_id].text) for texts in (english, vietnamese)]
-    for reasons, remedy in remedies[0].items():
-        page += f"| {reasons} | {remedy} | {remedies[1][reasons]} |\n"
+    for reason, line in REASON_LINES.items():
+        said = (texts[line.message_id] for texts in (english, vietnamese))
+        cells = (reason, *(f"{one.subject}. {' '.join(one.text.split())}" for one in said))
+        page += f"| {' | '.join(cells)} |\n"
     return page
-
-
-def _remedies(text: str) -> dict[str, str]:
-    """What is to be done, by the reasons of health; a line without them goes on with the one before."""
-    found: dict[str, str] = {}
-    for line in text.splitlines()[1:]:
-        reasons, colon, remedy = line.partition(": ")
-        if colon and set(reasons.split(", ")) <= set(get_args(Reason)):
-            found[reasons] = remedy
-        elif found:
-            found[list(found)[-1]] += f" {line}"
-    return found
 
 
 if __name__ == "__main__":
