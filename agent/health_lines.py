@@ -1,4 +1,4 @@
-"""Journal lines of the reasons of health: one each, so that those that are there are explained, and no other."""
+"""Journal lines of the reasons of health, one each: those that are there are explained, and no other."""
 
 from __future__ import annotations
 
