@@ -19,6 +19,7 @@ from agent.cli_broker import broker_commands
 from agent.cli_doctor import doctor
 from agent.cli_errors import exit_code, sentence
 from agent.cli_log import CONFIG, ConfigOption, log_app, log_to_stderr
+from agent.cli_reload import reload
 from agent.errors import AgentError, ConfigError
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ models_app = App(name="models", help="The networks' weights: what is there, get 
 app.command(models_app)
 app.command(log_app)
 app.command(doctor)
+app.command(reload, show=False)
 for _command in broker_commands:
     app.command(_command)
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.core.event import AgentStarted
@@ -19,6 +17,7 @@ from agent.delivery.retention import Retention
 from agent.delivery.served import Extras
 from agent.device import clock
 from agent.device.board import serial_number
+from agent.device.systemd import runtime_folder
 from agent.errors import DamagedError, LogError
 from agent.health import Health
 from agent.stages import broker, discovery_maker, info_maker, sender, unknown_states
@@ -204,9 +203,3 @@ def _kept(log: EventLog, events: Sequence[Event], boot: str) -> None:
     except DamagedError as error:
         log.begin_anew(error)
         log.append(events, boot)
-
-
-def runtime_folder() -> Path | None:
-    """The folder in memory that systemd gives a service; it outlives a kill."""
-    folder = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
-    return Path(folder) if folder else None

@@ -96,6 +96,7 @@ class Health:
         unsteady: whether connections to it are taken or dropped again and again; None: as above.
         certificate: the agent's own.
         calendar_refused: whether what the centre sent last as working hours was not valid.
+        configuration_refused: whether the file on the card was refused, and another one is in force.
         figures: how fast it is; the main loop's.
     """
 
@@ -111,6 +112,7 @@ class Health:
         self.certificate = CertificateHealth()
         self._certificate_ends: bool | None = False
         self.calendar_refused: Callable[[], bool] = lambda: False
+        self.configuration_refused: Callable[[], bool] = lambda: False
         self.figures = Figures()
         self._shifts = Shifts()
         self._begin_s = time.monotonic()
@@ -253,6 +255,7 @@ class Health:
             "throttled": now.throttled is not None and power.slowed_now(now.throttled),
             "under_voltage": bool(now.under_voltage),
             "calendar_refused": self.calendar_refused(),
+            "configuration_refused": self.configuration_refused(),
             "certificate_ends": self._certificate_ends,
         }
 

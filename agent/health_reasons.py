@@ -41,6 +41,7 @@ PATIENCE: Final[dict[Reason, Patience]] = {
     "throttled": Patience(10, 600),
     "under_voltage": Patience(0, 900),
     "calendar_refused": Patience(0, 0),
+    "configuration_refused": Patience(0, 0),
     "certificate_ends": Patience(0, 0),
 }
 # Said, but nothing that somebody should mend.

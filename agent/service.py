@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Literal
 
 from agent.central_calendar import CalendarKeeper
@@ -24,9 +24,8 @@ from agent.core.journal import (
     WATCHES,
 )
 from agent.delivering import delivery as open_delivery
-from agent.delivering import runtime_folder
 from agent.device import clock
-from agent.device.systemd import Systemd
+from agent.device.systemd import Systemd, runtime_folder
 from agent.errors import AgentError, BrokenOffError, CameraError, ConfigError, ModelError
 from agent.placing import shifted_ratio, view
 from agent.reloading import changes, go_on
@@ -54,6 +53,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_REFUSED_EVERY_S = 10.0
 _CAUSES = {
     "signal": "told to by a signal",
     "recording_ended": "the recording is over",
@@ -76,7 +76,7 @@ def run(config: Config, read: Callable[[], Config], tick: Callable[[], None] = l
         BrokenOffError: the recording breaks off; its events are kept.
     """
     systemd = Systemd()
-    with service_signals() as asked:
+    with service_signals(runtime_folder()) as asked:
         watch = _Watch(config, read, asked, systemd, tick)
         while (new := watch.go_on()) is not None:
             before = None if new is watch.before else watch.config
@@ -104,7 +104,7 @@ class _Watch:
         self._tick = tick
         self._clock = clock.Clock()
         self._sees = False
-        self._told_s = float("-inf")
+        self._told_s = self._refused_s = float("-inf")
         self._view = view(config)
         self._calendar = CalendarKeeper(config)
 
@@ -117,6 +117,7 @@ class _Watch:
                 if self.before is None:
                     raise
                 _log.error(CONFIG_FAILS, error)
+                self._asked.reloads.refuse(tuple(str(error).splitlines()))
                 return self.before
             device = self.config.device
             _log.info(
@@ -124,7 +125,9 @@ class _Watch:
                 *(device.site, device.name, self.config.camera.source, *source.size_px),
             )
             if self.before:
-                self._systemd.reloaded()
+                self._asked.reloads.taken()
+            self._systemd.reloaded()
+            delivery.health.configuration_refused = lambda: self._asked.reloads.refused
             delivery.health.stalls = source.counts
             delivery.health.fps = self.config.camera.fps if source.counts else None
             at = self._clock.now()
@@ -171,6 +174,7 @@ class _Watch:
                 self._keeper.answer(step.frame.at)
                 if self._calendar.take(self._clock.now()):
                     teller.change(self.config, self._calendar.over(self.config))
+                self._look_at_refused(now_s)
                 self._tick()
             self._tell_systemd(step.frame)
             if self._asked.reload.is_set() and (new := self._reloaded(teller)):
@@ -181,6 +185,7 @@ class _Watch:
         """Take up the configuration as it is now; return it if that can't be done between two frames."""
         self._asked.reload.clear()
         self._systemd.reloading()
+        self._asked.reloads.begin()
         try:
             new, in_force = self._read_again()
             differ = changes(self.config, new)
@@ -192,12 +197,25 @@ class _Watch:
                 self._keeper.change(new)
                 self.config = new
         except (ConfigError, ModelError) as error:
-            for problem in str(error).splitlines():
+            problems = tuple(str(error).splitlines())
+            for problem in problems:
                 _log.error(CONFIG_REFUSED, problem)
+            self._asked.reloads.refuse(problems)
         else:
             _log.info(CONFIG_RELOADED, differ if differ.names else "nothing")
+            self._asked.reloads.taken()
         self._systemd.reloaded()
         return None
+
+    def _look_at_refused(self, now_s: float) -> None:
+        """A refused file is of no more harm when it is again what is in force."""
+        if not self._asked.reloads.refused or now_s - self._refused_s < _REFUSED_EVERY_S:
+            return
+        self._refused_s = now_s
+        with suppress(ConfigError):
+            if self._read() == self.config:
+                self._asked.reloads.taken()
+                _log.info(CONFIG_RELOADED, "nothing")
 
     def _read_again(self) -> tuple[Config, Config]:
         """The configuration as it is now, and with the centre's hours; ConfigError: it can't be taken up."""

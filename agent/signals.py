@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING
 
+from agent.reloads import Reloads
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from types import FrameType
 
 
@@ -21,16 +24,21 @@ class Asked:
     Attributes:
         stop: set by SIGTERM and SIGINT.
         reload: set by SIGHUP, to be cleared by whoever takes up the configuration.
+        reloads: what became of that.
     """
 
     stop: Event = field(default_factory=Event)
     reload: Event = field(default_factory=Event)
+    reloads: Reloads = field(default_factory=Reloads)
 
 
 @contextmanager
-def service_signals() -> Iterator[Asked]:
-    """What SIGTERM, SIGINT and SIGHUP ask for; a second one to stop ends the process at once."""
-    asked = Asked()
+def service_signals(folder: Path | None = None) -> Iterator[Asked]:
+    """What SIGTERM, SIGINT and SIGHUP ask for; a second one to stop ends the process at once.
+
+    What becomes of a reload is answered in the service's folder in memory, if there is one.
+    """
+    asked = Asked(reloads=Reloads(folder))
     with stop_signals(asked.stop):
         before = signal.signal(signal.SIGHUP, lambda _number, _frame: asked.reload.set())
         try:

@@ -47,6 +47,7 @@ Reason = Literal[
     "throttled",
     "under_voltage",
     "calendar_refused",
+    "configuration_refused",
     "certificate_ends",
 ]
 # What each means, for whoever reads the schema; in the order in which `health` says them.
@@ -71,6 +72,7 @@ MEANINGS: Final[dict[Reason, str]] = {
     "throttled": "the processor is slowed down, by heat or a weak supply",
     "under_voltage": "the power supply is too weak",
     "calendar_refused": "the last `cmd/calendar` was not valid: the hours of before hold",
+    "configuration_refused": "the changed file was refused: the configuration of before holds",
     "certificate_ends": "the agent's certificate ends within 30 days, or has ended",
 }
 VerdictIs = Annotated[

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -101,6 +102,12 @@ class Systemd:
                 # Nobody listens, or systemd is behind: what matters is said again.
                 return False
         return True
+
+
+def runtime_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The folder in memory that systemd gives a service; it outlives a kill."""
+    folder = environment.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    return Path(folder) if folder else None
 
 
 def _watchdog_usec(environment: Mapping[str, str]) -> int:

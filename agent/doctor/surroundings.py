@@ -13,6 +13,7 @@ from threading import Thread
 from typing import TypeVar
 
 from agent.device import clock
+from agent.device.systemd import runtime_folder
 from agent.doctor.report import Finding
 
 Tell = Callable[[Finding], None]
@@ -28,8 +29,7 @@ _CREDENTIALS = Path("/run/credentials") / UNIT
 
 
 def _runtime() -> Path:
-    named = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
-    return Path(named or "/run/presence-agent")
+    return runtime_folder() or Path("/run/presence-agent")
 
 
 @dataclass(frozen=True, slots=True)

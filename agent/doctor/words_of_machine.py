@@ -42,7 +42,7 @@ MACHINE_WORDS: dict[str, Words] = {
         ),
         (
             "Run '{unmask}sudo systemctl enable --now {unit}', and let the device reach a time server.",
-            "Hãy chạy '{unmask}sudo systemctl enable --now {unit}' và cho thiết bị kết nối máy chủ thời gian.",
+            "Hãy chạy '{unmask}sudo systemctl enable --now {unit}' và cho thiết bị nối máy chủ thời gian.",
         ),
     ),
     "clock.not_for_service": Words(

@@ -191,10 +191,10 @@ another_digest() { [ "$(digest)" != "$old" ]; }
 times() { journalctl -u presence-agent -o cat --no-pager | grep -c "$1"; }
 says_more() { [ "$(times "$1")" -gt "$2" ]; }
 unbroken() { [ "$(of MainPID) $(of NRestarts) $(of ActiveState)" = "$before $starts active" ]; }
-reload() { # reload NAME LINE: the agent says LINE, and goes on as the same process
+reload() { # reload NAME LINE [bad]: the agent says LINE, and goes on as the same process
     local count
     count=$(times "$2")
-    check "reload, $1: systemctl says good" systemctl reload presence-agent
+    check "reload, $1: systemctl says ${3:-good}" ${3:+not} systemctl reload presence-agent
     check "reload, $1: the journal says so" within 15 says_more "$2" "$count"
     check "reload, $1: same process, no restart, active" within 10 unbroken
 }
@@ -207,7 +207,8 @@ check "reload, a zone: the broker has another digest" within 10 another_digest
 old=$(digest)
 cp /etc/presence-agent/agent.toml /root/good.toml
 echo "nonsense = 1" >>/etc/presence-agent/agent.toml
-reload "a wrong file" "the new configuration is not taken, the old one stays: .*nonsense"
+reload "a wrong file" "the new configuration is not taken, the old one stays: .*nonsense" bad
+check "reload, a wrong file: health says so" within 10 said "health .*configuration_refused"
 check "reload, a wrong file: the digest stays" not another_digest
 cp /root/good.toml /etc/presence-agent/agent.toml
 sed -i 's/^\[camera\]/&\nfps = 4/' /etc/presence-agent/agent.toml

@@ -1,0 +1,114 @@
+"""A reload of the running service, as its unit asks for it: taken, or refused with the sentence."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import command, wait_until, write_config
+from tests.patience import PATIENCE_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.conftest import Agent
+
+pytestmark = pytest.mark.usefixtures("weights")
+GONE = "/nowhere/at/all.avi"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The service's folder in memory, for the agent and for who asks it."""
+    made = tmp_path / "run"
+    made.mkdir()
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(made))
+    return made
+
+
+def reload(agent: Agent) -> tuple[int, str]:
+    """What `systemctl reload` does: the exit code, and what is said."""
+    ran = subprocess.run(
+        command("reload", str(agent.process.pid)),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    return ran.returncode, ran.stderr
+
+
+def last_health(agent: Agent) -> str:
+    return agent.said().rpartition("health verdict=")[2].partition("\n")[0]
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        pytest.param(("[camera]", "[camera]\nnonsense = 1"), "nonsense", id="wrong"),
+        pytest.param(None, "there is no such file", id="no-file"),
+        # The file is right, but nothing can be begun with it.
+        pytest.param(("source =", f'source = "{GONE}" #'), GONE, id="no-recording"),
+    ],
+)
+def test_refused_file_fails_the_reload_and_is_told(
+    start_agent: Callable[[Path], Agent],
+    vtest: Path,
+    tmp_path: Path,
+    edit: tuple[str, str] | None,
+    words: str,
+) -> None:
+    config = write_config(tmp_path, vtest)
+    good = config.read_text()
+    agent = start_agent(config)
+    wait_until(lambda: "health verdict=" in agent.said())
+    if edit:
+        config.write_text(good.replace(*edit))
+    else:
+        config.unlink()
+    code, said = reload(agent)
+    assert code == 2
+    assert words in said
+    assert len(said.splitlines()) == 1
+    wait_until(lambda: "configuration_refused" in last_health(agent))
+    # Once more says it again; the agent is the same process, and works.
+    assert reload(agent) == (code, said)
+    assert agent.process.poll() is None
+    # What stops the next start is gone when the file is as before, also if nobody asks.
+    config.write_text(good)
+    wait_until(lambda: "configuration_refused" not in last_health(agent))
+    config.write_text(good.replace("min_dwell_s = 0.5", "min_dwell_s = 1.5"))
+    assert reload(agent) == (0, "")
+    assert 'the configuration was read again; new: zone "yard"' in agent.said()
+    assert agent.end(signal.SIGTERM) == 0
+
+
+def test_refused_file_is_over_with_a_good_one(
+    start_agent: Callable[[Path], Agent], vtest: Path, tmp_path: Path
+) -> None:
+    config = write_config(tmp_path, vtest)
+    good = config.read_text()
+    agent = start_agent(config)
+    wait_until(lambda: "health verdict=" in agent.said())
+    config.write_text(f"{good}[nonsense]\n")
+    assert reload(agent)[0] == 2
+    wait_until(lambda: "configuration_refused" in last_health(agent))
+    # Another camera begins anew with the same health.
+    config.write_text(good.replace("[camera]", "[camera]\nrotation = 180"))
+    assert reload(agent) == (0, "")
+    wait_until(lambda: "configuration_refused" not in last_health(agent))
+    assert agent.end(signal.SIGTERM) == 0
+
+
+def test_reload_of_nobody() -> None:
+    with subprocess.Popen(["true"]) as other:
+        other.wait(PATIENCE_S)
+    ran = subprocess.run(
+        command("reload", str(other.pid)), capture_output=True, text=True, check=False, timeout=PATIENCE_S
+    )
+    assert ran.returncode == 1
+    assert "has ended" in ran.stderr
