@@ -162,6 +162,16 @@ class Health:
         return self._speed.frames_per_s
 
     @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why it is not well, as last judged."""
+        return self._holds
+
+    @property
+    def verdict(self) -> Verdict:
+        """How it is, as last judged."""
+        return verdict(self._holds)
+
+    @property
     def _shift(self) -> float | None:
         """By how much the view is shifted, as a part of its width."""
         return None if self._cause else self._shifts.most

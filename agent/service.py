@@ -191,6 +191,7 @@ class _Watch:
             differ = changes(self.config, new)
             if differ.way == "anew":
                 _log.info(CONFIG_BEGINS_ANEW, differ)
+                self._systemd.no_frame()
                 return new
             if differ.way != "nothing":
                 teller.change(new, in_force, reconnect=differ.way == "delivery")
@@ -234,8 +235,10 @@ class _Watch:
                 self._sees = True
                 _log.info(READY)
             self._systemd.ready()
-            self._systemd.frame_went_through()
-        elif not self._systemd.is_ready:
+            self._systemd.frame_went_through(1 / self.config.camera.fps)
+        elif self._systemd.is_ready:
+            self._systemd.no_frame()
+        else:
             self._systemd.waiting()
 
 
@@ -275,7 +278,6 @@ class Teller:
             health.figures.frame(now_s, moved=self._stage.attention.moved, looked_ms=looked_ms)
             if step.events:
                 health.figures.event(now_s, max(0.0, time.monotonic() - now_s) * 1000)
-            self._numbers.see(frame, cause, health.frames_per_s, somebody=bool(step.tracks))
         if step.sight is not self._judged:
             self._judged, shift = step.sight, step.sight.shift
             self._shift_ratio = None if shift is None else shifted_ratio(shift, self._stage.size_px)
@@ -286,6 +288,7 @@ class Teller:
             seen=isinstance(frame, Frame),
             shift_ratio=self._shift_ratio,
         )
+        self._numbers.see(frame, cause, health, somebody=bool(step.tracks))
 
     def change(self, new: Config, in_force: Config, *, reconnect: bool = False) -> None:
         """Go on by another configuration, between two frames.

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from agent.core.frame import Frame
 from agent.delivery.payload import utc_text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.core.frame import Frame
+    from agent.core.frame import NoFrame
     from agent.core.sight import BlindCause
+    from agent.health import Health
     from agent.vision.orientation import Orientation
 
 NAME = "sight.json"
@@ -26,7 +29,7 @@ _FACES_EVERY_S = 60.0
 
 
 class SightNumbers:
-    """Writes them each ten seconds; without a folder it does nothing."""
+    """Writes them each ten seconds, and at once when sight or health change; without a folder never."""
 
     def __init__(self, folder: Path | None, orientation: Orientation | None) -> None:
         """Take the service's folder in memory, and who counts faces, if anybody does."""
@@ -34,30 +37,37 @@ class SightNumbers:
         self._orientation = orientation
         self._usual: float | None = None
         self._written_s = self._looked_s = float("-inf")
+        self._written: object = None
         self._faces: deque[tuple[float, int, int]] = deque()
 
-    def see(self, frame: Frame, cause: BlindCause | None, fps: float | None, *, somebody: bool) -> None:
-        """Take a frame that went through."""
-        now_s = frame.at.monotonic_s
-        if self._folder is None or now_s - self._written_s < _EVERY_S:
+    def see(
+        self, taken: Frame | NoFrame, cause: BlindCause | None, health: Health, *, somebody: bool
+    ) -> None:
+        """Take a frame that went through, or word that there is none."""
+        now_s, now = taken.at.monotonic_s, (cause, health.verdict, health.reasons)
+        passed_s = now_s - self._written_s
+        if self._folder is None or (passed_s < _EVERY_S and now == self._written):
             return
-        passed_s = min(now_s - self._written_s, _USUAL_S)
-        self._written_s = now_s
-        sharpness = _sharpness(frame)
-        if cause is None:
+        self._written_s, self._written = now_s, now
+        frame = taken if isinstance(taken, Frame) else None
+        sharpness = _sharpness(frame) if frame else None
+        if frame and sharpness is not None and cause is None:
             before = sharpness if self._usual is None else self._usual
             self._usual = before + min(1.0, passed_s / _USUAL_S) * (sharpness - before)
             self._count(frame, now_s, somebody=somebody)
         numbers = {
             "v": 1,
-            "ts": utc_text(frame.at.utc),
-            "size": frame.size_px,
-            "brightness": round(float(frame.luma.mean())),
-            "sharpness": round(sharpness, 3),
+            "ts": utc_text(taken.at.utc),
+            "process": os.getpid(),
+            "verdict": health.verdict,
+            "reasons": health.reasons,
+            "size": frame.size_px if frame else None,
+            "brightness": round(float(frame.luma.mean())) if frame else None,
+            "sharpness": None if sharpness is None else round(sharpness, 3),
             "usual_sharpness": None if self._usual is None else round(self._usual, 3),
             "faces_upright": sum(upright for _, upright, _ in self._faces),
             "faces_upside_down": sum(turned for _, _, turned in self._faces),
-            "fps": fps,
+            "fps": health.frames_per_s,
             "camera": cause or "ok",
         }
         # A full memory is told elsewhere; these are looked at by hand only.

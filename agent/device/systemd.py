@@ -12,15 +12,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _STEP_S = 1.0
+# While the camera gives no pictures, it is tried for longer than a halted process may go unseen.
+_LONGER = 3
+# Of a camera whose next frame takes so long that fewer fit into the watchdog's time, none is missed sooner.
+_FEWEST = 6
 _START_S = 90.0
 
 
 class Systemd:
     """The service's side of `Type=notify`; never waits and never raises.
 
-    The watchdog is fed by frames that went through and by nothing else. While the camera can't even
-    be opened, `waiting` puts off the end of systemd's patience: with the start before READY, the
-    watchdog's afterwards.
+    The watchdog is fed by frames that went through and by nothing else. When there are no more, `no_frame`
+    gives the camera thrice its time to come back, once. While it can't even be opened, `waiting` puts off
+    the end of systemd's patience: with the start before READY, the watchdog's afterwards.
     """
 
     def __init__(
@@ -34,6 +38,7 @@ class Systemd:
         self._now_s = now_s
         self._ready = False
         self._reloading = False
+        self._longer = False
         self._fed_s = self._waited_s = float("-inf")
         self._status: str | None = None
 
@@ -56,11 +61,26 @@ class Systemd:
         if line != self._status and self._send(f"STATUS={line}"):
             self._status = line
 
-    def frame_went_through(self) -> None:
-        """Feed the watchdog, at most once a second."""
+    def frame_went_through(self, every_s: float = 0.0) -> None:
+        """Feed the watchdog, at most once a second; frames come each `every_s`."""
         now_s = self._now_s()
-        if self._watchdog_usec and now_s - self._fed_s >= _STEP_S and self._send("WATCHDOG=1"):
+        if not self._watchdog_usec or now_s - self._fed_s < _STEP_S:
+            return
+        # Setting its time begins it anew.
+        if every_s >= self._watchdog_usec / 1e6 / _FEWEST:
+            sent = self._longer = self._wait_longer()
+        elif self._longer:
+            sent = self._send(f"WATCHDOG_USEC={self._watchdog_usec}")
+            self._longer = not sent
+        else:
+            sent = self._send("WATCHDOG=1")
+        if sent:
             self._fed_s = now_s
+
+    def no_frame(self) -> None:
+        """There are no more frames, or there can't be any for a while: the next one is waited for longer."""
+        if self._watchdog_usec and self._ready and not self._longer:
+            self._longer = self._wait_longer()
 
     def waiting(self, seconds: float = _START_S) -> None:
         """The camera can't be opened, and the agent goes on trying; say so more often than each `seconds`."""
@@ -70,8 +90,7 @@ class Systemd:
         if not self._ready:
             sent = self._send(f"EXTEND_TIMEOUT_USEC={round(seconds * 1e6)}")
         else:
-            # Setting its time begins it anew.
-            sent = bool(self._watchdog_usec) and self._send(f"WATCHDOG_USEC={self._watchdog_usec}")
+            sent = self._longer = bool(self._watchdog_usec) and self._wait_longer()
         if sent:
             self._waited_s = now_s
 
@@ -90,6 +109,9 @@ class Systemd:
     def stopping(self) -> None:
         """It ends."""
         self._send("STOPPING=1")
+
+    def _wait_longer(self) -> bool:
+        return self._send(f"WATCHDOG_USEC={_LONGER * self._watchdog_usec}")
 
     def _send(self, message: str) -> bool:
         if not self._address.startswith(("/", "\0")):

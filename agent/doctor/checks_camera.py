@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -17,9 +14,11 @@ import numpy as np
 from agent.device import clock
 from agent.device.live import Camera
 from agent.device.recording import open_recording
+from agent.doctor.checks_service import lifeless, numbers_of, process_of
 from agent.doctor.pictures import is_blurred, is_dark, mean_light
 from agent.doctor.report import Finding
-from agent.doctor.surroundings import within
+from agent.doctor.service_numbers import STALE_S
+from agent.doctor.surroundings import unit_shown, within
 from agent.errors import AgentError, BrokenOffError, CameraError, ModelError, SourceError
 from agent.install.models import load_manifest, models_directory, verify
 from agent.install.prepare import has_prepared
@@ -42,10 +41,10 @@ _PICTURES = 8
 _FIRST_S = 8.0
 _LOOKS_S = 4.0
 _CLOSE_S = 3.0
-_STALE_S = 60
 _DARK = 30
 _BLURRED_RATIO = 0.4
 _LEAST_FACES = 2
+_SIGHTS = {"ok": "camera.running", "moved": "camera.moved", "lost": "camera.lost"}
 _NO_PICTURE = {"after": "the camera", "after_vi": "camera"}
 
 
@@ -85,7 +84,7 @@ def camera_checks(
 ) -> None:
     """Look through the camera; while the service runs, at the numbers that it keeps."""
     if running:
-        _by_service(config, machine.runtime / "sight.json", tell)
+        _by_service(config, machine, tell)
         return
     secret = machine.secret(config.camera.password_file)
     camera = config.camera.model_copy(update={"password_file": secret})
@@ -100,10 +99,14 @@ def camera_checks(
         tell(Finding(code, {"problem": error}))
         pictures = []
     if not pictures:
-        for check in ("light", "focus", "upright"):
-            tell(Finding(f"{check}.skipped", _NO_PICTURE))
+        _skip_picture(tell)
         return
     _by_pictures(config, pictures, weights, tell)
+
+
+def _skip_picture(tell: Tell) -> None:
+    for check in ("light", "focus", "upright"):
+        tell(Finding(f"{check}.skipped", _NO_PICTURE))
 
 
 def _pictures(config: Config, camera_of: CameraOf, tell: Tell) -> list[NDArray[np.uint8]]:
@@ -196,59 +199,27 @@ def _upright(config: Config, upright: int, upside_down: int) -> Finding:
     return Finding("upright.ok" if upright else "upright.no_faces")
 
 
-@dataclass(frozen=True, slots=True)
-class _Numbers:
-    """What the service says of its sight; None: it does not know."""
-
-    age_s: int
-    camera: str
-    fps: float | None
-    brightness: float | None
-    sharpness: float | None
-    usual_sharpness: float | None
-    upright: int
-    upside_down: int
-
-
-def _numbers(path: Path) -> _Numbers | None:
-    """Read the service's numbers; None where there are none that make sense.
-
-    Raises:
-        PermissionError: they are not for us.
-    """
+def _by_service(config: Config, machine: Surroundings, tell: Tell) -> None:
+    shown = unit_shown()
+    if found := lifeless(shown, machine):
+        tell(Finding(found.code.replace("service.", "camera."), found.values))
+        _skip_picture(tell)
+        return
     try:
-        body: Any = json.loads(path.read_text())
-        at = datetime.fromisoformat(body["ts"])
-        return _Numbers(
-            age_s=max(0, round((datetime.now(UTC) - at).total_seconds())),
-            camera=str(body["camera"]),
-            upright=int(body["faces_upright"]),
-            upside_down=int(body["faces_upside_down"]),
-            **{
-                name: None if body.get(name) is None else float(body[name])
-                for name in ("fps", "brightness", "sharpness", "usual_sharpness")
-            },
-        )
-    except PermissionError:
-        raise
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        return None
-
-
-def _by_service(config: Config, path: Path, tell: Tell) -> None:
-    try:
-        numbers = _numbers(path)
+        numbers = numbers_of(machine, process_of(shown or {}))
         code = "camera.no_numbers"
     except PermissionError:
         numbers, code = None, "camera.no_access"
-    if numbers is None or numbers.age_s > _STALE_S:
+    if numbers is None or numbers.age_s > STALE_S:
         tell(Finding(code) if numbers is None else Finding("camera.stale", {"age_s": numbers.age_s}))
-        for check in ("light", "focus", "upright"):
-            tell(Finding(f"{check}.skipped", _NO_PICTURE))
+        _skip_picture(tell)
         return
     fps = "?" if numbers.fps is None else f"{numbers.fps:g}"
-    code = {"ok": "camera.running", "moved": "camera.moved"}.get(numbers.camera, "camera.blind")
+    code = _SIGHTS.get(numbers.camera, "camera.blind")
     tell(Finding(code, {"age_s": numbers.age_s, "fps": fps, "cause": numbers.camera}))
+    if numbers.camera == "lost":
+        _skip_picture(tell)
+        return
     dark = numbers.camera == "dark" or (numbers.brightness is not None and numbers.brightness < _DARK)
     brightness = "?" if numbers.brightness is None else round(numbers.brightness)
     tell(Finding(_light(config, dark=dark), {"brightness": brightness}))

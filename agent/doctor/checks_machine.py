@@ -11,11 +11,11 @@ from agent.device.power import throttled, under_voltage
 from agent.doctor.checks_clock import clock_check
 from agent.doctor.checks_journal import journal_checks
 from agent.doctor.checks_limits import memory_limits
+from agent.doctor.checks_service import service_checks
 from agent.doctor.report import Finding
-from agent.doctor.surroundings import TIMER, unit_shown, writer_of_removed
+from agent.doctor.surroundings import unit_shown, writer_of_removed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from agent.config import Config
@@ -25,7 +25,6 @@ _MB = 1_000_000
 _FULL_MB = 50
 _LOW_MB = 60
 _WARM_C, _HOT_C = 70.0, 80.0
-_MANY_RESTARTS = 5
 _SQLITE = b"SQLite format 3\0"
 # Bits of the Raspberry Pi's get_throttled; those of "since the start" are 16 higher.
 _UNDER_VOLTAGE, _SLOWED = 0x1, 0xE
@@ -39,7 +38,11 @@ def machine_checks(machine: Surroundings, tell: Tell) -> None:
     tell(_power(machine))
     tell(_temperature(machine))
     tell(_memory(machine))
-    for finding in (*memory_limits(shown, machine), *_service(shown), *journal_checks(machine, shown)):
+    for finding in (
+        *memory_limits(shown, machine),
+        *service_checks(shown, machine),
+        *journal_checks(machine, shown),
+    ):
         tell(finding)
 
 
@@ -153,34 +156,3 @@ def _memory(machine: Surroundings) -> Finding:
     except (ValueError, IndexError):
         return Finding("memory.unknown")
     return Finding("memory.low" if free_mb < _LOW_MB else "memory.ok", {"free_mb": free_mb})
-
-
-def _service(shown: dict[str, str] | None) -> Iterator[Finding]:
-    if shown is None:
-        yield Finding("service.no_systemd")
-        return
-    values = {
-        "restarts": shown.get("NRestarts", "0"),
-        "result": shown.get("Result"),
-        "code": shown.get("ExecMainStatus"),
-    }
-    yield Finding(f"service.{_service_state(shown)}", values)
-    if shown.get("ActiveState") == "active":
-        timer = unit_shown(TIMER) or {}
-        if (timer.get("ActiveState"), timer.get("UnitFileState")) != ("active", "enabled"):
-            yield Finding("service.no_daily_check")
-
-
-def _service_state(shown: dict[str, str]) -> str:
-    match shown.get("LoadState"), shown.get("ActiveState"):
-        case "loaded", "active" | "reloading":
-            many = int(shown.get("NRestarts") or 0) >= _MANY_RESTARTS
-            never = shown.get("UnitFileState") == "disabled"
-            return "not_enabled" if never else "restarts" if many else "ok"
-        case "loaded", "activating" if shown.get("SubState") == "start":
-            return "starting"
-        case "loaded", "failed" | "activating":
-            return "failed"
-        case "loaded", _:
-            return "stopped"
-    return "not_installed"

@@ -15,9 +15,12 @@ from agent.doctor.checks_broker import broker_checks
 from agent.doctor.checks_camera import CameraOf, camera_checks, weights_check
 from agent.doctor.checks_centre import certificate_check, hours_check
 from agent.doctor.checks_machine import log_checks, machine_checks
+from agent.doctor.checks_service import numbers_of, process_of, runs
 from agent.doctor.report import Finding, Report, in_order
+from agent.doctor.service_numbers import STALE_S
 from agent.doctor.surroundings import Surroundings, unit_shown, writer_of
 from agent.errors import ConfigError
+from agent.reloads import answer_in
 from agent.sources import camera_of
 
 if TYPE_CHECKING:
@@ -31,7 +34,6 @@ LIMIT_S = 22.0
 _CAMERA = ("camera", "light", "focus", "upright")
 _BROKER = ("broker_name", "broker_port", "broker_tls", "broker_login", "broker_rights")
 _MACHINE = ("clock", "power", "temperature", "memory", "service", "journal")
-_ACTIVE = {"active", "activating", "reloading"}
 _LOG = ("disk", "log")
 _CONFIGURATION = {"after": "the configuration", "after_vi": "cấu hình"}
 
@@ -88,6 +90,7 @@ def doctor(
     machine = machine or Surroundings()
     findings: list[Finding] = []
     config = _configuration(path, findings.append)
+    _refusal(path, machine, findings.append)
     groups = [_Group(_MACHINE, partial(machine_checks, machine))]
     if config is None:
         skipped = ("hours", "certificate", "weights", *_CAMERA, *_BROKER, *_LOG)
@@ -95,7 +98,7 @@ def doctor(
     else:
         process = writer_of(config.log.path, machine)
         unit = unit_shown() or {}
-        running = process is not None or unit.get("ActiveState") in _ACTIVE
+        running = process is not None or runs(unit)
         hours_check(config, findings.append)
         certificate_check(config, machine, findings.append)
         whole = weights_check(config, findings.append)
@@ -109,6 +112,18 @@ def doctor(
         findings += group.wait(until_s, limit_s)
     agent = f"{config.device.site}/{config.device.name}" if config else None
     return Report(agent, datetime.now(UTC), in_order(findings))
+
+
+def _refusal(path: Path, machine: Surroundings, tell: Tell) -> None:
+    """Whether the service goes on with another configuration than the file's, which it refused."""
+    try:
+        numbers = numbers_of(machine, process_of(unit_shown() or {}))
+        answer = answer_in(machine.runtime)
+    except PermissionError:
+        return
+    if numbers and "configuration_refused" in numbers.reasons and numbers.age_s <= STALE_S:
+        problem = " ".join(answer.problems) if answer else "?"
+        tell(Finding("configuration.refused", {"path": path, "problem": problem}))
 
 
 def _configuration(path: Path, tell: Tell) -> Config | None:

@@ -23,7 +23,7 @@ UNIT = "presence-agent.service"
 TIMER = "presence-agent-check.timer"
 _ASKED = (
     "LoadState", "ActiveState", "SubState", "UnitFileState", "NRestarts", "Result", "ExecMainStatus", "User",
-    "ControlGroup", "InvocationID", "ProtectClock",
+    "ControlGroup", "MainPID", "InvocationID", "WatchdogUSec", "WatchdogTimestampMonotonic", "ProtectClock",
 )  # fmt: skip
 _CREDENTIALS = Path("/run/credentials") / UNIT
 

@@ -8,6 +8,7 @@ from agent.doctor.words_of_camera import CAMERA_WORDS
 from agent.doctor.words_of_centre import CENTRE_WORDS
 from agent.doctor.words_of_limits import LIMITS_WORDS
 from agent.doctor.words_of_machine import MACHINE_WORDS
+from agent.doctor.words_of_service import SERVICE_WORDS
 
 __all__ = ["CHECKS", "LABELS", "MARKS", "REMEDY_MARK", "SUM", "WORDS", "Both", "Status", "Words"]
 
@@ -76,6 +77,7 @@ WORDS: dict[str, Words] = {
     **CENTRE_WORDS,
     **MACHINE_WORDS,
     **LIMITS_WORDS,
+    **SERVICE_WORDS,
     **{f"{check}.skipped": Words("skipped", _NOT_TRIED) for check in CHECKS},
     **{f"{check}.hung": Words("fault", _NO_ANSWER, _HUNG) for check in CHECKS},
 }

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 import tomllib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from agent.device.live import Picture
 from agent.errors import CameraError
 from agent.install.examples import example
 from agent.install.models import load_manifest, models_directory
+from agent.reloads import Reloads
 from tests.conftest import free_port, wait_until
 from tests.delivery.samples import SENDER
 from tests.doctor.place import Place, codes
@@ -400,7 +402,15 @@ def test_doctor_says_of_the_clock_what_the_service_can_know(place: Place, wall: 
         ({"age_s": 200}, ["camera.stale"], 1),
         ({"camera": "dark", "brightness": 4}, ["camera.blind", "light.dark"], 1),
         ({"camera": "blurred", "sharpness": 3.0}, ["camera.blind", "focus.blurred"], 1),
-        ({"camera": "lost", "brightness": None, "sharpness": None}, ["camera.blind"], 1),
+        ({"camera": "lost", "brightness": None, "sharpness": None}, ["camera.lost"], 1),
+        (
+            {"camera": "lost", "brightness": None, "verdict": "failing", "reasons": ["camera_lost"]},
+            ["camera.lost", "service.failing"],
+            1,
+        ),
+        ({"verdict": "degraded", "reasons": ["calendar_refused"]}, ["service.degraded"], 0),
+        # What is older than half a minute says nothing, whatever it says.
+        ({"age_s": 50, "verdict": "failing", "reasons": ["camera_lost"]}, ["camera.stale"], 1),
         ({"camera": "moved"}, ["camera.moved"], 1),
         ({"brightness": 9}, ["light.dark"], 0),
         ({"sharpness": 10.0}, ["focus.blurred"], 0),
@@ -416,6 +426,56 @@ def test_service_numbers(
     report = place.examined()
     assert [code for code in codes(report) if code != "broker_name.none"] == expected
     assert report.exit_code == exit_code
+
+
+def test_numbers_of_an_earlier_process_say_nothing(place: Place) -> None:
+    place.sight(process=77)
+    place.service(ActiveState="active", SubState="running", MainPID="78")
+    found = [item.code for item in place.examined().findings]
+    assert "camera.no_numbers" in found
+    assert "camera.running" not in found
+
+
+@pytest.mark.parametrize("state", ["S", "T"])
+def test_halted_process(place: Place, state: str) -> None:
+    place.sight(process=78)
+    fed = round(time.monotonic() * 1e6)
+    place.service(ActiveState="active", MainPID="78", WatchdogUSec="30s", WatchdogTimestampMonotonic=str(fed))
+    place.write("proc/78/stat", f"78 (agent) R (x)) {state} 1 78 78 0\n")
+    report = place.examined()
+    found = [code for code in codes(report) if code != "broker_name.none"]
+    assert found == (["camera.halted", "service.halted"] if state == "T" else [])
+    assert ("camera.running" in [item.code for item in report.findings]) == (state == "S")
+
+
+@pytest.mark.parametrize(("age_s", "expected"), [(3, []), (40, ["camera.silent", "service.silent"])])
+def test_process_that_hangs(place: Place, age_s: float, expected: list[str]) -> None:
+    place.sight(process=78, age_s=age_s)
+    fed = round((time.monotonic() - 40) * 1e6)
+    place.service(
+        ActiveState="active", MainPID="78", WatchdogUSec="90s", WatchdogTimestampMonotonic=str(max(fed, 1))
+    )
+    # A camera that gives no pictures feeds no watchdog either: then the numbers are new.
+    assert [code for code in codes(place.examined()) if code != "broker_name.none"] == expected
+
+
+def test_last_words_of_a_service_that_failed(place: Place) -> None:
+    place.program("journalctl", "the agent ends: /srv/x.avi: there is no such file\n")
+    place.service(ActiveState="failed", Result="exit-code", ExecMainStatus="2", InvocationID="0123")
+    (told,) = [item for item in place.examined().findings if item.code.startswith("service.failed")]
+    assert "/srv/x.avi: there is no such file" in told.found(False)
+
+
+def test_refused_configuration_is_told(place: Place) -> None:
+    place.sight(verdict="degraded", reasons=["configuration_refused"])
+    refusals = Reloads(place.folder / "run")
+    refusals.begin()
+    refusals.refuse(("[camera] sise is unknown here.",))
+    report = place.examined()
+    (told,) = [item for item in report.findings if item.code == "configuration.refused"]
+    assert "[camera] sise is unknown here." in told.found(False)
+    assert "systemctl reload" in str(told.remedy(False))
+    assert report.exit_code == 1
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", '{"ts": 3}', "[" * 100_000])

@@ -61,7 +61,7 @@ WALLS = {
         # Systemd does not start it again where that mends nothing, and never gives it up otherwise.
         "Restart": ["on-failure"],
         "RestartPreventExitStatus": ["2"],
-        "WatchdogSec": ["90"],
+        "WatchdogSec": ["30"],
         "NotifyAccess": ["main"],
         "PrivateMounts": ["yes"],
     },

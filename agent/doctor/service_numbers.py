@@ -1,0 +1,68 @@
+"""What the running service wrote down of its sight and of how it is, as doctor reads it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from agent.sight_numbers import NAME
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# They are written every ten seconds, and at once when something changes.
+STALE_S: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What the service says of its sight; None: it does not know, or is too old to say.
+
+    Attributes:
+        age_s: how long ago it wrote them.
+        process: which wrote them.
+        verdict, reasons: of its health.
+        camera: `ok`, or why it can't see.
+    """
+
+    age_s: int
+    process: int | None
+    verdict: str | None
+    reasons: tuple[str, ...]
+    camera: str
+    fps: float | None
+    brightness: float | None
+    sharpness: float | None
+    usual_sharpness: float | None
+    upright: int
+    upside_down: int
+
+
+def numbers_in(folder: Path) -> Numbers | None:
+    """Read the service's numbers; None where there are none that make sense.
+
+    Raises:
+        PermissionError: they are not for us.
+    """
+    try:
+        body: Any = json.loads((folder / NAME).read_text())
+        at = datetime.fromisoformat(body["ts"])
+        return Numbers(
+            age_s=max(0, round((datetime.now(UTC) - at).total_seconds())),
+            process=body.get("process"),
+            verdict=body.get("verdict"),
+            reasons=tuple(str(reason) for reason in body.get("reasons", ())),
+            camera=str(body["camera"]),
+            upright=int(body["faces_upright"]),
+            upside_down=int(body["faces_upside_down"]),
+            **{
+                name: None if body.get(name) is None else float(body[name])
+                for name in ("fps", "brightness", "sharpness", "usual_sharpness")
+            },
+        )
+    except PermissionError:
+        raise
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return None

@@ -1,0 +1,93 @@
+"""What doctor says by the word of the running service, and of one that gives no sign of life."""
+
+from __future__ import annotations
+
+from agent.doctor.words_of import Both, Words
+
+_REASONS: Both = (
+    "Mend what is above; 'journalctl -u presence-agent -x' explains each of these reasons.",
+    "Hãy sửa các lỗi ở trên; 'journalctl -u presence-agent -x' giải thích từng lý do này.",
+)
+_HALTED = Words(
+    "fault",
+    (
+        "process {process} of the service is halted (SIGSTOP; limit {watchdog}): nobody is counted",
+        "tiến trình {process} của dịch vụ bị tạm dừng (SIGSTOP), giới hạn {watchdog}: không đếm ai",
+    ),
+    (
+        "Wait a minute and run doctor again, or run 'sudo systemctl restart presence-agent' now.",
+        "Hãy đợi một phút rồi chạy lại doctor, hoặc chạy ngay 'sudo systemctl restart presence-agent'.",
+    ),
+)
+_SILENT = Words(
+    "fault",
+    (
+        "process {process} of the service hangs since {age_s} s (limit {watchdog}): nobody is counted",
+        "tiến trình {process} của dịch vụ treo từ {age_s} giây, giới hạn {watchdog}: không đếm ai",
+    ),
+    (
+        (
+            "Wait a minute and run doctor again; if it comes back, 'journalctl -k' says whether the card "
+            "or the camera holds it up."
+        ),
+        (
+            "Hãy đợi một phút rồi chạy lại doctor; nếu vẫn bị, 'journalctl -k' cho biết có phải do "
+            "thẻ nhớ hoặc camera hay không."
+        ),
+    ),
+)
+
+SERVICE_WORDS: dict[str, Words] = {
+    "configuration.refused": Words(
+        "fault",
+        (
+            "the service refused {path}, goes on with the one before, and could not start again: {problem}",
+            "dịch vụ đã từ chối {path}, vẫn dùng cấu hình cũ, và sẽ không khởi động lại được: {problem}",
+        ),
+        (
+            "Correct it, then run 'sudo systemctl reload presence-agent'.",
+            "Hãy sửa lại, rồi chạy 'sudo systemctl reload presence-agent'.",
+        ),
+    ),
+    "camera.lost": Words(
+        "fault",
+        (
+            "the service gets no pictures from it, and tries to open it again and again: nobody is counted",
+            "dịch vụ không nhận được hình từ camera và đang liên tục mở lại: không đếm ai",
+        ),
+        (
+            (
+                "Check its cable and its power, and source under [camera]; "
+                "'journalctl -u presence-agent -x' says what it answers."
+            ),
+            (
+                "Hãy kiểm tra cáp và nguồn của camera, và source trong mục [camera]; "
+                "'journalctl -u presence-agent -x' cho biết lý do."
+            ),
+        ),
+    ),
+    "service.failed_saying": Words(
+        "fault",
+        (
+            "ended with {result}, exit code {code}; its last words: {said}",
+            "đã dừng vì {result}, mã thoát {code}; dòng cuối của dịch vụ: {said}",
+        ),
+        (
+            "Do what it says and mend what is above, then run 'sudo systemctl restart presence-agent'.",
+            "Hãy làm theo dòng đó và sửa các lỗi ở trên, rồi chạy 'sudo systemctl restart presence-agent'.",
+        ),
+    ),
+    # The camera comes first of what it makes useless.
+    **{f"{check}.halted": _HALTED for check in ("camera", "service")},
+    **{f"{check}.silent": _SILENT for check in ("camera", "service")},
+    "service.failing": Words(
+        "fault",
+        ("says of itself that it counts nobody: {reasons}", "tự báo là không đếm ai: {reasons}"),
+        _REASONS,
+    ),
+    "service.degraded": Words(
+        "warning",
+        ("works, and says of itself: {reasons}", "đang hoạt động, và tự báo: {reasons}"),
+        _REASONS,
+    ),
+}
