@@ -46,7 +46,7 @@ CAMERA_WORDS: dict[str, Words] = {
     ),
     "configuration.wrong": Words(
         "fault",
-        ("{problem}", "cấu hình có lỗi: {problem}"),
+        ("{problem}", "có lỗi: {problem}"),
         (
             "Correct it, then try 'presence-agent check --config {path}'.",
             "Hãy sửa lại, rồi kiểm tra bằng 'presence-agent check --config {path}'.",
@@ -64,13 +64,13 @@ CAMERA_WORDS: dict[str, Words] = {
     ),
     "weights.wrong": Words(
         "fault",
-        ("{problem}", "tệp mô hình thiếu hoặc hỏng: {problem}"),
+        ("{problem}", "tệp thiếu hoặc hỏng: {problem}"),
         ("Run 'presence-agent models fetch {name}'.", "Hãy chạy 'presence-agent models fetch {name}'."),
         begins=False,
     ),
     "weights.manifest": Words(
         "fault",
-        ("{problem}", "danh sách mô hình không dùng được: {problem}"),
+        ("{problem}", "không dùng được danh sách mô hình: {problem}"),
         ("Install presence-agent again.", "Hãy cài lại presence-agent."),
         begins=False,
     ),
@@ -107,7 +107,7 @@ CAMERA_WORDS: dict[str, Words] = {
     ),
     "camera.not_opened": Words(
         "fault",
-        ("it can't be opened: {problem}", "không mở được camera: {problem}"),
+        ("it can't be opened: {problem}", "không mở được: {problem}"),
         (
             (
                 "Check its cable (switch the power off first) and source under [camera]; "
@@ -121,7 +121,7 @@ CAMERA_WORDS: dict[str, Words] = {
     ),
     "camera.not_reached": Words(
         "fault",
-        ("it can't be reached: {problem}", "không kết nối được với camera: {problem}"),
+        ("it can't be reached: {problem}", "không kết nối được: {problem}"),
         (
             "Check its power and its network, and source, username and password_file under [camera].",
             "Hãy kiểm tra nguồn và mạng của camera, và source, username, password_file trong mục [camera].",
@@ -129,7 +129,7 @@ CAMERA_WORDS: dict[str, Words] = {
     ),
     "camera.no_pictures": Words(
         "fault",
-        ("it opens but gives no pictures", "camera mở được nhưng không có hình"),
+        ("it opens but gives no pictures", "mở được nhưng không có hình"),
         (
             "Check both ends of its cable with the power off, then start the device again.",
             "Hãy tắt nguồn, kiểm tra hai đầu cáp, rồi khởi động lại thiết bị.",
@@ -139,7 +139,7 @@ CAMERA_WORDS: dict[str, Words] = {
         "fault",
         (
             "the service has it but it was moved: nobody is counted; its numbers are {age_s} s old",
-            "dịch vụ đang dùng camera nhưng camera bị xê dịch: không đếm ai; số liệu cách đây {age_s} giây",
+            "dịch vụ đang dùng camera nhưng bị xê dịch: không đếm ai; số liệu cách đây {age_s} giây",
         ),
         (
             (
@@ -227,7 +227,7 @@ CAMERA_WORDS: dict[str, Words] = {
     "upright.ok": Words("ok", ("faces are upright", "khuôn mặt đúng chiều")),
     "upright.turned": Words(
         "warning",
-        ("the picture stands on its head: faces are upside down", "hình bị ngược: khuôn mặt lộn ngược"),
+        ("the picture stands on its head: faces are upside down", "hình bị lộn ngược: khuôn mặt ngược đầu"),
         _TURN,
     ),
     "upright.no_faces": Words(

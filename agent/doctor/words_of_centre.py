@@ -19,7 +19,7 @@ _NEW_CERTIFICATE: Both = (
 CENTRE_WORDS: dict[str, Words] = {
     "hours.file": Words("ok", ("those of the configuration", "theo cấu hình")),
     "hours.always": Words(
-        "ok", ("always open: there are no working hours", "luôn mở cửa: không có giờ làm việc")
+        "ok", ("always open: there are no working hours", "luôn mở cửa: chưa đặt giờ làm việc")
     ),
     "hours.centre": Words(
         "ok",
@@ -58,18 +58,18 @@ CENTRE_WORDS: dict[str, Words] = {
     ),
     "certificate.ok": Words(
         "ok",
-        ("this device's holds until {day} ({days} days)", "của thiết bị còn hạn đến {day} ({days} ngày)"),
+        ("this device's holds until {day} ({days} days)", "còn hạn đến {day} ({days} ngày)"),
     ),
     "certificate.ends_soon": Words(
         "warning",
-        ("this device's ends on {day}, in {days} days", "của thiết bị hết hạn ngày {day}, còn {days} ngày"),
+        ("this device's ends on {day}, in {days} days", "hết hạn ngày {day}, còn {days} ngày"),
         _NEW_CERTIFICATE,
     ),
     "certificate.ended": Words(
         "fault",
         (
             "this device's has ended, on {day}: no broker lets it in",
-            "của thiết bị đã hết hạn ngày {day}: máy chủ MQTT không cho đăng nhập",
+            "đã hết hạn ngày {day}: máy chủ MQTT không cho đăng nhập",
         ),
         _NEW_CERTIFICATE,
     ),

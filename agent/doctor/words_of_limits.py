@@ -133,7 +133,7 @@ LIMITS_WORDS: dict[str, Words] = {
         "warning",
         (
             "the service may take all of the memory: a leak would end in a board that hangs",
-            "dịch vụ có thể chiếm hết RAM: nếu rò rỉ, thiết bị sẽ bị treo",
+            "dịch vụ có thể chiếm hết RAM: nếu phần mềm lỗi, thiết bị sẽ bị treo",
         ),
         _UNIT_AGAIN,
     ),

@@ -96,11 +96,14 @@ MACHINE_WORDS: dict[str, Words] = {
     "disk.full": Words(
         "fault",
         ("full: {free_mb} MB free for {path}", "đã đầy: còn trống {free_mb} MB cho {path}"),
-        ("Delete what is not needed, or use a larger card.", "Hãy xóa bớt, hoặc dùng thẻ nhớ lớn hơn."),
+        (
+            "Delete what is not needed, or use a larger card.",
+            "Hãy xóa bớt tệp không cần, hoặc dùng thẻ nhớ lớn hơn.",
+        ),
     ),
     "disk.read_only": Words(
         "fault",
-        ("{path} can't be written: it is read-only", "không ghi được {path}: thư mục chỉ đọc"),
+        ("{path} can't be written: it is read-only", "không ghi được {path}: chỉ đọc"),
         (
             (
                 "Give its owner the right to write (chmod u+w); if the whole card is read-only, it is "
@@ -200,21 +203,17 @@ MACHINE_WORDS: dict[str, Words] = {
     "temperature.ok": Words("ok", ("{temp_c} °C", "{temp_c} °C")),
     "temperature.warm": Words("warning", ("{temp_c} °C is warm", "{temp_c} °C, hơi nóng"), _COOL),
     "temperature.hot": Words("fault", ("{temp_c} °C is too hot", "{temp_c} °C, quá nóng"), _COOL),
-    "temperature.unknown": Words(
-        "unknown", ("this machine does not tell it", "thiết bị này không cho biết nhiệt độ")
-    ),
-    "memory.ok": Words("ok", ("{free_mb} MB free", "còn trống {free_mb} MB RAM")),
+    "temperature.unknown": Words("unknown", ("this machine does not tell it", "thiết bị này không cho biết")),
+    "memory.ok": Words("ok", ("{free_mb} MB free", "còn trống {free_mb} MB")),
     "memory.low": Words(
         "warning",
-        ("only {free_mb} MB free", "chỉ còn trống {free_mb} MB RAM"),
+        ("only {free_mb} MB free", "chỉ còn trống {free_mb} MB"),
         (
             "End other programs, or start the device again.",
             "Hãy tắt chương trình khác, hoặc khởi động lại thiết bị.",
         ),
     ),
-    "memory.unknown": Words(
-        "unknown", ("the system does not tell it", "hệ thống không cho biết dung lượng RAM")
-    ),
+    "memory.unknown": Words("unknown", ("the system does not tell it", "hệ thống không cho biết")),
     "service.ok": Words(
         "ok",
         ("runs, started again {restarts} times by itself", "đang chạy, đã tự khởi động lại {restarts} lần"),
@@ -264,7 +263,7 @@ MACHINE_WORDS: dict[str, Words] = {
     ),
     "service.failed": Words(
         "fault",
-        ("ended with {result}, exit code {code}", "đã dừng vì {result}, mã thoát {code}"),
+        ("ended with {result}, exit code {code}", "đã dừng: {result}, mã thoát {code}"),
         (
             "Mend what is above, then run 'sudo systemctl restart presence-agent'.",
             "Hãy sửa các lỗi ở trên, rồi chạy 'sudo systemctl restart presence-agent'.",

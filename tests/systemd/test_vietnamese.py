@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import re
 
+from agent.doctor.wording import WORDS
 from tests.systemd.catalogue import explained
 from tests.systemd.vietnamese import chosen, rejected_in, texts
 
-# What is typed, and names that stay as they are: in both languages the same.
-_COMMANDS = re.compile(r"(?<!\w)'([^']*)'")
-_FIELDS = re.compile(r"@\w+@|\[\w+\]|\b[a-z]+(?:_[a-z]+)+\b|\b[a-z]+\.[a-z_]+\b|\b\d+(?:[.:]\d+)*\b")
+# Commands in quotation marks; then what is typed or put in: settings, paths, events, reasons, {…}, @…@.
+_TYPED = re.compile(
+    r"(?<!\w)'[a-z][^']* [^']*'|@\w+@"
+    r"|[\w.{}<>\[\]*-]*(?:[_/=\[{]|--|\w\.\w)[\w./\[\]={}<>:*#-]*"
+)
+
+
+def typed(text: str) -> set[str]:
+    """What a text has of commands and names, which are the same in all languages."""
+    return {found.strip(".,:;()") for found in _TYPED.findall(" ".join(text.split()))}
 
 
 def test_glossary_is_one_to_one() -> None:
@@ -32,12 +40,16 @@ def test_one_word_for_a_thing() -> None:
     assert found == []
 
 
-def test_catalogue_says_the_same_in_both_languages() -> None:
+def test_catalogue_names_the_same_in_both_languages() -> None:
     english, vietnamese = explained("en"), explained("vi")
     assert list(english) == list(vietnamese)
     for message_id, said in english.items():
-        both = [(f"{one.subject}\n{one.text}").replace("\n", " ") for one in (said, vietnamese[message_id])]
-        commands, same = (set(_COMMANDS.findall(text)) for text in both)
-        assert {one for one in commands if " " in one} == {one for one in same if " " in one}, said.subject
-        names, kept = (set(_FIELDS.findall(_COMMANDS.sub("", text))) for text in both)
-        assert names == kept, (said.subject, names ^ kept)
+        both = [typed(f"{one.subject}\n{one.text}") for one in (said, vietnamese[message_id])]
+        assert both[0] == both[1], (said.subject, both[0] ^ both[1])
+
+
+def test_doctor_names_the_same_in_both_languages() -> None:
+    for code, words in WORDS.items():
+        for english, vietnamese in filter(None, (words.found, words.remedy)):
+            named = {name.replace("{after_vi}", "{after}") for name in typed(vietnamese)}
+            assert typed(english) == named, (code, typed(english) ^ named)
