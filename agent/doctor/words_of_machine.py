@@ -53,8 +53,8 @@ MACHINE_WORDS: dict[str, Words] = {
                 "see: nothing is judged by working hours"
             ),
             (
-                "đúng giờ, {utc} UTC, nhưng do chương trình khác systemd-timesyncd đồng bộ nên dịch vụ không "
-                "biết: chưa xét được giờ làm việc"
+                "đúng giờ, {utc} UTC, nhưng do chương trình khác, không phải systemd-timesyncd, đồng bộ nên "
+                "dịch vụ không biết: chưa xét được giờ làm việc"
             ),
         ),
         (

@@ -36,8 +36,8 @@ def test_rejected_word_is_seen_beside_a_chosen_one() -> None:
 
 
 def test_one_word_for_a_thing() -> None:
-    found = [(where, wrong) for where, text in texts() if (wrong := rejected_in(text))]
-    assert found == []
+    found = [f"{where}: {wrong}" for where, text in texts() for wrong in rejected_in(text)]
+    assert not found, "\n".join(found)
 
 
 def test_catalogue_names_the_same_in_both_languages() -> None:
