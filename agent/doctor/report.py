@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Verdict = Literal["ok", "warning", "fault"]
 _MARK_WIDTH = 10
 # What others say in English; the rest of a finding's values are names and numbers.
-_SAID_BY_OTHERS = ("problem", "cause", "result")
+_SAID_BY_OTHERS = ("problem", "cause", "result", "said")
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ CAMERA_WORDS: dict[str, Words] = {
     ),
     "weights.wrong": Words(
         "fault",
-        ("{problem}", "tệp thiếu hoặc hỏng: {problem}"),
+        ("{problem}", "không dùng được: {problem}"),
         ("Run 'presence-agent models fetch {name}'.", "Hãy chạy 'presence-agent models fetch {name}'."),
         begins=False,
     ),

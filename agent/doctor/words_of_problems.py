@@ -293,6 +293,22 @@ _FILES: tuple[Both, ...] = (
         ),
         "{path} không phải là hình đọc được",
     ),
+    (
+        "The prepared model {name} is missing in {folder}: run `presence-agent models fetch {again}`",
+        "thiếu mô hình {name} trong {folder}",
+    ),
+    (
+        "The prepared model {name} is damaged in {folder}: run `presence-agent models fetch {again}`",
+        "mô hình {name} trong {folder} bị hỏng",
+    ),
+    (
+        (
+            "The prepared model {name} was made by another version of presence-agent or onnxruntime than is "
+            "installed now in {folder}: run `presence-agent models fetch {again}`"
+        ),
+        "mô hình {name} trong {folder} thuộc phiên bản khác",
+    ),
+    ("onnxruntime can't load a model: {problem}", "onnxruntime không nạp được mô hình: {problem}"),
     ("{path} is not there: get it with `presence-agent models fetch {name}`", "không có {path}"),
     (
         "{path} has {have} bytes instead of {wanted}: get it with `presence-agent models fetch {name}`",
@@ -310,4 +326,6 @@ _FILES: tuple[Both, ...] = (
     ("{path} is damaged: run `presence-agent models fetch`", "{path} bị hỏng"),
     ("{path} is damaged", "{path} bị hỏng"),
 )
-PROBLEMS: tuple[Both, ...] = (*_BROKER, *_TLS, *_CAMERA, *_FILES)
+# The service's last line.
+_SERVICE: tuple[Both, ...] = (("the agent ends: {problem}", "phần mềm dừng vì: {problem}"),)
+PROBLEMS: tuple[Both, ...] = (*_SERVICE, *_BROKER, *_TLS, *_CAMERA, *_FILES)

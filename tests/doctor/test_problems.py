@@ -6,18 +6,21 @@ import ast
 import errno
 import os
 import re
+import shutil
 import socket
 from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.core.journal import FAILS
 from agent.doctor.problems import in_vietnamese
 from agent.doctor.report import Finding
 from agent.doctor.wording import WORDS
 from agent.doctor.words_of_causes import CAUSES, CAUSES_OF
 from agent.doctor.words_of_configuration import CONFIGURATION_PROBLEMS
 from agent.doctor.words_of_problems import PROBLEMS
+from agent.install.models import models_directory
 from tests.conftest import ROOT, free_port
 from tests.doctor.conftest import connect
 from tests.doctor.test_report import fields
@@ -115,6 +118,11 @@ def test_rare_problem_stays_english_in_quotation_marks() -> None:
     assert "Connection refused" in finding.found(True)
 
 
+def test_last_line_of_the_service() -> None:
+    line = FAILS % "/var/lib/gate.mp4: there is no such file or folder; check the path."
+    assert in_vietnamese(line) == "phần mềm dừng vì: không có tệp hoặc thư mục /var/lib/gate.mp4"
+
+
 def camera_missing(place: Place) -> None:
     place.camera["source"] = "/dev/v4l/by-id/nothing"
 
@@ -209,8 +217,17 @@ def test_fault_of_the_device(place: Place, wrong: Callable[[Place], None], code:
     assert not [text for text in found.values() if ENGLISH.search(text)]
 
 
-def test_weights_missing(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PRESENCE_AGENT_MODELS", str(tmp_path / "no-weights"))
+@pytest.mark.parametrize("left", ["nothing", "cut off", "upstream file", "prepared damaged"])
+def test_weights(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str) -> None:
+    there, folder = models_directory(), tmp_path / "models"
+    (folder / "prepared").mkdir(parents=True)
+    for path in there.glob("*.onnx") if left != "nothing" else ():
+        shutil.copy(path, folder)
+        if left == "cut off":
+            os.truncate(folder / path.name, 1000)
+    for path in (there / "prepared").iterdir() if left == "prepared damaged" else ():
+        (folder / "prepared" / path.name).write_bytes(path.read_bytes()[:-1] + b"?")
+    monkeypatch.setenv("PRESENCE_AGENT_MODELS", str(folder))
     found = said(place.examined())
     assert "weights.wrong" in found
     assert not [text for text in found.values() if ENGLISH.search(text)]
