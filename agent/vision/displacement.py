@@ -8,7 +8,7 @@ that those where somebody moves don't count for. What many places agree on is su
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import degrees, radians
+from math import degrees, hypot, radians
 from typing import TYPE_CHECKING
 
 import cv2
@@ -137,11 +137,13 @@ class Registration:
         """Shift in px and turn in radians, the weights of the places, and which agree."""
         fit = np.zeros(3)
         if seen.any():
-            fit[:2] = np.median(ways[seen], axis=0)
+            fit[:2] = _middle(ways[seen])
         told = (self._weighing @ ways[..., None])[..., 0]
+        # A way's voice times the way; told's first two are the voice.
+        whole2 = (told[:, :2] * ways).sum(1)
         for round_ in range(_ROUNDS + 1):
-            rest = ways - self._design @ fit
-            off2 = ((self._voice @ rest[..., None])[..., 0] * rest).sum(1)
+            # What of each way the fit leaves, squared, and multiplied out.
+            off2 = whole2 - 2 * (told @ fit) + self._normal @ np.outer(fit, fit).ravel()
             weights = seen / (1 + off2 / _SCALE_PX**2) ** 2
             if round_ < _ROUNDS:
                 normal = (weights @ self._normal).reshape(3, 3) + _SOFT
@@ -150,8 +152,16 @@ class Registration:
 
     def _is_firm(self, weights: Doubles) -> bool:
         """Whether there are gradients across and down in what counts."""
-        voice = np.tensordot(weights, self._voice, 1)
-        return bool(np.linalg.eigvalsh(voice)[0] > _LEAST_AXIS * weights.sum())
+        # The smaller eigenvalue of all voices together.
+        (xx, xy, _), (_, yy, _), _ = (weights @ self._normal).reshape(3, 3).tolist()
+        least = (xx + yy) / 2 - hypot((xx - yy) / 2, xy)
+        return bool(least > _LEAST_AXIS * weights.sum())
+
+
+def _middle(ways: Doubles) -> Doubles:
+    """The median on each axis; np.median takes five times as long."""
+    ordered, middle = np.sort(ways, axis=0), len(ways) // 2
+    return np.asarray((ordered[(len(ways) - 1) // 2] + ordered[middle]) / 2)
 
 
 def matrix_of(shift: Shift, small: Floats) -> Doubles:

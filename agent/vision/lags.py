@@ -24,9 +24,9 @@ _LEAST = 20
 # What is a little longer or shorter ago: from so many steps to so many.
 _NEAR, _AROUND = 3, 20
 # Where the steps begin and end that are as long ago as one, as times jitter; and a little less, and more.
-_WINDOWS = tuple(
-    (np.clip(np.arange(STEPS) + low, 0, STEPS), np.clip(np.arange(STEPS) + high + 1, 0, STEPS))
-    for low, high in ((-1, 1), (-_AROUND, -_NEAR), (_NEAR, _AROUND))
+_BEGINS, _ENDS = (
+    np.clip(np.arange(STEPS) + np.array(sides)[:, None], 0, STEPS)
+    for sides in ((-1, -_AROUND, _NEAR), (2, 1 - _NEAR, _AROUND + 1))
 )
 # In this part of these looks there was a picture of so long ago.
 _LEAST_HITS = 0.4
@@ -55,22 +55,13 @@ def dips(looks: Row) -> tuple[Floats, Floats]:
     Args:
         looks: f32[looks, STEPS], a row for each picture that was compared, of by_step.
     """
-    sums, counts = np.zeros((2, STEPS + 1))
-    np.cumsum(looks.sum(axis=0), out=sums[1:])
-    np.cumsum((looks > 0).sum(axis=0), out=counts[1:])
-    means, less, more = (
-        _means(sums[end] - sums[begin], counts[end] - counts[begin], least)
-        for (begin, end), least in zip(_WINDOWS, (_LEAST_HITS * len(looks), 1, 1), strict=True)
-    )
-    around = np.minimum(less, more)
-    unknown = ~np.isfinite(around)
+    sums = np.zeros((2, STEPS + 1))
+    np.cumsum([looks.sum(axis=0), (looks > 0).sum(axis=0)], axis=1, out=sums[:, 1:])
+    totals, counts = sums[:, _ENDS] - sums[:, _BEGINS]
+    averages = totals / np.maximum(counts, 1)
+    averages[counts < [[_LEAST_HITS * len(looks)], [1], [1]]] = np.inf
+    means, around = averages[0], averages[1:].min(axis=0)
+    unknown = around == np.inf
     unknown[:_LEAST] = True
     means[unknown], around[unknown] = np.inf, 1
     return means, means / around
-
-
-def _means(sums: Floats, counts: Floats, least: float) -> Floats:
-    """Sums by counts; inf where there are fewer than the least."""
-    means = sums / np.maximum(counts, 1)
-    means[counts < least] = np.inf
-    return means

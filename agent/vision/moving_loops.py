@@ -113,10 +113,12 @@ class MovingLoops:
         known, steps = steps_ago(ages_s)
         if not known.size:
             return
-        moved = _apart(self._seen[known], picture) > _MOVED
-        tells = self._often < _OFTEN
+        # 1 where it moved.
+        moved = cv2.threshold(_apart(self._seen[known], picture), _MOVED, 1, cv2.THRESH_BINARY)[1]
+        telling = moved & (self._often < _OFTEN).view(np.uint8)
+        places = cv2.reduce(telling, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
         self._moved[:-1] = self._moved[1:].copy()
-        self._moved[-1] = by_step(steps, np.count_nonzero(moved & tells, axis=1))
+        self._moved[-1] = by_step(steps, places.ravel())
         self._looks.append(at)
         if self.since:
             self._see_end()
@@ -126,7 +128,9 @@ class MovingLoops:
         if not self.since:
             lately = (ages_s[known] >= _LATELY_S[0]) & (ages_s[known] <= _LATELY_S[1])
             passed_s = at.monotonic_s - (at.monotonic_s if self._looked_s is None else self._looked_s)
-            self._often += min(1.0, passed_s / _FOLLOW_S) * (moved[lately].any(axis=0) - self._often)
+            self._often += min(1.0, passed_s / _FOLLOW_S) * (
+                moved[lately].max(axis=0, initial=0) - self._often
+            )
             self._looked_s = at.monotonic_s
 
     def _judge(self, ages_s: Floats) -> None:

@@ -27,6 +27,8 @@ _MOST_PX = 160, 160
 # A px that never was brighter is masked; a place is judged where this part of it is not.
 _MASK_LEVEL = 3
 _LESS_MASKED = 0.9
+# What is less of the picture is no mask, but a few dark px that noise lights one after the other.
+_LEAST_MASKED = 0.002
 _LEAST_VALID = 0.25
 # Rows of the full picture in which change is looked for.
 _SAMPLED_ROWS = 48
@@ -83,9 +85,13 @@ class Eye:
 
     def see_masks(self, luma: Luma) -> bool:
         """Take what never had any light for masked; whether that became less."""
+        if not self._masked:
+            return False
         cv2.max(self._brightest, luma, self._brightest)
         _, lit = cv2.threshold(self._brightest, _MASK_LEVEL, 255, cv2.THRESH_BINARY)
         masked = lit.size - cv2.countNonZero(lit)
+        if masked < _LEAST_MASKED * lit.size:
+            masked, lit[:] = 0, 255
         # A few px more or less are not worth looking at everything anew.
         if masked == self._masked or masked > _LESS_MASKED * self._masked:
             return False
@@ -156,8 +162,8 @@ class Eye:
 
     def change(self, luma: Luma, last: Luma) -> float:
         """Mean difference of two pictures in grey levels, in the middle one of all places."""
-        difference = cv2.absdiff(luma[self._rows], last[self._rows])
-        changes = np.asarray(self._row_grid.sums(difference.astype(np.float32)) / self._row_count, np.float32)
+        difference = cv2.absdiff(luma[self._rows], last[self._rows]).astype(np.float32)
+        changes = np.asarray(self._row_grid.sums(difference) / self._row_count, np.float32)
         return quantile(changes[self.is_place], 0.5)
 
     def bright_share(self, look: Look, level: float) -> float:
@@ -212,6 +218,7 @@ class Alignment:
         height, width = self._shape
         self._window = np.outer(np.hanning(height), np.hanning(width)).astype(np.float32)
         self._turned = list(self._spectra(usual.small))
+        self._look, self._found = usual, (np.eye(2, 3), 0.0)
 
     def _spectra(self, small: Floats) -> Iterator[tuple[NDArray[np.float64], NDArray[np.complex64]]]:
         height, width = self._shape
@@ -226,6 +233,11 @@ class Alignment:
 
     def find(self, look: Look) -> tuple[NDArray[np.float64], float]:
         """The likeliest way from the old view to this one: f64[2, 3] in px of small, and its longest way."""
+        if look is not self._look:
+            self._look, self._found = look, self._find(look)
+        return self._found
+
+    def _find(self, look: Look) -> tuple[NDArray[np.float64], float]:
         height, width = self._shape
         spectrum, best, found = self._spectrum(look.small), -1.0, np.eye(2, 3)
         for matrix, usual in self._turned:

@@ -128,12 +128,14 @@ class Reference:
             found = self._registration.find(now.small, shift_of(matrix, now.small), hidden)
         return found.shift if found.is_sure else None
 
-    def lay(self, shift: Shift) -> None:
-        """From now on the view is here."""
+    def lay(self, shift: Shift) -> bool:
+        """From now on the view is here; whether that makes another picture of the usual view."""
         self.shift = shift
         height, width = self._look.small.shape
-        if shift.apart_ratio(self._laid, (width, height)) * width > _SAME_PX:
+        is_other = bool(shift.apart_ratio(self._laid, (width, height)) * width > _SAME_PX)
+        if is_other:
             self._lay()
+        return is_other
 
     def _lay(self) -> None:
         """Picture the usual view where it is now."""

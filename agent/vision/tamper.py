@@ -361,8 +361,8 @@ class _Judge:
             return False
         height, width = now.small.shape
         self._sways = found.apart_ratio(reference.shift, (width, height)) > _STEADY
-        reference.lay(found)
-        self._likeness = self._match(now, textured)
+        if reference.lay(found):
+            self._likeness = self._match(now, textured)
         return True
 
     def _match(self, now: Look, textured: Flags) -> float:
