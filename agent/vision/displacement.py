@@ -44,6 +44,8 @@ _SURE = 0.55
 _LEAST_AXIS = 0.05
 # It is looked again from where it was found until it moves by less than this.
 _STEADY_PX = 0.12
+# One round is enough where it moves by less than this, and of an unshifted view that is none.
+_SAME_PX = 0.05
 _MOST_STEPS = 5
 # A px is known where no more than this of it would come from beyond the border.
 _KNOWN = 0.99
@@ -80,6 +82,7 @@ class Registration:
         energies = energy.reshape(places, 1, 1)
         self._solver = np.linalg.inv(tensors + (_RIDGE * energies + 1e-3) * np.eye(2))
         height, width = usual.small.shape
+        self._reach_px = hypot(width, height) / 2
         rows, columns = PLACES
         y, x = np.mgrid[:rows, :columns].reshape(2, places) + 0.5
         # How a place goes by a shift in px and a turn in radians, f64[places, 2, 3].
@@ -109,18 +112,24 @@ class Registration:
         return found
 
     def _step(self, small: Floats, shift: Shift, tells: Flags) -> tuple[Found, float]:
-        height, width = small.shape
+        width = small.shape[1]
         if shift != UNSHIFTED:
             small = taken_back(small, shift)
         ways, seen = self._ways(small)
         seen &= tells.ravel()
-        fit, weights, agrees = self._fitted(ways, seen)
-        dx, dy, turn = fit
-        found = Shift(dx / width, dy / width, degrees(turn)).then(shift)
-        agreeing, telling = int(np.count_nonzero(agrees)), max(1, int(np.count_nonzero(tells)))
-        sure = agreeing >= _LEAST_AGREEING and agreeing >= _SURE * telling and self._is_firm(weights)
-        way_px = float(np.hypot(dx, dy) + abs(turn) * np.hypot(width, height) / 2)
-        return Found(found, agreeing / telling, bool(sure)), way_px
+        telling = max(1, int(np.count_nonzero(tells)))
+        fit, weights, agreeing = self._fitted(ways, seen, max(_LEAST_AGREEING, _SURE * telling))
+        step_px = self._way_px(fit)
+        dx, dy, turn = fit.tolist()
+        is_same = shift == UNSHIFTED and step_px < _SAME_PX
+        found = shift if is_same else Shift(dx / width, dy / width, degrees(turn)).then(shift)
+        sure = agreeing >= max(_LEAST_AGREEING, _SURE * telling) and self._is_firm(weights)
+        return Found(found, agreeing / telling, sure), step_px
+
+    def _way_px(self, fit: Doubles) -> float:
+        """How far it takes a corner at the most."""
+        dx, dy, turn = fit.tolist()
+        return float(hypot(dx, dy) + abs(turn) * self._reach_px)
 
     def _ways(self, small: Floats) -> tuple[Doubles, Flags]:
         """Where each place went, f64[places, 2] in px, and where its contrast is the reference's."""
@@ -133,22 +142,32 @@ class Registration:
         # A gradient is over 2 px; what is brighter to the right moves to the left by that.
         return -2 * slopes / np.where(seen, gain, 1.0)[:, None], seen
 
-    def _fitted(self, ways: Doubles, seen: Flags) -> tuple[Doubles, Doubles, Flags]:
-        """Shift in px and turn in radians, the weights of the places, and which agree."""
-        fit = np.zeros(3)
-        if seen.any():
-            fit[:2] = _middle(ways[seen])
+    def _fitted(self, ways: Doubles, seen: Flags, enough: float) -> tuple[Doubles, Doubles, int]:
+        """Shift in px and turn in radians, the weights of the places, and how many agree."""
         told = (self._weighing @ ways[..., None])[..., 0]
         # A way's voice times the way; told's first two are the voice.
         whole2 = (told[:, :2] * ways).sum(1)
-        for round_ in range(_ROUNDS + 1):
-            # What of each way the fit leaves, squared, and multiplied out.
-            off2 = whole2 - 2 * (told @ fit) + self._normal @ np.outer(fit, fit).ravel()
-            weights = seen / (1 + off2 / _SCALE_PX**2) ** 2
-            if round_ < _ROUNDS:
-                normal = (weights @ self._normal).reshape(3, 3) + _SOFT
-                fit = np.linalg.solve(normal, weights @ told)
-        return fit, weights, seen & (off2 < _AGREES_PX**2)
+        fit = np.zeros(3)
+        weights, agreeing = self._weighed(fit, told, whole2, seen)
+        near = self._fit(weights, told)
+        if agreeing >= enough and self._way_px(near) < _SAME_PX:
+            return near, weights, agreeing
+        if seen.any():
+            fit[:2] = _middle(ways[seen])
+        for _ in range(_ROUNDS):
+            fit = self._fit(self._weighed(fit, told, whole2, seen)[0], told)
+        return fit, *self._weighed(fit, told, whole2, seen)
+
+    def _weighed(self, fit: Doubles, told: Doubles, whole2: Doubles, seen: Flags) -> tuple[Doubles, int]:
+        """What each place counts for a fit, and how many agree with it."""
+        # What of each way the fit leaves, squared, and multiplied out.
+        off2 = whole2 - 2 * (told @ fit) + self._normal @ np.outer(fit, fit).ravel()
+        weights = seen / (1 + off2 / _SCALE_PX**2) ** 2
+        return weights, int(np.count_nonzero(seen & (off2 < _AGREES_PX**2)))
+
+    def _fit(self, weights: Doubles, told: Doubles) -> Doubles:
+        normal = (weights @ self._normal).reshape(3, 3) + _SOFT
+        return np.asarray(np.linalg.solve(normal, weights @ told))
 
     def _is_firm(self, weights: Doubles) -> bool:
         """Whether there are gradients across and down in what counts."""
