@@ -14,6 +14,7 @@ python=${PYTHON:-$ROOT/.venv-tests/bin/python}
 root=
 nspawn=
 leader=
+included=systemd-sysv,dbus,python3,mosquitto,mosquitto-clients,openssl,ca-certificates,procps,iproute2,locales,sudo,systemd-timesyncd
 
 # packages_for SUITE FOLDER: prints where the agent's packages for its Python are; makes them if need be.
 packages_for() {
@@ -44,7 +45,7 @@ packages_for() {
 debian() {
     local mirror
     root=$2/$1
-    if [[ ! -e $root/done ]]; then
+    if [[ $(cat "$root/done" 2>/dev/null) != "$included" ]]; then
         mirror=$(grep -hoE 'https?://[^ ]+' /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null |
             grep -vE 'security|snapshot' | head -n 1) || true # one of the files is not there
         [[ -n $mirror ]] || stop "There is no mirror of Debian in /etc/apt."
@@ -52,9 +53,9 @@ debian() {
         rm -rf "$root"
         say "Making a Debian ($1) in $root ..."
         mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Check-Valid-Until "false"' \
-            --include=systemd-sysv,dbus,python3,mosquitto,mosquitto-clients,openssl,ca-certificates,procps,iproute2,locales \
+            --include="$included" \
             "$1" "$root" "$mirror" </dev/null
-        touch "$root/done"
+        echo "$included" >"$root/done"
     fi
     # Nothing is left of an earlier run: deploy/install.sh is run inside, as an installer does it.
     rm -rf "$root"/etc/mosquitto/{presence,conf.d/presence.conf} "$root"/var/lib/{private/,}presence-agent \
@@ -102,11 +103,12 @@ TOML
 
 inside() { nsenter -t "$leader" -a -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "$@"; }
 
-# boot PACKAGES: starts the root and waits until its systemd answers.
+# boot PACKAGES [OPTION...]: starts the root, by these options of systemd-nspawn too, and waits until its systemd answers.
 boot() {
     # Control groups as both Debians have them, whatever this machine has.
     SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn -q -D "$root" --boot --machine="presence$BASHPID" --register=no --keep-unit --private-network \
-        --bind-ro="$1:/opt/presence-agent/lib" --bind-ro="$ROOT:/opt/src" </dev/null >>"$root.boot.log" 2>&1 &
+        --bind-ro="$1:/opt/presence-agent/lib" --bind-ro="$ROOT:/opt/src" \
+        "${@:2}" </dev/null >>"$root.boot.log" 2>&1 &
     nspawn=$!
     for _ in $(seq 150); do
         leader=$(pgrep -P "$nspawn" | head -n 1 || true)

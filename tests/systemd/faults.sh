@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Faults made on purpose on booted Debians 12 and 13: what doctor, `systemctl status` and `journalctl -x` say of each, and
+# whether their remedy mends it; a table (tests/systemd/faults.py). `bash tests/run.sh --systemd` runs it.
+#
+#   bash tests/systemd/faults.sh [FOLDER [SUITE...]]     the folder keeps the Debians and the recording for the next time
+#
+# FAULTS="word,other word" makes only those with such a word in their name. BUSY=3 gives everything three
+# times as long, on a machine with much else to do. All that was said of a fault is in FOLDER/SUITE/root/faults. Python's
+# packages for one Debian are taken from the environment of the Python that runs here (PYTHON=...).
+set -euo pipefail
+# shellcheck source=tests/systemd/debian.sh
+source "$(dirname "${BASH_SOURCE[0]}")/debian.sh"
+
+folder=$(realpath -m "${1:-$(mktemp -d)}")
+if (($# > 1)); then suites=("${@:2}"); else suites=(trixie bookworm); fi
+IFS=, read -r -a wanted <<<"${FAULTS:-}"
+
+# Twenty minutes of people who walk to and fro, for a service that must not end by itself.
+recording=$folder/hall.mp4
+if [[ ! -e $recording ]]; then
+    mkdir -p "$folder"
+    "$python" - "$ROOT/models/vtest.avi" "$folder/hall.new.mp4" <<'PY'
+import sys
+
+import cv2
+
+video = cv2.VideoCapture(sys.argv[1])
+pictures = []
+while (read := video.read())[0]:
+    pictures.append(read[1])
+# Every second one, at half the pace: as fast as it was, with half the work.
+there = pictures[::2]
+cycle = [*there, *reversed(there[1:-1])]
+film = cv2.VideoWriter(sys.argv[2], cv2.VideoWriter_fourcc(*"mp4v"), 5, there[0].shape[1::-1])
+for number in range(20 * 60 * 5):
+    film.write(cycle[number % len(cycle)])
+film.release()
+PY
+    mv "$folder/hall.new.mp4" "$recording"
+fi
+
+suite_holds() {
+    local packages status=0 started=$SECONDS
+    trap shut_down EXIT
+    packages=$(packages_for "$1" "$folder") || stop "The agent's packages for $1 can't be had."
+    debian "$1" "$folder"
+    rm -rf "$root"/{srv/footage,opt/presence-agent/app,usr/local/lib/stand-in,home/technician,root/good} \
+        "$root"/etc/systemd/system/{systemd-timesyncd.service.d,presence-agent.service.d}
+    mkdir -p "$root/srv/footage"
+    cp "$recording" "$root/srv/footage/"
+    # As on a device: root's own copy of the agent, and the command where everybody finds it.
+    cat >"$root/opt/presence-agent/bin/presence-agent" <<'SH'
+#!/bin/sh
+[ -n "$PRESENCE_COMPILE" ] || export PYTHONDONTWRITEBYTECODE=1
+export PYTHONPYCACHEPREFIX=/opt/presence-agent/compiled PYTHONPATH=/opt/presence-agent/app:/opt/presence-agent/lib
+exec /usr/bin/python3 -P -m agent "$@"
+SH
+    ln -sf /opt/presence-agent/bin/presence-agent "$root/usr/local/bin/presence-agent"
+    sed -i -e 's|^source = .*|source = "/srv/footage/hall.mp4"|' -e 's|^place = .*|place = "Hall"|' \
+        -e '$a keep_mb = 50' "$root/etc/presence-agent/agent.toml"
+    # The kernel's clock is this machine's: the agent can go by what the keeper of the time leaves in /run only.
+    boot "$packages" "--system-call-filter=~adjtimex clock_adjtime"
+    say "--- $1, $(inside systemctl --version | head -n 1)"
+    # As a service of that Debian: what nsenter starts has this machine's rights.
+    inside systemd-run -q --pipe --wait --setenv=PYTHONPATH=/opt/src --setenv=HOME=/root \
+        --setenv=LANG=C.UTF-8 --setenv=BUSY="${BUSY:-1}" /usr/bin/python3 -P -m tests.systemd.faults "${wanted[@]}" || status=1
+    shut_down
+    say "--- $1: $(if ((status)); then echo FAILED; else echo good; fi), $((SECONDS - started)) s"
+    return $status
+}
+
+# One after the other: each waits for seconds that count.
+failed=0
+for suite in "${suites[@]}"; do
+    (suite_holds "$suite") || failed=1
+done
+exit $failed
