@@ -67,6 +67,10 @@ def export(
         str | None, Parameter(help="The last local day, or the moment before which, RFC 3339.")
     ] = None,
     out: Annotated[str, Parameter(allow_leading_hyphen=True, help="Write here; - is standard output.")] = "-",
+    file: Annotated[
+        Path | None,
+        Parameter(help="A log that was set aside, not the configured one; what can't be read is left out."),
+    ] = None,
     config: ConfigOption = CONFIG,
 ) -> int:
     """Write the events as JSON lines, oldest first, just as they are published.
@@ -75,10 +79,16 @@ def export(
     """
     from agent.config import load
     from agent.log_commands import export as write
+    from agent.log_commands import rescue
 
     begin = None if from_ is None else arguments.bound("--from", from_)
     end = None if to is None else arguments.bound("--to", to)
-    write(load(config), begin, end, None if out == "-" else Path(out))
+    to_file = None if out == "-" else Path(out)
+    if file is None:
+        write(load(config), begin, end, to_file)
+        return 0
+    number = rescue(load(config), file, begin, end, to_file)
+    print(f"{file}: {number} events could be read.", file=sys.stderr)
     return 0
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from agent.core.journal import HEALTH
 from agent.delivery.health_wire import MOST_EARLIER, EarlierLogWire, HealthWire
+from agent.delivery.log_asides import damaged_asides
 from agent.delivery.payload import utc_text
 from agent.device import clock, machine, power
 from agent.health_certificate import CertificateHealth
@@ -65,13 +66,18 @@ class Stalls(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """How the machine is; None: it does not tell."""
+    """How the machine is, and the card; None: it does not tell.
+
+    Attributes:
+        log_damaged: whether a damaged log that was set aside is there still.
+    """
 
     temp_c: float | None
     throttled: int | None
     under_voltage: bool | None
     mem_free_mb: int | None
     disk_free_mb: int | None
+    log_damaged: bool | None = False
 
 
 def machine_now(log_path: Path) -> Machine:
@@ -82,7 +88,16 @@ def machine_now(log_path: Path) -> Machine:
         power.under_voltage(),
         machine.mem_free_mb(),
         machine.disk_free_mb(log_path),
+        _has_damaged(log_path),
     )
+
+
+def _has_damaged(log_path: Path) -> bool | None:
+    try:
+        return bool(damaged_asides(log_path))
+    except OSError:
+        # Without its folder nothing of the log is there.
+        return None
 
 
 class Health:
@@ -255,6 +270,7 @@ class Health:
             "shift_unknown": shift is None and self._at is not None and self._cause is None,
             "clock_unsynced": not at.synced,
             "log_volatile": self.volatile,
+            "log_damaged": now.log_damaged,
             "disk_low": beyond(now.disk_free_mb, *_DISK_FREE_MB),
             "memory_low": beyond(now.mem_free_mb, *_MEM_FREE_MB),
             "broker_lost": self._is_cut_off(),

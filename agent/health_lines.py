@@ -21,6 +21,7 @@ _IDS: Final[dict[Reason, str]] = {
     "shift_unknown": "fb773b5dcc044f6790629a22ec6ebf51",
     "clock_unsynced": "4d7ba8ba5a6d426bba7b7f0100f66bfb",
     "log_volatile": "bc75fb42069948e7b1fbef6c4db83c33",
+    "log_damaged": "dc856e73ad6d41f0b7edf54d73cede4a",
     "disk_low": "9b3e88a8f05f4e0a9dd604d19b3fc3ee",
     "memory_low": "2aab3d764c4f4b2c8507fe6179d33b27",
     "broker_lost": "b19deed8a4a44e92a316e383835f938f",

@@ -32,6 +32,7 @@ PATIENCE: Final[dict[Reason, Patience]] = {
     "shift_unknown": Patience(60, 10),
     "clock_unsynced": Patience(0, 10),
     "log_volatile": Patience(0, 10),
+    "log_damaged": Patience(0, 0),
     "disk_low": Patience(0, 120),
     "broker_refuses": Patience(0, 10),
     "refusals_unseen": Patience(0, 0),

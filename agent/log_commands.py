@@ -159,10 +159,7 @@ def export(
     """
     path, zone = config.log.path, ZoneInfo(config.device.timezone)
     window_ms = _window_ms(begin, end, zone)
-    if out is not None and any(
-        _same(out, path.with_name(path.name + end)) for end in ("", "-wal", "-shm", ".lock")
-    ):
-        raise ConfigError(f"--out {out}: this is the event log itself; give another file.")
+    _refuse_over(path, out)
     left_out = 0
     with LogReader(path) as reader:
         # Before anything is made or emptied.
@@ -178,6 +175,46 @@ def export(
             f"the event log {path} is damaged: {left_out} of its events can't be read and were left out; "
             "see `presence-agent log verify`."
         )
+
+
+def rescue(
+    config: Config, file: Path, begin: datetime | date | None, end: datetime | date | None, out: Path | None
+) -> int:
+    """Write what can be read of a log that was set aside, as `export` does; return how many events.
+
+    Args:
+        config: says what the time zone of its place is.
+        file: the log; nobody writes it.
+        begin: as above.
+        end: as above.
+        out: as above.
+
+    Raises:
+        ConfigError: there is no log, it is none of an agent's, or `out` is the log.
+        AgentError: `out` can't be written.
+    """
+    first_ms, last_ms = _window_ms(begin, end, ZoneInfo(config.device.timezone))
+    _refuse_over(file, out)
+    number = 0
+    with LogReader(file) as reader:
+        # Before anything is made or emptied.
+        rows, after = reader.readable(0)
+        with _output(out) as written:
+            while True:
+                for row in rows:
+                    if first_ms <= row.ts_ms < last_ms and _is_event(row):
+                        written.write(row.body + b"\n")
+                        number += 1
+                if after is None:
+                    return number
+                rows, after = reader.readable(after)
+
+
+def _refuse_over(path: Path, out: Path | None) -> None:
+    if out is not None and any(
+        _same(out, path.with_name(path.name + end)) for end in ("", "-wal", "-shm", ".lock")
+    ):
+        raise ConfigError(f"--out {out}: this is the event log itself; give another file.")
 
 
 def _rows(reader: LogReader, window_ms: tuple[int, int], last: int) -> Iterator[Row]:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from agent.delivery.event_wire import EVENTS
+from agent.delivery.log_asides import damaged_asides, how_to_deal
 from agent.delivery.log_reading import LogReader
 from agent.errors import LogError
 from agent.words import harmless
@@ -136,11 +137,14 @@ class _Checks:
 def verify(config: Config) -> tuple[list[str], list[str]]:
     """What there is to say of the configured log, and what is wrong with it, a sentence for each kind.
 
+    Wrong is also a damaged one that was set aside in its place, until somebody has dealt with that.
+
     Raises:
         ConfigError: there is no log, or it is none of this agent's.
         LogError: it can't be read at all.
     """
     path, found = config.log.path, _Found()
+    asides = damaged_asides(path) if path.parent.is_dir() else []
     with LogReader(path) as reader:
         head = reader.head()
         checks = _Checks(head.log_id, found)
@@ -159,7 +163,8 @@ def verify(config: Config) -> tuple[list[str], list[str]]:
     explained = sorted([*checks.dropped, (1, min(taken, head.first_seq - 1))])
     for first, last in _unexplained(begin + checks.gaps, explained):
         found.add("gap", f"number {first}" if first == last else f"numbers {first} to {last}")
-    return _summary(path, head, checks, ZoneInfo(config.device.timezone)), found.sentences()
+    left = [f"{aside} is a damaged log that was set aside: {how_to_deal(aside)}." for aside in asides]
+    return _summary(path, head, checks, ZoneInfo(config.device.timezone)), [*left, *found.sentences()]
 
 
 def _look_at_all(reader: LogReader, head: Head, checks: _Checks) -> None:

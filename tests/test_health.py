@@ -7,7 +7,7 @@ import logging
 import resource
 import time
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +17,7 @@ from agent.delivery.event_log import EventLog
 from agent.delivery.served import DeliveryFacts
 from agent.device import clock
 from agent.device.live import CameraCounts
-from agent.health import Health, Machine
+from agent.health import Health, Machine, machine_now
 from agent.health_figures import Figures
 from agent.health_reasons import beyond
 from tests.builders import make_at
@@ -134,6 +134,30 @@ def test_reason_of_the_camera(
     place.cause = None
     place.run(10)
     assert place.holds(caplog) == "health verdict=ok reasons=none"
+
+
+def test_damaged_log_holds_until_it_is_dealt_with(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    path = tmp_path / "events.db"
+    path.write_bytes(b"SQLite format 3\0 that is none")
+    with EventLog(SENDER, path):
+        pass
+    (aside,) = tmp_path.glob("events.db.damaged-*")
+    # Each is an agent that was started again.
+    for _ in range(2):
+        begun = Place(path)
+        begun.health = Health(path, lambda path: replace(machine_now(path), **vars_of(GOOD)))  # type: ignore[arg-type]
+        begun.run(3700)
+        assert begun.holds(caplog) == "health verdict=degraded reasons=log_damaged"
+        caplog.clear()
+    aside.unlink()
+    begun.run(20)
+    assert begun.holds(caplog) == "health verdict=ok reasons=none"
+
+
+def vars_of(machine: Machine) -> dict[str, object]:
+    """What it says of the machine, and nothing of the log."""
+    return {name: value for name, value in asdict(machine).items() if name != "log_damaged"}
 
 
 def test_broker_lost(place: Place, caplog: pytest.LogCaptureFixture) -> None:

@@ -401,6 +401,95 @@ def test_export_while_another_process_writes(config: Config, tmp_path: Path) -> 
         assert len(counts) >= 1_000
 
 
+# --- a damaged log that was set aside ----------------------------------------------------------------
+
+
+def set_aside_damaged(config: Config, *pages: int) -> Path:
+    """A log of a thousand events with these pages overwritten, after an agent has met it."""
+    filled(config, 1_000)
+    with config.log.path.open("r+b") as file:
+        for page in pages:
+            file.seek(4096 * page)
+            file.write(os.urandom(4096))
+    with EventLog(SENDER, config.log.path) as log:
+        log.append([make_entered(1)])
+    (aside,) = config.log.path.parent.glob("*.damaged-*Z")
+    return aside
+
+
+@pytest.mark.parametrize("pages", [(20,), (20, 21, 40), (-1,)])
+def test_export_of_what_can_be_read_of_a_damaged_log(
+    config: Config, tmp_path: Path, presence_agent: Callable[..., Ran], pages: tuple[int, ...]
+) -> None:
+    whole = config.model_copy(
+        update={"log": config.log.model_copy(update={"path": tmp_path / "whole" / "x.db"})}
+    )
+    filled(whole, 1_000)
+    last = whole.log.path.stat().st_size // 4096
+    aside = set_aside_damaged(config, *(page % last for page in pages))
+    out = tmp_path / "saved.jsonl"
+    ran = presence_agent("log", "export", "--file", aside, "--out", out, "--config", tmp_path / "agent.toml")
+    counts = [json.loads(line)["count"] for line in out.read_text().splitlines()]
+    assert (ran.code, ran.err) == (0, f"{aside}: {len(counts)} events could be read.\n")
+    # A page holds at most 20 of them.
+    assert 1_000 - 20 * len(pages) <= len(counts) < 1_000
+    assert counts == sorted(set(counts))
+
+
+def test_export_of_what_is_no_log_any_more(
+    config: Config, tmp_path: Path, presence_agent: Callable[..., Ran]
+) -> None:
+    aside = set_aside_damaged(config, 0)
+    ran = presence_agent("log", "export", "--file", aside, "--config", tmp_path / "agent.toml")
+    assert (ran.code, ran.out) == (2, "")
+    assert "no event log" in ran.err
+
+
+def test_damaged_log_is_told_until_it_is_dealt_with(
+    config: Config, tmp_path: Path, presence_agent: Callable[..., Ran]
+) -> None:
+    aside = set_aside_damaged(config, 20)
+    file = tmp_path / "agent.toml"
+    ran = presence_agent("log", "verify", "--config", file)
+    assert ran.code == 1
+    (told,) = [line for line in ran.out.splitlines() if "set aside" in line]
+    # To the letter, but for the right to do so.
+    save, delete = (part.removeprefix("sudo ") for part in told.split("'")[1::2])
+    assert save.startswith(f"presence-agent log export --file {aside}")
+    done = presence_agent(*save.split()[1:-1], tmp_path / "damaged.jsonl", "--config", file)
+    assert done.code == 0
+    subprocess.run(delete.split(), check=True)
+    ran = presence_agent("log", "verify", "--config", file)
+    assert (ran.code, ran.out.splitlines()[-1]) == (0, "The log is good.")
+    assert [path.name for path in aside.parent.glob("*damaged*")] == []
+
+
+def test_daily_check_is_not_good_beside_a_damaged_log(config: Config, tmp_path: Path) -> None:
+    aside = set_aside_damaged(config, 20)
+    # As it is shipped, with the agent where it is here, and no journal to tell.
+    script = (ROOT / "systemd" / "presence-agent-check").read_text()
+    here = tmp_path / "check"
+    script = script.replace("/opt/presence-agent/bin/presence-agent ", f"{' '.join(command())} ")
+    here.write_text(script.replace("for wait in 5 20 0", "for wait in 0"))
+    (tmp_path / "logger").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "logger").chmod(0o755)
+
+    there = {"STATE_DIRECTORY": str(aside.parent), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    def said() -> tuple[int, str]:
+        ran = subprocess.run(
+            ["sh", here, tmp_path / "agent.toml"],
+            capture_output=True, text=True, check=False, cwd=ROOT, env={**os.environ, **there},
+        )  # fmt: skip
+        return ran.returncode, ran.stdout + ran.stderr
+
+    code, text = said()
+    assert code == 1
+    assert f"rm -f {aside} {aside}-wal {aside}-shm'" in text
+    aside.unlink()
+    assert "damaged" not in said()[1]
+
+
 # --- verify ------------------------------------------------------------------------------------------
 
 

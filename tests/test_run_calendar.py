@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("weights")
 
 ROOT = "presence/v1/test/yard"
+REFUSED = "that came on cmd/calendar are not taken"
 FILE = """
 [[hours]]
 days = ["mon"]
@@ -167,12 +168,12 @@ def test_calendar_that_is_not_valid(
     send(mosquitto, text)
     # The machine may have other troubles, too.
     wait_until(lambda: "calendar_refused" in agent.said())
-    (said,) = [line for line in agent.said().splitlines() if "cmd/calendar" in line]
+    (said,) = [line for line in agent.said().splitlines() if REFUSED in line]
     assert words in said
     # It is retained, so that whoever starts hears it too: in health at once.
     assert agent.end(signal.SIGTERM) == 0
     agent = start_agent(config)
-    wait_until(lambda: agent.said().count("cmd/calendar") == 2)
+    wait_until(lambda: agent.said().count(REFUSED) == 2)
     wait_until(lambda: agent.said().count("health verdict=degraded") >= 2)
     assert in_force(listener) == AS_THE_CENTRE_SET
     before = agent.said().count("health verdict=")

@@ -26,6 +26,23 @@ _BUSY_S = 0.1
 _SYNCED = '"clock":"synced"'
 
 
+def damaged_asides(card: Path) -> list[Path]:
+    """The damaged logs that were set aside at a path and that nobody has dealt with, newest first.
+
+    Raises:
+        OSError: the folder can't be read.
+    """
+    return asides(card, DAMAGED)
+
+
+def how_to_deal(aside: Path) -> str:
+    """What to do about a damaged log that was set aside."""
+    return (
+        f"save what can be read of it with 'sudo presence-agent log export --file {aside} --out "
+        f"damaged.jsonl', then delete it with 'sudo rm -f {aside} {aside}-wal {aside}-shm'"
+    )
+
+
 def forget_too_old(card: Path, before_ms: int, now_ms: int, in_use: Collection[Path | None]) -> bool:
     """Delete what is too old of the logs that were set aside at a path, a portion of each.
 

@@ -37,6 +37,8 @@ SELECT seq, ts_ms, coalesce(CAST(type AS BLOB), x''), coalesce(CAST(rule AS BLOB
     coalesce(CAST(body AS BLOB), x'') FROM event
 WHERE seq > ? AND ts_ms >= ? AND ts_ms < ? ORDER BY seq LIMIT ?
 """
+# Of a damaged log: so many numbers one after the other that can't be read are its end.
+_MOST_LOST = 100_000
 _ALWAYS_MS = (-(2**63), 2**63 - 1)
 
 
@@ -202,12 +204,36 @@ class LogReader:
 
         def page(db: sqlite3.Connection) -> tuple[Head, list[Row]]:
             rows = db.execute(_ROWS, (after_seq, *window_ms, limit)).fetchall()
-            return _head(db), [
-                Row(seq, ts_ms, kind.decode(errors="replace"), rule.decode(errors="replace"), body)
-                for seq, ts_ms, kind, rule, body in rows
-            ]
+            return _head(db), [_row(*row) for row in rows]
 
         return self.read(page)
+
+    def readable(self, after_seq: int) -> tuple[list[Row], int | None]:
+        """The next events of a damaged log after a number, past what can't be read.
+
+        Returns:
+            Them, and after which number there may be more; None: there are none.
+
+        Raises:
+            NoLogError, ConfigError: as `head`.
+        """
+
+        def readable(db: sqlite3.Connection) -> tuple[list[Row], int | None]:
+            rows: list[Row] = []
+            after, lost = after_seq, 0
+            while lost < _MOST_LOST:
+                try:
+                    for row in db.execute(_ROWS, (after, *_ALWAYS_MS, _PAGE - len(rows))):
+                        rows.append(_row(*row))
+                        after, lost = row[0], 0
+                except sqlite3.DatabaseError:
+                    # A page is lost with all that is in it; which numbers that were nobody knows.
+                    after, lost = after + 1 + lost // 1000, lost + 1
+                    continue
+                return rows, after if len(rows) == _PAGE else None
+            return rows, None
+
+        return self.read(readable)
 
     def before_last(self, number: int) -> int:
         """The number after which so many events are left; 0 where there are no more than that.
@@ -299,6 +325,10 @@ def _is_being_opened(failure: Exception | None) -> bool:
     """Whether another process holds the shared memory and has not written into it yet what a reader needs."""
     # SQLite would do that itself, if it could write; its extended codes end with the plain one.
     return getattr(failure, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
+
+
+def _row(seq: int, ts_ms: int, kind: bytes, rule: bytes, body: bytes) -> Row:
+    return Row(seq, ts_ms, kind.decode(errors="replace"), rule.decode(errors="replace"), body)
 
 
 def _head(db: sqlite3.Connection) -> Head:

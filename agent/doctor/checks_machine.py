@@ -7,6 +7,7 @@ import pwd
 import stat
 from typing import TYPE_CHECKING
 
+from agent.delivery.log_asides import damaged_asides
 from agent.device.power import throttled, under_voltage
 from agent.doctor.checks_clock import clock_check
 from agent.doctor.checks_journal import journal_checks
@@ -68,6 +69,8 @@ def log_checks(
             tell(Finding("log.removed", {"path": path, "process": removed_by}))
         else:
             tell(_log(path, process))
+        for aside in damaged_asides(path) if _exists(path.parent) else ():
+            tell(Finding("log.set_aside", {"path": aside}))
     except OSError:
         tell(Finding("log.unknown", {"path": path}))
 

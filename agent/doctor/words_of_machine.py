@@ -156,6 +156,25 @@ MACHINE_WORDS: dict[str, Words] = {
             "Hãy chạy 'presence-agent log verify'; lần khởi động sau phần mềm sẽ lưu riêng nhật ký hỏng.",
         ),
     ),
+    "log.set_aside": Words(
+        "fault",
+        (
+            "{path} is a damaged log that was set aside: what no broker had of it is in no other log",
+            "{path} là nhật ký hỏng để riêng: sự kiện mà máy chủ MQTT chưa nhận chỉ còn ở đó",
+        ),
+        (
+            (
+                "Save what can be read of it with 'sudo presence-agent log export --file {path} --out "
+                "damaged.jsonl', then delete it with 'sudo rm -f {path} {path}-wal {path}-shm'. If this "
+                "comes again, put in a new card."
+            ),
+            (
+                "Hãy lưu phần còn đọc được bằng 'sudo presence-agent log export --file {path} --out "
+                "damaged.jsonl', rồi xóa bằng 'sudo rm -f {path} {path}-wal {path}-shm'. Nếu lại bị, hãy "
+                "thay thẻ nhớ mới."
+            ),
+        ),
+    ),
     "log.removed": Words(
         "fault",
         (

@@ -199,6 +199,12 @@ def no_event_log(place: Place) -> None:
     (place.folder / "log" / "events.db").write_text("something else")
 
 
+def damaged_log_set_aside(place: Place) -> None:
+    no_event_log(place)
+    with EventLog(SENDER, place.folder / "log" / "events.db"):
+        pass
+
+
 def larger_log_than_disk(place: Place) -> None:
     place.log["keep_mb"] = 10**9
 
@@ -305,6 +311,7 @@ CASES: list[tuple[Callable[..., None], str, str, str, int]] = [
     (read_only_folder, "disk.read_only", "read-only", "chmod", 1),
     (folder_of_root, "disk.not_for_service", "nobody may not write", "chown", 1),
     (no_event_log, "log.damaged", "no event log", "log verify", 1),
+    (damaged_log_set_aside, "log.set_aside", "events.db.damaged-", "log export --file", 1),
     (larger_log_than_disk, "disk.small", "may take 1000000000 MB", "keep_mb", 0),
     (throttled(0x50005), "power.under", "0x50005", "power supply", 1),
     (throttled(0x10000), "power.was_under", "0x10000", "power supply", 0),
