@@ -105,6 +105,7 @@ def check(
     from agent.config_examples import leftovers
     from agent.config_review import absences
     from agent.install.examples import example as example_of
+    from agent.secret_files import running_user, secret_files
 
     if example is not None:
         print(example_of(example), end="")
@@ -113,6 +114,12 @@ def check(
     left = leftovers(loaded)
     for notice in (*left, *notices(loaded), *absences(loaded)):
         print(notice)
+    for secret in secret_files(loaded, running_user()):
+        if secret.is_open:
+            print(
+                f"{secret.path}: others than the service can read it (mode {secret.mode}); "
+                f"run '{secret.remedy}'."
+            )
     rules = ", ".join(
         f"{len(tables)} {name}{'' if len(tables) == 1 else 's'}"
         for name, tables in (("line", loaded.line), ("zone", loaded.zone), ("counter", loaded.counter))

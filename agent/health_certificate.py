@@ -6,6 +6,7 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from agent.core.credentials import origin
 from agent.core.journal import CERTIFICATE_ENDED, CERTIFICATE_ENDS
 from agent.delivery.certificates import SOON_DAYS, certificate_end
 
@@ -40,7 +41,7 @@ class CertificateHealth:
             self._told = told
             day = f"{ends:%Y-%m-%d %H:%M} UTC"
             if ends <= now:
-                _log.error(CERTIFICATE_ENDED, self.file, day)
+                _log.error(CERTIFICATE_ENDED, origin(self.file), day)
             else:
-                _log.warning(CERTIFICATE_ENDS, self.file, day)
+                _log.warning(CERTIFICATE_ENDS, origin(self.file), day)
         return soon

@@ -29,6 +29,7 @@ from agent.device.systemd import Systemd, runtime_folder
 from agent.errors import AgentError, BrokenOffError, CameraError, ConfigError, ModelError
 from agent.placing import shifted_ratio, view
 from agent.reloading import changes, go_on
+from agent.secret_files import tell_open_secrets
 from agent.sight_numbers import SightNumbers
 from agent.signals import service_signals
 from agent.sources import open_source
@@ -124,6 +125,7 @@ class _Watch:
                 WATCHES,
                 *(device.site, device.name, self.config.camera.source, *source.size_px),
             )
+            tell_open_secrets(self.config)
             if self.before:
                 self._asked.reloads.taken()
             self._systemd.reloaded()

@@ -113,6 +113,9 @@ CONFIG_FAILS = Entry(
     "6727e08556b54588b1671fedb06e9665",
     "configuration",
 )
+SECRET_OPEN = Entry(
+    "%s can be read by others than the service (mode %s): run '%s'", "7a916071d6774e0999621e780e560666"
+)
 CALENDAR_HOLDS = Entry(
     "working hours and days off are what the centre set (%s, in force since %s), not the configuration's",
     "a63ba6122170370a6ff05fc49ec4de40",

@@ -25,6 +25,7 @@ from agent.delivery.paho_names import (
     Properties,
     paho,
 )
+from agent.delivery.password import password_in
 from agent.delivery.tls import tls_context, tls_refusal
 from agent.errors import DeliveryError
 
@@ -40,7 +41,6 @@ MQTT_5 = 5
 # How many messages wait for the broker's word at once: its default limit too.
 WINDOW = 20
 _ANSWER_S = 5.0
-_LONGEST_SECRET = 1024
 _NO_SUBSCRIBERS, _TAKEN_OVER = 16, 142  # reason codes of MQTT 5
 # What paho lets through when a packet is malformed.
 _UNREADABLE = (ValueError, LookupError, struct.error, MQTTException)
@@ -165,7 +165,7 @@ class Connection:
         """
         broker = self._broker
         if broker.username is not None:
-            password = _secret(broker.password_file) if broker.password_file else None
+            password = password_in(broker.password_file) if broker.password_file else None
             self._client.username_pw_set(broker.username, password)
         if broker.tls:
             self._client.tls_set_context(
@@ -358,16 +358,6 @@ def _hint(broker: Broker) -> str:
     if broker.certificate_file:
         return "; it may not take this device's certificate"
     return "; it may want certificate_file and key_file"
-
-
-def _secret(path: Path) -> str:
-    try:
-        secret = path.read_text().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DeliveryError(f"the password_file {path} can't be read ({_reason(error)})") from error
-    if not secret or len(secret) > _LONGEST_SECRET or "\n" in secret:
-        raise DeliveryError(f"the password_file {path} has no password in it; write it there, on one line")
-    return secret
 
 
 def _unreached(broker: Broker, error: Exception) -> str:

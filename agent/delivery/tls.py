@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.core.credentials import origin
 from agent.errors import DeliveryError
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def _show(context: ssl.SSLContext, certificate_file: Path, key_file: Path) -> No
                 f"can't be used ({_why(error)}); put a certificate and its key without a passphrase there"
             )
         raise DeliveryError(
-            f"the certificate_file {certificate_file} and the key_file {key_file} {problem}"
+            f"the certificate_file {origin(certificate_file)} and the key_file {origin(key_file)} {problem}"
         ) from error
 
 

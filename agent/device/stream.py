@@ -13,6 +13,7 @@ from urllib.parse import quote
 import cv2
 import numpy as np
 
+from agent.core.credentials import origin
 from agent.device import clock
 from agent.device.live import Picture
 from agent.device.rtsp_answer import why_no_video
@@ -179,7 +180,9 @@ def _password(path: Path) -> str:
             f"[camera] password_file {path}: can't be read ({why}); put the password there"
         ) from error
     if not password:
-        raise CameraError(f"[camera] password_file {path}: is empty; put the camera's password there")
+        # Systemd hands on an empty one where there is none.
+        what = "is empty" if origin(path) == path else "is not there, or empty"
+        raise CameraError(f"[camera] password_file {origin(path)}: {what}; put the camera's password there")
     return password
 
 

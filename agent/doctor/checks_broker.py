@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from agent.core.credentials import origin
 from agent.delivery.mqtt import MQTT_5, Broker, Connection, Message
 from agent.delivery.own_name import client_id
 from agent.delivery.tls import lacking, tls_context, tls_refusal
@@ -206,7 +207,8 @@ def _logged_in(config: Config, broker: Broker, tell: Tell) -> Connection | None:
             code = "broker_login.no_secret"
         else:
             code = "broker_login.refused" if "refuses the login" in sentence else "broker_login.failed"
-        tell(Finding(code, {**values, "problem": sentence}))
+        secret = origin(broker.password_file) if broker.password_file else None
+        tell(Finding(code, {**values, "problem": sentence, "secret": secret}))
         return None
     tell(Finding("broker_login.ok", values))
     return connection

@@ -1,4 +1,4 @@
-"""Checks of what the centre gives a device: working hours, and the certificate that lets it in."""
+"""Checks of what the centre gives a device: working hours, secrets, and the certificate that lets it in."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from agent.central_calendar import kept_at, read_kept
+from agent.core.credentials import origin
 from agent.delivery.certificates import SOON_DAYS, certificate_ends
 from agent.doctor.report import Finding
 from agent.errors import AgentError
+from agent.secret_files import secret_files
 
 if TYPE_CHECKING:
     from agent.config import Config
@@ -38,7 +40,7 @@ def certificate_check(config: Config, machine: Surroundings, tell: Tell) -> None
     path = machine.secret(config.mqtt.certificate_file) if config.mqtt else None
     if path is None:
         return
-    values = {"path": path, "site": config.device.site, "name": config.device.name}
+    values = {"path": origin(path), "site": config.device.site, "name": config.device.name}
     try:
         ends = certificate_ends(path)
     except (OSError, ValueError) as error:
@@ -48,6 +50,23 @@ def certificate_check(config: Config, machine: Surroundings, tell: Tell) -> None
     days = math.floor((ends - datetime.now(UTC)).total_seconds() / _DAY_S)
     code = "ended" if days < 0 else "ends_soon" if days < SOON_DAYS else "ok"
     tell(Finding(f"certificate.{code}", {**values, "days": days, "day": f"{ends:%Y-%m-%d}"}))
+
+
+def secrets_check(config: Config, machine: Surroundings, user: str | None, tell: Tell) -> None:
+    """Who can read passwords and keys; nothing where there are none.
+
+    Args:
+        config: names them.
+        machine: where to look.
+        user: as whom the service runs; None: that is not known.
+        tell: takes what is found.
+    """
+    found = list(secret_files(config, user, machine.root))
+    for secret in (secret for secret in found if secret.is_open):
+        values = {"path": secret.path, "mode": secret.mode, "commands": secret.remedy}
+        tell(Finding("secrets.open", values))
+    if found and not any(secret.is_open for secret in found):
+        tell(Finding("secrets.ok", {"paths": ", ".join(str(secret.path) for secret in found)}))
 
 
 def _is_readable(config: Config) -> bool:

@@ -13,7 +13,7 @@ from agent.config_examples import leftovers
 from agent.config_review import absences
 from agent.doctor.checks_broker import broker_checks
 from agent.doctor.checks_camera import CameraOf, camera_checks, weights_check
-from agent.doctor.checks_centre import certificate_check, hours_check
+from agent.doctor.checks_centre import certificate_check, hours_check, secrets_check
 from agent.doctor.checks_machine import log_checks, machine_checks
 from agent.doctor.checks_service import numbers_of, process_of, runs
 from agent.doctor.report import Finding, Report, in_order
@@ -93,13 +93,14 @@ def doctor(
     _refusal(path, machine, findings.append)
     groups = [_Group(_MACHINE, partial(machine_checks, machine))]
     if config is None:
-        skipped = ("hours", "certificate", "weights", *_CAMERA, *_BROKER, *_LOG)
+        skipped = ("hours", "secrets", "certificate", "weights", *_CAMERA, *_BROKER, *_LOG)
         findings += [Finding(f"{check}.skipped", _CONFIGURATION) for check in skipped]
     else:
         process = writer_of(config.log.path, machine)
         unit = unit_shown() or {}
         running = process is not None or runs(unit)
         hours_check(config, findings.append)
+        secrets_check(config, machine, unit.get("User"), findings.append)
         certificate_check(config, machine, findings.append)
         whole = weights_check(config, findings.append)
         groups += [

@@ -12,6 +12,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TypeVar
 
+from agent.core.credentials import origin
 from agent.device import clock
 from agent.device.systemd import runtime_folder
 from agent.doctor.report import Finding
@@ -25,7 +26,6 @@ _ASKED = (
     "LoadState", "ActiveState", "SubState", "UnitFileState", "NRestarts", "Result", "ExecMainStatus", "User",
     "ControlGroup", "MainPID", "InvocationID", "WatchdogUSec", "WatchdogTimestampMonotonic", "ProtectClock",
 )  # fmt: skip
-_CREDENTIALS = Path("/run/credentials") / UNIT
 
 
 def _runtime() -> Path:
@@ -54,15 +54,14 @@ class Surroundings:
             return None
 
     def secret(self, path: Path | None) -> Path | None:
-        """Where a secret of the service is: while it does not run, only where systemd takes it from."""
-        if path is None or path.parent != _CREDENTIALS:
+        """Where a secret of the service is: while it does not run, where systemd takes it from."""
+        if path is None or origin(path) == path:
             return path
-        origin = self.root / "etc/presence-agent" / path.name
+        taken_from = self.root / origin(path).relative_to("/")
         try:
-            elsewhere = not path.exists() and origin.exists()
+            return path if path.exists() else taken_from
         except OSError:
             return path
-        return origin if elsewhere else path
 
 
 def within(seconds: float, ask: Callable[[], _T]) -> _T:

@@ -35,6 +35,7 @@ LABELS: dict[str, Both] = {
     "broker_port": ("broker's port", "cổng máy chủ MQTT"),
     "broker_tls": ("broker's TLS", "kết nối TLS"),
     "certificate": ("certificate", "chứng thư số của thiết bị"),
+    "secrets": ("passwords and keys", "mật khẩu và khóa bí mật"),
     "broker_login": ("login", "đăng nhập"),
     "broker_rights": ("rights", "quyền"),
     "clock": ("clock", "đồng hồ"),

@@ -188,8 +188,14 @@ BROKER_WORDS: dict[str, Words] = {
         "fault",
         ("{problem}", "không đọc được mật khẩu: {problem}"),
         (
-            "Write the password into that file, on one line; the service reads it from /etc/presence-agent.",
-            "Hãy ghi mật khẩu vào tệp đó, trên một dòng; dịch vụ đọc mật khẩu từ /etc/presence-agent.",
+            (
+                "Write the password into {secret}, on one line ('sudo nano {secret}', then 'sudo chmod 600 "
+                "{secret}'); a running service takes it by itself."
+            ),
+            (
+                "Hãy ghi mật khẩu vào {secret}, trên một dòng ('sudo nano {secret}', rồi 'sudo chmod 600 "
+                "{secret}'); dịch vụ đang chạy sẽ tự nhận."
+            ),
         ),
     ),
     "broker_login.no_access": Words(

@@ -56,6 +56,18 @@ CENTRE_WORDS: dict[str, Words] = {
             "Hãy chạy với quyền root: sudo presence-agent doctor.",
         ),
     ),
+    "secrets.ok": Words(
+        "ok",
+        ("nobody else can read {paths}", "không ai khác đọc được {paths}"),
+    ),
+    "secrets.open": Words(
+        "warning",
+        (
+            "{path} can be read by others than the service (mode {mode})",
+            "người khác ngoài dịch vụ đọc được {path} (quyền {mode})",
+        ),
+        ("Run '{commands}'.", "Hãy chạy '{commands}'."),
+    ),
     "certificate.ok": Words(
         "ok",
         ("this device's holds until {day} ({days} days)", "còn hạn đến {day} ({days} ngày)"),

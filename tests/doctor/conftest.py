@@ -26,7 +26,10 @@ def whole_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cen
     """A broker that no test breaks, and the device's account at it."""
     broker = CentralBroker(tmp_path_factory.mktemp("broker"))
     broker.start()
-    yield broker, broker.add("device", "que-phong", "one-stop")
+    account = broker.add("device", "que-phong", "one-stop")
+    assert account.password_file
+    account.password_file.chmod(0o600)
+    yield broker, account
     broker.stop(signal.SIGKILL)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.core.credentials import HANDED
 from agent.delivery.mqtt import Connection, Message
 from agent.delivery.tls import tls_context
 from agent.doctor import checks_broker
@@ -69,6 +70,7 @@ def no_authority_file(place: Place, _whole: Whole) -> None:
 
 def wrong_password(place: Place, _whole: Whole) -> None:
     path = place.folder / "password"
+    path.touch(0o600)
     path.write_text("s3cret-wrong\n")
     place.mqtt["password_file"] = path
 
@@ -77,8 +79,14 @@ def no_password_file(place: Place, _whole: Whole) -> None:
     place.mqtt["password_file"] = place.folder / "nothing"
 
 
+def no_credential(place: Place, _whole: Whole) -> None:
+    place.mqtt["password_file"] = HANDED / "mqtt-password"
+
+
 def other_login(place: Place, whole: Whole) -> None:
     account = whole[0].add("device", "que-phong", f"other-{time.monotonic_ns() % 10**6}")
+    assert account.password_file
+    account.password_file.chmod(0o600)
     place.mqtt |= {"username": account.login, "password_file": account.password_file}
 
 
@@ -92,6 +100,7 @@ CASES = [
     (no_authority_file, "broker_tls.file", "path under [mqtt]"),
     (wrong_password, "broker_login.refused", "password_file"),
     (no_password_file, "broker_login.no_secret", "Write the password"),
+    (no_credential, "broker_login.no_secret", "/etc/presence-agent/mqtt-password, on one line"),
     (other_login, "broker_rights.no_write", "que-phong/one-stop"),
 ]
 

@@ -49,7 +49,8 @@ def test_good_machine_has_no_fault(at_broker: Place) -> None:
     assert [item.code for item in report.findings] == [
         "configuration.ok", "hours.always", "weights.ok",
         "camera.running", "light.ok", "focus.ok", "upright.ok",
-        "broker_name.ok", "broker_port.ok", "broker_tls.ok", "broker_login.ok", "broker_rights.ok",
+        "broker_name.ok", "broker_port.ok", "broker_tls.ok", "secrets.ok",
+        "broker_login.ok", "broker_rights.ok",
         "clock.ok", "disk.ok", "log.none", "power.ok", "temperature.ok", "memory.ok", "memory.limited",
         "service.ok",
         "journal.ok", "journal.clean",
