@@ -98,8 +98,12 @@ class Place:
         path.chmod(0o755)
 
     def journal(self, *entries: dict[str, str]) -> None:
-        """The journal has these of the service's lines, in order."""
-        self.program("journalctl", "".join(f"{json.dumps(entry)}\n" for entry in entries))
+        """The journal has these of the service's lines, in order; it is asked for JSON and for bare lines."""
+        self.program("journalctl", "".join(f"{entry.get('MESSAGE', '')}\n" for entry in entries))
+        lines, path = self.folder / "journalctl.json", self.folder / "bin/journalctl"
+        lines.write_text("".join(f"{json.dumps(entry)}\n" for entry in entries))
+        bare = path.read_text().removeprefix("#!/bin/sh\n")
+        path.write_text(f'#!/bin/sh\ncase " $* " in *" json "*) exec cat \'{lines}\' ;; esac\n{bare}')
 
     def service(self, **shown: str) -> None:
         self.program("systemctl", "".join(f"{name}={value}\n" for name, value in (SERVICE | shown).items()))

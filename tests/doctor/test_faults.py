@@ -468,7 +468,7 @@ def test_process_that_hangs(place: Place, age_s: float, expected: list[str]) -> 
 
 
 def test_last_words_of_a_service_that_failed(place: Place) -> None:
-    place.program("journalctl", "the agent ends: /srv/x.avi: there is no such file\n")
+    place.journal({"MESSAGE": "the agent ends: /srv/x.avi: there is no such file"})
     place.service(ActiveState="failed", Result="exit-code", ExecMainStatus="2", InvocationID="0123")
     (told,) = [item for item in place.examined().findings if item.code.startswith("service.failed")]
     assert "/srv/x.avi: there is no such file" in told.found(False)
