@@ -12,7 +12,7 @@ _HALTED = Words(
     "fault",
     (
         "process {process} of the service is halted (SIGSTOP; limit {watchdog}): nobody is counted",
-        "tiến trình {process} của dịch vụ bị tạm dừng (SIGSTOP), giới hạn {watchdog}: không đếm ai",
+        "tiến trình {process} của dịch vụ bị tạm dừng (SIGSTOP), hạn chờ {watchdog}: không đếm ai",
     ),
     (
         "Wait a minute and run doctor again, or run 'sudo systemctl restart presence-agent' now.",
@@ -23,7 +23,7 @@ _SILENT = Words(
     "fault",
     (
         "process {process} of the service hangs since {age_s} s (limit {watchdog}): nobody is counted",
-        "tiến trình {process} của dịch vụ treo từ {age_s} giây, giới hạn {watchdog}: không đếm ai",
+        "tiến trình {process} của dịch vụ bị treo {age_s} giây, hạn chờ {watchdog}: không đếm ai",
     ),
     (
         (
@@ -31,7 +31,7 @@ _SILENT = Words(
             "or the camera holds it up."
         ),
         (
-            "Hãy đợi một phút rồi chạy lại doctor; nếu vẫn bị, 'journalctl -k' cho biết có phải do "
+            "Hãy đợi một phút rồi chạy lại doctor; nếu vẫn vậy, 'journalctl -k' cho biết có phải do "
             "thẻ nhớ hoặc camera hay không."
         ),
     ),
@@ -70,7 +70,7 @@ SERVICE_WORDS: dict[str, Words] = {
         "fault",
         (
             "ended with {result}, exit code {code}; its last words: {said}",
-            "đã dừng vì {result}, mã thoát {code}; dòng cuối của dịch vụ: {said}",
+            "đã dừng: {result}, mã thoát {code}; dòng nhật ký cuối: {said}",
         ),
         (
             "Do what it says and mend what is above, then run 'sudo systemctl restart presence-agent'.",
@@ -82,12 +82,12 @@ SERVICE_WORDS: dict[str, Words] = {
     **{f"{check}.silent": _SILENT for check in ("camera", "service")},
     "service.failing": Words(
         "fault",
-        ("says of itself that it counts nobody: {reasons}", "tự báo là không đếm ai: {reasons}"),
+        ("says of itself that it counts nobody: {reasons}", "tự báo không đếm được ai: {reasons}"),
         _REASONS,
     ),
     "service.degraded": Words(
         "warning",
-        ("works, and says of itself: {reasons}", "đang hoạt động, và tự báo: {reasons}"),
+        ("works, and says of itself: {reasons}", "đang chạy, và tự báo: {reasons}"),
         _REASONS,
     ),
 }
