@@ -160,7 +160,7 @@ MACHINE_WORDS: dict[str, Words] = {
         "fault",
         (
             "{path} is a damaged log that was set aside: what no broker had of it is in no other log",
-            "{path} là nhật ký hỏng để riêng: sự kiện mà máy chủ MQTT chưa nhận chỉ còn ở đó",
+            "{path} là nhật ký hỏng được lưu riêng: sự kiện mà máy chủ MQTT chưa nhận chỉ còn ở đó",
         ),
         (
             (
@@ -170,7 +170,7 @@ MACHINE_WORDS: dict[str, Words] = {
             ),
             (
                 "Hãy lưu phần còn đọc được bằng 'sudo presence-agent log export --file {path} --out "
-                "damaged.jsonl', rồi xóa bằng 'sudo rm -f {path} {path}-wal {path}-shm'. Nếu lại bị, hãy "
+                "damaged.jsonl', rồi xóa bằng 'sudo rm -f {path} {path}-wal {path}-shm'. Nếu gặp lại, hãy "
                 "thay thẻ nhớ mới."
             ),
         ),
