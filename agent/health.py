@@ -12,7 +12,7 @@ from agent.core.journal import HEALTH
 from agent.delivery.health_wire import MOST_EARLIER, EarlierLogWire, HealthWire
 from agent.delivery.log_asides import damaged_asides
 from agent.delivery.payload import utc_text
-from agent.device import clock, machine, power
+from agent.device import card, clock, machine, power
 from agent.health_certificate import CertificateHealth
 from agent.health_figures import Figures, Shifts, Speed
 from agent.health_lines import REASON_LINES
@@ -69,6 +69,7 @@ class Machine:
     """How the machine is, and the card; None: it does not tell.
 
     Attributes:
+        card_errors: of all file systems together, since each was last checked.
         log_damaged: whether a damaged log that was set aside is there still.
     """
 
@@ -77,6 +78,7 @@ class Machine:
     under_voltage: bool | None
     mem_free_mb: int | None
     disk_free_mb: int | None
+    card_errors: int | None = None
     log_damaged: bool | None = False
 
 
@@ -88,6 +90,7 @@ def machine_now(log_path: Path) -> Machine:
         power.under_voltage(),
         machine.mem_free_mb(),
         machine.disk_free_mb(log_path),
+        None if (counted := card.errors_counted()) is None else sum(counted.values()),
         _has_damaged(log_path),
     )
 
@@ -280,6 +283,7 @@ class Health:
             "too_hot": beyond(now.temp_c, *_TEMP_C),
             "throttled": now.throttled is not None and power.slowed_now(now.throttled),
             "under_voltage": bool(now.under_voltage),
+            "card_errors": bool(now.card_errors),
             "calendar_refused": self.calendar_refused(),
             "configuration_refused": self.configuration_refused(),
             "certificate_ends": self._certificate_ends,

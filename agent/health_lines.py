@@ -31,6 +31,7 @@ _IDS: Final[dict[Reason, str]] = {
     "too_hot": "058f5433f89a48f883af74211c3d515d",
     "throttled": "9ac21407343b45c58b7b259036c87e8d",
     "under_voltage": "32d5b858952d4bed814e38ef3ca32283",
+    "card_errors": "5f2b7c1e9a0d4c3c8e6f4d1b2a7958e3",
     "calendar_refused": "96c91776ed2e4b2698e12801c4e6ca4f",
     "configuration_refused": "0c9b4d5e2f3a4b7f9d61c8a5e4b7d213",
     "certificate_ends": "123ba86fae694143b38390377e79c56e",

@@ -41,6 +41,7 @@ PATIENCE: Final[dict[Reason, Patience]] = {
     "too_slow": Patience(60, 300),
     "throttled": Patience(10, 600),
     "under_voltage": Patience(0, 900),
+    "card_errors": Patience(0, 0),
     "calendar_refused": Patience(0, 0),
     "configuration_refused": Patience(0, 0),
     "certificate_ends": Patience(0, 0),

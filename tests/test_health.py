@@ -87,6 +87,7 @@ MACHINES: list[tuple[str, dict[str, object], dict[str, object], float, float]] =
     ("disk_low", {"disk_free_mb": 90}, {"disk_free_mb": 120}, 0, 120),
     ("throttled", {"throttled": 0x4}, {"throttled": 0x4}, 10, 600),
     ("under_voltage", {"under_voltage": True}, {"under_voltage": True}, 0, 900),
+    ("card_errors", {"card_errors": 1}, {"card_errors": 1}, 0, 0),
 ]
 
 

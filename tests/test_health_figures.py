@@ -96,6 +96,7 @@ REASONS: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
     ("clock", {}, {"synced": False}, "clock_unsynced", "degraded"),
     ("volatile", {"volatile": True}, {}, "log_volatile", "degraded"),
     ("power", {}, {"machine": {"under_voltage": True}}, "under_voltage", "degraded"),
+    ("card", {}, {"machine": {"card_errors": 1}}, "card_errors", "degraded"),
     ("disk", {}, {"machine": {"disk_free_mb": 99}}, "disk_low", "degraded"),
     # Patience of ten seconds or of a minute.
     ("memory", {}, {"machine": {"mem_free_mb": 49}, "seconds": 12}, "memory_low", "degraded"),

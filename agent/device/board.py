@@ -1,4 +1,4 @@
-"""Which board this is: what tells a card from its copy in another machine."""
+"""Which board this is: what tells a card from its copy in another machine, and a Pi from the rest."""
 
 from __future__ import annotations
 
@@ -24,3 +24,12 @@ def serial_number(root: Path = Path("/")) -> str | None:
         if text.lower() not in _NONE and set(text) - set("0-"):
             return text
     return None
+
+
+def model(root: Path = Path("/")) -> str | None:
+    """What the board calls itself, such as 'Raspberry Pi 5 Model B Rev 1.0'; None: it does not."""
+    try:
+        text = (root / "proc/device-tree/model").read_text(errors="replace").strip("\0 \t\r\n")
+    except OSError:
+        return None
+    return text or None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_THROTTLED = "sys/devices/platform/soc/soc:firmware/get_throttled"
+# Up to the Pi 4, and where a Pi 5's kernel has it; without it there is the firmware's mailbox (vcgencmd).
+_THROTTLED = ("soc/soc:firmware/get_throttled", "soc@*/soc@*:firmware/get_throttled")
+_DEVICES = "sys/devices/platform"
 _MONITORS = "sys/class/hwmon"
 _NAME = "rpi_volt"
 _MOST = 0xFFFFFFFF
@@ -15,8 +17,14 @@ _UNDER_VOLTAGE_NOW = 0b1
 
 def throttled(root: Path = Path("/")) -> int | None:
     """The firmware's bits."""
+    files = (file for place in _THROTTLED for file in (root / _DEVICES).glob(place))
+    return next((bits for file in files if (bits := bits_of(_text(file))) is not None), None)
+
+
+def bits_of(text: str) -> int | None:
+    """The firmware's bits, of the kernel's file or of what `vcgencmd get_throttled` prints."""
     try:
-        bits = int(_text(root / _THROTTLED), 16)
+        bits = int(text.strip().removeprefix("throttled="), 16)
     except ValueError:
         return None
     return bits if 0 <= bits <= _MOST else None

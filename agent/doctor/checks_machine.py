@@ -1,4 +1,4 @@
-"""Checks of the machine: clock, disk, log, power, heat, memory, service and journal."""
+"""Checks of the machine: clock, disk, log, memory, service and journal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from agent.delivery.log_asides import damaged_asides
-from agent.device.power import throttled, under_voltage
+from agent.doctor.checks_board import board_checks
 from agent.doctor.checks_clock import clock_check
 from agent.doctor.checks_journal import journal_checks
 from agent.doctor.checks_limits import memory_limits
@@ -25,19 +25,14 @@ if TYPE_CHECKING:
 _MB = 1_000_000
 _FULL_MB = 50
 _LOW_MB = 60
-_WARM_C, _HOT_C = 70.0, 80.0
 _SQLITE = b"SQLite format 3\0"
-# Bits of the Raspberry Pi's get_throttled; those of "since the start" are 16 higher.
-_UNDER_VOLTAGE, _SLOWED = 0x1, 0xE
-_SINCE_START = 16
 
 
 def machine_checks(machine: Surroundings, tell: Tell) -> None:
     """What does not depend on the configuration."""
     shown = unit_shown()
     tell(clock_check(machine, shown))
-    tell(_power(machine))
-    tell(_temperature(machine))
+    board_checks(machine, tell)
     tell(_memory(machine))
     for finding in (
         *memory_limits(shown, machine),
@@ -125,31 +120,6 @@ def _log(path: Path, process: int | None) -> Finding:
     if process is None:
         return Finding("log.ok", {"path": path, "log_mb": log_mb})
     return Finding("log.running", {"path": path, "log_mb": log_mb, "process": process})
-
-
-def _power(machine: Surroundings) -> Finding:
-    bits = throttled(machine.root)
-    if bits is None:
-        return Finding("power.unknown")
-    values = {"throttled": f"{bits:#x}"}
-    if under_voltage(machine.root):
-        return Finding("power.under", values)
-    if bits >> _SINCE_START & _UNDER_VOLTAGE:
-        return Finding("power.was_under", values)
-    slowed = (bits | bits >> _SINCE_START) & _SLOWED
-    return Finding("power.slowed" if slowed else "power.ok", values)
-
-
-def _temperature(machine: Surroundings) -> Finding:
-    words = machine.words("sys/class/thermal/thermal_zone0/temp")
-    try:
-        temp_c = int(words[0]) / 1000 if words else None
-    except ValueError:
-        temp_c = None
-    if temp_c is None:
-        return Finding("temperature.unknown")
-    kind = "hot" if temp_c >= _HOT_C else "warm" if temp_c >= _WARM_C else "ok"
-    return Finding(f"temperature.{kind}", {"temp_c": f"{temp_c:.0f}"})
 
 
 def _memory(machine: Surroundings) -> Finding:

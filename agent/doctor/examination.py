@@ -15,6 +15,7 @@ from agent.doctor.checks_broker import broker_checks
 from agent.doctor.checks_camera import CameraOf, camera_checks, weights_check
 from agent.doctor.checks_centre import certificate_check, hours_check, secrets_check
 from agent.doctor.checks_machine import log_checks, machine_checks
+from agent.doctor.checks_ribbon import ribbon_checks
 from agent.doctor.checks_service import numbers_of, process_of, runs
 from agent.doctor.report import Finding, Report, in_order
 from agent.doctor.service_numbers import STALE_S
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 LIMIT_S = 22.0
 _CAMERA = ("camera", "light", "focus", "upright")
 _BROKER = ("broker_name", "broker_port", "broker_tls", "broker_login", "broker_rights")
-_MACHINE = ("clock", "power", "temperature", "memory", "service", "journal")
+_MACHINE = ("clock", "power", "temperature", "card", "network", "memory", "service", "journal")
 _LOG = ("disk", "log")
 _CONFIGURATION = {"after": "the configuration", "after_vi": "cấu hình"}
 
@@ -111,6 +112,9 @@ def doctor(
     until_s = time.monotonic() + limit_s
     for group in groups:
         findings += group.wait(until_s, limit_s)
+    if config:
+        # First the cause.
+        findings[:0] = ribbon_checks(config, findings, machine)
     agent = f"{config.device.site}/{config.device.name}" if config else None
     return Report(agent, datetime.now(UTC), in_order(findings))
 

@@ -26,6 +26,7 @@ _ASKED = (
     "LoadState", "ActiveState", "SubState", "UnitFileState", "NRestarts", "Result", "ExecMainStatus", "User",
     "ControlGroup", "MainPID", "InvocationID", "WatchdogUSec", "WatchdogTimestampMonotonic", "ProtectClock",
 )  # fmt: skip
+_JOURNALS = ("var/log/journal", "run/log/journal")
 
 
 def _runtime() -> Path:
@@ -105,6 +106,11 @@ def unit_shown(unit: str = UNIT) -> dict[str, str] | None:
     if not shown:
         return None
     return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+
+
+def journals(machine: Surroundings) -> list[Path]:
+    """Files that the system's journal is in."""
+    return [file for folder in _JOURNALS for file in (machine.root / folder).glob("*/system.journal")]
 
 
 def writer_of(log_path: Path, machine: Surroundings) -> int | None:

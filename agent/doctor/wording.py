@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agent.doctor.words_of import Both, Status, Words
+from agent.doctor.words_of_board import BOARD_WORDS
 from agent.doctor.words_of_broker import BROKER_WORDS
 from agent.doctor.words_of_camera import CAMERA_WORDS
 from agent.doctor.words_of_centre import CENTRE_WORDS
@@ -31,6 +32,7 @@ LABELS: dict[str, Both] = {
     "light": ("light", "ánh sáng"),
     "focus": ("focus", "độ nét"),
     "upright": ("upright", "chiều hình"),
+    "network": ("network", "mạng"),
     "broker_name": ("broker's name", "tên máy chủ MQTT"),
     "broker_port": ("broker's port", "cổng máy chủ MQTT"),
     "broker_tls": ("broker's TLS", "kết nối TLS"),
@@ -40,6 +42,7 @@ LABELS: dict[str, Both] = {
     "broker_rights": ("rights", "quyền"),
     "clock": ("clock", "đồng hồ"),
     "disk": ("disk", "thẻ nhớ"),
+    "card": ("card's faults", "lỗi thẻ nhớ"),
     "log": ("event log", "nhật ký sự kiện"),
     "power": ("power", "nguồn điện"),
     "temperature": ("temperature", "nhiệt độ"),
@@ -77,6 +80,7 @@ WORDS: dict[str, Words] = {
     **BROKER_WORDS,
     **CENTRE_WORDS,
     **MACHINE_WORDS,
+    **BOARD_WORDS,
     **LIMITS_WORDS,
     **SERVICE_WORDS,
     **{f"{check}.skipped": Words("skipped", _NOT_TRIED) for check in CHECKS},

@@ -1,4 +1,4 @@
-"""What doctor says of clock, disk, log, power, heat, memory, service and journal."""
+"""What doctor says of clock, disk, log, memory, service and journal."""
 
 from __future__ import annotations
 
@@ -8,15 +8,6 @@ _SUDO: Both = (
     "Run it as root: sudo presence-agent doctor.",
     "Hãy chạy với quyền root: sudo presence-agent doctor.",
 )
-_POWER_SUPPLY: Both = (
-    "Use the Raspberry Pi's own power supply and a short, thick cable; unplug what draws power by USB.",
-    "Hãy dùng bộ nguồn chính hãng của Raspberry Pi và dây ngắn, to; rút bớt thiết bị USB.",
-)
-_COOL: Both = (
-    "Give it air and shade, a heat sink or a fan.",
-    "Hãy để nơi thoáng, tránh nắng, gắn tản nhiệt hoặc quạt.",
-)
-
 MACHINE_WORDS: dict[str, Words] = {
     "clock.ok": Words(
         "ok",
@@ -193,36 +184,6 @@ MACHINE_WORDS: dict[str, Words] = {
         ),
     ),
     "log.unknown": Words("unknown", ("{path} can't be read", "không đọc được {path}"), _SUDO),
-    "power.ok": Words("ok", ("enough, nothing is slowed down", "đủ điện, không bị giảm tốc")),
-    "power.under": Words(
-        "fault",
-        ("too little voltage right now ({throttled})", "điện áp đang quá thấp ({throttled})"),
-        _POWER_SUPPLY,
-    ),
-    "power.was_under": Words(
-        "warning",
-        (
-            "there was too little voltage since the device was started ({throttled})",
-            "từ khi khởi động đã có lúc điện áp quá thấp ({throttled})",
-        ),
-        _POWER_SUPPLY,
-    ),
-    "power.slowed": Words(
-        "warning",
-        (
-            "the processor is or was slowed down for its heat ({throttled})",
-            "bộ xử lý đang hoặc đã bị giảm tốc vì nóng ({throttled})",
-        ),
-        _COOL,
-    ),
-    "power.unknown": Words(
-        "unknown",
-        ("this machine does not tell of its power", "thiết bị này không cho biết tình trạng nguồn điện"),
-    ),
-    "temperature.ok": Words("ok", ("{temp_c} °C", "{temp_c} °C")),
-    "temperature.warm": Words("warning", ("{temp_c} °C is warm", "{temp_c} °C, hơi nóng"), _COOL),
-    "temperature.hot": Words("fault", ("{temp_c} °C is too hot", "{temp_c} °C, quá nóng"), _COOL),
-    "temperature.unknown": Words("unknown", ("this machine does not tell it", "thiết bị này không cho biết")),
     "memory.ok": Words("ok", ("{free_mb} MB free", "còn trống {free_mb} MB")),
     "memory.low": Words(
         "warning",

@@ -897,6 +897,7 @@ _HEALTH = [
             ("too_hot", "beyond(now.temp_c, *_TEMP_C)"),
             ("throttled", "now.throttled is not None and power.slowed_now(now.throttled)"),
             ("under_voltage", "bool(now.under_voltage)"),
+            ("card_errors", "bool(now.card_errors)"),
         )
     ),
     # A camera that gives nothing is merely degraded.

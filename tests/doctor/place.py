@@ -62,6 +62,7 @@ class Place:
             "proc/meminfo": "MemTotal: 1000000 kB\nMemAvailable: 500000 kB\n",
             "proc/locks": "",
             "proc/cmdline": "console=tty1 root=PARTUUID=0 rootwait\n",
+            "proc/net/route": "Iface Destination\neth0 00000000 0101A8C0 0003 0 0 100 00000000 0 0 0\n",
             "proc/swaps": "Filename Type Size Used Priority\n/var/swap file 524284 0 -2\n",
             "sys/fs/cgroup/cgroup.controllers": "cpuset cpu io memory pids\n",
             f"{CGROUP}/memory.max": "471859200\n",

@@ -49,9 +49,11 @@ def test_good_machine_has_no_fault(at_broker: Place) -> None:
     assert [item.code for item in report.findings] == [
         "configuration.ok", "hours.always", "weights.ok",
         "camera.running", "light.ok", "focus.ok", "upright.ok",
+        "network.wired",
         "broker_name.ok", "broker_port.ok", "broker_tls.ok", "secrets.ok",
         "broker_login.ok", "broker_rights.ok",
-        "clock.ok", "disk.ok", "log.none", "power.ok", "temperature.ok", "memory.ok", "memory.limited",
+        "clock.ok", "disk.ok", "card.ok", "log.none", "power.ok", "temperature.ok", "memory.ok",
+        "memory.limited",
         "service.ok",
         "journal.ok", "journal.clean",
     ]  # fmt: skip
@@ -317,6 +319,7 @@ CASES: list[tuple[Callable[..., None], str, str, str, int]] = [
     (throttled(0x50005), "power.under", "0x50005", "power supply", 1),
     (throttled(0x10000), "power.was_under", "0x10000", "power supply", 0),
     (throttled(0x20002), "power.slowed", "slowed", "fan", 0),
+    (throttled(0x20000), "power.was_slowed", "was slowed", "fan", 0),
     (hot(72_000), "temperature.warm", "72 °C", "fan", 0),
     (hot(84_500), "temperature.hot", "84 °C", "fan", 1),
     (little_memory, "memory.low", "20 MB", "End other programs", 0),
