@@ -1,7 +1,8 @@
 """`presence-agent doctor`: looks at everything that the agent needs and says what to do about it."""
 
+from agent.doctor.bundle import write_bundle
 from agent.doctor.examination import doctor
 from agent.doctor.report import Finding, Report
 from agent.doctor.surroundings import Surroundings
 
-__all__ = ["Finding", "Report", "Surroundings", "doctor"]
+__all__ = ["Finding", "Report", "Surroundings", "doctor", "write_bundle"]

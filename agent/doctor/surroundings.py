@@ -89,15 +89,20 @@ def within(seconds: float, ask: Callable[[], _T]) -> _T:
     return answer  # type: ignore[return-value]
 
 
-def said_by(*words: str) -> str | None:
-    """What a command prints; None: there is none, it fails, or it takes too long."""
+def printed_by(*words: str) -> subprocess.CompletedProcess[str] | None:
+    """What a command prints, however it ends; None: there is none, or it takes too long."""
     try:
-        done = subprocess.run(  # noqa: S603 - words of our own
+        return subprocess.run(  # noqa: S603 - words of our own
             words, capture_output=True, text=True, timeout=_COMMAND_S, check=False, errors="replace"
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout if done.returncode == 0 else None
+
+
+def said_by(*words: str) -> str | None:
+    """What a command prints; None: there is none, it fails, or it takes too long."""
+    done = printed_by(*words)
+    return done.stdout if done and done.returncode == 0 else None
 
 
 def unit_shown(unit: str = UNIT) -> dict[str, str] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from agent.errors import ModelError
@@ -38,15 +38,22 @@ def replace_whole(path: Path, content: bytes, mode: int) -> None:
     """
     new = path.with_name(f".{path.name}.new")
     try:
-        with new.open("wb") as file:
+        # Nobody else reads it while it is written.
+        with open(new, "wb", opener=_private) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        new.chmod(mode)
+        # A stick with FAT has no modes, and refuses them: there it is as it was mounted.
+        with suppress(PermissionError):
+            new.chmod(mode)
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
     _sync_directory(path.parent)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def remove_whole(path: Path) -> None:

@@ -1,0 +1,150 @@
+"""State and text of the units, and the journal's last lines of them; of a text only what is on a list."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Final
+
+from agent.core.journal import HEALTH
+from agent.doctor.bundle.redaction import HIDDEN
+from agent.doctor.surroundings import journals, printed_by
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from agent.doctor.surroundings import Surroundings
+
+UNITS: Final = (
+    "presence-agent.service",
+    "presence-agent-check.service",
+    "presence-agent-check.timer",
+    "presence-agent-credentials.path",
+    "presence-agent-credentials.service",
+)
+MOST_LINES: Final = 500
+# No Environment=, no command lines: what is in there is anybody's guess.
+_PROPERTIES = (
+    "Id,LoadState,ActiveState,SubState,UnitFileState,UnitFilePreset,FragmentPath,DropInPaths,NeedDaemonReload,"
+    "Result,ExecMainStatus,ExecMainCode,ExecMainStartTimestamp,ExecMainExitTimestamp,NRestarts,MainPID,User,"
+    "ActiveEnterTimestamp,InactiveEnterTimestamp,StateChangeTimestamp,StatusText,StatusErrno,MemoryCurrent,"
+    "MemoryPeak,MemoryMax,MemoryHigh,MemorySwapMax,CPUUsageNSec,TasksCurrent,OOMScoreAdjust,WatchdogUSec,"
+    "WatchdogTimestamp,LastTriggerUSec,NextElapseUSecRealtime,ConditionResult,AssertResult,ReloadResult"
+)
+# Directives that say nothing of a secret, whatever somebody puts there; all others are hidden.
+_DIRECTIVES = re.compile(
+    r"^(Description|Documentation|Wants|Requires|After|Before|PartOf|BindsTo|Conflicts|WantedBy|Type"
+    r"|Restart\w*|\w+Sec|StartLimit\w+|\w+Timeout\w*|User|Group|SupplementaryGroups|\w+Directory(Mode|Preserve)?"
+    r"|LoadCredential|UMask|Memory\w+|TasksMax|CPU\w+|IO\w+|Nice|OOM\w+|Limit\w+|Device\w+|CapabilityBoundingSet"
+    r"|AmbientCapabilities|NoNewPrivileges|Protect\w+|Private\w+|Restrict\w+|ReadWritePaths|ReadOnlyPaths"
+    r"|InaccessiblePaths|LockPersonality|SystemCall\w+|KeyringMode|RemoveIPC|NotifyAccess|Watchdog\w+"
+    r"|CoredumpFilter|IPAddress(Deny|Allow)|On\w+|Persistent|PathChanged|PathModified|PathExists|Unit|RemainAfterExit"
+    r"|ProcSubset|SuccessExitStatus|KillMode|KillSignal|DynamicUser|Slice)$"
+)
+_COMMAND = re.compile(r"^Exec\w+$")
+_OURS = re.compile(
+    r"^(/opt/presence-agent/bin/[\w-]+( run)?( --config)?( /[\w./-]+)?|/bin/kill -HUP \$MAINPID)$"
+)
+_HEADER = re.compile(r"^# /\S+$")
+_SECTION = re.compile(r"^\[\w+\]$")
+
+
+class NotHadError(Exception):
+    """Why a part can't be had, one sentence."""
+
+
+def unit_texts() -> str | None:
+    """All of the units as they are, to look for secrets in; None: there is no systemd."""
+    try:
+        return _said_by("systemctl", "cat", "--no-pager", *UNITS)
+    except NotHadError:
+        return None
+
+
+def units() -> str:
+    """State and text of each unit.
+
+    Raises:
+        NotHadError: there is no systemd.
+    """
+    parts = []
+    for unit in UNITS:
+        shown = _said_by("systemctl", "show", unit, f"--property={_PROPERTIES}")
+        if not shown.strip():
+            raise NotHadError("there is no systemd here that answers")
+        status = _said_by("systemctl", "status", "--no-pager", "--lines=0", unit)
+        text = "\n".join(safe_directives(_said_by("systemctl", "cat", "--no-pager", unit).splitlines()))
+        parts += [f"=== {unit}: show", shown.strip(), f"=== {unit}: status", *_safe_status(status)]
+        parts += [f"=== {unit}: cat", text, ""]
+    return "\n".join(parts)
+
+
+def journal(machine: Surroundings) -> str:
+    """The last lines of the units.
+
+    Raises:
+        NotHadError: there is no journal, or it is not for us to read.
+    """
+    _see_that_it_may_be_read(machine)
+    named = [word for unit in UNITS for word in ("-u", unit)]
+    said = _said_by("journalctl", "-q", "--no-pager", "-o", "short-iso", "-n", str(MOST_LINES), *named)
+    if not said.strip():
+        raise NotHadError("the journal has no lines of the agent's units")
+    return said
+
+
+def last_health(machine: Surroundings) -> str:
+    """The newest line that sums up how the agent is; empty: there is none.
+
+    Raises:
+        NotHadError: as above.
+    """
+    _see_that_it_may_be_read(machine)
+    match = f"MESSAGE_ID={HEALTH.message_id}"
+    return _said_by("journalctl", "-q", "--no-pager", "-o", "short-iso", "-n", "1", match).strip()
+
+
+def safe_directives(lines: Iterable[str]) -> Iterator[str]:
+    """Lines of a unit: what is on the list as it is, of the rest the name, of remarks where it is."""
+    going_on = hidden = False
+    for raw in lines:
+        line = raw.strip()
+        was_going_on, going_on = going_on, line.endswith("\\")
+        if was_going_on:
+            if not hidden:
+                yield raw
+            continue
+        hidden = False
+        name, separator, value = line.partition("=")
+        if _SECTION.match(line) or _HEADER.match(line):
+            yield line
+        elif separator and not line.startswith(("#", ";")):
+            hidden = not (_DIRECTIVES.match(name) or (_COMMAND.match(name) and _OURS.match(value)))
+            yield f"{name if name.isalnum() else HIDDEN}={HIDDEN}" if hidden else line
+
+
+def _safe_status(status: str) -> Iterator[str]:
+    """Without its list of processes: their command lines are not ours."""
+    for line in status.splitlines():
+        if re.match(r"^\s+(CGroup|Process|Main PID):", line):
+            yield f"{line.partition(':')[0]}: {HIDDEN}"
+        elif not re.match(r"^\s+[├└│─|`]", line):
+            yield line
+
+
+def _see_that_it_may_be_read(machine: Surroundings) -> None:
+    there = journals(machine)
+    if there and not any(os.access(file, os.R_OK) for file in there):
+        raise NotHadError("the journal may not be read by this user; run it with sudo")
+
+
+def _said_by(*words: str) -> str:
+    """What a command prints, however it ends: `status` ends with 3 where a unit does not run.
+
+    Raises:
+        NotHadError: there is none, or it takes too long.
+    """
+    done = printed_by(*words)
+    if done is None:
+        raise NotHadError(f"{words[0]} is not here, or gives no answer")
+    return done.stdout
