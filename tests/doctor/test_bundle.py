@@ -147,12 +147,15 @@ def programs(place: Place, lines: list[str]) -> None:
     kernel = f"mmc0: error -110 whilst initialising SD card {lines[0] if lines else ''}"
     for name, text in {"lines": told, "kernel": kernel, "unit": UNIT, "status": told}.items():
         (place.folder / f"{name}.said").write_text(f"{text}\n")
+    entries = "".join(f"{json.dumps({'MESSAGE': line})}\n" for line in lines)
+    (place.folder / "entries.said").write_text(entries)
     shown = "".join(f"{name}={value}\n" for name, value in (SERVICE | {"ActiveState": "failed"}).items())
     (place.folder / "show.said").write_text(f"{shown}StatusText={lines[0] if lines else 'sees'}\n")
     folder = place.folder
     script = {
         "journalctl": f"""case "$*" in
             *_TRANSPORT=kernel*) cat '{folder}/kernel.said' ;;
+            *--output-fields=*) cat '{folder}/entries.said' ;;
             *MESSAGE_ID={HEALTH.message_id}*) tail -n 1 '{folder}/lines.said' ;;
             *presence-agent-check.service*) cat '{folder}/lines.said' ;;
             esac""",
