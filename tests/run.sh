@@ -7,7 +7,7 @@
 #   bash tests/run.sh --bench    also the benchmarks of tests/bench, two hours or more
 #   bash tests/run.sh --faults   also the long form of tests/faults, an hour and a half
 #   bash tests/run.sh --node     also others' programs on the schemas, two minutes (node; 200 MB from the npm registry)
-#   bash tests/run.sh --systemd  also the service on booted Debians, as root, a few minutes
+#   bash tests/run.sh --systemd  also the service, and faults made on purpose, on booted Debians, as root, half an hour
 set -euo pipefail
 # shellcheck source=deploy/environment.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../deploy/environment.sh"
@@ -127,6 +127,7 @@ step "units" units
 step "shellcheck" scripts
 if $systemd; then
     step "systemd" env PYTHON="$ROOT/.venv-tests/bin/python" bash tests/systemd/acceptance.sh
+    step "systemd: faults" env PYTHON="$ROOT/.venv-tests/bin/python" bash tests/systemd/faults.sh
 fi
 if $bench; then
     for name in accuracy nobody cost tracking motion models tamper stillness clips rules walkers starting; do
