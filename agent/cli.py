@@ -59,28 +59,36 @@ def run(*, config: ConfigOption = CONFIG) -> NoReturn:
     This is what the service starts. With a recording as `[camera] source` it plays that once, at
     its own pace, and ends. SIGTERM or Ctrl-C ends it in order; a second one at once.
     """
-    from agent.config import load
     from agent.core.journal import FAILS
     from agent.device.journal import JournalHandler, log_lines
+    from agent.device.systemd import Systemd
     from agent.errors import CameraError
-    from agent.service import run as serve
 
     lines = log_lines()
     try:
+        # Not above: what a bad card did to one of the program's files is told like all else.
+        from agent.config import load
+        from agent.service import run as serve
+
         loaded = load(config)
         if isinstance(lines.target, JournalHandler):
             lines.target.belong_to(loaded.device.site, loaded.device.name)
         serve(loaded, lambda: load(config), lines.tick)
         code = 0
-    except AgentError as error:
+    except Exception as error:
+        said = sentence(error)
+        # Of a service that starts again and again `systemctl status` shows no line of the journal, but this.
+        Systemd().status(f"ended: {said}")
         if isinstance(lines.target, JournalHandler):
-            for sentence in str(error).splitlines():
-                logging.getLogger(__name__).error(FAILS, sentence)  # noqa: TRY400 - for --debug only
+            if "--debug" in sys.argv:
+                traceback.print_exc()
+            for line in said.splitlines():
+                logging.getLogger(__name__).error(FAILS, line)  # noqa: TRY400 - for --debug only
         elif not isinstance(error, CameraError):
             raise
         else:
             _complain(error)
-        code = error.exit_code
+        code = exit_code(error)
     finally:
         logging.getLogger().removeHandler(lines)
         lines.close()

@@ -23,14 +23,17 @@ def sentence(error: Exception) -> str:
             f"This needs what a device needs, and {module} is not installed: "
             "pip install 'presence-agent[device]', this package with its extra 'device', brings it."
         )
-    if isinstance(error, UnusedCliTokensError):
-        words = " ".join(error.unused_tokens or ())
-        return f"{words}: there is no such command or option here. See `presence-agent --help`."
+    if isinstance(error, ImportError | SyntaxError):
+        reason = " ".join(str(error).split())
+        return f"This installation is damaged ({reason}): install presence-agent again."
+    if isinstance(error, CycloptsError):
+        wrong = " ".join(str(error).split())
+        if isinstance(error, UnusedCliTokensError):
+            wrong = f"{' '.join(error.unused_tokens or ())}: there is no such command or option here."
+        return f"{wrong} See `presence-agent --help`."
     if isinstance(error, OSError):
         where = error.filename or "what was asked for"
         return f"{where}: can't be read or written ({error.strerror or error}); check the path and the disk."
-    if isinstance(error, CycloptsError):
-        return f"{' '.join(str(error).split())} See `presence-agent --help`."
     where = traceback.extract_tb(error.__traceback__)[-1]
     return (
         f"This is a fault of presence-agent ({type(error).__name__}: {error}; {Path(where.filename).name}, "
@@ -42,7 +45,9 @@ def exit_code(error: Exception) -> int:
     """What the process ends with."""
     if isinstance(error, AgentError):
         return error.exit_code
-    return ConfigError.exit_code if isinstance(error, CycloptsError) or _missing(error) else 1
+    # Neither what is typed nor a damaged program gets better by another start.
+    wrong = isinstance(error, CycloptsError | ImportError | SyntaxError)
+    return ConfigError.exit_code if wrong else 1
 
 
 def _missing(error: Exception) -> str | None:

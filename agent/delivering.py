@@ -6,6 +6,7 @@ import logging
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from agent.config import digest
 from agent.core.event import AgentStarted
 from agent.core.journal import BROKER_NONE
 from agent.delivery.event_log import EventLog
@@ -57,7 +58,7 @@ class Delivery:
         self._publisher: Publisher | None = None
         self._calendar = calendar
         self.health = health
-        self._use_certificate()
+        self._tell_health()
         if calendar:
             health.calendar_refused = lambda: calendar.refused
 
@@ -85,7 +86,7 @@ class Delivery:
             # What is retained at a broker that is told no more must not go on saying who is there.
             self._publisher.tell(unknown_states(self._config, at, seq, "stopped"))
         self._config = config
-        self._use_certificate()
+        self._tell_health()
         self.note_calendar()
         self._retention.change(config.log.keep_days, config.log.keep_mb, delivers=config.mqtt is not None)
         if reconnect:
@@ -132,8 +133,9 @@ class Delivery:
             self._keeper.serve(lambda *_logs: None)
             publisher.stop(_DELIVER_AT_STOP_S)
 
-    def _use_certificate(self) -> None:
+    def _tell_health(self) -> None:
         mqtt = self._config.mqtt
+        self.health.config_digest = digest(self._config)
         self.health.certificate.file = mqtt.certificate_file if mqtt else None
 
     def _introduction(self) -> tuple[Callable[[str, str], str], Extras]:

@@ -115,6 +115,7 @@ class Health:
         certificate: the agent's own.
         calendar_refused: whether what the centre sent last as working hours was not valid.
         configuration_refused: whether the file on the card was refused, and another one is in force.
+        config_digest: of the configuration in force; None: nobody has said.
         figures: how fast it is; the main loop's.
     """
 
@@ -131,6 +132,7 @@ class Health:
         self._certificate_ends: bool | None = False
         self.calendar_refused: Callable[[], bool] = lambda: False
         self.configuration_refused: Callable[[], bool] = lambda: False
+        self.config_digest: str | None = None
         self.figures = Figures()
         self._shifts = Shifts()
         self._begin_s = time.monotonic()

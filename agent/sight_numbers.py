@@ -29,7 +29,7 @@ _FACES_EVERY_S = 60.0
 
 
 class SightNumbers:
-    """Writes them each ten seconds, and at once when sight or health change; without a folder never."""
+    """Writes them each ten seconds, at once when sight, health or configuration change; never without folder."""
 
     def __init__(self, folder: Path | None, orientation: Orientation | None) -> None:
         """Take the service's folder in memory, and who counts faces, if anybody does."""
@@ -44,7 +44,8 @@ class SightNumbers:
         self, taken: Frame | NoFrame, cause: BlindCause | None, health: Health, *, somebody: bool
     ) -> None:
         """Take a frame that went through, or word that there is none."""
-        now_s, now = taken.at.monotonic_s, (cause, health.verdict, health.reasons)
+        now_s = taken.at.monotonic_s
+        now = (cause, health.verdict, health.reasons, health.config_digest)
         passed_s = now_s - self._written_s
         if self._folder is None or (passed_s < _EVERY_S and now == self._written):
             return
@@ -61,6 +62,7 @@ class SightNumbers:
             "process": os.getpid(),
             "verdict": health.verdict,
             "reasons": health.reasons,
+            "config_digest": health.config_digest,
             "size": frame.size_px if frame else None,
             "brightness": round(float(frame.luma.mean())) if frame else None,
             "sharpness": None if sharpness is None else round(sharpness, 3),

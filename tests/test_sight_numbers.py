@@ -95,3 +95,9 @@ def test_a_change_is_written_at_once(astronaut: Path, tmp_path: Path) -> None:
     assert (before.camera, before.brightness is None) == ("ok", False)
     assert (after.camera, after.verdict, after.brightness) == ("lost", "failing", None)
     assert "camera_lost" in after.reasons
+    # Another configuration is in force.
+    health.config_digest = "0123456789abcdef"
+    numbers.see(NoFrame(later, frame.at), "lost", health, somebody=False)
+    changed = numbers_in(tmp_path)
+    assert changed is not None
+    assert changed.config_digest == "0123456789abcdef"

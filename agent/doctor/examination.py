@@ -8,7 +8,7 @@ from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from agent.config import load, notices
+from agent.config import digest, load, notices
 from agent.config_examples import leftovers
 from agent.config_review import absences
 from agent.doctor.checks_broker import broker_checks
@@ -91,7 +91,7 @@ def doctor(
     machine = machine or Surroundings()
     findings: list[Finding] = []
     config = _configuration(path, findings.append)
-    _refusal(path, machine, findings.append)
+    _in_force(path, config, machine, findings.append)
     groups = [_Group(_MACHINE, partial(machine_checks, machine))]
     if config is None:
         skipped = ("hours", "secrets", "certificate", "weights", *_CAMERA, *_BROKER, *_LOG)
@@ -119,16 +119,20 @@ def doctor(
     return Report(agent, datetime.now(UTC), in_order(findings))
 
 
-def _refusal(path: Path, machine: Surroundings, tell: Tell) -> None:
-    """Whether the service goes on with another configuration than the file's, which it refused."""
+def _in_force(path: Path, config: Config | None, machine: Surroundings, tell: Tell) -> None:
+    """Whether the service goes by another configuration than the file's: it refused it, or was not told."""
     try:
         numbers = numbers_of(machine, process_of(unit_shown() or {}))
         answer = answer_in(machine.runtime)
     except PermissionError:
         return
-    if numbers and "configuration_refused" in numbers.reasons and numbers.age_s <= STALE_S:
+    if not numbers or numbers.age_s > STALE_S:
+        return
+    if "configuration_refused" in numbers.reasons:
         problem = " ".join(answer.problems) if answer else "?"
         tell(Finding("configuration.refused", {"path": path, "problem": problem}))
+    elif config and numbers.config_digest not in {None, digest(config)}:
+        tell(Finding("configuration.not_in_force", {"path": path}))
 
 
 def _configuration(path: Path, tell: Tell) -> Config | None:

@@ -24,6 +24,7 @@ class Numbers:
         age_s: how long ago it wrote them.
         process: which wrote them.
         verdict, reasons: of its health.
+        config_digest: of the configuration by which it goes.
         camera: `ok`, or why it can't see.
     """
 
@@ -31,6 +32,7 @@ class Numbers:
     process: int | None
     verdict: str | None
     reasons: tuple[str, ...]
+    config_digest: str | None
     camera: str
     fps: float | None
     brightness: float | None
@@ -54,6 +56,7 @@ def numbers_in(folder: Path) -> Numbers | None:
             process=body.get("process"),
             verdict=body.get("verdict"),
             reasons=tuple(str(reason) for reason in body.get("reasons", ())),
+            config_digest=body.get("config_digest"),
             camera=str(body["camera"]),
             upright=int(body["faces_upright"]),
             upside_down=int(body["faces_upside_down"]),

@@ -211,12 +211,12 @@ BROKER_WORDS: dict[str, Words] = {
         ("the broker refuses the login as {user}", "máy chủ MQTT từ chối đăng nhập với tên {user}"),
         (
             (
-                "Check username and password_file under [mqtt]; a new password is made with "
-                "deploy/broker/account.sh new-password."
+                "Check username and password_file under [mqtt]; at the broker deploy/broker/account.sh "
+                "new-password makes a new password, and add-device an account that is not there."
             ),
             (
-                "Hãy kiểm tra username và password_file trong mục [mqtt]; tạo mật khẩu mới bằng "
-                "deploy/broker/account.sh new-password."
+                "Hãy kiểm tra username và password_file trong mục [mqtt]; trên máy chủ MQTT, "
+                "deploy/broker/account.sh new-password tạo mật khẩu mới, add-device tạo tài khoản còn thiếu."
             ),
         ),
     ),

@@ -49,6 +49,17 @@ SERVICE_WORDS: dict[str, Words] = {
             "Hãy sửa lại, rồi chạy 'sudo systemctl reload presence-agent'.",
         ),
     ),
+    "configuration.not_in_force": Words(
+        "warning",
+        (
+            "{path} was changed, and the service goes by what stood there before",
+            "{path} đã được sửa, nhưng dịch vụ vẫn dùng nội dung cũ",
+        ),
+        (
+            "Run 'sudo systemctl reload presence-agent'.",
+            "Hãy chạy 'sudo systemctl reload presence-agent'.",
+        ),
+    ),
     "camera.lost": Words(
         "fault",
         (

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
+from agent.config import digest, load
 from agent.core.journal import HEALTH
 from agent.delivery.event_log import EventLog
 from agent.device import clock
@@ -487,6 +488,27 @@ def test_refused_configuration_is_told(place: Place) -> None:
     assert "[camera] sise is unknown here." in told.found(False)
     assert "systemctl reload" in str(told.remedy(False))
     assert report.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("in_force", "age_s", "told"),
+    [
+        ("0123456789abcdef", 3, True),
+        # An older version does not say it, and old numbers say nothing.
+        (None, 3, False),
+        ("0123456789abcdef", 300, False),
+        ("the same", 3, False),
+    ],
+)
+def test_changed_configuration_that_nobody_reloaded(
+    place: Place, in_force: str | None, age_s: float, told: bool
+) -> None:
+    if in_force == "the same":
+        in_force = digest(load(place.write_config()))
+    place.sight(age_s=age_s, config_digest=in_force)
+    found = [item for item in place.examined().findings if item.code == "configuration.not_in_force"]
+    assert bool(found) is told
+    assert all("'sudo systemctl reload presence-agent'" in str(item.remedy(False)) for item in found)
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", '{"ts": 3}', "[" * 100_000])

@@ -196,10 +196,9 @@ class Table:
             now_s = time.monotonic()
             first = first_of(lines, self._usual)
             right = first is not None and re.search(fault.found or "", first.text)
-            # A restart that has not failed yet is looked at again.
-            if (right and first and re.search(fault.remedy, first.whole)) or now_s - made_s + (
-                now_s - began_s
-            ) > _FOUND_S:
+            # A restart that has not failed yet is looked at again, while there is time for it.
+            whole = right and first and re.search(fault.remedy, first.whole)
+            if whole or 2 * now_s - made_s - began_s > _FOUND_S:
                 break
         notes.add("doctor", lines)
         row.found, row.found_s = first.text if first else "(nothing is wrong)", now_s - made_s
