@@ -29,7 +29,7 @@ _FACES_EVERY_S = 60.0
 
 
 class SightNumbers:
-    """Writes them each ten seconds, at once when sight, health or configuration change; never without folder."""
+    """Writes each ten seconds, at once when sight, health or configuration change; without a folder never."""
 
     def __init__(self, folder: Path | None, orientation: Orientation | None) -> None:
         """Take the service's folder in memory, and who counts faces, if anybody does."""
