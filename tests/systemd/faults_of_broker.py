@@ -140,7 +140,7 @@ FAULTS = (
         make=_readable_password,
         found=r"mqtt-password",
         remedy=r"chmod",
-        cause=r"mqtt-password",
+        cause=r"mqtt-password can be read",
         told=r"chmod",
     ),
     Fault(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -110,13 +109,6 @@ def _log_damaged() -> None:
     restart()
 
 
-def _move_named_file(line: str) -> None:
-    """The damaged file, whose path the words have, is moved to the technician's computer."""
-    named = re.search(rf"{STATE}/(?!events\.db\b(?!\.))[\w.:+-]*\w", line)
-    if named:
-        run("mv", named[0], "/root/")
-
-
 FAULTS = (
     Fault(
         name="disk full",
@@ -209,10 +201,9 @@ FAULTS = (
         name="log damaged",
         make=_log_damaged,
         found=r"log.*damaged",
-        remedy=r"move|delete|export",
+        remedy=r"log export",
         cause=r"damaged",
-        told=r"move|delete|export",
-        hands=_move_named_file,
+        told=r"log export",
     ),
     Fault(
         name="state folder of root",
