@@ -17,7 +17,7 @@ from cyclopts import App, Parameter
 from agent import arguments
 from agent.cli_broker import broker_commands
 from agent.cli_doctor import doctor
-from agent.cli_errors import exit_code, sentence
+from agent.cli_errors import entry, exit_code, sentence
 from agent.cli_log import CONFIG, ConfigOption, log_app, log_to_stderr
 from agent.cli_reload import reload
 from agent.errors import AgentError, ConfigError
@@ -59,7 +59,6 @@ def run(*, config: ConfigOption = CONFIG) -> NoReturn:
     This is what the service starts. With a recording as `[camera] source` it plays that once, at
     its own pace, and ends. SIGTERM or Ctrl-C ends it in order; a second one at once.
     """
-    from agent.core.journal import FAILS
     from agent.device.journal import JournalHandler, log_lines
     from agent.device.systemd import Systemd
     from agent.errors import CameraError
@@ -83,7 +82,7 @@ def run(*, config: ConfigOption = CONFIG) -> NoReturn:
             if "--debug" in sys.argv:
                 traceback.print_exc()
             for line in said.splitlines():
-                logging.getLogger(__name__).error(FAILS, line)  # noqa: TRY400 - for --debug only
+                logging.getLogger(__name__).error(entry(error), line)  # noqa: TRY400 - for --debug only
         elif not isinstance(error, CameraError):
             raise
         else:
@@ -323,7 +322,9 @@ def models_verify() -> int:
     findings = verify(load_manifest(directory), directory)
     for finding in findings:
         print(finding.line)
-    bad = any(item.status == "wrong" or (item.needed and item.status != "ok") for item in findings)
+    bad = any(
+        item.status in {"wrong", "closed"} or (item.needed and item.status != "ok") for item in findings
+    )
     return _DAMAGED if bad else 0
 
 

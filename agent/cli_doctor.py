@@ -29,23 +29,31 @@ def doctor(
             help="Write what somebody who helps from afar needs into this file, or this folder (a stick)."
         ),
     ] = None,
+    inside: Annotated[bool, Parameter(negative="", show=False)] = False,
 ) -> int:
     """Look at everything that the agent needs, a line each with what to do about it.
 
-    A running service keeps its camera, and goes on. The exit code is 0 where there is no fault, 2 where the
-    agent can't begin (configuration, weights, recording), 1 with any other fault. A bundle has no picture, no
-    event of a person and no secret; where it can't be written the exit code is 1.
+    As root it looks as the service's user in its sandbox. A running service keeps its camera, and goes on.
+    The exit code is 0 where there is no fault, 2 where the agent can't begin (configuration, weights,
+    recording), 1 with any other fault. A bundle has no picture, no event of a person and no secret; where it
+    can't be written the exit code is 1.
     """
     import logging
 
+    from agent.doctor import ask_inside, findings_json, write_bundle
     from agent.doctor import doctor as examined
-    from agent.doctor import write_bundle
     from agent.errors import AgentError
     from agent.words import harmless, vietnamese
 
     # What a part would say to the journal is in the report.
     logging.disable(logging.CRITICAL)
-    report = examined(config)
+    if inside:
+        from agent.doctor.by_rights import by_rights
+
+        # It is the doctor outside that reads this, and says it in its own language.
+        print(findings_json(by_rights(config)))
+        return 0
+    report = examined(config, ask_inside=ask_inside)
     if as_json:
         print(report.as_json(vietnamese()))
     else:

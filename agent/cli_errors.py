@@ -8,10 +8,25 @@ from typing import Final
 
 from cyclopts import CycloptsError, UnusedCliTokensError
 
-from agent.errors import AgentError, ConfigError
+from agent.core.journal import FAILS, FAILS_CERTIFICATE, FAILS_CONFIG, FAILS_SOURCE, FAILS_WEIGHTS, Entry
+from agent.errors import AgentError, CertificateFileError, ConfigError, ModelError, SourceError
 
 # What the extra `device` brings, by the names that are imported.
 DEVICE_MODULES: Final = frozenset({"cv2", "holidays", "numpy", "onnx", "onnxruntime", "tzdata"})
+
+
+# What a technician mends, each with an explanation of its own; the first that fits.
+_ENTRIES: Final[tuple[tuple[type[AgentError], Entry], ...]] = (
+    (CertificateFileError, FAILS_CERTIFICATE),
+    (ConfigError, FAILS_CONFIG),
+    (SourceError, FAILS_SOURCE),
+    (ModelError, FAILS_WEIGHTS),
+)
+
+
+def entry(error: Exception) -> Entry:
+    """The journal's line of the error with which the service ends."""
+    return next((line for kind, line in _ENTRIES if isinstance(error, kind)), FAILS)
 
 
 def sentence(error: Exception) -> str:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from agent.config_values import holds_login
 from agent.errors import ConfigError
+from agent.rights import remedy, user
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -43,10 +44,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{path} is a folder; give the file in it, such as {path / 'agent.toml'}."
         ) from None
-    except PermissionError:
-        raise ConfigError(
-            f"{path} can't be read by this user; use sudo, or become the user who owns it."
-        ) from None
+    except PermissionError as error:
+        what = remedy(path, error, place="/etc/presence-agent", name="--config", otherwise="use sudo")
+        raise ConfigError(f"{path} can't be read by the user {user()}; {what}.") from error
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not UTF-8 text; save it as UTF-8 in the editor.") from None
     except (OSError, ValueError) as error:

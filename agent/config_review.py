@@ -265,7 +265,11 @@ def _is_missing(path: Path) -> bool:
 
 def _exists(path: Path) -> bool:
     try:
-        return path.exists()
-    except OSError:
-        # Longer than a path can be.
+        path.stat()
+    except PermissionError:
+        # Who opens it says more.
+        return True
+    except (OSError, ValueError):
+        # Not there, or longer than a path can be.
         return False
+    return True

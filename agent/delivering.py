@@ -16,6 +16,7 @@ from agent.delivery.publisher import Publisher
 from agent.delivery.recall import Memory, remembered
 from agent.delivery.retention import Retention
 from agent.delivery.served import Extras
+from agent.delivery.tls import check_readable
 from agent.device import clock
 from agent.device.board import serial_number
 from agent.device.systemd import runtime_folder
@@ -147,6 +148,12 @@ class Delivery:
             clock_synced=clock.clock_synced,
             calendar=self._calendar,
         )
+
+
+def check_files(config: Config) -> None:
+    """See that the files for TLS can be read; CertificateFileError: one of them can't."""
+    if config.mqtt and config.mqtt.tls:
+        check_readable(config.mqtt.ca_file, config.mqtt.certificate_file, config.mqtt.key_file)
 
 
 @contextmanager

@@ -4,6 +4,7 @@
 
     AgentError                        exit code
     ├── ConfigError   (ValueError)    2   the configuration or an argument
+    │   └── CertificateFileError      2   … a certificate or key file that can't be read
     ├── SourceError   (OSError)       2   a recording or camera that can't be read at all
     ├── CameraError   (OSError)       1   a camera that is not there, or gives no frames
     ├── BrokenOffError (OSError)      1   a recording that ends before its end
@@ -29,6 +30,10 @@ class ConfigError(AgentError, ValueError):
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class CertificateFileError(ConfigError):
+    """A certificate or key file of the configuration can't be read."""
 
 
 class SourceError(AgentError, OSError):

@@ -23,6 +23,7 @@ from agent.core.journal import (
     STOPS,
     WATCHES,
 )
+from agent.delivering import check_files
 from agent.delivering import delivery as open_delivery
 from agent.device import clock
 from agent.device.systemd import Systemd, runtime_folder
@@ -157,6 +158,7 @@ class _Watch:
 
     def _begun(self, stack: ExitStack) -> tuple[Source, Stages, Delivery]:
         systemd, stop = self._systemd, self._asked.stop
+        check_files(self.config)
         source = stack.enter_context(
             open_source(self.config, lambda: self._view, self._clock.now, stop, systemd.waiting)
         )
@@ -223,6 +225,7 @@ class _Watch:
     def _read_again(self) -> tuple[Config, Config]:
         """The configuration as it is now, and with the centre's hours; ConfigError: it can't be taken up."""
         new = self._read()
+        check_files(new)
         in_force = self._calendar.over(new)
         try:
             # Public holidays that this machine can't work out must not end it half-way through the change.

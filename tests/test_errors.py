@@ -13,6 +13,7 @@ EXIT_CODES = {
     "BrokenOffError": 1,
     "BusyError": 2,
     "CameraError": 1,
+    "CertificateFileError": 2,
     "ConfigError": 2,
     "DamagedError": 1,
     "DeliveryError": 1,

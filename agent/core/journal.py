@@ -95,6 +95,17 @@ WATCHES = Entry("%s/%s watches %s, %dx%d px", "02da6faae1e5424eab29867853012463"
 READY = Entry("ready: it sees and logs", "6957404d0bf8441582c7af9841d5d0a4")
 STOPS = Entry("stops: %s", "2fd9b1f4759b427a8521ecc5ac8fdc38")
 FAILS = Entry("the agent ends: %s", "6ed7c883b0f84e028f8facf97b49812f")
+FAILS_CONFIG = Entry(
+    "the agent ends, its configuration is wrong or can't be read: %s", "387d5b7020024ce999f56dfd4b90bd7e"
+)
+FAILS_SOURCE = Entry("the agent ends, its recording can't be read: %s", "7775c333d14a49e2b5552e2da62510cd")
+FAILS_WEIGHTS = Entry(
+    "the agent ends, its weights are missing, damaged or can't be read: %s",
+    "ce7c0d3051a5417c90b2d647b197b25f",
+)
+FAILS_CERTIFICATE = Entry(
+    "the agent ends, a certificate or key file can't be read: %s", "2249b22dab01467ebd86aa315ec46cb1"
+)
 CONFIG_RELOADED = Entry(
     "the configuration was read again; new: %s", "e1b212a97f544da1b6722cfbb748457d", "configuration"
 )

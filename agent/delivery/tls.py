@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.credentials import origin
-from agent.errors import DeliveryError
+from agent.errors import CertificateFileError, DeliveryError
+from agent.rights import remedy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -151,6 +152,46 @@ def tls_context(ca_file: Path | None, certificate_file: Path | None, key_file: P
     if certificate_file and key_file:
         _show(context, certificate_file, key_file)
     return context
+
+
+def check_readable(ca_file: Path | None, certificate_file: Path | None, key_file: Path | None) -> None:
+    """See that this user can read the files, before anything depends on them.
+
+    What is in certificate and key is no matter here: one of them may be just about to be replaced.
+
+    Raises:
+        CertificateFileError: one of them can't be read, a sentence each.
+    """
+    problems: list[str] = []
+    last: OSError | None = None
+    files = {"ca_file": ca_file, "certificate_file": certificate_file, "key_file": key_file}
+    for field, path in files.items():
+        if path is None:
+            continue
+        try:
+            path.read_bytes()
+        except OSError as error:
+            last = error
+            problems.append(
+                f"the {field} {path} can't be read ({_why(error)}); {_remedy(field, path, error)}."
+            )
+    if problems:
+        raise CertificateFileError(*problems) from last
+    try:
+        tls_context(ca_file, None, None)
+    except DeliveryError as error:
+        raise CertificateFileError(f"{error}.") from error
+
+
+def _remedy(field: str, path: Path, error: OSError) -> str:
+    name = f"{field} under [mqtt]"
+    if field != "key_file" or not isinstance(error, PermissionError):
+        put = f"put it there, or set {name} to where it is"
+        return remedy(path, error, place="/etc/presence-agent", name=name, otherwise=put)
+    # Nobody else is to read it: systemd hands the service a copy.
+    place = "/etc/presence-agent/mqtt-key"
+    taken = "/run/credentials/presence-agent.service/mqtt-key"
+    return f"run `sudo install -m 600 {path} {place}` and set {name} to {taken}"
 
 
 def _show(context: ssl.SSLContext, certificate_file: Path, key_file: Path) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import cv2
 import numpy as np
 
 from agent.errors import BrokenOffError, SourceError
+from agent.rights import remedy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,7 @@ _MISSING_RATIO = 0.02
 # Some name no rate, or the clock of their container for it.
 _MOST_FPS = 1000
 _USUAL_FPS = 25.0
+_MOVED: Final = {"place": "/srv", "name": "source under [camera]"}
 _READABLE_VIDEO = "give a video that OpenCV reads, such as MP4, MKV or AVI"
 
 
@@ -69,11 +71,11 @@ def open_recording(path: Path, pictures_fps: float) -> Iterator[Recording]:
             with path.open("rb") as file:
                 empty = not file.read(1)
     except FileNotFoundError as error:
-        raise SourceError(f"{path}: there is no such file or folder; check the path.") from error
+        what = remedy(path, error, **_MOVED, otherwise="check the path")
+        raise SourceError(f"{path}: there is no such file or folder; {what}.") from error
     except OSError as error:
-        raise SourceError(
-            f"{path}: can't be read ({error.strerror or error}); check its permissions."
-        ) from error
+        what = remedy(path, error, **_MOVED, otherwise="check the path and the disk")
+        raise SourceError(f"{path}: can't be read ({error.strerror or error}); {what}.") from error
     if empty:
         raise SourceError(f"{path}: is empty (0 bytes); copy it again.")
     if pictures is not None:

@@ -2,7 +2,9 @@
 
 from agent.doctor.bundle import write_bundle
 from agent.doctor.examination import doctor
+from agent.doctor.inside import as_json as findings_json
+from agent.doctor.inside import ask_inside
 from agent.doctor.report import Finding, Report
 from agent.doctor.surroundings import Surroundings
 
-__all__ = ["Finding", "Report", "Surroundings", "doctor", "write_bundle"]
+__all__ = ["Finding", "Report", "Surroundings", "ask_inside", "doctor", "findings_json", "write_bundle"]

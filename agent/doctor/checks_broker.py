@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from agent.core.credentials import origin
 from agent.delivery.mqtt import MQTT_5, Broker, Connection, Message
 from agent.delivery.own_name import client_id
-from agent.delivery.tls import lacking, tls_context, tls_refusal
+from agent.delivery.tls import check_readable, lacking, tls_context, tls_refusal
 from agent.doctor.report import Finding
 from agent.doctor.surroundings import within
-from agent.errors import DeliveryError
+from agent.errors import CertificateFileError, DeliveryError
 from agent.stages import broker as broker_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from agent.doctor.surroundings import Surroundings, Tell
 
 _LIMIT_S = 5.0
-_EACH_S = 2.0
+_NAME_S = 3.0
+_EACH_S = 1.5
 _MOST_ADDRESSES = 3
 _RETAINED_S = 1.0
 _SOON_DAYS = 30
@@ -100,11 +101,9 @@ def _values(config: Config, broker: Broker) -> dict[str, object]:
 
 def _addresses(broker: Broker, tell: Tell) -> list[str]:
     try:
-        found = within(
-            _LIMIT_S, lambda: socket.getaddrinfo(broker.host, broker.port, type=socket.SOCK_STREAM)
-        )
+        found = within(_NAME_S, lambda: socket.getaddrinfo(broker.host, broker.port, type=socket.SOCK_STREAM))
     except TimeoutError:
-        tell(Finding("broker_name.slow", {"host": broker.host, "limit_s": f"{_LIMIT_S:g}"}))
+        tell(Finding("broker_name.slow", {"host": broker.host, "limit_s": f"{_NAME_S:g}"}))
         return []
     except (OSError, UnicodeError):
         tell(Finding("broker_name.unknown", {"host": broker.host}))
@@ -142,10 +141,7 @@ def _encrypted(broker: Broker, address: str, tell: Tell) -> bool:
     if not broker.tls:
         tell(Finding("broker_tls.plain"))
         return True
-    try:
-        context = tls_context(broker.ca_file, broker.certificate_file, broker.key_file)
-    except DeliveryError as error:
-        tell(Finding("broker_tls.file", {"problem": error}))
+    if (context := _context(broker, tell)) is None:
         return False
     values = {"host": broker.host, "port": broker.port}
     try:
@@ -180,6 +176,18 @@ def _encrypted(broker: Broker, address: str, tell: Tell) -> bool:
     code = "broker_tls.ends_soon" if days < _SOON_DAYS else "broker_tls.ok"
     tell(Finding(code, {"version": version, "days": days}))
     return True
+
+
+def _context(broker: Broker, tell: Tell) -> ssl.SSLContext | None:
+    files = broker.ca_file, broker.certificate_file, broker.key_file
+    try:
+        check_readable(*files)
+        return tls_context(*files)
+    except (CertificateFileError, DeliveryError) as error:
+        closed = isinstance(error.__cause__, PermissionError)
+        problem = " ".join(str(error).splitlines())
+        tell(Finding("broker_tls.closed" if closed else "broker_tls.file", {"problem": problem}))
+    return None
 
 
 def _days_left(certificate: Any) -> int:  # noqa: ANN401 - as the library types it

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 CameraOf = Callable[["Config", Callable[[], "Instant"]], Camera]
 
 _PICTURES = 8
-_FIRST_S = 8.0
+_FIRST_S = 5.0
 _LOOKS_S = 4.0
 _CLOSE_S = 3.0
 _DARK = 30
@@ -63,10 +63,16 @@ def weights_check(config: Config, tell: Tell) -> bool:
     serve = {entry.name for entry in weights if entry.name in used and has_prepared(directory, entry)}
     wrong: dict[str, Finding] = {}
     for item in findings:
-        code = "weights.spare" if item.name in serve else "weights.wrong"
-        if item.name in used and item.status != "ok" and (code, item.status) != ("weights.spare", "missing"):
-            # Of one that is not there what was made from it is not there either.
-            wrong.setdefault(item.name, Finding(code, {"problem": item.line, "name": item.name}))
+        if item.name not in used or item.status == "ok":
+            continue
+        if item.name in serve:
+            code = "weights.spare"
+        else:
+            code = "weights.closed" if item.status == "closed" else "weights.wrong"
+        if (code, item.status) != ("weights.spare", "missing"):
+            # Of one that is not there what was made from it is not there either; one command opens all.
+            key = "" if code == "weights.closed" else item.name
+            wrong.setdefault(key, Finding(code, {"problem": item.line, "name": item.name}))
     for finding in wrong.values():
         tell(finding)
     if not wrong:
@@ -92,7 +98,8 @@ def camera_checks(
     try:
         pictures = _pictures(config, camera_of, tell)
     except SourceError as error:
-        tell(Finding("camera.unreadable", {"problem": error}))
+        closed = isinstance(error.__cause__, PermissionError)
+        tell(Finding("camera.closed" if closed else "camera.unreadable", {"problem": error}))
         pictures = []
     except CameraError as error:
         code = "camera.not_reached" if "://" in config.camera.source else "camera.not_opened"

@@ -110,7 +110,8 @@ def _last_error(shown: dict[str, str]) -> str | None:
     invocation = shown.get("InvocationID")
     if not invocation:
         return None
-    for priority in (["-p", "err"], []):
+    # Who was killed did not say why.
+    for priority in (["-p", "err"], *([[]] if shown.get("Result") == "exit-code" else [])):
         words = ["-q", "-o", "cat", "-n", "1", *priority, f"_SYSTEMD_INVOCATION_ID={invocation}"]
         if said := said_by("journalctl", "-u", UNIT, *words):
             return " ".join(said.split())

@@ -58,6 +58,9 @@ class Surroundings:
         """Where a secret of the service is: while it does not run, where systemd takes it from."""
         if path is None or origin(path) == path:
             return path
+        if own := os.environ.get("CREDENTIALS_DIRECTORY"):
+            # In the service's sandbox there are copies as the service has them.
+            return Path(own) / path.name
         taken_from = self.root / origin(path).relative_to("/")
         try:
             return path if path.exists() else taken_from

@@ -25,6 +25,7 @@ MARKS: dict[Status, Both] = {
 
 # In the order in which a technician would go.
 LABELS: dict[str, Both] = {
+    "whose": ("looked at by", "xem với quyền của"),
     "configuration": ("configuration", "cấu hình"),
     "hours": ("working hours", "giờ làm việc"),
     "weights": ("weights", "mô hình"),

@@ -20,8 +20,8 @@ _FILE: tuple[Both, ...] = (
         "{path} là thư mục; hãy ghi tệp trong đó, ví dụ {file}",
     ),
     (
-        "{path} can't be read by this user; use sudo, or become the user who owns it.",
-        "không đủ quyền đọc {path}; hãy dùng sudo",
+        "{path} can't be read by the user {user}; {problem}.",
+        "người dùng {user} không đủ quyền đọc {path}; {problem}",
     ),
     (
         "{path} is not UTF-8 text; save it as UTF-8 in the editor.",

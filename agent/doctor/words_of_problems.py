@@ -33,6 +33,18 @@ _BROKER: tuple[Both, ...] = (
             "không có mật khẩu bảo vệ"
         ),
     ),
+    (
+        "the ca_file {path} can't be read ({problem}); {problem_why}.",
+        "ca_file {path}: {problem}; {problem_why}",
+    ),
+    (
+        "the certificate_file {path} can't be read ({problem}); {problem_why}.",
+        "certificate_file {path}: {problem}; {problem_why}",
+    ),
+    (
+        "the key_file {path} can't be read ({problem}); {problem_why}.",
+        "key_file {path}: {problem}; {problem_why}",
+    ),
     ("the certificate_file {path} can't be read ({problem})", "certificate_file {path}: {problem}"),
     ("the key_file {path} can't be read ({problem})", "key_file {path}: {problem}"),
     ("the password_file {path} can't be read ({problem})", "password_file {path}: {problem}"),
@@ -275,8 +287,10 @@ _CAMERA: tuple[Both, ...] = (
 )
 _FILES: tuple[Both, ...] = (
     ("{path}: there is no such file or folder; check the path.", "không có tệp hoặc thư mục {path}"),
-    ("{path}: can't be read ({problem}); check its permissions.", "{path}: {problem}"),
+    ("{path}: there is no such file or folder; {problem}.", "không có tệp hoặc thư mục {path}; {problem}"),
     ("{path}: can't be read ({problem}); check the path.", "{path}: {problem}"),
+    ("{path}: can't be read ({problem}); {problem_why}.", "{path}: {problem}; {problem_why}"),
+    ("{path} can't be read ({problem}); {problem_why}", "{path}: {problem}; {problem_why}"),
     ("{path}: is empty (0 bytes); copy it again.", "{path} rỗng (0 byte)"),
     (
         "{path}: is not a recording that can be read, or is cut off; {readable}.",
@@ -326,6 +340,38 @@ _FILES: tuple[Both, ...] = (
     ("{path} is damaged: run `presence-agent models fetch`", "{path} bị hỏng"),
     ("{path} is damaged", "{path} bị hỏng"),
 )
+# What to do about a path that can't be read.
+_RIGHTS: tuple[Both, ...] = (
+    ("check the path and the disk", "hãy kiểm tra đường dẫn và thẻ nhớ"),
+    (
+        "put it there, or set {name} under {table} to where it is",
+        "hãy đặt tệp vào đó, hoặc ghi đúng đường dẫn vào {name} trong {table}",
+    ),
+    (
+        "run `{command}`, so that the user {user} may read it",
+        "hãy chạy `{command}` để người dùng {user} đọc được",
+    ),
+    (
+        "run `{command}`, so that the user {user} may read them",
+        "hãy chạy `{command}` để người dùng {user} đọc được",
+    ),
+    (
+        "run `{command}`, so that the user {user} gets through it",
+        "hãy chạy `{command}` để người dùng {user} vào được thư mục đó",
+    ),
+    (
+        "nothing in {folder} is there for the service: {problem}",
+        "dịch vụ không truy cập được {folder}: {problem}",
+    ),
+    ("the service has a {folder} of its own: {problem}", "dịch vụ có {folder} riêng: {problem}"),
+    (
+        "run `{command}` and set {name} under {table} to {place}",
+        "hãy chạy `{command}` và ghi {place} vào {name} trong {table}",
+    ),
+    ("run `{command}` and set {name} to {place}", "hãy chạy `{command}` và ghi {place} vào {name}"),
+    ("run `{command}`", "hãy chạy `{command}`"),
+    ("use sudo", "hãy dùng sudo"),
+)
 # The service's last line.
 _SERVICE: tuple[Both, ...] = (("the agent ends: {problem}", "phần mềm dừng vì: {problem}"),)
-PROBLEMS: tuple[Both, ...] = (*_SERVICE, *_BROKER, *_TLS, *_CAMERA, *_FILES)
+PROBLEMS: tuple[Both, ...] = (*_SERVICE, *_BROKER, *_TLS, *_CAMERA, *_FILES, *_RIGHTS)

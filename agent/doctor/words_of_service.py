@@ -37,7 +37,73 @@ _SILENT = Words(
     ),
 )
 
+_AS_IT_SAYS: Both = (
+    "Run the command that it names, then 'sudo systemctl restart presence-agent'.",
+    "Hãy chạy lệnh nêu ở trên, rồi 'sudo systemctl restart presence-agent'.",
+)
+
 SERVICE_WORDS: dict[str, Words] = {
+    # The sentences name the command after which the service may read it.
+    "configuration.closed": Words(
+        "fault", ("{problem}", "không đọc được tệp cấu hình: {problem}"), _AS_IT_SAYS, begins=False
+    ),
+    "weights.closed": Words(
+        "fault", ("{problem}", "không đọc được tệp mô hình: {problem}"), _AS_IT_SAYS, begins=False
+    ),
+    "camera.closed": Words(
+        "fault",
+        ("the recording can't be read: {problem}", "không đọc được tệp video: {problem}"),
+        _AS_IT_SAYS,
+        begins=False,
+    ),
+    "broker_tls.closed": Words(
+        "fault",
+        ("{problem}", "không đọc được chứng thư số hoặc khóa bí mật: {problem}"),
+        _AS_IT_SAYS,
+        begins=False,
+    ),
+    "whose.service": Words(
+        "ok",
+        (
+            "the service's user {user} in its sandbox, and root",
+            "người dùng {user} của dịch vụ trong vùng cách ly, và root",
+        ),
+    ),
+    "whose.caller": Words(
+        "unknown",
+        (
+            "{user} only: what the service may read is not known",
+            "chỉ {user}: chưa rõ dịch vụ được đọc những gì",
+        ),
+        (
+            "Run it as root: sudo presence-agent doctor.",
+            "Hãy chạy với quyền root: sudo presence-agent doctor.",
+        ),
+    ),
+    "whose.no_service": Words(
+        "unknown",
+        (
+            "{user} only: there is no service of systemd's here",
+            "chỉ {user}: máy này chưa cài dịch vụ của systemd",
+        ),
+    ),
+    "whose.not_inside": Words(
+        "warning",
+        (
+            "{user} only: the service's sandbox could not be made ({problem})",
+            "chỉ {user}: không tạo được vùng cách ly của dịch vụ ({problem})",
+        ),
+        (
+            (
+                "Run 'sudo systemctl restart presence-agent', then "
+                "'journalctl -u presence-agent -x -n 20' for what systemd says."
+            ),
+            (
+                "Hãy chạy 'sudo systemctl restart presence-agent', rồi "
+                "'journalctl -u presence-agent -x -n 20' để xem systemd báo gì."
+            ),
+        ),
+    ),
     "configuration.refused": Words(
         "fault",
         (

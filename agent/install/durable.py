@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,33 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     with writing(path.parent):
         replace_whole(path, content, 0o644)
+
+
+def folder_for_all(path: Path) -> None:
+    """Make a folder, and those above it, that everybody may read, whatever this user's umask.
+
+    Raises:
+        OSError: it can't be made, or is another user's and closed.
+    """
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in {path, *made}:
+        _open_to_all(folder, 0o755)
+
+
+def file_for_all(path: Path) -> None:
+    """Let everybody read a file.
+
+    Raises:
+        OSError: it is another user's, and closed.
+    """
+    _open_to_all(path, 0o644)
+
+
+def _open_to_all(path: Path, rights: int) -> None:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode | rights != mode:
+        path.chmod(mode | rights)
 
 
 def replace_whole(path: Path, content: bytes, mode: int) -> None:

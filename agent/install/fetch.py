@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from agent.errors import ModelError
 from agent.install.download import AttemptError
-from agent.install.durable import write_whole, writing
-from agent.install.models import DebianSource, PypiSource, UrlSource, Weights
+from agent.install.durable import file_for_all, folder_for_all, write_whole, writing
+from agent.install.models import MANIFEST, DebianSource, PypiSource, UrlSource, Weights
 from agent.install.packages import package_files
 from agent.install.prepare import prepare
 from agent.install.sources import (
@@ -45,7 +45,7 @@ def fetch(
     say: Say = lambda _: None,
     progress: Progress = lambda _done, _total: None,
 ) -> None:
-    """Put the named files into a directory, and prepare the weights.
+    """Put the named files into a directory, and prepare the weights; everybody may read them.
 
     If none is named, all weights; of the optional ones those that are there.
 
@@ -65,6 +65,9 @@ def fetch(
     wanted = [manifest.named(name) for name in names] or _usual(manifest, directory)
     failures = []
     with _alone_in(directory):
+        if (own := directory / MANIFEST).exists():
+            with writing(directory):
+                file_for_all(own)
         for entry in wanted:
             try:
                 _provide(entry, directory, from_dir, say, progress)
@@ -87,7 +90,9 @@ def _provide(entry: Entry, directory: Path, from_dir: Path | None, say: Say, pro
     if path.exists():
         with writing(directory):
             whole = entry.is_content(path.read_bytes())
-            if not whole:
+            if whole:
+                file_for_all(path)
+            else:
                 path.unlink()
         if whole:
             say(f"{entry.name}: already there, {path} ({megabytes(entry.size_bytes)}).")
@@ -150,7 +155,7 @@ def _from_source(source: Source, entry: Entry, part: Path, say: Say, progress: P
 def _alone_in(directory: Path) -> Iterator[None]:
     """Keep a second fetch out, and clear what one that was killed left behind."""
     with writing(directory):
-        directory.mkdir(parents=True, exist_ok=True)
+        folder_for_all(directory)
         held = os.open(directory, os.O_RDONLY)
     try:
         try:

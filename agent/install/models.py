@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.errors import ConfigError, ModelError
 from agent.install.durable import digest
-from agent.install.prepare import prepared_model
+from agent.install.prepare import prepared_model, unreadable
 
 MANIFEST = "manifest.toml"
 
@@ -149,10 +149,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found out about one file; `needed` is False for samples and optional weights."""
+    """What was found out about one file; `needed` is False for samples and optional weights.
+
+    `closed` is one that this user may not read.
+    """
 
     name: str
-    status: Literal["ok", "missing", "wrong"]
+    status: Literal["ok", "missing", "wrong", "closed"]
     needed: bool
     line: str
 
@@ -170,9 +173,12 @@ def load_manifest(directory: Path) -> Manifest:
         ModelError: there is no manifest, or it does not say what it should.
     """
     own = directory / MANIFEST
-    path = own if own.is_file() else _shipped() / MANIFEST
+    # Not Path.is_file, which raises where a folder is closed.
+    path = own if os.path.isfile(own) else _shipped() / MANIFEST  # noqa: PTH113
     try:
         return Manifest.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except PermissionError as error:
+        raise unreadable(path.parent, error) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
         reason = " ".join(str(error).split())
         raise ModelError(f"{path} can't be used, install presence-agent again: {reason}") from error
@@ -215,7 +221,8 @@ def _verified(entry: Entry, directory: Path) -> Finding:
         whether = "is not there, and is optional" if optional else "is not there"
         return Finding(entry.name, "missing", needed, f"{path} {whether}: {again}")
     except OSError as error:
-        return Finding(entry.name, "wrong", needed, f"{path} can't be read: {error.strerror}")
+        status = _status(error, "wrong")
+        return Finding(entry.name, status, needed, str(unreadable(directory, error)))
     if len(content) != entry.size_bytes:
         sizes = f"has {len(content):,} bytes instead of {entry.size_bytes:,}"
         return Finding(entry.name, "wrong", needed, f"{path} {sizes}: {again}")
@@ -228,8 +235,14 @@ def _verified_prepared(entry: Weights, directory: Path) -> Finding:
     try:
         path = prepared_model(directory, entry)
     except ModelError as error:
-        return Finding(entry.name, "missing", True, str(error))
+        return Finding(entry.name, _status(error.__cause__, "missing"), True, str(error))
     return Finding(entry.name, "ok", True, f"{path} is whole")
+
+
+def _status(
+    error: BaseException | None, otherwise: Literal["missing", "wrong"]
+) -> Literal["missing", "wrong", "closed"]:
+    return "closed" if isinstance(error, PermissionError) else otherwise
 
 
 def _shipped() -> Path:
@@ -237,4 +250,12 @@ def _shipped() -> Path:
     beside = Path(__file__).parents[2]
     share = Path("share/presence-agent/models")
     places = (beside / "models", beside / share, Path(sys.prefix) / share)
-    return next((place for place in places if (place / MANIFEST).is_file()), places[-1])
+    there = [place for place in places if os.path.isfile(place / MANIFEST)]  # noqa: PTH113 - never raises
+    # One that is closed to us says so when it is read.
+    closed = [place for place in places if _is_closed(place)]
+    return next(iter([*there, *closed]), places[-1])
+
+
+def _is_closed(place: Path) -> bool:
+    # Path.is_dir raises where the folder above is closed, too.
+    return os.path.isdir(place) and not os.access(place, os.X_OK, effective_ids=True)  # noqa: PTH112

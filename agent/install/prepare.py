@@ -7,11 +7,14 @@ file, by another recipe or another onnxruntime, or that is damaged.
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from agent.errors import ModelError
-from agent.install.durable import digest, write_whole, writing
+from agent.install.durable import digest, file_for_all, folder_for_all, write_whole, writing
 from agent.install.graph import derive, optimised
+from agent.rights import remedy, user
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,13 +34,16 @@ def prepared_model(directory: Path, entry: Weights) -> Path:
     """
     damaged = False
     try:
+        # A folder that is closed to us looks empty.
+        with suppress(FileNotFoundError), os.scandir(directory / "prepared"):
+            pass
         for path in _candidates(directory, entry):
             if _certified(path) == digest(path.read_bytes())[:16]:
                 return path
             damaged = True
         others = bool(_of_entry(directory, entry))
     except OSError as error:
-        raise ModelError(f"{error.filename} can't be read: {error.strerror}") from error
+        raise unreadable(directory, error) from error
     how = (
         "is damaged"
         if damaged
@@ -49,6 +55,21 @@ def prepared_model(directory: Path, entry: Weights) -> Path:
         f"The prepared model {entry.name} {how} in {directory / 'prepared'}: "
         f"run `presence-agent models fetch {entry.name}`"
     )
+
+
+def unreadable(directory: Path, error: OSError) -> ModelError:
+    """What to say of weights that can't be read, with the command after which they can."""
+    return ModelError(
+        f"{error.filename} can't be read ({error.strerror}); {weights_remedy(directory, error)}"
+    )
+
+
+def weights_remedy(directory: Path, error: OSError) -> str:
+    """The command after which they can be read."""
+    if isinstance(error, PermissionError) and os.access(directory.parent, os.X_OK, effective_ids=True):
+        return f"run `sudo chmod -R a+rX {directory}`, so that the user {user()} may read them"
+    fetch = "run `sudo presence-agent models fetch`"
+    return remedy(directory, error, place="/srv", name="PRESENCE_AGENT_MODELS", otherwise=fetch)
 
 
 def has_prepared(directory: Path, entry: Weights) -> bool:
@@ -68,7 +89,9 @@ def prepare(directory: Path, entry: Weights, say: Callable[[str], None]) -> None
     """
     folder = directory / "prepared"
     with writing(directory):
-        folder.mkdir(exist_ok=True)
+        folder_for_all(folder)
+        for path in _candidates(directory, entry):
+            file_for_all(path)
     if not has_prepared(directory, entry):
         for path in _candidates(directory, entry):
             _remove(path)
@@ -102,7 +125,7 @@ def _upstream(directory: Path, entry: Weights) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ModelError(f"{path} can't be read: {error.strerror}") from error
+        raise unreadable(directory, error) from error
     if not entry.is_content(content):
         raise ModelError(f"{path} is damaged: run `presence-agent models fetch`")
     return content

@@ -132,5 +132,5 @@ def test_command_as_json(presence_agent: Callable[..., Ran], tmp_path: Path) -> 
     ran = presence_agent("doctor", "--json", "--config", tmp_path / "nothing.toml")
     body = json.loads(ran.out)
     assert ran.code == body["exit_code"] == 2
-    assert [check["check"] for check in body["checks"]][:2] == ["configuration", "hours"]
+    assert [check["check"] for check in body["checks"]][:3] == ["whose", "configuration", "hours"]
     assert {check["check"] for check in body["checks"]} == set(CHECKS)

@@ -297,6 +297,39 @@ else
     umount /proc/cmdline
 fi
 
+# Rights: doctor looks as the service, `run` ends with 2, and the command that both name mends it.
+mkdir -p /home/somebody && cp /opt/src/models/vtest.avi /home/somebody/clip.avi
+cp -r /opt/src/models /srv/models; chmod -R a+rX /srv/models
+of_root() { # of_root NAME CODE: doctor finds CODE, the service does not start, and does once the sentence is obeyed
+    local words
+    systemctl stop presence-agent
+    systemctl start presence-agent 2>/dev/null
+    check "$1: the service ends with 2, and stays so" eval '[ "$(of ExecMainStatus) $(of ActiveState)" = "2 failed" ]'
+    /opt/presence-agent/bin/presence-agent doctor --json >/root/doctor.json 2>/root/doctor.err
+    found=$(python3 -c 'import json
+for check in json.load(open("/root/doctor.json"))["checks"]: print(check["code"], "|", check["found"])')
+    check "$1: doctor looks as the service" finds '^whose.service '
+    check "$1: doctor finds $2, and the last words" eval 'finds "^$2 " && finds "^service.failed_saying "'
+    words=$(sed -n "s/^${2//./\\.} .*\`sudo \([^\`]*\)\`.*/\1/p" <<<"$found" | head -n 1)
+    check "$1: told to do: $words" [ -n "$words" ]
+    $words
+    case $2 in camera.*) sed -i "s|^source = .*|source = \"/srv/clip.avi\"|" /etc/presence-agent/agent.toml ;; esac
+    systemctl restart presence-agent
+    check "$1: then it works" is ActiveState active
+    cp /root/good.toml /etc/presence-agent/agent.toml
+}
+with "Environment=PRESENCE_AGENT_MODELS=/srv/models"
+sed -i 's|^source = .*|source = "/home/somebody/clip.avi"|' /etc/presence-agent/agent.toml
+of_root "a recording in /home" camera.closed
+chmod 600 /etc/presence-agent/ca.pem
+of_root "the authority for root only" broker_tls.closed
+chmod 600 /etc/presence-agent/agent.toml
+of_root "the configuration for root only" configuration.closed
+chmod 700 /srv/models/prepared
+of_root "weights prepared under umask 077" weights.closed
+without
+systemctl restart presence-agent
+
 for language in en_US vi_VN; do localedef -i $language -f UTF-8 $language.UTF-8; done
 # explained LANGUAGE CATALOGUE: a line of the agent is explained by the subject that the catalogue has for its id.
 explained() {

@@ -1,0 +1,144 @@
+"""Doctor as the service's user in its sandbox: a transient unit with the service's own settings.
+
+What may be read, written and opened is another thing for the service than for root: its user, ProtectHome=,
+DevicePolicy= and the credentials decide. So whatever hangs on rights is looked at in there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from agent.doctor.report import Finding
+from agent.doctor.surroundings import UNIT, said_by, unit_shown
+from agent.doctor.wording import WORDS
+from agent.rights import user
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+# How long it looks in there, and how long it is waited for.
+INSIDE_S: Final = 7.0
+_WAIT_S: Final = 10.0
+# What settles who may do what, and that no picture gets onto the card. Nothing that makes or keeps folders,
+# starts again, or takes away what belongs to the running service, as RemoveIPC= would.
+_KEPT: Final = re.compile(
+    r"User|Group|DynamicUser|SupplementaryGroups|UMask|(Load|Set|Import)Credential(Encrypted)?|Device(Policy|Allow)"
+    r"|(Capability|Ambient).*|NoNewPrivileges|(Protect|Private|Restrict|SystemCall|IPAddress|Lock|MemoryDeny).*"
+    r"|(ReadOnly|ReadWrite|Inaccessible|Exec|NoExec|Bind|BindReadOnly)Paths|TemporaryFileSystem|KeyringMode"
+    r"|(Pass|Unset)?Environment|EnvironmentFile|WorkingDirectory|LimitCORE|CoredumpFilter|MemorySwapMax"
+)
+_FOLDERS: Final = {"StateDirectory": "/var/lib", "RuntimeDirectory": "/run"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was found in there.
+
+    Attributes:
+        whose: as whom it was looked, for the report.
+        findings: what was found; None: nothing could be, so that whoever asks has to look as the caller.
+    """
+
+    whose: Finding
+    findings: tuple[Finding, ...] | None = None
+
+
+def as_json(findings: Iterable[Finding]) -> str:
+    """Findings on their way out of the sandbox, on one line."""
+    rows = [{"code": finding.code, "values": dict(finding.values)} for finding in findings]
+    return json.dumps(rows, default=str)
+
+
+def settings(unit_text: str) -> Iterator[tuple[str, str]]:
+    """What `systemctl cat` shows of [Service], drop-ins included, in order."""
+    section = ""
+    rows = (row for row in unit_text.splitlines() if not row.lstrip().startswith(("#", ";")))
+    for row in "\n".join(rows).replace("\\\n", " ").splitlines():
+        if row.startswith("["):
+            section = row.strip()
+        key, equals, value = row.partition("=")
+        if section == "[Service]" and equals:
+            yield key.strip(), value.strip()
+
+
+def properties(unit_text: str) -> list[str]:
+    """The service's settings for a transient unit that may do what it may, and changes nothing."""
+    found = []
+    for key, value in settings(unit_text):
+        if _KEPT.fullmatch(key):
+            found.append(f"{key}={value.replace('%%', '%')}")
+        elif key in _FOLDERS:
+            # As it is: systemd would make the folder, or give it to the service's user.
+            found += [f"ReadWritePaths=-{_FOLDERS[key]}/{name}" for name in value.split()]
+    return found
+
+
+def program(unit_text: str) -> str | None:
+    """What the service starts."""
+    starts = [value for key, value in settings(unit_text) if key == "ExecStart" and value]
+    return starts[-1].split()[0].lstrip("-@:+!") if starts else None
+
+
+def ask_inside(path: Path) -> Answer:
+    """Look as the service, if this user may and there is one; never longer than some ten seconds.
+
+    Args:
+        path: of the configuration.
+    """
+    caller = {"user": user()}
+    shown = unit_shown()
+    if shown is None or shown.get("LoadState") != "loaded":
+        return Answer(Finding("whose.no_service", caller))
+    if os.geteuid() != 0:
+        return Answer(Finding("whose.caller", caller))
+    text = said_by("systemctl", "cat", "--no-pager", UNIT) or ""
+    start = program(text)
+    if start is None:
+        return Answer(Finding("whose.no_service", caller))
+    name = f"presence-agent-doctor-{os.getpid()}"
+    words = [
+        *("systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--service-type=exec", f"--unit={name}"),
+        *(f"--property={setting}" for setting in [*properties(text), f"RuntimeMaxSec={_WAIT_S:g}"]),
+        *("--", start, "doctor", "--inside", "--config", str(path.absolute())),
+    ]
+    try:
+        done = subprocess.run(  # noqa: S603 - words of our own and of the service's unit
+            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_WAIT_S, check=False,
+            errors="replace",
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        problem = (
+            f"no answer within {_WAIT_S:g} s" if isinstance(error, subprocess.TimeoutExpired) else str(error)
+        )
+        return Answer(Finding("whose.not_inside", {**caller, "problem": problem}))
+    findings = _read(done.stdout, f"/run/credentials/{name}.service/")
+    if findings is None:
+        said = " ".join(done.stderr.split())[-300:]
+        problem = f"{said or 'nothing was said'} (exit code {done.returncode})"
+        return Answer(Finding("whose.not_inside", {**caller, "problem": problem}))
+    return Answer(Finding("whose.service", {"user": shown.get("User") or "root"}), findings)
+
+
+def _read(text: str, credentials: str) -> tuple[Finding, ...] | None:
+    """Findings as they came out; None: they make no sense."""
+    try:
+        rows: Any = json.loads(text)
+        # Whoever reads knows secrets where they are kept, not where systemd puts a copy for a moment.
+        found = [Finding(row["code"], _in_place(row["values"], credentials)) for row in rows]
+        known = all(finding.code in WORDS for finding in found)
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return None
+    return tuple(found) if known and found else None
+
+
+def _in_place(values: Mapping[str, object], credentials: str) -> dict[str, object]:
+    return {
+        name: value.replace(credentials, "/etc/presence-agent/") if isinstance(value, str) else value
+        for name, value in values.items()
+    }
