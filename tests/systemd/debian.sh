@@ -103,12 +103,30 @@ TOML
 
 inside() { nsenter -t "$leader" -a -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "$@"; }
 
+# Two Debians in the same control groups would kill each other's services.
+own_groups() {
+    local tree
+    for tree in /sys/fs/cgroup{,/unified,/systemd}; do
+        [[ ! -e $tree/cgroup.procs ]] || { mkdir -p "$tree/presence$BASHPID" && echo "$BASHPID" >"$tree/presence$BASHPID/cgroup.procs"; } || true
+    done
+}
+
+# They are of no more use when their Debian is gone.
+drop_groups() {
+    local tree
+    for tree in /sys/fs/cgroup{,/unified,/systemd}; do
+        [[ ! -d $tree/presence$nspawn ]] || find "$tree/presence$nspawn" -depth -type d -exec rmdir {} + 2>/dev/null || true
+    done
+}
+
 # boot PACKAGES [OPTION...]: starts the root, by these options of systemd-nspawn too, and waits until its systemd answers.
 boot() {
     # Control groups as both Debians have them, whatever this machine has.
-    SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn -q -D "$root" --boot --machine="presence$BASHPID" --register=no --keep-unit --private-network \
-        --bind-ro="$1:/opt/presence-agent/lib" --bind-ro="$ROOT:/opt/src" \
-        "${@:2}" </dev/null >>"$root.boot.log" 2>&1 &
+    (
+        own_groups
+        SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 exec systemd-nspawn -q -D "$root" --boot --machine="presence$BASHPID" --register=no \
+            --keep-unit --private-network --bind-ro="$1:/opt/presence-agent/lib" --bind-ro="$ROOT:/opt/src" "${@:2}"
+    ) </dev/null >>"$root.boot.log" 2>&1 &
     nspawn=$!
     for _ in $(seq 150); do
         leader=$(pgrep -P "$nspawn" | head -n 1 || true)
@@ -122,12 +140,16 @@ boot() {
 cut_off() {
     kill -9 "${leader:?}"
     wait "$nspawn" || true
+    drop_groups
     leader=
 }
 
 shut_down() {
     if [[ -n $leader ]]; then inside systemctl poweroff 2>/dev/null || true; fi
-    if [[ -n $nspawn ]]; then wait "$nspawn" || true; fi
+    if [[ -n $nspawn ]]; then
+        wait "$nspawn" || true
+        drop_groups
+    fi
     leader=
     nspawn=
 }
