@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from agent.device import card
 
 
@@ -24,8 +22,6 @@ def test_errors_of_each_file_system(tmp_path: Path) -> None:
 
 def test_errors_of_this_machine() -> None:
     there = list(Path("/sys/fs/ext4").glob("*/errors_count"))
-    if not there:
-        pytest.skip("no ext4 is mounted here")
     assert set(card.errors_counted() or {}) == {file.parent.name for file in there}
 
 
