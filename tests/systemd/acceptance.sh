@@ -329,6 +329,29 @@ chmod 700 /srv/models/prepared
 of_root "weights prepared under umask 077" weights.closed
 without
 systemctl restart presence-agent
+# A bundle by the real journal and systemd: the password is in a line of the unit, a variable in a drop-in.
+with "Environment=API_TOKEN=quince-in-a-drop-in"
+password=$(cat /etc/presence-agent/mqtt-password)
+printf 'MESSAGE=refused: que-phong/one-stop:%s by all\nPRIORITY=6\nOBJECT_PID=%s\n' "$password" "$(of MainPID)" | logger --journald
+within 10 said "refused: que-phong"
+mkdir -p /media/stick
+check "doctor writes a bundle" [ -n "$(/opt/presence-agent/bin/presence-agent doctor --bundle /media/stick | grep 'no secret')" ]
+check "for its owner only" [ "$(stat -c %U:%a /media/stick/*.tar.gz)" = root:600 ]
+tar -xzf /media/stick/*.tar.gz -C /media/stick
+in_bundle() { grep -rqF -- "$1" /media/stick/presence-agent-bundle; }
+for part in journal.txt units.txt health.json events.json; do
+    check "bundle: $part is there" not grep -q not_had /media/stick/presence-agent-bundle/$part
+done
+check "bundle: all could be had" grep -q '^All of it could be had' /media/stick/presence-agent-bundle/README.txt
+check "bundle: the line is there without the password" in_bundle "refused: que-phong/one-stop:*** by all"
+check "bundle: the unit is there without the variable" in_bundle "Environment=***"
+check "bundle: the service's state" in_bundle "ActiveState=active"
+check "bundle: how it is" in_bundle "health verdict="
+for secret in "$password" "$(printf %s "$password" | base64)" "$(printf 'que-phong/one-stop:%s' "$password" | base64)" quince-in-a-drop-in; do
+    check "bundle: none of $(printf %s "$secret" | sha256sum | cut -c 1-8)" not in_bundle "$secret"
+done
+check "bundle: no event of a person" not grep -rqE '"track"|zone.left.*dwell' /media/stick/presence-agent-bundle
+without
 
 for language in en_US vi_VN; do localedef -i $language -f UTF-8 $language.UTF-8; done
 # explained LANGUAGE CATALOGUE: a line of the agent is explained by the subject that the catalogue has for its id.
