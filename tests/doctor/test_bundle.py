@@ -22,7 +22,7 @@ import pytest
 
 from agent.core.journal import HEALTH
 from agent.delivery.event_log import EventLog
-from agent.doctor import Surroundings, write_bundle
+from agent.doctor import Surroundings, doctor, write_bundle
 from agent.doctor.bundle.archive import FOLDER, MEMBERS
 from agent.doctor.bundle.configuration import configuration, written
 from agent.doctor.bundle.redaction import HIDDEN, Redactor
@@ -282,8 +282,6 @@ def test_secret_in_a_wrong_configuration(place: Place, text: str, secret: str) -
     programs(place, [f"2026-11-30 presence-agent: not taken: {secret} is wrong"])
     place.examined()
     place.config.write_text(device + text)
-    from agent.doctor import doctor  # noqa: PLC0415
-
     machine = Surroundings(place.root, place.folder / "run", lambda: True)
     path = place.folder / "bundle.tar.gz"
     report = doctor(place.config, machine, limit_s=PATIENCE_S)
@@ -368,6 +366,19 @@ def test_secret_that_can_not_be_read(place: Place) -> None:
         assert "can't be read" in members[name]
         assert "sudo" in members[name]
     assert "fine" not in members["units.txt"] + members["journal.txt"] + members["health.json"]
+
+
+def test_configuration_that_can_not_be_read(place: Place) -> None:
+    """It may name secrets that nobody knows then. A folder in its place can't be read by root either."""
+    programs(place, ["2026-11-30 presence-agent: fine"])
+    place.config.mkdir()
+    machine = Surroundings(place.root, place.folder / "run", lambda: True)
+    path = place.folder / "bundle.tar.gz"
+    write_bundle(path, doctor(place.config, machine, limit_s=PATIENCE_S), place.config, False, machine)
+    members = unpacked(path.read_bytes())
+    for name in ("units.txt", "journal.txt"):
+        assert members[name].startswith(f"{place.config} can't be read")
+    assert "fine" not in members["journal.txt"] + members["units.txt"] + members["health.json"]
 
 
 # --- where it is written --------------------------------------------------------------------------------

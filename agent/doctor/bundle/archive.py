@@ -159,7 +159,7 @@ def _path(to: Path, report: Report) -> Path:
 
 def _collected(report: Report, config_path: Path, vietnamese: bool, machine: Surroundings) -> _Contents:
     raw, text = written(config_path)
-    secrets = secrets_of(raw, text, machine)
+    secrets = secrets_of(config_path, raw, text, machine)
     look_at_units(units.unit_texts() or "", secrets, machine)
     contents = _Contents(Redactor(secrets.values))
     try:

@@ -100,15 +100,19 @@ class Secrets:
         self.add(text)
 
 
-def secrets_of(raw: Mapping[str, Any] | None, text: str, machine: Surroundings) -> Secrets:
+def secrets_of(path: Path, raw: Mapping[str, Any] | None, text: str, machine: Surroundings) -> Secrets:
     """What this set-up has.
 
     Args:
+        path: of the configuration file.
         raw: the configuration file as it is written; None: it is no TOML.
         text: of that file; empty: it can't be read.
         machine: whose files are looked at.
     """
     found = Secrets()
+    if not text:
+        # It is empty, is not there, or is not for us: then nobody knows what is in it.
+        found.read(path)
     for address in _ADDRESS.findall(text):
         found.add_address(address)
     if raw is None:
