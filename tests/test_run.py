@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent import service
+from agent import service, sources
 from agent.config import load
 from agent.core.frame import Instant
 from agent.delivering import delivery
@@ -22,13 +22,17 @@ from agent.stages import random_track_ids, stages
 from tests.builders import make_frame
 from tests.conftest import free_port, logged, wait_until, write_config
 from tests.covering import Judge, write_clip
+from tests.every_frame import every_frame
 from tests.patience import BUSY_S, PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+    from threading import Event
 
     from agent.core.frame import Frame, NoFrame
+    from agent.device.frames import View
+    from agent.device.recording import Recording
     from tests.conftest import Agent, Heard, Listener, Mosquitto, Ran
 
 jsonschema = pytest.importorskip("jsonschema")
@@ -119,6 +123,25 @@ def test_run_blind(
     clip = tmp_path / "covered.avi"
     write_clip(clip, vtest, black_s=6, light_s=8 if not ends_blind else 9, end_s=9)
     listener = listen(mosquitto.port)
+
+    def states(rule: str) -> list[dict[str, object]]:
+        return [message.json for message in listener.heard() if message.topic.endswith(f"state/{rule}")]
+
+    def told(why: str | None) -> bool:
+        return all(why in [state["why"] for state in states(rule)] for rule in ("gate", "yard"))
+
+    def frames(
+        recording: Recording, view: Callable[[], View], now: Callable[[], Instant], stop: Event
+    ) -> Iterator[Frame]:
+        # Of the states only the newest is told: each is waited for before the film goes on.
+        for frame in every_frame(recording, view, now, stop):
+            if frame.index == 40:
+                wait_until(lambda: bool(states("gate")))
+            if frame.index == 80:
+                wait_until(lambda: told("covered"))
+            yield frame
+
+    monkeypatch.setattr(sources, "played_frames", frames)
     with caplog.at_level("INFO", "agent.service"):
         config = write_config(tmp_path, clip, port=mosquitto.port)
         service.run(load(config), lambda: load(config))
@@ -140,12 +163,11 @@ def test_run_blind(
         *(["the camera sees again"] if not ends_blind else []),
     ]
     for rule in ("gate", "yard"):
-        states = [message.json for message in listener.heard() if message.topic.endswith(f"state/{rule}")]
-        whys = [state["why"] for state in states]
+        whys = [state["why"] for state in states(rule)]
         assert whys.count("covered") == 1
         assert (whys[-2] == "covered") == ends_blind
         assert whys[-1] == "stopped"
-        assert all(state["valid"] == (state["why"] is None) for state in states)
+        assert all(state["valid"] == (state["why"] is None) for state in states(rule))
 
 
 def test_run_killed(
@@ -173,7 +195,7 @@ def test_run_killed(
     later = listen(mosquitto.port)
     agent = start_agent(config)
     wait_until(
-        lambda: any(event["type"] == "zone.entered" and "late" not in event for event in later.events()), 30
+        lambda: any(event["type"] == "zone.entered" and "late" not in event for event in later.events())
     )
     assert agent.end(signal.SIGTERM) == 0
     everything = logged(tmp_path)
@@ -229,19 +251,19 @@ def test_run_reloaded_leaves_nobody_there(
     listener, later = listen(broker.port), listen(other.port)
     config = write_config(tmp_path, vtest, port=broker.port)
     agent = start_agent(config)
-    wait_until(lambda: somebody_is_there(listener), 60)
+    wait_until(lambda: somebody_is_there(listener))
     if how == "another-camera":
         config.write_text(config.read_text().replace("[camera]", "[camera]\nrotation = 180"))
     else:
         write_config(tmp_path, vtest, port=other.port if how == "another-broker" else None)
     agent.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: any('"offline"' in message.payload for message in listener.heard()), 30)
+    wait_until(lambda: any('"offline"' in message.payload for message in listener.heard()))
     heard = listener.heard()
     offline = next(i for i, message in enumerate(heard) if '"offline"' in message.payload)
     check_nobody_is_told_at_a_stop(heard[: offline + 1])
     if how == "another-broker":
         # There they are all still there.
-        wait_until(lambda: somebody_is_there(later), 30)
+        wait_until(lambda: somebody_is_there(later))
     assert agent.end(signal.SIGTERM) == 0
 
 
@@ -290,7 +312,7 @@ def test_run_recording_that_breaks_off(
     part.write_bytes(clip.read_bytes()[: clip.stat().st_size * 2 // 3])
     listener = listen(mosquitto.port)
     agent = start_agent(write_config(tmp_path, part, port=mosquitto.port))
-    assert agent.process.wait(60) == 1, agent.said()
+    assert agent.process.wait(PATIENCE_S) == 1, agent.said()
     wait_until(lambda: '"stopped"' in listener.heard()[-1].payload)
     check_nobody_is_told_at_a_stop(listener.heard())
 
