@@ -21,11 +21,13 @@ from tests.conftest import wait_until
 from tests.delivery.misbehaving import SUCCESS, Misbehaving, misbehaving
 from tests.delivery.publishing import publishing, to
 from tests.delivery.samples import SENDER, make_entered
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.core.event import Event
+    from tests.delivery.misbehaving import Published
 
 HOURS_S = 7200.0
 EARLIER_BOOT = replace(SENDER, boot="0000b007")
@@ -42,7 +44,7 @@ def sent_late(log: EventLog, *, synced_now: bool = True) -> list[bool]:
     """Publish a log; which of its events were late."""
     with misbehaving(Misbehaving(lambda _: SUCCESS)) as broker:
         with publishing(to(broker.port), log, extras=Extras(clock_synced=lambda: synced_now)) as publisher:
-            assert publisher.wait_delivered(20)
+            assert publisher.wait_delivered(PATIENCE_S)
         bodies = [json.loads(one.payload) for one in broker.events()]
     assert [body["seq"] for body in bodies] == list(range(log.first_seq, log.last_seq + 1))
     return [body.get("late", False) for body in bodies]
@@ -148,10 +150,18 @@ def test_recording_has_its_own_time() -> None:
 
 
 def test_between_two_sendings_late_alone_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "_LATE_S", 1.0)
+    monkeypatch.setattr(sending, "_LATE_S", PATIENCE_S)
     monkeypatch.setattr(mqtt, "ANSWER_WITHIN_S", 1.5)
     monkeypatch.setattr(publisher_module, "_FIRST_PAUSE_S", 0.1)
-    broker = Misbehaving(lambda one: None if "/event/" in one.topic else SUCCESS)
+
+    def judge(one: Published) -> int | None:
+        if "/event/" in one.topic and b'"late"' not in one.payload:
+            # From now on everything is late.
+            monkeypatch.setattr(sending, "_LATE_S", 0.0)
+            return None
+        return SUCCESS
+
+    broker = Misbehaving(judge)
     with (
         EventLog(SENDER, tmp_path / "events.db") as log,
         misbehaving(broker),
@@ -160,12 +170,12 @@ def test_between_two_sendings_late_alone_differs(tmp_path: Path, monkeypatch: py
         wait_until(lambda: any("/status" in one.topic for one in broker.got))
         log.append([happened(0, 0, synced=True)])
         publisher.tell()
-        wait_until(lambda: len(broker.events()) == 1)
-        broker.judge = lambda _: SUCCESS
-        assert publisher.wait_delivered(20)
-    first, second = (json.loads(one.payload) for one in broker.events())
+        assert publisher.wait_delivered(PATIENCE_S)
+    first, second, *more = (json.loads(one.payload) for one in broker.events())
     assert "late" not in first
     assert second == {**first, "late": True}
+    # On a busy machine an answer may take so long that it is sent once more.
+    assert all(again == second for again in more)
 
 
 # --- what is kept of clocks --------------------------------------------------------------------------
