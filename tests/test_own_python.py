@@ -13,6 +13,7 @@ import pytest
 
 import agent
 from tests.conftest import ROOT
+from tests.patience import PATIENCE_S
 
 PACKAGE = Path(agent.__file__).parent
 SCRIPTS = sorted((ROOT / "deploy").rglob("*.sh"))
@@ -41,7 +42,7 @@ def test_bench_beside_another_agent(strange_folder: Path, clip: Path) -> None:
     words = ["bench", "--video", str(clip), "--seconds", "1", "--json"]
     ran = subprocess.run(
         [sys.executable, "-P", "-m", "agent", *words],
-        cwd=strange_folder, capture_output=True, text=True, timeout=120, check=False,
+        cwd=strange_folder, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert (ran.returncode, imported(strange_folder)) == (0, []), ran.stderr
     assert json.loads(ran.stdout)["start_s"] > 0

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tests.conftest import ROOT
+from tests.patience import PATIENCE_S
 
 # Says when it is ready and when it was asked; then it hangs, as in a camera's driver, or ends in order.
 LISTENS = """
@@ -35,6 +36,6 @@ def test_stop_once_in_order_and_twice_at_once(
             for said in ["ready", "asked"][:times]:
                 assert process.stdout.readline() == f"{said}\n"
                 process.send_signal(number)
-            assert process.wait(20) == (code + number if code else 0)
+            assert process.wait(PATIENCE_S) == (code + number if code else 0)
         finally:
             process.kill()

@@ -28,6 +28,7 @@ from agent.view_keeping import (
 from tests.bench.edits import Noise, shrunk, warp
 from tests.builders import make_at
 from tests.conftest import logged, wait_until, write_config
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -193,8 +194,8 @@ def test_accept_view(
 ) -> None:
     config = write_config(tmp_path, turned)
     agent = start_agent(config)
-    wait_until(lambda: told(tmp_path) == [BLIND], 120)
-    wait_until(lambda: "accept-view" in agent.said(), 10)
+    wait_until(lambda: told(tmp_path) == [BLIND])
+    wait_until(lambda: "accept-view" in agent.said())
     assert agent.end(signal.SIGKILL) == -signal.SIGKILL
     # A new process sees the turned view well, and doesn't take it for right.
     still = tmp_path / "still.avi"
@@ -204,11 +205,11 @@ def test_accept_view(
     # The same camera: only the film of it is another one.
     _same_camera(config)
     agent = start_agent(config)
-    wait_until(lambda: agent.said().count("ready: it sees and logs") == 2, 60)
+    wait_until(lambda: agent.said().count("ready: it sees and logs") == 2)
     ran = presence_agent("accept-view", "--config", config)
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith("Accepted: the camera was moved")
-    wait_until(lambda: told(tmp_path) == [BLIND, RESTORED], 30)
+    wait_until(lambda: told(tmp_path) == [BLIND, RESTORED])
     assert not asked_at(load(config).log.path).exists()
     agent.end(signal.SIGTERM)
     assert "right from now on: presence-agent accept-view" in agent.said()
@@ -228,14 +229,14 @@ def test_moved_stays_over_a_restart(
     """Nobody accepted it: a whole film later it is still one spell, and nobody was counted."""
     config = write_config(tmp_path, turned)
     agent = start_agent(config)
-    wait_until(lambda: told(tmp_path) == [BLIND], 120)
+    wait_until(lambda: told(tmp_path) == [BLIND])
     agent.end(signal.SIGTERM)
     still = tmp_path / "still.avi"
     _cut(turned, still, 60, frames=100)
     config.write_text(config.read_text().replace(str(turned), str(still)))
     _same_camera(config)
     agent = start_agent(config)
-    assert agent.process.wait(120) == 0, agent.said()
+    assert agent.process.wait(PATIENCE_S) == 0, agent.said()
     assert told(tmp_path) == [BLIND]
     types = [event["type"] for event in logged(tmp_path).values()]
     assert types.count("agent.stopped") == 2

@@ -59,7 +59,7 @@ def answering(answer: bytes | None, *, stays: bool = True, came: list[float] | N
             if came is not None:
                 came.append(time.monotonic())
             with suppress(OSError):
-                connection.settimeout(20)
+                connection.settimeout(PATIENCE_S)
                 if answer is not None and connection.recv(4096):
                     connection.sendall(answer)
                 if answer is None or not stays:

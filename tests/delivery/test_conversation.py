@@ -179,15 +179,15 @@ def test_replays_more_than_may_wait_are_told_so(
     log.append([make_now(number) for number in range(1000)])
     asked = {"log": log.log_id, "from_seq": 1, "to_seq": 1000}
     with publishing(to(mosquitto.port, protocol), log) as publisher:
-        assert publisher.wait_delivered(20)
+        assert publisher.wait_delivered(PATIENCE_S)
         names = [f"r-{number}" for number in range(12)]
         requests = [json.dumps({**asked, "request": name}).encode() for name in names]
         packets = [(f"{ROOT}/cmd/replay", request, 1, False) for request in requests]
         multiple([*packets], hostname="127.0.0.1", port=mosquitto.port)
-        wait_until(lambda: all(is_done(listener, name) for name in names), 60)
+        wait_until(lambda: all(is_done(listener, name) for name in names))
         # Once there is room again, whoever was refused may come again.
         ask(mosquitto, **asked, request="again")
-        wait_until(lambda: is_done(listener, "again"), 30)
+        wait_until(lambda: is_done(listener, "again"))
     answers = {name: replayed(listener, name) for name in [*names, "again"]}
     met = [name for name, answer in answers.items() if len(answer) == 1001]
     assert met == [*names[:5], "again"]

@@ -83,7 +83,7 @@ def replayed(broker: Mosquitto, log_id: str) -> list[dict[str, Any]]:
     subscribed = reader.subscribe(f"{ROOT}/replay/after-all", needed=False)
     there, answers = False, list[str]()
     asked = {"log": log_id, "from_seq": 1, "to_seq": 3, "request": "after-all"}
-    give_up_s = time.monotonic() + 20
+    give_up_s = time.monotonic() + PATIENCE_S
     ask_at_s = 0.0
     while len(answers) < 4 and time.monotonic() < give_up_s:
         reports = reader.pump(0.1)

@@ -24,6 +24,7 @@ from agent.errors import DeliveryError
 from tests.builders import make_at
 from tests.delivery.answering import listening
 from tests.delivery.samples import ROOT, SENDER, make_entered
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     import socket
@@ -41,14 +42,14 @@ def first_bytes(monkeypatch: pytest.MonkeyPatch, broker: Callable[[int], Broker]
 
     def serve(server: socket.socket) -> None:
         with suppress(OSError), server.accept()[0] as connection:
-            connection.settimeout(20)
+            connection.settimeout(PATIENCE_S)
             came.append(connection.recv(4096))
             done.set()
 
     with listening(serve) as port:
         with pytest.raises(DeliveryError):
             Connection(broker(port), "presence-test", will).open()
-        assert done.wait(20)
+        assert done.wait(PATIENCE_S)
     return came[0]
 
 

@@ -623,7 +623,7 @@ def test_events_denied_in_311_pass_for_taken(
     with with_rights(start_mosquitto, tmp_path, ALL_BUT_EVENTS) as (broker, _):
         appended(log, *range(50))
         with publishing(to(broker.port, 311), log, extras=Extras(health=health)) as publisher:
-            assert publisher.wait_delivered(20)
+            assert publisher.wait_delivered(PATIENCE_S)
         assert len(denied(broker)) >= 50
     assert {facts.refusals_seen for facts in said} == {False}
 

@@ -34,6 +34,7 @@ from tests.delivery.misbehaving import (
 )
 from tests.delivery.publishing import make_now, make_zone, publishing, to
 from tests.delivery.samples import ROOT, SENDER, is_sentence
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,7 +93,7 @@ def refusing(code: int) -> Iterator[Misbehaving]:
 def test_backlog_is_not_sent_again_and_again(log: EventLog, code: int) -> None:
     log.append([make_now(number) for number in range(1000)])
     with refusing(code) as broker, publishing(to(broker.port), log, stop_s=0) as publisher:
-        wait_until(lambda: len(broker.events()) >= WINDOW + 8, 30)
+        wait_until(lambda: len(broker.events()) >= WINDOW + 8)
         assert not publisher.failure
         assert log.delivered == 0
     # What was under way when the first was refused, and then one after each pause.
@@ -112,7 +113,7 @@ def test_backlog_goes_out_at_full_speed_once_it_is_taken(log: EventLog, code: in
         log.append([make_now(9)])
         publisher.tell()
         broker.judge = lambda _: SUCCESS
-        assert publisher.wait_delivered(30)
+        assert publisher.wait_delivered(PATIENCE_S)
         # Each once: of those that were refused nothing is sent twice either.
         assert len(broker.events()) - before <= 3001 + 3
     assert log.delivered == 3001
@@ -137,7 +138,7 @@ def test_new_connection_is_tried_at_once(log: EventLog, monkeypatch: pytest.Monk
         wait_until(lambda: len(broker.events()) == sent + 1)
         broker.judge = lambda _: SUCCESS
         publisher.use_log(log)
-        assert publisher.wait_delivered(20)
+        assert publisher.wait_delivered(PATIENCE_S)
 
 
 @pytest.mark.usefixtures("quick")
@@ -147,7 +148,7 @@ def test_quota_has_its_own_sentence(log: EventLog, caplog: pytest.LogCaptureFixt
     with refusing(QUOTA) as broker, publishing(to(broker.port), log) as publisher:
         wait_until(lambda: len(broker.events()) > 3)
         broker.judge = lambda _: SUCCESS
-        assert publisher.wait_delivered(20)
+        assert publisher.wait_delivered(PATIENCE_S)
     (sentence,) = [one.getMessage() for one in caplog.records if "Quota exceeded" in one.getMessage()]
     assert is_sentence(sentence)
     assert "limit" in sentence
@@ -168,7 +169,7 @@ def test_quota_that_takes_some_wastes_no_more_than_it_takes(log: EventLog) -> No
         return SUCCESS if left >= 0 else QUOTA
 
     with misbehaving(Misbehaving(some)) as broker, publishing(to(broker.port), log) as publisher:
-        give_up_s = time.monotonic() + 60
+        give_up_s = time.monotonic() + PATIENCE_S
         while not publisher.wait_delivered(0.05):
             assert time.monotonic() < give_up_s
             left = 10
@@ -187,13 +188,13 @@ def test_one_topic_refused_holds_up_no_other(log: EventLog) -> None:
         return NOT_AUTHORIZED if "/event/yard/" in one.topic else SUCCESS
 
     with misbehaving(Misbehaving(no_yard)) as broker, publishing(to(broker.port), log) as publisher:
-        wait_until(lambda: sent_of(broker, "waiting") == 1000, 30)
+        wait_until(lambda: sent_of(broker, "waiting") == 1000)
         log.append([make_now(7)])
         publisher.tell()
         wait_until(lambda: sent_of(broker, "waiting") == 1001)
         assert sent_of(broker, "yard") < mqtt.WINDOW + 100
         broker.judge = lambda _: SUCCESS
-        assert publisher.wait_delivered(30)
+        assert publisher.wait_delivered(PATIENCE_S)
         assert sent_of(broker, "waiting") == 1001
     assert log.delivered == 2001
 
@@ -291,7 +292,7 @@ def test_what_is_said_of_the_agent_refused(log: EventLog, topic: str) -> None:
             # Events flow all the same; a state that changes meanwhile waits like the others.
             log.append([make_now(2)])
             publisher.tell([make_zone("waiting", 2, log.last_seq)])
-            assert publisher.wait_delivered(10)
+            assert publisher.wait_delivered(PATIENCE_S)
             time.sleep(0.002)
         took_s = time.monotonic() - begin_s
         assert any(facts.refused for facts in said)
@@ -309,13 +310,13 @@ def test_replay_refused_ends(log: EventLog) -> None:
         return NOT_AUTHORIZED if "/replay/" in one.topic else SUCCESS
 
     with misbehaving(Misbehaving(no_replay)) as broker, publishing(to(broker.port), log) as publisher:
-        assert publisher.wait_delivered(20)
+        assert publisher.wait_delivered(PATIENCE_S)
         broker.chatter = f"{ROOT}/cmd/replay", asked.encode()
         wait_until(lambda: any("/replay/" in one.topic for one in broker.got))
         broker.chatter = None
         log.append([make_now(1)])
         publisher.tell()
-        assert publisher.wait_delivered(20)
+        assert publisher.wait_delivered(PATIENCE_S)
         assert sum("/replay/" in one.topic for one in broker.got) <= 4 * mqtt.WINDOW
 
 

@@ -16,6 +16,7 @@ from tests.conftest import wait_until
 from tests.delivery.misbehaving import SUCCESS, Misbehaving, misbehaving
 from tests.delivery.publishing import make_now, publishing, to
 from tests.delivery.samples import ROOT, SENDER
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ def test_link_that_talks_and_answers_nothing_is_given_up(
     with misbehaving(broker), publishing(to(broker.port), log, stop_s=0) as publisher:
         wait_until(lambda: len(broker.connected_s) == 2)
         broker.judge = lambda _: SUCCESS
-        assert publisher.wait_delivered(20)
+        assert publisher.wait_delivered(PATIENCE_S)
     assert any("unanswered for 0.5 s" in one.getMessage() for one in caplog.records)
 
 
@@ -52,13 +53,13 @@ def test_one_message_never_answered_gives_the_link_up(log: EventLog, monkeypatch
     broker = Misbehaving(lambda one: None if b'"seq":2,' in one.payload else SUCCESS)
     broker.chatter = "other", b"x"
     with misbehaving(broker), publishing(to(broker.port), log, stop_s=0) as publisher:
-        give_up_s = time.monotonic() + 20
+        give_up_s = time.monotonic() + PATIENCE_S
         while len(broker.connected_s) < 2 and time.monotonic() < give_up_s:
             log.append([make_now(1)])
             publisher.tell()
             time.sleep(0.05)
         broker.judge = lambda _: SUCCESS
-        assert publisher.wait_delivered(20)
+        assert publisher.wait_delivered(PATIENCE_S)
 
 
 def test_subscriber_that_is_never_answered_gives_the_link_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +70,7 @@ def test_subscriber_that_is_never_answered_gives_the_link_up(monkeypatch: pytest
         reader.open()
         reader.subscribe("presence/#")
         with pytest.raises(DeliveryError, match="unanswered for"):
-            heard_for(reader, 20)
+            heard_for(reader, PATIENCE_S)
 
 
 def heard_for(reader: mqtt.Connection, within_s: float) -> None:

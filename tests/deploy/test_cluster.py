@@ -392,11 +392,11 @@ def test_node_killed_while_publishing(cluster: Nats, tmp_path: Path) -> None:
                     break
             assert last >= COUNT
             # With one of three gone: what an agent and a central system must do still works.
-            wait_until(lambda: _stored(database) == last, 30)
+            wait_until(lambda: _stored(database) == last)
     finally:
         ended(receiver, signal.SIGTERM)
     cluster.restart(1)
-    wait_until(cluster.in_step, 30)
+    wait_until(cluster.in_step)
 
 
 def _stored(database: Path) -> int:
@@ -411,15 +411,15 @@ def _stored(database: Path) -> int:
 
 def test_retained_through_each_node(cluster: Nats) -> None:
     # A node that is just back may cost the next client another try.
-    wait_until(lambda: _publishes(cluster, "one"), 30)
+    wait_until(lambda: _publishes(cluster, "one"))
     wait_until(lambda: retained_everywhere(cluster, "one", 1, 2, 3))
     cluster.kill(3)
     # Some seconds pass until the two that are left agree who leads.
-    wait_until(lambda: _publishes(cluster, "two"), 30)
-    wait_until(lambda: retained_everywhere(cluster, "two", 1, 2), 30)
+    wait_until(lambda: _publishes(cluster, "two"))
+    wait_until(lambda: retained_everywhere(cluster, "two", 1, 2))
     cluster.restart(3)
-    wait_until(cluster.in_step, 30)
-    wait_until(lambda: retained_everywhere(cluster, "two", 1, 2, 3), 30)
+    wait_until(cluster.in_step)
+    wait_until(lambda: retained_everywhere(cluster, "two", 1, 2, 3))
 
 
 def _publishes(cluster: Nats, text: str) -> bool:

@@ -14,7 +14,7 @@ import pytest
 
 from agent.core.journal import HELD_BACK, Entry
 from agent.device.journal import BurstGuard, JournalHandler, is_journal
-from tests.patience import BUSY_S
+from tests.patience import BUSY_S, PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ def fields_of(packet: bytes) -> dict[str, str]:
 def server(tmp_path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(tmp_path / "socket"))
-        listener.settimeout(5)
+        listener.settimeout(PATIENCE_S)
         yield listener
 
 
@@ -75,7 +75,7 @@ def test_journal_missing_then_there(tmp_path: Path) -> None:
         Path(path).unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as there:
             there.bind(path)
-            there.settimeout(5)
+            there.settimeout(PATIENCE_S)
             handler.emit(record(name))
             assert fields_of(there.recv(65536))["MESSAGE"].endswith(name)
     handler.close()

@@ -12,6 +12,7 @@ import pytest
 
 from agent.install.durable import write_whole
 from tests.conftest import ROOT
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +37,7 @@ def test_write_whole_survives_a_power_cut(tmp_path: Path) -> None:
     calls, path = tmp_path / "calls.txt", tmp_path / "thing.bin"
     traced = ["strace", "-f", "-y", "-e", "trace=fsync,fdatasync,rename,renameat,renameat2", "-o", str(calls)]
     code = f"{WRITE}write_whole(pathlib.Path(sys.argv[1]), b'whole')"
-    subprocess.run([*traced, sys.executable, "-c", code, path], check=True, cwd=ROOT, timeout=60)
+    subprocess.run([*traced, sys.executable, "-c", code, path], check=True, cwd=ROOT, timeout=PATIENCE_S)
     done = [
         (call[1], "folder" if call[2].startswith(f"{tmp_path}>") else "file")
         for line in calls.read_text().splitlines()
