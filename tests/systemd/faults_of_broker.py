@@ -83,7 +83,7 @@ def _closed_key() -> None:
 
 
 def _no_right_to_events() -> None:
-    rights = BROKER / "acl"
+    rights = BROKER / "rights"
     lines = rights.read_text().splitlines(keepends=True)
     rights.write_text("".join(line for line in lines if "/event/" not in line))
     run("systemctl", "restart", "mosquitto")
