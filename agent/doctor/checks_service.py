@@ -84,7 +84,9 @@ def service_checks(shown: dict[str, str] | None, machine: Surroundings) -> Itera
         "code": shown.get("ExecMainStatus"),
     }
     state = _state(shown)
-    if state == "failed" and (said := _last_error(shown)):
+    # Who was killed had no last words.
+    by_itself = shown.get("Result") == "exit-code"
+    if state == "failed" and by_itself and (said := _last_error(shown)):
         yield Finding("service.failed_saying", {**values, "said": said})
     elif found := lifeless(shown, machine):
         yield found

@@ -478,6 +478,14 @@ def test_last_words_of_a_service_that_failed(place: Place) -> None:
     assert "/srv/x.avi: there is no such file" in told.found(False)
 
 
+def test_who_was_killed_has_no_last_words(place: Place) -> None:
+    place.journal({"MESSAGE": "the new configuration is not taken"})
+    place.service(ActiveState="failed", Result="signal", ExecMainStatus="9", InvocationID="0123")
+    (told,) = [item for item in place.examined().findings if item.code.startswith("service.failed")]
+    assert "signal" in told.found(False)
+    assert "configuration" not in told.found(False)
+
+
 def test_refused_configuration_is_told(place: Place) -> None:
     place.sight(verdict="degraded", reasons=["configuration_refused"])
     refusals = Reloads(place.folder / "run")

@@ -28,6 +28,8 @@ class Fault:
         told: pattern of the remedy in `journalctl -x`.
         hands: does what the remedy asks of people, such as correcting a file; takes doctor's line with its
             remedy. The commands in it are run after that.
+        in_status: whether `systemctl status` can show the cause.
+        waits: what is followed of the remedy is that it asks to wait.
         lingers: the reason that health keeps for two minutes after its end, as it keeps what comes and goes.
     """
 
@@ -38,6 +40,8 @@ class Fault:
     cause: str | None = None
     told: str | None = None
     hands: Callable[[str], object] | None = None
+    in_status: bool = True
+    waits: bool = False
     lingers: str = ""
 
 

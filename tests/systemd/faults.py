@@ -28,7 +28,7 @@ FAULTS: tuple[Fault, ...] = (*faults_of_files.FAULTS, *faults_of_broker.FAULTS, 
 # On a machine that has three times as much to do as it can, everything takes three times as long.
 _BUSY = float(os.environ.get("BUSY", "1"))
 _FOUND_S = 10.0 * _BUSY
-_TOLD_S = 15.0 * _BUSY
+_TOLD_S = 10.0 * _BUSY
 _MENDED_S = 60.0 * _BUSY
 _SETTLED_S = 40.0 * _BUSY
 # Of a remedy that changes nothing for so long more is not waited for.
@@ -183,10 +183,17 @@ class Table:
             self._good = not row.bad["doctor"]
             row.found_s = time.monotonic() - made_s
             return
+        # What starts again by itself is not seen for long.
+        time.sleep(0.5)
+        early = run("systemctl", "status", "-l", "--no-pager", UNIT, check=False)
         first = self._find(fault, row, notes, made_s)
-        self._read(fault, row, notes, cursor, made_s)
-        row.bad["status"] = row.bad.get("status") or hushed
-        self._mend(fault, row, notes, first)
+        if fault.waits:
+            self._mend(fault, row, notes, first)
+        self._read(fault, row, notes, cursor, early)
+        if hushed:
+            row.bad["status"] = hushed
+        if not fault.waits:
+            self._mend(fault, row, notes, first)
 
     def _find(self, fault: Fault, row: Row, notes: _Notes, made_s: float) -> Line | None:
         """Doctor's first line, in the time that it has."""
@@ -213,22 +220,24 @@ class Table:
         return first
 
     @staticmethod
-    def _read(fault: Fault, row: Row, notes: _Notes, cursor: str, made_s: float) -> None:
-        """What systemd's tools show."""
+    def _read(fault: Fault, row: Row, notes: _Notes, cursor: str, early: str) -> None:
+        """What systemd's tools show, and `systemctl status` at first."""
         if fault.cause is None:
             return
+        end_s = time.monotonic() + _TOLD_S
         while True:
             status = run("systemctl", "status", "-l", "--no-pager", UNIT, check=False)
             since = f"--after-cursor={cursor}"
             journal = run("journalctl", "-x", "-q", "--no-pager", "-u", UNIT, since, check=False)
             unsaid = [words for words in (fault.cause, fault.told) if words and not re.search(words, journal)]
-            shows = re.search(fault.cause, status)
-            if (shows and not unsaid) or time.monotonic() - made_s > _TOLD_S:
+            shows = not fault.in_status or re.search(fault.cause, early + status)
+            if (shows and not unsaid) or time.monotonic() > end_s:
                 break
             time.sleep(0.5)
-        notes.add("systemctl status", status)
+        notes.add("systemctl status", f"{early}\n{status}")
         notes.add("journalctl -x", journal)
-        row.bad["status"] = "" if shows else f"no /{fault.cause}/"
+        if fault.in_status:
+            row.bad["status"] = "" if shows else f"no /{fault.cause}/"
         row.bad["journal"] = "no " + ", ".join(f"/{words}/" for words in unsaid) if unsaid else ""
 
     def _mend(self, fault: Fault, row: Row, notes: _Notes, first: Line | None) -> None:
@@ -238,7 +247,7 @@ class Table:
         if line and fault.hands and re.search(fault.remedy, line.whole):
             fault.hands(line.whole)
         while True:
-            if line and line.remedy not in done:
+            if line and line.remedy not in done and not fault.waits:
                 done.add(line.remedy)
                 for command in _COMMAND.findall(line.remedy):
                     notes.add(f"$ {command}", script(command, check=False))
@@ -249,7 +258,8 @@ class Table:
             if _kind(wrong) != _kind(before):
                 told_s = now_s
             row.mended_s = now_s - began_s
-            if not wrong or row.mended_s > _MENDED_S or now_s - told_s > _STUCK_S:
+            stuck = not fault.waits and now_s - told_s > _STUCK_S
+            if not wrong or row.mended_s > _MENDED_S or stuck:
                 break
         notes.add("doctor after that", lines)
         self._good, row.bad["mended"] = not wrong and not fault.lingers, wrong
