@@ -12,7 +12,7 @@ from agent.config_review import absences
 from agent.doctor.checks_broker import broker_checks
 from agent.doctor.checks_camera import CameraOf, camera_checks, weights_check
 from agent.doctor.checks_centre import certificate_check, hours_check
-from agent.doctor.checks_service import numbers_of, process_of, runs
+from agent.doctor.checks_service import is_another, numbers_of, process_of, runs
 from agent.doctor.groups import CONFIGURATION, Group
 from agent.doctor.inside import INSIDE_S
 from agent.doctor.report import Finding
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from agent.doctor.surroundings import Tell
 
 _CAMERA = ("camera", "light", "focus", "upright")
+_LOG_FIRST = {"after": "the event log", "after_vi": "nhật ký sự kiện"}
 _BROKER = ("broker_name", "broker_port", "broker_tls", "broker_login", "broker_rights")
 
 
@@ -54,14 +55,18 @@ def by_rights(
     if config is None:
         skipped = ("hours", "certificate", "weights", *_CAMERA, *_BROKER)
         return findings + [Finding(f"{check}.skipped", CONFIGURATION) for check in skipped]
-    running = writer_of(config.log.path, machine) is not None or runs(unit_shown() or {})
+    process, unit = writer_of(config.log.path, machine), unit_shown() or {}
+    running = process is not None or runs(unit)
     groups = [Group(_BROKER, partial(broker_checks, config, machine))]
     hours_check(config, findings.append)
     certificate_check(config, machine, findings.append)
     whole = weights_check(config, findings.append)
-    groups.append(
-        Group(_CAMERA, partial(camera_checks, config, camera_of or usual_camera, machine, running, whole))
-    )
+    if is_another(process, unit):
+        # It has the camera, and keeps no numbers for us.
+        findings += [Finding(f"{check}.skipped", _LOG_FIRST) for check in _CAMERA]
+    else:
+        look = partial(camera_checks, config, camera_of or usual_camera, machine, running, whole)
+        groups.append(Group(_CAMERA, look))
     for group in groups:
         findings += group.wait(until_s, limit_s)
     return findings

@@ -12,7 +12,7 @@ from agent.doctor.checks_board import board_checks
 from agent.doctor.checks_clock import clock_check
 from agent.doctor.checks_journal import journal_checks
 from agent.doctor.checks_limits import memory_limits
-from agent.doctor.checks_service import service_checks
+from agent.doctor.checks_service import is_another, service_checks
 from agent.doctor.report import Finding
 from agent.doctor.surroundings import unit_shown, writer_of_removed
 
@@ -43,7 +43,7 @@ def machine_checks(machine: Surroundings, tell: Tell) -> None:
 
 
 def log_checks(
-    config: Config, machine: Surroundings, process: int | None, user: str | None, tell: Tell
+    config: Config, machine: Surroundings, process: int | None, unit: dict[str, str], tell: Tell
 ) -> None:
     """The disk that the log is on, and the log.
 
@@ -51,17 +51,19 @@ def log_checks(
         config: names it.
         machine: where to look.
         process: writes it; None: nobody does.
-        user: as whom the service runs; None: that is not known.
+        unit: what systemd says of the service.
         tell: takes what is found.
     """
     path = config.log.path
     try:
-        tell(_disk(path.parent, config.log.keep_mb, user))
+        tell(_disk(path.parent, config.log.keep_mb, unit.get("User")))
     except OSError:
         tell(Finding("disk.unknown", {"path": path.parent}))
     try:
         if removed_by := writer_of_removed(path, machine):
             tell(Finding("log.removed", {"path": path, "process": removed_by}))
+        elif is_another(process, unit):
+            tell(Finding("log.another", {"path": path, "process": process}))
         else:
             tell(_log(path, process))
         for aside in damaged_asides(path) if _exists(path.parent) else ():

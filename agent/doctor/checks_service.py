@@ -33,6 +33,12 @@ def runs(shown: dict[str, str]) -> bool:
     return shown.get("ActiveState") in _LIVES and shown.get("MainPID") != "0"
 
 
+def is_another(process: int | None, shown: dict[str, str]) -> bool:
+    """Whether a process is no one of the service's, although that runs, or tried to."""
+    tried = shown.get("LoadState") == "loaded" and shown.get("ActiveState") in {*_LIVES, "failed"}
+    return process is not None and tried and process != process_of(shown)
+
+
 def numbers_of(machine: Surroundings, process: int | None) -> Numbers | None:
     """What the service wrote down, unless an earlier process of it did.
 

@@ -53,9 +53,9 @@ def doctor(
     if config is None:
         findings += [Finding(f"{check}.skipped", CONFIGURATION) for check in ("secrets", *_LOG)]
     else:
-        process, user = writer_of(config.log.path, machine), (unit_shown() or {}).get("User")
-        secrets_check(config, machine, user, findings.append)
-        groups.append(Group(_LOG, partial(log_checks, config, machine, process, user)))
+        process, unit = writer_of(config.log.path, machine), unit_shown() or {}
+        secrets_check(config, machine, unit.get("User"), findings.append)
+        groups.append(Group(_LOG, partial(log_checks, config, machine, process, unit)))
     answer = ask_inside(path) if ask_inside else None
     if answer:
         findings.append(answer.whose)

@@ -125,6 +125,18 @@ MACHINE_WORDS: dict[str, Words] = {
             "{path}, {log_mb} MB; tiến trình {process} đang ghi",
         ),
     ),
+    "log.another": Words(
+        "fault",
+        (
+            "another agent than the service holds {path}: process {process}, begun by hand",
+            "một tiến trình khác ngoài dịch vụ đang giữ {path}: tiến trình {process}, do ai đó tự chạy",
+        ),
+        (
+            "End it with 'sudo kill {process}', then run 'sudo systemctl restart presence-agent'.",
+            "Hãy dừng bằng 'sudo kill {process}', rồi chạy 'sudo systemctl restart presence-agent'.",
+        ),
+        begins=False,
+    ),
     "log.ok": Words(
         "ok",
         (

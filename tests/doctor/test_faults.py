@@ -542,6 +542,31 @@ def test_log_held_leaves_the_camera_alone(place: Place) -> None:
     assert {"camera.running", "log.running"} <= set(found)
 
 
+@pytest.mark.parametrize(
+    ("service", "expected"),
+    [
+        ({"ActiveState": "failed", "MainPID": "0"}, "log.another"),
+        # It runs beside, on a log in memory.
+        ({"ActiveState": "active", "MainPID": "1"}, "log.another"),
+        ({"ActiveState": "active", "MainPID": str(os.getpid())}, "log.running"),
+        # Nobody wanted the service.
+        ({"ActiveState": "inactive", "MainPID": "0"}, "log.running"),
+    ],
+)
+def test_log_held_by_another_than_the_service(place: Place, service: dict[str, str], expected: str) -> None:
+    place.camera["source"] = "rtsp://127.0.0.1:1/x"
+    place.camera_of = must_not_be_opened
+    place.sight()
+    place.service(LoadState="loaded", **service)
+    (place.root / "proc/locks").unlink()
+    (place.root / "proc/locks").symlink_to("/proc/locks")
+    with EventLog(SENDER, place.folder / "log" / "events.db"):
+        report = place.examined()
+    (log,) = (item for item in report.findings if item.check == "log")
+    assert log.code == expected
+    assert expected != "log.another" or f"'sudo kill {os.getpid()}'" in str(log.remedy(False))
+
+
 @pytest.mark.parametrize("end", ["", "-wal"])
 def test_log_removed_while_it_is_written(place: Place, end: str) -> None:
     path = place.folder / "log" / "events.db"
