@@ -42,10 +42,10 @@ def _by_hand() -> None:
 FAULTS = (
     Fault(
         name="USB camera missing",
-        make=changed(f'"{RECORDING}"', '"/dev/video0"'),
-        found=r"camera.*/dev/video0",
+        make=changed(f'"{RECORDING}"', '"/dev/v4l/by-id/usb-hall-video-index0"'),
+        found=r"camera.*/dev/v4l/by-id",
         remedy=r"source under \[camera\]",
-        cause=r"/dev/video0",
+        cause=r"/dev/v4l/by-id",
         told=r"plug it in|cable",
         hands=back(CONFIG),
     ),
