@@ -252,7 +252,8 @@ class Table:
                 for command in _COMMAND.findall(line.remedy):
                     notes.add(f"$ {command}", script(command, check=False))
             before, lines = wrong, examined()
-            line = first_of(lines, self._usual)
+            rest = [line for line in lines if not fault.lingers or fault.lingers not in line.text]
+            line = first_of(rest, self._usual)
             wrong = f"{line.mark} {line.whole}" if line else ails(fault.lingers)
             now_s = time.monotonic()
             if _kind(wrong) != _kind(before):
