@@ -301,7 +301,7 @@ fi
 mkdir -p /home/somebody && cp /opt/src/models/vtest.avi /home/somebody/clip.avi
 cp -r /opt/src/models /srv/models; chmod -R a+rX /srv/models
 of_root() { # of_root NAME CODE: doctor finds CODE, the service does not start, and does once the sentence is obeyed
-    local words
+    local words code=$2
     systemctl stop presence-agent
     systemctl start presence-agent 2>/dev/null
     check "$1: the service ends with 2, and stays so" eval '[ "$(of ExecMainStatus) $(of ActiveState)" = "2 failed" ]'
@@ -309,7 +309,7 @@ of_root() { # of_root NAME CODE: doctor finds CODE, the service does not start, 
     found=$(python3 -c 'import json
 for check in json.load(open("/root/doctor.json"))["checks"]: print(check["code"], "|", check["found"])')
     check "$1: doctor looks as the service" finds '^whose.service '
-    check "$1: doctor finds $2, and the last words" eval 'finds "^$2 " && finds "^service.failed_saying "'
+    check "$1: doctor finds $2, and the last words" eval 'finds "^$code " && finds "^service.failed_saying "'
     words=$(sed -n "s/^${2//./\\.} .*\`sudo \([^\`]*\)\`.*/\1/p" <<<"$found" | head -n 1)
     check "$1: told to do: $words" [ -n "$words" ]
     $words
