@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from agent.device.frames import frame_of
+from agent.vision.places import Eye
 from agent.vision.tamper import Tamper, TamperSettings
 from tests.bench import edits
 from tests.bench.edits import Film, Scene, cover, defocus, light, warp
@@ -343,6 +344,18 @@ def test_update_masked(mask: tuple[float, float, float, float]) -> None:
     ]:
         assert causes(filmed(edit, mask=mask).frames()) == [None, cause]
     assert causes(filmed(freezes=True, mask=mask).frames()) == [None, "frozen"]
+
+
+def test_few_dark_px_are_no_mask() -> None:
+    """Noise lights them one after the other; the view is not learned anew for each."""
+    picture = make_room()[..., 0].copy()
+    dark = np.random.default_rng(4).choice(picture.size, picture.size // 1000, replace=False)
+    picture.flat[dark] = 0
+    eye = Eye(picture)
+    assert eye.valid is None
+    for px in dark:
+        picture.flat[px] = 9
+        assert not eye.see_masks(picture)
 
 
 def test_update_other_size() -> None:
