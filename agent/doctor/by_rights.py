@@ -74,8 +74,9 @@ def by_rights(
 
 def _in_force(path: Path, config: Config | None, machine: Surroundings, tell: Tell) -> None:
     """Whether the service goes by another configuration than the file's: it refused it, or was not told."""
+    unit = unit_shown() or {}
     try:
-        numbers = numbers_of(machine, process_of(unit_shown() or {}))
+        numbers = numbers_of(machine, process_of(unit))
         answer = answer_in(machine.runtime)
     except PermissionError:
         return
@@ -85,7 +86,9 @@ def _in_force(path: Path, config: Config | None, machine: Surroundings, tell: Te
         problem = " ".join(answer.problems) if answer else "?"
         tell(Finding("configuration.refused", {"path": path, "problem": problem}))
     elif config and numbers.config_digest not in {None, digest(config)}:
-        tell(Finding("configuration.not_in_force", {"path": path}))
+        # A reload waits for the end of a start, and a start for the camera.
+        command = "restart" if unit.get("ActiveState") == "activating" else "reload"
+        tell(Finding("configuration.not_in_force", {"path": path, "command": command}))
 
 
 def _configuration(path: Path, tell: Tell) -> Config | None:

@@ -270,8 +270,8 @@ def _rights(config: Config, broker: Broker, connection: Connection) -> Finding:
     refusals = dict(trial.refused)
     elsewhere = refusals.pop(other, None)
     reasons = trial.retained.get("health", {}).get("reasons") or ()
-    if "broker_refuses" in reasons:
-        refusals.setdefault(f"{root}event/#", "as the agent says")
+    if "broker_refuses" in reasons and not refusals:
+        return Finding("broker_rights.agent_refused", {**values, "topic": f"{root}event/#"})
     for topic, why in refusals.items():
         code = "no_read" if topic in readable else "no_write"
         return Finding(f"broker_rights.{code}", {**values, "topic": topic, "problem": why})

@@ -223,7 +223,8 @@ def _by_service(config: Config, machine: Surroundings, tell: Tell) -> None:
         return
     fps = "?" if numbers.fps is None else f"{numbers.fps:g}"
     code = _SIGHTS.get(numbers.camera, "camera.blind")
-    tell(Finding(code, {"age_s": numbers.age_s, "fps": fps, "cause": numbers.camera}))
+    values = {"age_s": numbers.age_s, "fps": fps, "cause": numbers.camera, "source": config.camera.source}
+    tell(Finding(code, values))
     if numbers.camera == "lost":
         _skip_picture(tell)
         return

@@ -279,6 +279,23 @@ BROKER_WORDS: dict[str, Words] = {
             ),
         ),
     ),
+    "broker_rights.agent_refused": Words(
+        "fault",
+        (
+            "may not publish on {topic}, as the agent said in the last minute",
+            "không có quyền gửi lên {topic}, theo báo cáo của phần mềm trong phút vừa qua",
+        ),
+        (
+            (
+                "Give the account {user} the rights of an agent (deploy/broker/account.sh rights); its name "
+                "must be {site}/{name}. Then wait two minutes: the agent tries again by itself."
+            ),
+            (
+                "Hãy cấp cho tài khoản {user} quyền của thiết bị (deploy/broker/account.sh rights); tên đăng "
+                "nhập phải là {site}/{name}. Sau đó đợi hai phút: phần mềm sẽ tự thử lại."
+            ),
+        ),
+    ),
     "broker_rights.no_read": Words(
         "fault",
         ("may not read {topic} ({problem})", "không có quyền đọc {topic} ({problem})"),

@@ -130,7 +130,6 @@ _BROKER: tuple[Both, ...] = (
         "the broker {broker} does not let this client read; check its rights (ACL)",
         "{broker} không cho quyền đọc; hãy kiểm tra quyền (ACL)",
     ),
-    ("as the agent says", "theo báo cáo của phần mềm"),
 )
 # The broker's word on the device's own certificate, alone or behind its address.
 _TLS: tuple[Both, ...] = (

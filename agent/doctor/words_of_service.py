@@ -116,21 +116,21 @@ SERVICE_WORDS: dict[str, Words] = {
         ),
     ),
     "configuration.not_in_force": Words(
-        "warning",
+        "fault",
         (
             "{path} was changed, and the service goes by what stood there before",
             "{path} đã được sửa, nhưng dịch vụ vẫn dùng nội dung cũ",
         ),
         (
-            "Run 'sudo systemctl reload presence-agent'.",
-            "Hãy chạy 'sudo systemctl reload presence-agent'.",
+            "Run 'sudo systemctl {command} presence-agent'.",
+            "Hãy chạy 'sudo systemctl {command} presence-agent'.",
         ),
     ),
     "camera.lost": Words(
         "fault",
         (
-            "the service gets no pictures from it, and tries to open it again and again: nobody is counted",
-            "dịch vụ không nhận được hình từ camera và đang liên tục mở lại: không đếm ai",
+            "the service gets no pictures from {source}, and opens it again and again: nobody is counted",
+            "dịch vụ không nhận được hình từ {source} và đang liên tục mở lại: không đếm ai",
         ),
         (
             (

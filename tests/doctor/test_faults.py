@@ -519,6 +519,17 @@ def test_changed_configuration_that_nobody_reloaded(
     assert all("'sudo systemctl reload presence-agent'" in str(item.remedy(False)) for item in found)
 
 
+def test_changed_configuration_of_a_service_that_waits_for_its_camera(place: Place) -> None:
+    place.sight(config_digest="0123456789abcdef", camera="lost")
+    place.service(ActiveState="activating", SubState="start")
+    report = place.examined()
+    (told,) = (item for item in report.findings if item.code == "configuration.not_in_force")
+    # A reload would wait for it, too.
+    assert "'sudo systemctl restart presence-agent'" in str(told.remedy(False))
+    (lost,) = (item for item in report.findings if item.code == "camera.lost")
+    assert str(place.camera["source"]) in lost.found(False)
+
+
 @pytest.mark.parametrize("content", [None, "", "[]", '{"ts": 3}', "[" * 100_000])
 def test_service_numbers_unreadable(place: Place, content: str | None) -> None:
     place.sight()

@@ -30,6 +30,7 @@ class Fault:
             remedy. The commands in it are run after that.
         in_status: whether `systemctl status` can show the cause.
         waits: what is followed of the remedy is that it asks to wait.
+        still_s: of a remedy that changes nothing for so long more is not waited for.
         lingers: the reason that health keeps for two minutes after its end, as it keeps what comes and goes.
     """
 
@@ -42,6 +43,7 @@ class Fault:
     hands: Callable[[str], object] | None = None
     in_status: bool = True
     waits: bool = False
+    still_s: float = 25
     lingers: str = ""
 
 

@@ -29,10 +29,10 @@ FAULTS: tuple[Fault, ...] = (*faults_of_files.FAULTS, *faults_of_broker.FAULTS, 
 _BUSY = float(os.environ.get("BUSY", "1"))
 _FOUND_S = 10.0 * _BUSY
 _TOLD_S = 10.0 * _BUSY
-_MENDED_S = 60.0 * _BUSY
+_MENDED_S = 120.0 * _BUSY
+# What nobody does anything about.
+_ALONE_S = 60.0 * _BUSY
 _SETTLED_S = 40.0 * _BUSY
-# Of a remedy that changes nothing for so long more is not waited for.
-_STUCK_S = 25.0 * _BUSY
 _NOTES = Path("/root/faults")
 _WIDTH = 76
 # Words in quotes that begin so are commands; others are names.
@@ -259,8 +259,8 @@ class Table:
             if _kind(wrong) != _kind(before):
                 told_s = now_s
             row.mended_s = now_s - began_s
-            stuck = not fault.waits and now_s - told_s > _STUCK_S
-            if not wrong or row.mended_s > _MENDED_S or stuck:
+            stuck = not fault.waits and now_s - told_s > fault.still_s * _BUSY
+            if not wrong or row.mended_s > (_ALONE_S if fault.waits else _MENDED_S) or stuck:
                 break
         notes.add("doctor after that", lines)
         self._good, row.bad["mended"] = not wrong and not fault.lingers, wrong

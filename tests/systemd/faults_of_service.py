@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
-from tests.systemd.booted import CONFIG, LOG, RECORDING, UNIT, edit, main_pid, restart, run, script, stop
+from tests.systemd.booted import (
+    CONFIG,
+    LOG,
+    RECORDING,
+    UNIT,
+    edit,
+    main_pid,
+    restart,
+    run,
+    script,
+    shown,
+    stop,
+)
 from tests.systemd.fault import Fault, back, changed
 
 
@@ -18,11 +31,15 @@ def _refused() -> None:
 
 
 def _silent_camera() -> None:
-    """It takes connections and says nothing."""
+    """It takes connections and says nothing; the service has given up waiting for the first time."""
     code = "import socket, time; s = socket.create_server(('127.0.0.1', 8554)); time.sleep(3600)"
     run("systemd-run", "-q", "--unit=silent-camera", "/usr/bin/python3", "-c", code)
     edit(f'"{RECORDING}"', '"rtsp://127.0.0.1:8554/hall"')
     restart()
+    for _ in range(60):
+        if "camera_lost" in shown("StatusText"):
+            break
+        time.sleep(1)
 
 
 def _clock() -> None:
