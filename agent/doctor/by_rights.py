@@ -80,7 +80,8 @@ def _in_force(path: Path, config: Config | None, machine: Surroundings, tell: Te
         answer = answer_in(machine.runtime)
     except PermissionError:
         return
-    if not numbers or numbers.age_s > STALE_S:
+    # What runs no more goes by nothing.
+    if not runs(unit) or not numbers or numbers.age_s > STALE_S:
         return
     if "configuration_refused" in numbers.reasons:
         problem = " ".join(answer.problems) if answer else "?"

@@ -519,6 +519,12 @@ def test_changed_configuration_that_nobody_reloaded(
     assert all("'sudo systemctl reload presence-agent'" in str(item.remedy(False)) for item in found)
 
 
+def test_changed_configuration_of_a_service_that_ended(place: Place) -> None:
+    place.sight(config_digest="0123456789abcdef")
+    place.service(ActiveState="failed", Result="exit-code", ExecMainStatus="2", MainPID="0")
+    assert "configuration.not_in_force" not in [item.code for item in place.examined().findings]
+
+
 def test_changed_configuration_of_a_service_that_waits_for_its_camera(place: Place) -> None:
     place.sight(config_digest="0123456789abcdef", camera="lost")
     place.service(ActiveState="activating", SubState="start")

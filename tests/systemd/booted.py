@@ -150,6 +150,11 @@ class Device:
         run("systemctl", "start", UNIT)
         return cls({tree: _signature(tree) for tree in _TREES})
 
+    @staticmethod
+    def is_configured_as_before() -> bool:
+        """Whether the configuration is the one that was installed."""
+        return CONFIG.read_bytes() == (_KEPT / CONFIG.relative_to("/")).read_bytes()
+
     def restore(self) -> None:
         """Make it good again, whatever was done to it, with a log and a journal that begin here.
 
@@ -167,8 +172,8 @@ class Device:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
             shutil.chown(STATE, UNIT, UNIT)
             STATE.chmod(0o700)
-        for path in HOME.iterdir():
-            path.unlink()
+        for path in (*HOME.iterdir(), Path("/srv/hall.mp4")):
+            path.unlink(missing_ok=True)
         broken = [tree for tree in _TREES if _signature(tree) != self.kept[tree]]
         put_back(*broken)
         if BROKER in broken or run("systemctl", "is-active", "mosquitto", check=False).strip() != "active":

@@ -247,9 +247,10 @@ class Table:
         if line and fault.hands and re.search(fault.remedy, line.whole):
             fault.hands(line.whole)
         while True:
-            if line and line.remedy not in done and not fault.waits:
-                done.add(line.remedy)
-                for command in _COMMAND.findall(line.remedy):
+            if line and _kind(line.whole) not in done and not fault.waits:
+                done.add(_kind(line.whole))
+                # "Run the command that it names": the finding may have one.
+                for command in _COMMAND.findall(line.whole):
                     notes.add(f"$ {command}", script(command, check=False))
             before, lines = wrong, examined()
             rest = [line for line in lines if not fault.lingers or fault.lingers not in line.text]
@@ -263,7 +264,9 @@ class Table:
             if not wrong or row.mended_s > (_ALONE_S if fault.waits else _MENDED_S) or stuck:
                 break
         notes.add("doctor after that", lines)
-        self._good, row.bad["mended"] = not wrong and not fault.lingers, wrong
+        row.bad["mended"] = wrong
+        # A remedy may lead to another good configuration than the one that faults are made in.
+        self._good = not wrong and not fault.lingers and self._device.is_configured_as_before()
 
     @staticmethod
     def _wrong_after(notes: _Notes, limit_s: float, usual: set[str]) -> str:

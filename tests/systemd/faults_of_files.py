@@ -149,10 +149,10 @@ FAULTS = (
         name="recording in /home",
         make=_in_home,
         found=rf"camera.*{HOME}",
-        remedy=r"source under|/home",
+        remedy=r"set source under \[camera\] to /srv/hall\.mp4",
         cause=rf"{HOME}",
-        told=r"/home.*(not|closed|hidden)|ProtectHome|permissions",
-        hands=back(CONFIG),
+        told=r"nothing in /home is there for the service",
+        hands=lambda _: edit(str(HOME / RECORDING.name), "/srv/hall.mp4"),
     ),
     Fault(
         name="weights deleted",
