@@ -29,7 +29,7 @@ FAULTS: tuple[Fault, ...] = (*faults_of_files.FAULTS, *faults_of_broker.FAULTS, 
 _BUSY = float(os.environ.get("BUSY", "1"))
 _FOUND_S = 10.0 * _BUSY
 _TOLD_S = 10.0 * _BUSY
-_MENDED_S = 120.0 * _BUSY
+_MENDED_S = 200.0 * _BUSY
 # What nobody does anything about.
 _ALONE_S = 60.0 * _BUSY
 _SETTLED_S = 40.0 * _BUSY

@@ -169,7 +169,7 @@ FAULTS = (
         cause=r"event|refuse",
         told=r"rights|ACL",
         hands=lambda _: account("rights"),
-        still_s=120,
+        still_s=180,
     ),
     Fault(
         name="certificate expired",
