@@ -56,7 +56,8 @@ def dips(looks: Row) -> tuple[Floats, Floats]:
         looks: f32[looks, STEPS], a row for each picture that was compared, of by_step.
     """
     sums = np.zeros((2, STEPS + 1))
-    np.cumsum([looks.sum(axis=0), (looks > 0).sum(axis=0)], axis=1, out=sums[:, 1:])
+    np.cumsum(looks.sum(axis=0), out=sums[0, 1:])
+    np.cumsum((looks > 0).sum(axis=0), out=sums[1, 1:])
     totals, counts = sums[:, _ENDS] - sums[:, _BEGINS]
     averages = totals / np.maximum(counts, 1)
     averages[counts < [[_LEAST_HITS * len(looks)], [1], [1]]] = np.inf
