@@ -210,8 +210,9 @@ FAULTS = (
         name="client's key unreadable",
         make=_closed_key,
         found=rf"one-stop\.key.*{_CLOSED}",
-        remedy=r"chmod|chown|chgrp|mqtt-key",
+        remedy=r"set key_file under \[mqtt\] to /run/credentials/presence-agent\.service/mqtt-key",
         cause=r"one-stop\.key",
-        told=r"chmod|chown|chgrp|mqtt-key|readable",
+        told=r"set key_file under \[mqtt\]",
+        hands=lambda _: edit(f"{ETC}/one-stop.key", "/run/credentials/presence-agent.service/mqtt-key"),
     ),
 )
