@@ -64,6 +64,8 @@ SH
     # As a service of that Debian: what nsenter starts has this machine's rights.
     inside systemd-run -q --pipe --wait --setenv=PYTHONPATH=/opt/src --setenv=HOME=/root \
         --setenv=LANG=C.UTF-8 --setenv=BUSY="${BUSY:-1}" /usr/bin/python3 -P -m tests.systemd.faults "${wanted[@]}" || status=1
+    # A container that dies ends all of it without a word.
+    [[ -e $root/root/faults/all-good ]] || status=1
     shut_down
     say "--- $1: $(if ((status)); then echo FAILED; else echo good; fi), $((SECONDS - started)) s"
     return $status
