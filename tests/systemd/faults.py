@@ -170,7 +170,9 @@ class Table:
         return row
 
     def _look(self, fault: Fault, row: Row, notes: _Notes) -> None:
-        cursor = run("journalctl", "-n", "0", "--show-cursor", "-q").split("cursor:")[-1].strip()
+        # Of the unit itself: behind another's the journalctl of systemd 252 leaves out one line too many.
+        shown_last = run("journalctl", "-u", UNIT, "-n", "1", "--show-cursor", "-q")
+        cursor = shown_last.split("cursor:")[-1].strip()
         hushed = ""
         try:
             fault.make()
