@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -142,9 +142,8 @@ def start_agent(tmp_path: Path) -> Iterator[Callable[[Path], Agent]]:
 
 def logged(folder: Path) -> dict[int, dict[str, object]]:
     """What is in the log, by number; the agent does not run."""
-    database = sqlite3.connect(folder / "log" / "events.db")
-    rows = database.execute("SELECT seq, body FROM event ORDER BY seq").fetchall()
-    database.close()
+    with closing(sqlite3.connect(folder / "log" / "events.db")) as database:
+        rows = database.execute("SELECT seq, body FROM event ORDER BY seq").fetchall()
     return {seq: json.loads(body) for seq, body in rows}
 
 
@@ -281,7 +280,12 @@ class Listener:
 
     def close(self) -> None:
         self._process.terminate()
-        self._process.wait(PATIENCE_S)
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            # One that was told while it connects goes on for ever.
+            self._process.kill()
+            self._process.wait(PATIENCE_S)
         self._file.close()
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _STEP_S = 1.0
 # While the camera gives no pictures, it is tried for longer than a halted process may go unseen.
-_LONGER = 3
+LONGER = 3
 # Of a camera whose next frame takes so long that fewer fit into the watchdog's time, none is missed sooner.
 _FEWEST = 6
 _START_S = 90.0
@@ -111,7 +111,7 @@ class Systemd:
         self._send("STOPPING=1")
 
     def _wait_longer(self) -> bool:
-        return self._send(f"WATCHDOG_USEC={_LONGER * self._watchdog_usec}")
+        return self._send(f"WATCHDOG_USEC={LONGER * self._watchdog_usec}")
 
     def _send(self, message: str) -> bool:
         if not self._address.startswith(("/", "\0")):

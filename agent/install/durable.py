@@ -40,7 +40,7 @@ def folder_for_all(path: Path) -> None:
     made = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(parents=True, exist_ok=True)
     for folder in {path, *made}:
-        _open_to_all(folder, 0o755)
+        _open_to_all(folder, 0o555)
 
 
 def file_for_all(path: Path) -> None:
@@ -49,7 +49,7 @@ def file_for_all(path: Path) -> None:
     Raises:
         OSError: it is another user's, and closed.
     """
-    _open_to_all(path, 0o644)
+    _open_to_all(path, 0o444)
 
 
 def _open_to_all(path: Path, rights: int) -> None:

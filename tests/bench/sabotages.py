@@ -824,9 +824,8 @@ _TRUST = [
     Sabotage(
         "watchdog-fed-without-frames",
         "agent/service.py",
-        "        elif not self._systemd.is_ready:\n            self._systemd.waiting()\n",
-        "        elif not self._systemd.is_ready:\n            self._systemd.waiting()\n"
-        "        else:\n            self._systemd.frame_went_through()\n",
+        "        elif self._systemd.is_ready:\n            self._systemd.no_frame()\n",
+        "        elif self._systemd.is_ready:\n            self._systemd.frame_went_through()\n",
         ("tests/test_watchdog.py",),
     ),
     # A second signal does not end what hangs.

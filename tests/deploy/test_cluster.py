@@ -15,6 +15,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -401,9 +402,8 @@ def test_node_killed_while_publishing(cluster: Nats, tmp_path: Path) -> None:
 
 def _stored(database: Path) -> int:
     try:
-        rows = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
-        found: int = rows.execute("SELECT count(DISTINCT seq) FROM event").fetchone()[0]
-        rows.close()
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as rows:
+            found: int = rows.execute("SELECT count(DISTINCT seq) FROM event").fetchone()[0]
     except sqlite3.OperationalError:
         return 0
     return found

@@ -79,7 +79,7 @@ def stall(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 def test_wedged_and_freed(stall: Path) -> None:
     # What takes its time on a busy machine does not hang.
-    patience = Patience() if WEDGES else replace(QUICK, close_s=PATIENCE_S)
+    patience = Patience() if WEDGES else replace(QUICK, close_s=PATIENCE_S, end_s=PATIENCE_S)
     wedging, chance = Wedging(stall, patience), random.Random(6)  # noqa: S311
     handles, waited_s = [], []
     with closing(wedging.frames):

@@ -60,7 +60,7 @@ def _files() -> Iterator[Path]:
     yield ROOT / "README.md"
     for pattern in ("systemd/*", "agent/install/examples/*", "deploy/**/*"):
         for path in sorted(ROOT.glob(pattern)):
-            if path.is_file() and path != GLOSSARY:
+            if path.is_file() and path != GLOSSARY and path.suffix != ".pyc":
                 yield path
 
 
