@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+import time
 import traceback
 from contextlib import contextmanager
 from importlib import metadata
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 # Monday, 07:00 in Vietnam: a replay begins in working hours.
 REPLAY_START = "2026-01-05T00:00:00Z"
 _DAMAGED = 2
+_UNTIL_READ_S = 0.5
 
 app = App(
     name="presence-agent",
@@ -60,7 +62,7 @@ def run(*, config: ConfigOption = CONFIG) -> NoReturn:
     its own pace, and ends. SIGTERM or Ctrl-C ends it in order; a second one at once.
     """
     from agent.device.journal import JournalHandler, log_lines
-    from agent.device.systemd import Systemd
+    from agent.device.systemd import ENDED, Systemd
     from agent.errors import CameraError
 
     lines = log_lines()
@@ -77,7 +79,7 @@ def run(*, config: ConfigOption = CONFIG) -> NoReturn:
     except Exception as error:
         said = sentence(error)
         # Of a service that starts again and again `systemctl status` shows no line of the journal, but this.
-        Systemd().status(f"ended: {said}")
+        Systemd().status(f"{ENDED}{said}")
         if isinstance(lines.target, JournalHandler):
             if "--debug" in sys.argv:
                 traceback.print_exc()
@@ -91,6 +93,9 @@ def run(*, config: ConfigOption = CONFIG) -> NoReturn:
     finally:
         logging.getLogger().removeHandler(lines)
         lines.close()
+    if code and isinstance(lines.target, JournalHandler):
+        # journald looks in /proc whose line it is: of who is gone by then it does not know the unit.
+        time.sleep(_UNTIL_READ_S)
     # All that matters is closed. What hangs in a camera's driver would keep the process for ever.
     os._exit(code)
 

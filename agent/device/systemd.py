@@ -17,6 +17,8 @@ LONGER = 3
 # Of a camera whose next frame takes so long that fewer fit into the watchdog's time, none is missed sooner.
 _FEWEST = 6
 _START_S = 90.0
+# Begins the status of a service that ended because of a fault.
+ENDED = "ended: "
 
 
 class Systemd:

@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from agent.device.systemd import ENDED
 from agent.doctor.report import Finding
 from agent.doctor.service_numbers import STALE_S, Numbers, numbers_in
 from agent.doctor.surroundings import TIMER, UNIT, said_by, unit_shown
@@ -118,12 +119,13 @@ def _last_error(shown: dict[str, str]) -> str | None:
     invocation = shown.get("InvocationID")
     if not invocation:
         return None
-    # Who was killed did not say why.
-    for priority in (["-p", "err"], *([[]] if shown.get("Result") == "exit-code" else [])):
-        words = ["-q", "-o", "cat", "-n", "1", *priority, f"_SYSTEMD_INVOCATION_ID={invocation}"]
-        if said := said_by("journalctl", "-u", UNIT, *words):
-            return " ".join(said.split())
-    return None
+    words = ["-q", "-o", "cat", "-n", "1", f"_SYSTEMD_INVOCATION_ID={invocation}"]
+    said = said_by("journalctl", "-u", UNIT, "-p", "err", *words)
+    ended = shown.get("StatusText", "").partition(ENDED)
+    if not said and ended[1]:
+        # The journal does not know whose the last line of a process is that is gone already.
+        said = f"the agent ends: {ended[2]}"
+    return " ".join((said or said_by("journalctl", "-u", UNIT, *words) or "").split()) or None
 
 
 def _state(shown: dict[str, str]) -> str:

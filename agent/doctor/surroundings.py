@@ -25,6 +25,7 @@ TIMER = "presence-agent-check.timer"
 _ASKED = (
     "LoadState", "ActiveState", "SubState", "UnitFileState", "NRestarts", "Result", "ExecMainStatus", "User",
     "ControlGroup", "MainPID", "InvocationID", "WatchdogUSec", "WatchdogTimestampMonotonic", "ProtectClock",
+    "StatusText",
 )  # fmt: skip
 _JOURNALS = ("var/log/journal", "run/log/journal")
 

@@ -486,6 +486,15 @@ def test_who_was_killed_has_no_last_words(place: Place) -> None:
     assert "configuration" not in told.found(False)
 
 
+def test_last_words_of_a_service_that_the_journal_does_not_have(place: Place) -> None:
+    """It was gone before the journal looked whose line that was; systemd has its status."""
+    place.journal()
+    failed = {"ActiveState": "failed", "Result": "exit-code", "ExecMainStatus": "2", "InvocationID": "0123"}
+    place.service(**failed, StatusText="ended: /srv/x.avi: there is no such file")
+    (told,) = [item for item in place.examined().findings if item.code.startswith("service.failed")]
+    assert "/srv/x.avi: there is no such file" in told.found(False)
+
+
 def test_refused_configuration_is_told(place: Place) -> None:
     place.sight(verdict="degraded", reasons=["configuration_refused"])
     refusals = Reloads(place.folder / "run")
