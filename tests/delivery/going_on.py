@@ -87,6 +87,8 @@ def going_on(log: Path, memory: Path, said: Path) -> Iterator[Worker]:
             yield Worker(process)
         finally:
             process.kill()
+            # For whoever reads why a test failed.
+            print(said.read_text())
 
 
 class Agent:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 KEPT = 40
 # So many that they are no longer all in the WAL as well, from which an overwritten file heals.
-MANY = 600
+MANY = 1500
 
 
 def _other(folder: Path) -> Path:
