@@ -334,7 +334,7 @@ with "Environment=API_TOKEN=quince-in-a-drop-in"
 password=$(cat /etc/presence-agent/mqtt-password)
 printf 'MESSAGE=refused: que-phong/one-stop:%s by all\nPRIORITY=6\nOBJECT_PID=%s\n' "$password" "$(of MainPID)" | logger --journald
 within 10 said "refused: que-phong"
-mkdir -p /media/stick
+rm -rf /media/stick && mkdir -p /media/stick
 check "doctor writes a bundle" [ -n "$(/opt/presence-agent/bin/presence-agent doctor --bundle /media/stick | grep 'no secret')" ]
 check "for its owner only" [ "$(stat -c %U:%a /media/stick/*.tar.gz)" = root:600 ]
 tar -xzf /media/stick/*.tar.gz -C /media/stick
