@@ -29,8 +29,19 @@ class Place:
         self._names = [f"{path}{end}" for end in ENDS] if path else []
         self._ids: _Ids = ()
         self._stamp: _Stamp = (0, 0)
+        # Held until the database is closed: to close it would take SQLite's locks off that file.
+        self._index = -1
+        with suppress(OSError):
+            self._index = os.open(f"{path}-shm", os.O_RDONLY | os.O_CLOEXEC) if path else -1
+        self._moved = self._moved_now()
         self.state: Literal["kept", "written", "gone"] = "kept"
         self._take(*self._seen())
+
+    def close(self) -> None:
+        """Let go of it, once the database is closed."""
+        if self._index >= 0:
+            os.close(self._index)
+        self._index = -1
 
     def look(self) -> None:
         """See whether it is as it was after our last writing: three stats, a few µs."""
@@ -42,14 +53,24 @@ class Place:
                 self.state = "written"
 
     def written(self) -> None:
-        """We have written; what was not kept before is not kept now."""
+        """We have written; what was not kept before is not kept now.
+
+        SQLite writes into the WAL, and into the database only what it moves there from the WAL. Where it
+        moved nothing it was somebody else, since the last look, who wrote there.
+        """
         if self._names and self.state == "kept":
-            self._take(*self._seen())
+            ids, stamp = self._seen()
+            moved, self._moved = self._moved, self._moved_now()
+            if ids == self._ids and stamp != self._stamp and moved and moved == self._moved:
+                self.state = "written"
+            else:
+                self._take(ids, stamp)
 
     def accept(self) -> None:
         """What others have written is good."""
         self.state = "kept"
-        self.written()
+        self._moved = self._moved_now()
+        self._take(*self._seen())
 
     def is_resized(self, size_bytes: int) -> bool:
         """Whether the database is neither as large as we left it nor so: others put another one there."""
@@ -76,6 +97,17 @@ class Place:
             self.state = "gone"
             return
         self._ids, self._stamp = ids, stamp
+
+    def _moved_now(self) -> bytes:
+        """Which WAL it is and how much of it was moved into the database: aSalt, nBackfill of the index.
+
+        Its form is in SQLite's "WAL-mode File Format", 2; empty: it can't be read.
+        """
+        try:
+            header = os.pread(self._index, 100, 0)
+        except OSError:
+            return b""
+        return header[32:40] + header[96:100]
 
     def _seen(self, files: int = len(ENDS)) -> tuple[_Ids, _Stamp]:
         """Which files there are, and size and time of the database."""

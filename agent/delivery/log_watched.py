@@ -34,8 +34,17 @@ class WatchedFile(LogFile):
     """
 
     def _connect(self) -> None:
+        self._let_go()
         super()._connect()
         self._place = Place(self._path)
+
+    def _let_go(self) -> None:
+        if hasattr(self, "_place"):
+            self._place.close()
+
+    def _close(self) -> None:
+        super()._close()
+        self._let_go()
 
     def _open(self) -> None:
         super()._open()

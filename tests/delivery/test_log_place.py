@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 KEPT = 40
 # So many that they are no longer all in the WAL as well, from which an overwritten file heals.
-MANY = 1500
+MANY = 600
 
 
 def _other(folder: Path) -> Path:
@@ -159,6 +159,18 @@ def test_what_was_kept_is_found_after_a_kill(
         json.loads(body)["log"]
         for (body,) in central.rows("SELECT body FROM event WHERE type = 'agent.started'")
     }
+
+
+@pytest.mark.parametrize("happens", OVERWRITTEN, ids=lambda what: what.__name__)
+def test_what_is_overwritten_while_we_write_is_noticed(path: Path, happens: Callable[[Path], None]) -> None:
+    path.parent.mkdir()
+    with EventLog(SENDER, path) as log:
+        for count in range(MANY):
+            log.append([make_entered(count)])
+        with log._writing():
+            happens(path)
+        with pytest.raises(LogError):
+            log.watch()
 
 
 @pytest.mark.parametrize("happens", [*GONE, *OVERWRITTEN], ids=lambda what: what.__name__)
