@@ -1,6 +1,6 @@
 """`presence-agent`, also as `python -m agent`."""
 
-from agent.cli import main
+from agent.cli.main import main
 
 if __name__ == "__main__":
     main()

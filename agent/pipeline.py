@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol
 
 from agent.core.frame import Frame, Taken
-from agent.core.sight import Sight
+from agent.core.visibility import Sight
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from agent.core.detections import Detections
     from agent.core.event import EndedWhy, Event
     from agent.core.frame import Instant, NoFrame
-    from agent.core.look import Look
+    from agent.core.regions import Look
     from agent.core.track import Track, Watched
 
 

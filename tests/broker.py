@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.delivery.mqtt import Broker
+from agent.mqtt.connection import Broker
 from tests.conftest import ROOT, free_port, wait_until
 from tests.patience import PATIENCE_S
 

@@ -21,7 +21,7 @@ import cv2
 import pytest
 from hypothesis import HealthCheck, settings
 
-from agent.install.models import load_manifest, models_directory
+from agent.install.manifest import load_manifest, models_directory
 from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:

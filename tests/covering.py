@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from agent.core.sight import Sight
+from agent.core.visibility import Sight
 from tests.builders import make_at
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.core.frame import Frame
-    from agent.core.sight import BlindCause
     from agent.core.track import Track
+    from agent.core.visibility import BlindCause
 
 FPS = 10
 

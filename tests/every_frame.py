@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent import sources
+from agent.app import sources
 from agent.device.frames import frame_of
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def every_frame(
 
 
 if __name__ == "__main__":
-    from agent.cli import main
+    from agent.cli.main import main
 
     sources.played_frames = every_frame  # type: ignore[attr-defined]
     main()

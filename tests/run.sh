@@ -148,7 +148,7 @@ if $faults; then
 fi
 
 if $node; then
-    step "node" env PRESENCE_TEST_NODE=1 python -m pytest -q tests/delivery/test_generators.py
+    step "node" env PRESENCE_TEST_NODE=1 python -m pytest -q tests/wire/test_generators.py
 fi
 
 if ((${#failed[@]})); then

@@ -18,23 +18,31 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from paho.mqtt.publish import multiple
 
-from agent.cli_errors import DEVICE_MODULES
+from agent.cli.errors import DEVICE_MODULES
+from tests.central.saying import AGENT, happened, make_state, make_status
 from tests.conftest import ROOT, Mosquitto, Ran, wait_until
-from tests.delivery.central.saying import AGENT, happened, make_state, make_status
 from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from agent.delivery.mqtt import Message
+    from agent.mqtt.connection import Message
     from tests.conftest import Listener
 
-WIRE = ("event_wire", "payload", "health_wire", "commands", "discovery", "asyncapi", "subscriber")
+WIRE = (
+    "wire.events",
+    "wire.payloads",
+    "wire.health",
+    "wire.commands",
+    "wire.home_assistant",
+    "wire.asyncapi",
+    "mqtt.subscriber",
+)
 # Whoever reads what agents publish writes such a program.
 PROGRAM = """
-from agent.delivery.event_wire import EVENTS, LineCrossedWire
-from agent.delivery.health_wire import HealthWire
-from agent.delivery.payload import StatusWire
+from agent.wire.events import EVENTS, LineCrossedWire
+from agent.wire.health import HealthWire
+from agent.wire.payloads import StatusWire
 
 status = StatusWire.model_validate_json(b"{}")
 reveal_type(status.state)
@@ -130,7 +138,7 @@ def test_base_is_without_what_a_device_needs(ran: Callable[..., Ran]) -> None:
 
 @pytest.mark.parametrize("where", ["base", "here"])
 def test_wire_models_load_nothing_heavy(ran: Callable[..., Ran], where: str) -> None:
-    imports = "; ".join(f"import agent.delivery.{name}" for name in WIRE)
+    imports = "; ".join(f"import agent.{name}" for name in WIRE)
     code = f"import sys; {imports}; print(sorted({set(DEVICE_MODULES)!r} & sys.modules.keys()))"
     if where == "base":
         told = ran("python", "-c", code)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.config import load
-from agent.delivery.payload import event_json, state_json
+from agent.app.build import ChangedStates, plain_track_ids, sender, stages
+from agent.app.placement import view
+from agent.config.models import load
 from agent.device.frames import recorded_frames
 from agent.device.recording import open_recording
-from agent.placing import view
-from agent.stages import ChangedStates, plain_track_ids, sender, stages
+from agent.wire.payloads import event_json, state_json
 from tests.builders import BEGIN
 from tests.conftest import write_config
 from tests.covering import FPS, Judge, Suspicious, write_clip

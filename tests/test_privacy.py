@@ -1,4 +1,4 @@
-"""Nothing leaves the device but what the wire form names; tests/delivery/test_payload.py holds that form."""
+"""Nothing leaves the device but what the wire form names; tests/wire/test_payloads.py holds that form."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from agent.core.frame import Instant
-    from agent.core.sight import BlindCause
+    from agent.core.visibility import BlindCause
 
 Direction = Literal["in", "out"]
 StartCause = Literal["new_log", "started", "restarted"]

@@ -13,7 +13,7 @@ import numpy as np
 
 from agent.core.frame import LUMA_WIDTH_PX, Frame, Instant
 from agent.core.geometry import scaled
-from agent.core.journal import RECORDING_TOO_FAST
+from agent.core.log_messages import RECORDING_TOO_FAST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

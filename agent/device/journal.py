@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TextIO
 
-from agent.core.journal import HELD_BACK, Entry
+from agent.core.log_messages import HELD_BACK, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 import cv2
 import numpy as np
 
+from agent.core.file_access import remedy
 from agent.errors import BrokenOffError, SourceError
-from agent.rights import remedy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ import numpy as np
 
 from agent.core.credentials import origin
 from agent.device import clock
-from agent.device.live import Picture
+from agent.device.camera import Picture
 from agent.device.rtsp_answer import why_no_video
 from agent.errors import CameraError
 

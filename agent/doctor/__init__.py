@@ -1,10 +1,10 @@
 """`presence-agent doctor`: looks at everything that the agent needs and says what to do about it."""
 
 from agent.doctor.bundle import write_bundle
-from agent.doctor.examination import doctor
 from agent.doctor.inside import as_json as findings_json
 from agent.doctor.inside import ask_inside
 from agent.doctor.report import Finding, Report
-from agent.doctor.surroundings import Surroundings
+from agent.doctor.run import doctor
+from agent.doctor.system import Surroundings
 
 __all__ = ["Finding", "Report", "Surroundings", "ask_inside", "doctor", "findings_json", "write_bundle"]

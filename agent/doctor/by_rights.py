@@ -6,9 +6,11 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.config import digest, load, notices
-from agent.config_examples import leftovers
-from agent.config_review import absences
+from agent.app.sources import camera_of as usual_camera
+from agent.config.conflicts import absences
+from agent.config.models import digest, load, notices
+from agent.config.placeholders import leftovers
+from agent.device.reload_answers import answer_in
 from agent.doctor.checks_broker import broker_checks
 from agent.doctor.checks_camera import CameraOf, camera_checks, weights_check
 from agent.doctor.checks_centre import certificate_check, hours_check
@@ -17,16 +19,14 @@ from agent.doctor.groups import CONFIGURATION, Group
 from agent.doctor.inside import INSIDE_S
 from agent.doctor.report import Finding
 from agent.doctor.service_numbers import STALE_S
-from agent.doctor.surroundings import Surroundings, unit_shown, writer_of
+from agent.doctor.system import Surroundings, unit_shown, writer_of
 from agent.errors import ConfigError
-from agent.reloads import answer_in
-from agent.sources import camera_of as usual_camera
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.config import Config
-    from agent.doctor.surroundings import Tell
+    from agent.config.models import Config
+    from agent.doctor.system import Tell
 
 _CAMERA = ("camera", "light", "focus", "upright")
 _LOG_FIRST = {"after": "the event log", "after_vi": "nhật ký sự kiện"}

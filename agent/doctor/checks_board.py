@@ -17,12 +17,12 @@ from agent.device.card import errors_counted, hosts
 from agent.device.power import bits_of, throttled, under_voltage
 from agent.doctor.kernel_log import kernel_lines
 from agent.doctor.report import Finding
-from agent.doctor.surroundings import said_by
+from agent.doctor.system import said_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.doctor.surroundings import Surroundings, Tell
+    from agent.doctor.system import Surroundings, Tell
 
 _WARM_C, _HOT_C, _LIMIT_C = 70.0, 80.0, 85.0
 _UNDER_VOLTAGE, _SLOWED = 0x1, 0xE

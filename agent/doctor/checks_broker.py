@@ -11,18 +11,18 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from agent.app.build import broker as broker_of
 from agent.core.credentials import origin
-from agent.delivery.mqtt import MQTT_5, Broker, Connection, Message
-from agent.delivery.own_name import client_id
-from agent.delivery.tls import check_readable, lacking, tls_context, tls_refusal
 from agent.doctor.report import Finding
-from agent.doctor.surroundings import within
+from agent.doctor.system import within
 from agent.errors import CertificateFileError, DeliveryError
-from agent.stages import broker as broker_of
+from agent.mqtt.connection import MQTT_5, Broker, Connection, Message
+from agent.mqtt.tls import check_readable, lacking, tls_context, tls_refusal
+from agent.wire.client import client_id
 
 if TYPE_CHECKING:
-    from agent.config import Config
-    from agent.doctor.surroundings import Surroundings, Tell
+    from agent.config.models import Config
+    from agent.doctor.system import Surroundings, Tell
 
 _LIMIT_S = 5.0
 _NAME_S = 3.0

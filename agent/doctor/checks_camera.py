@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from agent.app.build import face_network
+from agent.app.placement import view
 from agent.device import clock
-from agent.device.live import Camera
+from agent.device.camera import Camera
 from agent.device.recording import open_recording
 from agent.doctor.checks_service import lifeless, numbers_of, process_of
-from agent.doctor.pictures import is_blurred, is_dark, mean_light
+from agent.doctor.image_quality import is_blurred, is_dark, mean_light
 from agent.doctor.report import Finding
 from agent.doctor.service_numbers import STALE_S
-from agent.doctor.surroundings import unit_shown, within
+from agent.doctor.system import unit_shown, within
 from agent.errors import AgentError, BrokenOffError, CameraError, ModelError, SourceError
-from agent.install.models import load_manifest, models_directory, verify
+from agent.install.manifest import load_manifest, models_directory, verify
 from agent.install.prepare import has_prepared
-from agent.placing import view
-from agent.stages import face_network
 from agent.vision.orientation import Orientation
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from agent.config import Config
+    from agent.config.models import Config
     from agent.core.frame import Instant
-    from agent.doctor.surroundings import Surroundings, Tell
+    from agent.doctor.system import Surroundings, Tell
 
 CameraOf = Callable[["Config", Callable[[], "Instant"]], Camera]
 

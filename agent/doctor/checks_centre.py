@@ -6,16 +6,16 @@ import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from agent.central_calendar import kept_at, read_kept
+from agent.app.central_calendar import kept_at, read_kept
+from agent.config.secret_files import secret_files
 from agent.core.credentials import origin
-from agent.delivery.certificates import SOON_DAYS, certificate_ends
 from agent.doctor.report import Finding
 from agent.errors import AgentError
-from agent.secret_files import secret_files
+from agent.mqtt.certificates import SOON_DAYS, certificate_ends
 
 if TYPE_CHECKING:
-    from agent.config import Config
-    from agent.doctor.surroundings import Surroundings, Tell
+    from agent.config.models import Config
+    from agent.doctor.system import Surroundings, Tell
 
 _DAY_S = 86_400
 

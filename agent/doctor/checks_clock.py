@@ -11,7 +11,7 @@ from agent.doctor.report import Finding
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agent.doctor.surroundings import Surroundings
+    from agent.doctor.system import Surroundings
 
 _TIMESYNCD = "systemd-timesyncd"
 # As the kernel names the processes, and as Debian names the units.

@@ -7,14 +7,14 @@ import os
 from shutil import which
 from typing import TYPE_CHECKING
 
-from agent.core.journal import HEALTH
+from agent.core.log_messages import HEALTH
 from agent.doctor.report import Finding
-from agent.doctor.surroundings import UNIT, said_by
+from agent.doctor.system import UNIT, said_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from agent.doctor.surroundings import Surroundings
+    from agent.doctor.system import Surroundings
 
 _JOURNALS = ("var/log/journal", "run/log/journal")
 _CATALOGUES = ("usr/lib/systemd/catalog", "etc/systemd/catalog")

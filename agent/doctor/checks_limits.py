@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from agent.doctor.surroundings import Surroundings
+    from agent.doctor.system import Surroundings
 
 _MIB = 1 << 20
 _CGROUPS = "sys/fs/cgroup"

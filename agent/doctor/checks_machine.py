@@ -7,20 +7,20 @@ import pwd
 import stat
 from typing import TYPE_CHECKING
 
-from agent.delivery.log_asides import damaged_asides
 from agent.doctor.checks_board import board_checks
 from agent.doctor.checks_clock import clock_check
 from agent.doctor.checks_journal import journal_checks
 from agent.doctor.checks_limits import memory_limits
 from agent.doctor.checks_service import is_another, service_checks
 from agent.doctor.report import Finding
-from agent.doctor.surroundings import unit_shown, writer_of_removed
+from agent.doctor.system import unit_shown, writer_of_removed
+from agent.eventlog.set_aside import damaged_asides
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.config import Config
-    from agent.doctor.surroundings import Surroundings, Tell
+    from agent.config.models import Config
+    from agent.doctor.system import Surroundings, Tell
 
 _MB = 1_000_000
 _FULL_MB = 50

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from agent.config import Config
-    from agent.doctor.surroundings import Surroundings
+    from agent.config.models import Config
+    from agent.doctor.system import Surroundings
 
 # Where Raspberry Pi OS has it, first the newer place; the other one then only says where it went.
 _FILES = ("boot/firmware/config.txt", "boot/config.txt")

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from agent.device.systemd import ENDED
 from agent.doctor.report import Finding
 from agent.doctor.service_numbers import STALE_S, Numbers, numbers_in
-from agent.doctor.surroundings import TIMER, UNIT, said_by, unit_shown
+from agent.doctor.system import TIMER, UNIT, said_by, unit_shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.doctor.surroundings import Surroundings
+    from agent.doctor.system import Surroundings
 
 _MANY_RESTARTS = 5
 # It feeds the watchdog each second.

@@ -11,7 +11,7 @@ from agent.doctor.report import Finding
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.doctor.surroundings import Tell
+    from agent.doctor.system import Tell
 
 CONFIGURATION = {"after": "the configuration", "after_vi": "cấu hình"}
 

@@ -13,10 +13,10 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from agent.core.file_access import user
+from agent.doctor.messages import WORDS
 from agent.doctor.report import Finding
-from agent.doctor.surroundings import UNIT, said_by, unit_shown
-from agent.doctor.wording import WORDS
-from agent.rights import user
+from agent.doctor.system import UNIT, said_by, unit_shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

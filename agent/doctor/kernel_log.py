@@ -7,12 +7,12 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from agent.doctor.surroundings import journals, said_by
+from agent.doctor.system import journals, said_by
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.doctor.surroundings import Surroundings
+    from agent.doctor.system import Surroundings
 
 _MOST_BYTES = 4_000_000
 _RECORD_BYTES = 8192

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from agent.doctor.words_of_causes import CAUSES, CAUSES_OF
-from agent.doctor.words_of_configuration import CONFIGURATION_PROBLEMS
-from agent.doctor.words_of_problems import PROBLEMS
+from agent.doctor.messages_causes import CAUSES, CAUSES_OF
+from agent.doctor.messages_configuration import CONFIGURATION_PROBLEMS
+from agent.doctor.messages_problems import PROBLEMS
 
 # What is put in for these is a problem itself.
 _NESTED = "problem"

@@ -7,15 +7,15 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from agent.doctor.messages import CHECKS, LABELS, MARKS, REMEDY_MARK, SUM, WORDS
 from agent.doctor.problems import in_vietnamese
-from agent.doctor.wording import CHECKS, LABELS, MARKS, REMEDY_MARK, SUM, WORDS
-from agent.words import harmless
+from agent.render.sentences import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from agent.doctor.wording import Status
+    from agent.doctor.messages import Status
 
 Verdict = Literal["ok", "warning", "fault"]
 _MARK_WIDTH = 10

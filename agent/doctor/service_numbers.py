@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from agent.sight_numbers import NAME
+from agent.health.camera_stats import NAME
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from agent.install.durable import writing
+from agent.install.atomic import writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from agent.errors import ModelError
+from agent.install.atomic import file_for_all, folder_for_all, write_whole, writing
 from agent.install.download import AttemptError
-from agent.install.durable import file_for_all, folder_for_all, write_whole, writing
-from agent.install.models import MANIFEST, DebianSource, PypiSource, UrlSource, Weights
+from agent.install.manifest import MANIFEST, DebianSource, PypiSource, UrlSource, Weights
 from agent.install.packages import package_files
 from agent.install.prepare import prepare
 from agent.install.sources import (
@@ -28,7 +28,7 @@ from agent.install.sources import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from agent.install.models import Entry, Manifest, Source
+    from agent.install.manifest import Entry, Manifest, Source
 
     Progress = Callable[[int, int], None]
     Say = Callable[[str], None]

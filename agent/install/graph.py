@@ -13,7 +13,7 @@ from agent.errors import ModelError
 if TYPE_CHECKING:
     from onnx import GraphProto
 
-    from agent.install.models import Family
+    from agent.install.manifest import Family
 
 # COCO's classes, of which a person is the first; a row is x, y, w, h, objectness and the classes.
 _CLASSES = 80

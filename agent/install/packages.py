@@ -11,12 +11,12 @@ import zlib
 from typing import TYPE_CHECKING
 
 from agent.install.download import AttemptError
-from agent.install.models import DebianSource, PypiSource, UrlSource
+from agent.install.manifest import DebianSource, PypiSource, UrlSource
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.install.models import Entry
+    from agent.install.manifest import Entry
 
 
 def file_pattern(source: PypiSource | DebianSource) -> str:

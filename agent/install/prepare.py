@@ -11,16 +11,16 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from agent.core.file_access import remedy, user
 from agent.errors import ModelError
-from agent.install.durable import digest, file_for_all, folder_for_all, write_whole, writing
+from agent.install.atomic import digest, file_for_all, folder_for_all, write_whole, writing
 from agent.install.graph import derive, optimised
-from agent.rights import remedy, user
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from agent.install.models import Weights
+    from agent.install.manifest import Weights
 
 # Raise it with every change of `derive` or `optimised` that changes the model.
 RECIPE = 3

@@ -15,16 +15,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from agent.core.own_python import own_path, own_python
+from agent.install.atomic import writing
 from agent.install.download import AttemptError, download
-from agent.install.durable import writing
-from agent.install.models import DebianSource, PypiSource, UrlSource
+from agent.install.manifest import DebianSource, PypiSource, UrlSource
 from agent.install.packages import file_pattern, taken_out
-from agent.own_python import own_path, own_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from agent.install.models import Entry, Source
+    from agent.install.manifest import Entry, Source
 
     Progress = Callable[[int, int], None]
     Say = Callable[[str], None]

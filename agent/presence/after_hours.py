@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from agent.core.event import Event
     from agent.core.frame import Instant
     from agent.core.track import Track
+    from agent.presence.aggregates import ZoneTally
     from agent.presence.hours import WorkingTime
-    from agent.presence.tally import ZoneTally
 
 
 class AfterHoursRule:

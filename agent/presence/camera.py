@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from agent.core.event import Event
     from agent.core.frame import Instant
-    from agent.core.sight import Sight
+    from agent.core.visibility import Sight
 
 _RULE = "camera"
 # A start in the dark knows nothing of it at first: so long it must see for a spell of before to be over.

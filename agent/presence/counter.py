@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from agent.core.event import EndedWhy, Event
     from agent.core.frame import Instant
+    from agent.presence.aggregates import CounterTally, ZoneTally
     from agent.presence.hours import WorkingTime
-    from agent.presence.tally import CounterTally, ZoneTally
 
 # Somebody who is back in time may be told of only by a later look.
 _PATIENCE_S = 2.0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from agent.core.shift import UNSHIFTED, Shift
 
 if TYPE_CHECKING:
-    from agent.core.sight import Sight
+    from agent.core.visibility import Sight
 
 # A view is steady while its shift stays so near to its mean (part of the width, at a corner) for so long.
 _STEADY_RATIO = 0.006

@@ -23,11 +23,11 @@ from agent.core.event import (
     ZoneVacated,
 )
 from agent.presence.after_hours import AfterHoursRule
+from agent.presence.aggregates import CounterTally, LineTally, ZoneTally
 from agent.presence.camera import CameraRule
 from agent.presence.clock import ClockRule
 from agent.presence.counter import CounterRule
 from agent.presence.summary import Summaries
-from agent.presence.tally import CounterTally, LineTally, ZoneTally
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
     from agent.core.event import AgentStarted, ClockSet, EndedWhy, Era, Event, State
     from agent.core.frame import Instant
-    from agent.core.sight import BlindCause, Sight
     from agent.core.track import Track
+    from agent.core.visibility import BlindCause, Sight
+    from agent.presence.aggregates import Tally
     from agent.presence.counter import Counter
     from agent.presence.hours import WorkingTime
-    from agent.presence.tally import Tally
 
 Kind = Literal["line", "zone", "counter"]
 UnknownWhy = Literal["starting", "stopped", "clock"]

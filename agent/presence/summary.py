@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agent.core.event import AgentStarted, AgentStopped, CameraBlind, CameraRestored, Day, Quarter
-from agent.presence.spells import Mark, Spells, Stretch, mark, union_s
+from agent.presence.intervals import Mark, Spells, Stretch, mark, union_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from agent.core.event import Era, Event
     from agent.core.frame import Instant
+    from agent.presence.aggregates import Tally
     from agent.presence.hours import WorkingTime
-    from agent.presence.tally import Tally
 
 _QUARTER_S = 900.0
 _DAY_S = 86_400.0

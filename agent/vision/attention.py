@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
-from agent.core.look import Look, whole
+from agent.core.regions import Look, whole
 from agent.vision.motion import MotionGate
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agent.core.frame import Frame
-    from agent.core.look import Box
+    from agent.core.regions import Box
     from agent.core.track import Watched
     from agent.vision.motion import Motion
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agent.core.frame import Frame
-    from agent.core.look import Box, Look
+    from agent.core.regions import Box, Look
 
     Decode = Callable[[list[NDArray[np.float32]], int, int, float], Boxes]
 

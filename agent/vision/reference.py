@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 
 from agent.core.shift import UNSHIFTED, Shift
-from agent.vision.displacement import Registration, matrix_of, shift_of, taken_back
-from agent.vision.places import PLACES, Alignment, quantile
+from agent.vision.registration import Registration, matrix_of, shift_of, taken_back
+from agent.vision.tile_features import PLACES, Alignment, quantile
 
 if TYPE_CHECKING:
-    from agent.vision.places import Eye, Flags, Floats, Look
+    from agent.vision.tile_features import Eye, Flags, Floats, Look
 
 # A reference is made from this many seconds of good sight, then renewed this often; what pictures are
 # registered to follows it less often.

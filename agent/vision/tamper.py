@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from agent.core.shift import UNSHIFTED
-from agent.core.sight import Sight
+from agent.core.visibility import Sight
 from agent.vision.loops import Loops
-from agent.vision.places import PLACES, Eye
 from agent.vision.reference import LEARN_S, Reference
 from agent.vision.tamper_settings import TamperSettings
+from agent.vision.tile_features import PLACES, Eye
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from agent.core.frame import Frame, Instant
     from agent.core.geometry import Polygon
     from agent.core.shift import Shift
-    from agent.core.sight import BlindCause
     from agent.core.track import Track
-    from agent.vision.places import Look
+    from agent.core.visibility import BlindCause
+    from agent.vision.tile_features import Look
 
     Floats = NDArray[np.float32]
     Flags = NDArray[np.bool_]

@@ -13,15 +13,15 @@ from math import exp, hypot, sqrt
 from typing import TYPE_CHECKING, Protocol
 
 from agent.core.track import Track, Watched
-from agent.vision.bodies import bodies_of
+from agent.vision.person_boxes import bodies_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from agent.core.detections import Detections
     from agent.core.frame import Frame
-    from agent.core.look import Box, Look
-    from agent.vision.bodies import Body
+    from agent.core.regions import Box, Look
+    from agent.vision.person_boxes import Body
 
     Xyxy = tuple[float, float, float, float]
 

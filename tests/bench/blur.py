@@ -24,12 +24,12 @@ from unittest import mock
 import cv2
 import numpy as np
 
-from agent import replay as replaying
-from agent.blurring import Grid
-from agent.config import load
+from agent.app import replay as replaying
+from agent.app.replay import ReplayWishes, detect, replay
+from agent.config.models import load
 from agent.core.detections import Detections
-from agent.replay import ReplayWishes, detect, replay
-from agent.surveying import FilmBlur
+from agent.render.blur_grid import Grid
+from agent.render.film_survey import FilmBlur
 from tests.bench.accuracy import DATA
 from tests.bench.clips import VIDEOS, VIEW
 
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from agent.blurring import Levels
     from agent.core.frame import Frame
-    from agent.core.look import Look
+    from agent.core.regions import Look
+    from agent.render.blur_grid import Levels
 
     Picture = NDArray[np.uint8]
     Flags = NDArray[np.bool_]

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from agent.config import Config
-from agent.delivery.event_log import EventLog
+from agent.app.build import sender, stages
+from agent.app.placement import view
+from agent.config.models import Config
 from agent.device.frames import frame_of
-from agent.install.models import load_manifest, models_directory
+from agent.eventlog.log import EventLog
+from agent.install.manifest import load_manifest, models_directory
 from agent.install.prepare import prepared_model
-from agent.placing import view
-from agent.stages import sender, stages
 from agent.vision.onnx_detector import YOLOX, Network
 from tests.bench.motion import LEAVES, OTHER_LANE, RAIL, ROAD
 from tests.bench.stillness import clip

@@ -98,7 +98,7 @@ def _telling(lines: list[str]) -> list[str]:
 
 def _dictionary(folder: Path) -> Path:
     """Words that a search would not find by itself."""
-    from agent.install.examples import PLACES, example  # noqa: PLC0415
+    from agent.config.examples import PLACES, example  # noqa: PLC0415
 
     words = {word for place in PLACES for word in re.findall(r"[a-z_]{3,}", example(place))}
     for place in PLACES:

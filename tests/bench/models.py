@@ -20,11 +20,11 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
-from agent.core.look import whole
+from agent.core.regions import whole
 from agent.device.frames import frame_of
 from agent.device.recording import open_recording, read_picture
 from agent.install.graph import derive, optimised
-from agent.install.models import Weights, load_manifest, models_directory
+from agent.install.manifest import Weights, load_manifest, models_directory
 from agent.install.prepare import prepared_model
 from agent.vision.letterbox import Letterbox, best_shape, fitting_scale
 from agent.vision.onnx_detector import YOLOX, YUNET, Network, PersonFaceDetector

@@ -13,8 +13,8 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from agent.core.geometry import Line, Zone
-from agent.core.sight import Sight
 from agent.core.track import Track
+from agent.core.visibility import Sight
 from agent.presence.counter import Counter
 from agent.presence.ledger import Ledger, Terms, ZoneTerms
 from agent.presence.line import LineRule

@@ -35,26 +35,26 @@ _FOUND = [
     # Who is no track yet, or too unsure to become one, stays as the camera saw them.
     Sabotage(
         "blur-of-persons-without-a-track",
-        "agent/drawing.py",
+        "agent/render/drawing.py",
         "    levels = grid.nothing() if blur is None else blur.copy()\n",
         "    levels = grid.nothing()\n",
-        ("tests/test_drawing.py",),
+        ("tests/render/test_drawing.py",),
     ),
     # Between two looks people move.
     Sabotage(
         "blur-rim",
-        "agent/blurring.py",
+        "agent/render/blur_grid.py",
         "_PERSON_RIM_RATIO = 0.15",
         "_PERSON_RIM_RATIO = 0.0",
-        ("tests/test_drawing.py",),
+        ("tests/render/test_drawing.py",),
     ),
     # A camera that gives nothing any more looks like one that has just given a picture.
     Sabotage(
         "health-frame-age",
-        "agent/health.py",
+        "agent/health/monitor.py",
         "frame_age_s=round(max(0.0, now.monotonic_s - seen.monotonic_s), 1) if seen else None",
         "frame_age_s=0.0 if seen else None",
-        ("tests/test_health.py", "tests/test_health_figures.py"),
+        ("tests/health/test_monitor.py", "tests/health/test_rates.py"),
     ),
     # A dump of the agent's memory holds pictures.
     Sabotage(
@@ -75,7 +75,7 @@ _FOUND = [
     # Half a minute without pictures in which 'nobody' is believed.
     Sabotage(
         "camera-lost-after",
-        "agent/device/live.py",
+        "agent/device/camera.py",
         "lost_after_s: float = 3.0",
         "lost_after_s: float = 30.0",
         ("tests/device/test_letting_go.py",),
@@ -83,27 +83,27 @@ _FOUND = [
     # The event that found the card broken is in no log at all.
     Sabotage(
         "keeper-loses-the-event-that-fails",
-        "agent/delivery/keeping.py",
+        "agent/eventlog/failover.py",
         "            self._leave(error)\n            seq = self._log.append(events)\n",
         "            self._leave(error)\n            seq = self._log.last_seq\n",
-        ("tests/delivery/test_keeping.py",),
+        ("tests/eventlog/test_failover.py",),
     ),
     # The same, only where a new log is made because this one is damaged.
     Sabotage(
         "keeper-loses-the-event-that-finds-damage",
-        "agent/delivery/keeping.py",
+        "agent/eventlog/failover.py",
         "            self._leave(error)\n            seq = self._log.append(events)\n",
         "            self._leave(error)\n"
         "            seq = self._log.append(events if self.volatile else ())\n",
-        ("tests/delivery/test_keeping.py",),
+        ("tests/eventlog/test_failover.py",),
     ),
     # And where it is time to note that the agent runs.
     Sabotage(
         "keeper-notes-and-forgets-the-event",
-        "agent/delivery/keeping.py",
+        "agent/eventlog/failover.py",
         "            if not events and at.monotonic_s - self._noted_s >= _NOTE_S:\n",
         "            if at.monotonic_s - self._noted_s >= _NOTE_S:\n                events = ()\n",
-        ("tests/delivery/test_keeping.py",),
+        ("tests/eventlog/test_failover.py",),
     ),
 ]
 
@@ -116,7 +116,7 @@ _PRIVACY = [
         "agent/device/frames.py",
         "view.of(luma, margin_px=1)",
         "luma",
-        ("tests/device/test_live.py::test_luma_is_turned_and_masked_as_the_picture_is",),
+        ("tests/device/test_recovery.py::test_luma_is_turned_and_masked_as_the_picture_is",),
     ),
     # A camera's pictures go through unmasked.
     Sabotage(
@@ -124,7 +124,7 @@ _PRIVACY = [
         "agent/device/frames.py",
         "return Frame(index, at, view.of(image), view.of(luma, margin_px=1))",
         "return Frame(index, at, image, view.of(luma, margin_px=1))",
-        ("tests/device/test_live.py::test_luma_is_turned_and_masked_as_the_picture_is",),
+        ("tests/device/test_recovery.py::test_luma_is_turned_and_masked_as_the_picture_is",),
     ),
     # So do those of a camera that brings no small picture of its own.
     Sabotage(
@@ -147,15 +147,15 @@ _PRIVACY = [
         "agent/device/frames.py",
         "if margin_px:",
         "if False:",
-        ("tests/device/test_live.py::test_luma_is_turned_and_masked_as_the_picture_is",),
+        ("tests/device/test_recovery.py::test_luma_is_turned_and_masked_as_the_picture_is",),
     ),
     # Whatever a stage adds reaches the wire.
     Sabotage(
         "unknown-fields-are-allowed",
-        "agent/delivery/event_wire.py",
+        "agent/wire/events.py",
         'extra="forbid"',
         'extra="allow"',
-        ("tests/delivery/test_payload.py::test_wire_models_name_only_allowed_fields",),
+        ("tests/wire/test_payloads.py::test_wire_models_name_only_allowed_fields",),
     ),
     # onnxruntime tells its maker of each session.
     Sabotage(
@@ -168,7 +168,7 @@ _PRIVACY = [
     # The running agent leaves a picture behind.
     Sabotage(
         "running-agent-writes-a-picture",
-        "agent/service.py",
+        "agent/app/run.py",
         "        self._sight.tell(step.sight, at)\n        self._figure(step)\n",
         "        self._sight.tell(step.sight, at)\n        self._figure(step)\n"
         "        if isinstance(step.frame, Frame):\n"
@@ -230,7 +230,7 @@ _BLINDNESS = [
         "agent/pipeline.py",
         "            attention.reset()\n",
         "",
-        ("tests/test_look_after_blindness.py",),
+        ("tests/app/test_look_after_blindness.py",),
     ),
     # A camera that gives no frames sees.
     Sabotage(
@@ -238,7 +238,7 @@ _BLINDNESS = [
         "agent/pipeline.py",
         'else Sight("lost", frame.since)',
         "else Sight(None, frame.since)",
-        ("tests/test_look_after_blindness.py",),
+        ("tests/app/test_look_after_blindness.py",),
     ),
     # After a start the first good frame ends a spell of before.
     Sabotage(
@@ -368,10 +368,10 @@ _COUNTS = [
     # What a clock of nowhere told lies in the quarters of 1970, or of today.
     Sabotage(
         "visits-of-nowhere",
-        "agent/presence/spells.py",
+        "agent/presence/intervals.py",
         'if era == "nowhere":',
         "if False:",
-        ("tests/presence/test_tally.py::test_visit_of_an_era",),
+        ("tests/presence/test_aggregates.py::test_visit_of_an_era",),
     ),
     # A desk that is left is told as left only much later.
     Sabotage(
@@ -447,67 +447,67 @@ _DELIVERY = [
     # An event counts as taken when it is sent.
     Sabotage(
         "outbox-refused-is-taken",
-        "agent/delivery/outbox.py",
+        "agent/mqtt/outbox.py",
         "            self._held[seq] = topic\n",
         "            self._done.add(seq)\n",
-        ("tests/delivery/test_outbox.py",),
+        ("tests/mqtt/test_outbox.py",),
     ),
     # What a broken connection took along is not sent again.
     Sabotage(
         "outbox-unanswered-is-taken",
-        "agent/delivery/outbox.py",
+        "agent/mqtt/outbox.py",
         "        self._sending.clear()\n",
         "        self._done.update(seq for seq, _ in self._sending.values())\n"
         "        self._sending.clear()\n",
-        ("tests/delivery/test_outbox.py",),
+        ("tests/mqtt/test_outbox.py",),
     ),
     # An older event that the broker has not taken is passed over.
     Sabotage(
         "outbox-passes-over-a-gap",
-        "agent/delivery/outbox.py",
+        "agent/mqtt/outbox.py",
         "        while self._delivered + 1 in self._done:\n",
         "        self._delivered = max([self._delivered, *self._done])\n"
         "        while self._delivered + 1 in self._done:\n",
-        ("tests/delivery/test_outbox.py",),
+        ("tests/mqtt/test_outbox.py",),
     ),
     # A number is used again when the newest event was deleted.
     Sabotage(
         "seq-used-again",
-        "agent/delivery/event_log.py",
+        "agent/eventlog/log.py",
         "last_seq, through = self.last_seq, min(through_seq, self.last_seq - 1)",
         "last_seq, through = self.last_seq, min(through_seq, self.last_seq)",
-        ("tests/delivery/test_retention.py",),
+        ("tests/eventlog/test_retention.py",),
     ),
     # Nobody learns that events went that nobody had.
     Sabotage(
         "dropped-events-are-not-told",
-        "agent/delivery/retention.py",
+        "agent/eventlog/retention.py",
         "log.delete(through, told if self._delivers and tells else None)",
         "log.delete(through, None)",
-        ("tests/delivery/test_retention.py",),
+        ("tests/eventlog/test_retention.py",),
     ),
     # An alarm at night for what happened in the afternoon.
     Sabotage(
         "late-flag",
-        "agent/delivery/sending.py",
+        "agent/mqtt/sending.py",
         "made_late(entry.body) if late else entry.body",
         "entry.body",
-        ("tests/delivery/test_late.py",),
+        ("tests/mqtt/test_late.py",),
     ),
     Sabotage(
         "late-after",
-        "agent/delivery/sending.py",
+        "agent/mqtt/sending.py",
         "_LATE_S = 30.0",
         "_LATE_S = 300.0",
-        ("tests/delivery/test_late.py",),
+        ("tests/mqtt/test_late.py",),
     ),
     # A count of a rule that is gone stays for ever.
     Sabotage(
         "states-of-gone-rules",
-        "agent/delivery/conversation.py",
+        "agent/mqtt/session.py",
         'self._say(Message(f"{self.speaker.root}/state/{rule}", "", retain=True))',
         "pass",
-        ("tests/delivery/test_conversation.py",),
+        ("tests/mqtt/test_session.py",),
     ),
     # Any login that guesses the id throws the agent out.
     *(
@@ -515,13 +515,13 @@ _DELIVERY = [
         for name, file, old, new in (
             (
                 "without-a-secret",
-                "agent/delivery/own_name.py",
+                "agent/mqtt/identity.py",
                 'return f"presence-{site}-{name}-{secret}"',
                 'return f"presence-{site}-{name}"',
             ),
             (
                 "of-the-log",
-                "agent/delivering.py",
+                "agent/app/publishing.py",
                 "client_id(site, name, self._keeper.client_secret)",
                 "client_id(site, name, self._keeper.log.log_id)",
             ),
@@ -529,15 +529,15 @@ _DELIVERY = [
     ),
     Sabotage(
         "client-id-of-the-log-in-memory",
-        "agent/delivery/keeping.py",
+        "agent/eventlog/failover.py",
         "return self._card.client_secret",
         "return self._log.client_secret",
-        ("tests/delivery/test_client_id.py",),
+        ("tests/mqtt/test_client_id.py",),
     ),
     # The old connection of a device whose log was damaged is taken for another agent.
     Sabotage(
         "late-will-of-an-earlier-log",
-        "agent/delivery/own_name.py",
+        "agent/mqtt/identity.py",
         "if not said.online and said.session in served.met:",
         "if False:",
         ("tests/deploy/test_taken_over.py",),
@@ -545,7 +545,7 @@ _DELIVERY = [
     # A copy of a card is told in a flood of lines, or not at all.
     Sabotage(
         "each-drop-is-told",
-        "agent/delivery/publisher.py",
+        "agent/mqtt/publisher.py",
         "elif taken is None or not self._drops.unsteady:",
         "else:",
         ("tests/deploy/test_taken_over.py",),
@@ -553,92 +553,92 @@ _DELIVERY = [
     # The agent vanishes, and its counts are believed.
     Sabotage(
         "no-will",
-        "agent/delivery/publisher.py",
+        "agent/mqtt/publisher.py",
         "Connection(self._broker, self._client_id, speaker.status(will))",
         "Connection(self._broker, self._client_id)",
-        ("tests/delivery/test_publisher.py::test_killed_publisher_is_lost",),
+        ("tests/mqtt/test_publisher.py::test_killed_publisher_is_lost",),
     ),
     Sabotage(
         "will-is-not-retained",
-        "agent/delivery/mqtt.py",
+        "agent/mqtt/connection.py",
         "qos=1, retain=will.retain)",
         "qos=1, retain=False)",
-        ("tests/delivery/test_publisher.py::test_killed_publisher_is_lost",),
+        ("tests/mqtt/test_publisher.py::test_killed_publisher_is_lost",),
     ),
     # A state is told before its event.
     Sabotage(
         "state-before-its-event",
-        "agent/delivery/conversation.py",
+        "agent/mqtt/session.py",
         "told = self.served.current.sent_seq >= state.seq or not self.proven",
         "told = True",
-        ("tests/delivery/test_publisher.py::test_event_goes_before_its_state",),
+        ("tests/mqtt/test_publisher.py::test_event_goes_before_its_state",),
     ),
     Sabotage(
         "states-without-a-bound",
-        "agent/delivery/conversation.py",
+        "agent/mqtt/session.py",
         "STATE_EVERY_S = 1.0",
         "STATE_EVERY_S = 0.1",
-        ("tests/delivery/test_publisher.py::test_state_at_most_once_a_second",),
+        ("tests/mqtt/test_publisher.py::test_state_at_most_once_a_second",),
     ),
     # Health older than 180 s says nothing any more.
     Sabotage(
         "health-heartbeat",
-        "agent/delivery/conversation.py",
+        "agent/mqtt/session.py",
         "HEALTH_EVERY_S = 60.0",
         "HEALTH_EVERY_S = 600.0",
-        ("tests/delivery/test_promises.py",),
+        ("tests/mqtt/test_promises.py",),
     ),
     # `offline` within about 45 s.
     Sabotage(
         "keepalive",
-        "agent/delivery/mqtt.py",
-        "KEEPALIVE_S = 30",
-        "KEEPALIVE_S = 300",
-        ("tests/delivery/test_promises.py",),
+        "agent/wire/client.py",
+        "KEEPALIVE_S: Final = 30",
+        "KEEPALIVE_S: Final = 300",
+        ("tests/mqtt/test_promises.py",),
     ),
     Sabotage(
         "silent-broker",
-        "agent/delivery/mqtt.py",
+        "agent/mqtt/connection.py",
         "ANSWER_WITHIN_S = 20",
         "ANSWER_WITHIN_S = 200",
-        ("tests/delivery/test_promises.py",),
+        ("tests/mqtt/test_promises.py",),
     ),
     # 311 acknowledges what it refuses: events are sent into the void.
     Sabotage(
         "rights-are-not-proven",
-        "agent/delivery/conversation.py",
+        "agent/mqtt/session.py",
         "self.proven = self.speaker.broker.protocol == MQTT_5",
         "self.proven = True",
-        ("tests/delivery/test_publisher.py::test_rights_not_proven_in_311",),
+        ("tests/mqtt/test_publisher.py::test_rights_not_proven_in_311",),
     ),
     # A copy of a card goes on under numbers that are another's.
     Sabotage(
         "copied-log-goes-on",
-        "agent/delivery/own_name.py",
+        "agent/mqtt/identity.py",
         'return "copied"',
         'return "earlier_start"',
-        ("tests/delivery/test_conversation.py::test_log_that_went_on_elsewhere_is_not_sent",),
+        ("tests/mqtt/test_session.py::test_log_that_went_on_elsewhere_is_not_sent",),
     ),
     Sabotage(
         "replay-of-more-than-a-thousand",
-        "agent/delivery/commands.py",
+        "agent/wire/commands.py",
         "MOST_EVENTS = 1000",
         "MOST_EVENTS = 100_000",
-        ("tests/delivery/test_conversation.py::test_replay_at_most_a_thousand",),
+        ("tests/mqtt/test_session.py::test_replay_at_most_a_thousand",),
     ),
     Sabotage(
         "replays-that-wait",
-        "agent/delivery/replays.py",
+        "agent/mqtt/replays.py",
         "_WAITING = 4",
         "_WAITING = 4000",
-        ("tests/delivery/test_promises.py",),
+        ("tests/mqtt/test_promises.py",),
     ),
     Sabotage(
         "retained-replay-request",
-        "agent/delivery/replays.py",
+        "agent/mqtt/replays.py",
         "if message.retain:",
         "if False:",
-        ("tests/delivery/test_conversation.py::test_replay_request_ignored",),
+        ("tests/mqtt/test_session.py::test_replay_request_ignored",),
     ),
 ]
 
@@ -648,94 +648,94 @@ _KEEPING = [
     # A power cut takes what was published already.
     Sabotage(
         "log-synchronous",
-        "agent/delivery/log_form.py",
+        "agent/eventlog/schema.py",
         "PRAGMA synchronous = FULL",
         "PRAGMA synchronous = NORMAL",
-        ("tests/delivery/test_event_log.py::test_open_is_durable",),
+        ("tests/eventlog/test_log.py::test_open_is_durable",),
     ),
     Sabotage(
         "store-synchronous",
-        "agent/delivery/central/store.py",
+        "agent/central/store.py",
         '"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"',
         '"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"',
-        ("tests/delivery/central/test_store.py",),
+        ("tests/central/test_store.py",),
     ),
     # What is acknowledged is not stored yet.
     Sabotage(
         "subscriber-acknowledges-first",
-        "agent/delivery/mqtt.py",
+        "agent/mqtt/connection.py",
         "manual_ack=keep_session_s is not None",
         "manual_ack=False",
-        ("tests/delivery/test_subscriber.py",),
+        ("tests/mqtt/test_subscriber.py",),
     ),
     # The same event twice is two.
     Sabotage(
         "store-keeps-doubles",
-        "agent/delivery/central/store.py",
+        "agent/central/store.py",
         "INSERT OR IGNORE INTO event",
         "INSERT OR REPLACE INTO event",
-        ("tests/delivery/central/test_store.py",),
+        ("tests/central/test_store.py",),
     ),
     Sabotage(
         "store-of-two-writers",
-        "agent/delivery/central/store.py",
+        "agent/central/store.py",
         "fcntl.LOCK_EX | fcntl.LOCK_NB",
         "fcntl.LOCK_SH | fcntl.LOCK_NB",
-        ("tests/delivery/central/test_receiver.py::test_store_in_use",),
+        ("tests/central/test_receiver.py::test_store_in_use",),
     ),
     Sabotage(
         "log-of-two-agents",
-        "agent/delivery/log_lock.py",
+        "agent/eventlog/lock.py",
         "fcntl.LOCK_EX | fcntl.LOCK_NB",
         "fcntl.LOCK_SH | fcntl.LOCK_NB",
-        ("tests/delivery/test_event_log.py::test_open_in_other_process_busy",),
+        ("tests/eventlog/test_log.py::test_open_in_other_process_busy",),
     ),
     # A state of an agent that fell silent is known.
     Sabotage(
         "silent-agent-is-known",
-        "agent/delivery/central/store.py",
+        "agent/central/store.py",
         "STALE_S = 180",
         "STALE_S = 18_000",
-        ("tests/delivery/central/test_receiver.py::test_state_of_a_silent_agent_is_unknown",),
+        ("tests/central/test_receiver.py::test_state_of_a_silent_agent_is_unknown",),
     ),
     # Nothing says for how long a day is: more goes than should.
     Sabotage(
         "retention-day",
-        "agent/delivery/retention.py",
+        "agent/eventlog/retention.py",
         "_DAY_MS = 86_400_000",
         "_DAY_MS = 8_640_000",
-        ("tests/delivery/test_retention.py",),
+        ("tests/eventlog/test_retention.py",),
     ),
     Sabotage(
         "retention-mb",
-        "agent/delivery/retention.py",
+        "agent/eventlog/retention.py",
         "self._keep_bytes = keep_mb * _MB",
         "self._keep_bytes = 10 * keep_mb * _MB",
-        ("tests/delivery/test_retention.py",),
+        ("tests/eventlog/test_retention.py",),
     ),
     # What an unsynced clock says is believed when events are deleted.
     Sabotage(
         "retention-by-a-wrong-clock",
-        "agent/delivery/retention.py",
+        "agent/eventlog/retention.py",
         "if not through and at.synced:",
         "if not through:",
-        ("tests/delivery/test_retention.py",),
+        ("tests/eventlog/test_retention.py",),
     ),
     # What was open when the agent was killed ends ten minutes too early.
     Sabotage(
         "keeper-notes",
-        "agent/delivery/keeping.py",
+        "agent/eventlog/failover.py",
         "_NOTE_S = 60.0",
         "_NOTE_S = 600.0",
-        ("tests/delivery/test_promises.py",),
+        ("tests/mqtt/test_promises.py",),
     ),
     # The card is not tried again.
     Sabotage(
         "keeper-looks",
-        "agent/delivery/keeping.py",
+        "agent/eventlog/failover.py",
         "_LOOK_S = 60.0",
         "_LOOK_S = 6000.0",
-        ("tests/delivery/test_keeping.py",),
+        ("tests/eventlog/test_failover.py",),
     ),
 ]
 
@@ -745,41 +745,41 @@ _TRUST = [
     # Whoever has any certificate is the broker.
     Sabotage(
         "tls-any-host",
-        "agent/delivery/tls.py",
+        "agent/mqtt/tls.py",
         "    context.minimum_version = ssl.TLSVersion.TLSv1_2\n",
         "    context.minimum_version = ssl.TLSVersion.TLSv1_2\n    context.check_hostname = False\n",
-        ("tests/delivery/test_mqtt.py::test_tls_certificate_wrong",),
+        ("tests/mqtt/test_connection.py::test_tls_certificate_wrong",),
     ),
     Sabotage(
         "tls-any-certificate",
-        "agent/delivery/tls.py",
+        "agent/mqtt/tls.py",
         "    context.minimum_version = ssl.TLSVersion.TLSv1_2\n",
         "    context.minimum_version = ssl.TLSVersion.TLSv1_2\n    context.check_hostname = False\n"
         "    context.verify_mode = ssl.CERT_NONE\n",
-        ("tests/delivery/test_mqtt.py::test_tls_certificate_wrong",),
+        ("tests/mqtt/test_connection.py::test_tls_certificate_wrong",),
     ),
     Sabotage(
         "tls-of-long-ago",
-        "agent/delivery/tls.py",
+        "agent/mqtt/tls.py",
         "ssl.TLSVersion.TLSv1_2",
         "ssl.TLSVersion.MINIMUM_SUPPORTED",
-        ("tests/delivery/test_promises.py",),
+        ("tests/mqtt/test_promises.py",),
     ),
     # Plain MQTT where TLS was asked for.
     Sabotage(
         "tls-falls-back",
-        "agent/delivery/mqtt.py",
+        "agent/mqtt/connection.py",
         "        if broker.tls:\n            self._client",
         "        if broker.tls and broker.ca_file:\n            self._client",
-        ("tests/delivery/test_promises.py",),
+        ("tests/mqtt/test_promises.py",),
     ),
     # Weights that somebody changed.
     Sabotage(
         "weights-of-any-content",
-        "agent/install/models.py",
+        "agent/install/manifest.py",
         "return len(content) == self.size_bytes and digest(content) == self.sha256",
         "return len(content) == self.size_bytes",
-        ("tests/install/test_models.py",),
+        ("tests/install/test_manifest.py",),
     ),
     Sabotage(
         "prepared-model-of-any-content",
@@ -791,17 +791,17 @@ _TRUST = [
     # Half a file under its name after a power cut.
     Sabotage(
         "weights-are-not-synced",
-        "agent/install/durable.py",
+        "agent/install/atomic.py",
         "            os.fsync(file.fileno())\n",
         "",
-        ("tests/install/test_durable.py",),
+        ("tests/install/test_atomic.py",),
     ),
     Sabotage(
         "weights-folder-is-not-synced",
-        "agent/install/durable.py",
+        "agent/install/atomic.py",
         "        os.fsync(directory)\n",
         "        pass\n",
-        ("tests/install/test_durable.py",),
+        ("tests/install/test_atomic.py",),
     ),
     # Systemd starts a wrong configuration again and again.
     # Systemd starts a wrong configuration, a missing source, wrong weights again and again.
@@ -811,7 +811,7 @@ _TRUST = [
             "agent/errors.py",
             f"{last}\n\n    exit_code = 2\n",
             f"{last}\n\n    exit_code = 1\n",
-            ("tests/test_errors.py",),
+            ("tests/cli/test_errors.py",),
         )
         for name, last in (
             ("configuration", '`problems` has one sentence for each."""'),
@@ -823,18 +823,18 @@ _TRUST = [
     # The watchdog is fed though no frame goes through.
     Sabotage(
         "watchdog-fed-without-frames",
-        "agent/service.py",
+        "agent/app/run.py",
         "        elif self._systemd.is_ready:\n            self._systemd.no_frame()\n",
         "        elif self._systemd.is_ready:\n            self._systemd.frame_went_through()\n",
-        ("tests/test_watchdog.py",),
+        ("tests/app/test_watchdog.py",),
     ),
     # A second signal does not end what hangs.
     Sabotage(
         "second-signal",
-        "agent/signals.py",
+        "agent/device/signals.py",
         "            os._exit(128 + number)\n",
         "            pass\n",
-        ("tests/test_signals.py",),
+        ("tests/device/test_signals.py",),
     ),
 ]
 
@@ -845,10 +845,10 @@ _HEALTH = [
     *(
         Sabotage(
             f"health-{field.replace('_', '-')}",
-            "agent/health.py",
+            "agent/health/monitor.py",
             f"            {field}={value},\n",
             f"            {field}={constant},\n",
-            ("tests/test_health_figures.py",),
+            ("tests/health/test_rates.py",),
         )
         for field, value, constant in (
             ("uptime_s", "int(time.monotonic() - self._begin_s)", "0"),
@@ -879,10 +879,10 @@ _HEALTH = [
     *(
         Sabotage(
             f"health-reason-{reason.replace('_', '-')}",
-            "agent/health.py",
+            "agent/health/monitor.py",
             f'            "{reason}": {found},\n',
             f'            "{reason}": False,\n',
-            ("tests/test_health.py", "tests/test_health_figures.py"),
+            ("tests/health/test_monitor.py", "tests/health/test_rates.py"),
         )
         for reason, found in (
             ("clock_unsynced", "not at.synced"),
@@ -902,24 +902,24 @@ _HEALTH = [
     # A camera that gives nothing is merely degraded.
     Sabotage(
         "health-lost-camera-is-degraded",
-        "agent/health_reasons.py",
+        "agent/health/reasons.py",
         'frozenset({"camera_lost", "camera_frozen"})',
         'frozenset({"camera_frozen"})',
-        ("tests/test_health.py",),
+        ("tests/health/test_monitor.py",),
     ),
     Sabotage(
         "health-covered-camera-is-fine",
-        "agent/health.py",
+        "agent/health/monitor.py",
         '    "covered": "camera_covered",\n',
         '    "covered": "camera_dark",\n',
-        ("tests/test_health_figures.py",),
+        ("tests/health/test_rates.py",),
     ),
     Sabotage(
         "health-moved-camera-is-fine",
-        "agent/health.py",
+        "agent/health/monitor.py",
         '    "moved": "camera_moved",\n',
         '    "moved": "camera_blurred",\n',
-        ("tests/test_health_figures.py",),
+        ("tests/health/test_rates.py",),
     ),
 ]
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from agent.app.publishing import take_up
 from agent.core.event import (
     CounterAttended,
     CounterUnattended,
@@ -29,14 +30,13 @@ from agent.core.event import (
     ZoneVacated,
 )
 from agent.core.frame import Instant
-from agent.core.sight import Sight
-from agent.delivering import take_up
-from agent.delivery.event_log import EventLog
-from agent.delivery.payload import Sender
+from agent.core.visibility import Sight
 from agent.device import clock
+from agent.eventlog.log import EventLog
 from agent.presence.counter import Counter
 from agent.presence.hours import WorkingTime
 from agent.presence.ledger import Ledger, Terms, ZoneTerms
+from agent.wire.payloads import Sender
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

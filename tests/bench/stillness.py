@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
-from agent.config import Config
+from agent.app.build import stages
+from agent.config.models import Config
 from agent.device.frames import frame_of
-from agent.stages import stages
 from tests.builders import make_at
 
 if TYPE_CHECKING:

@@ -17,14 +17,14 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from agent.delivery.central.overview import overview
-from agent.delivery.central.store import Store
-from agent.delivery.mqtt import Connection, Message
-from agent.delivery.payload import event_json
+from agent.central.overview import overview
+from agent.central.store import Store
+from agent.mqtt.connection import Connection, Message
+from agent.wire.payloads import event_json
 from tests.conftest import ROOT as CHECKOUT
 from tests.conftest import Mosquitto, wait_until
-from tests.delivery.publishing import to
-from tests.delivery.samples import ROOT, SENDER, make_entered
+from tests.mqtt.publishing import to
+from tests.samples import ROOT, SENDER, make_entered
 
 LOG = "0a0b0c0d"
 SCRIPT = CHECKOUT / "deploy" / "central" / "subscriber.py"

@@ -29,7 +29,7 @@ from tests.bench.edits import Film, Scene, clip_scene, cover, cut_out, defocus, 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from agent.core.sight import BlindCause, Sight
+    from agent.core.visibility import BlindCause, Sight
     from tests.bench.edits import Edit
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

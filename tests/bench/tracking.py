@@ -29,13 +29,13 @@ import cv2
 import numpy as np
 
 from agent.core.detections import PERSON, Detections
-from agent.core.look import whole
+from agent.core.regions import whole
 from agent.device.frames import View, recorded_frames
 from agent.device.recording import open_recording
-from agent.install.models import load_manifest, models_directory
+from agent.install.manifest import load_manifest, models_directory
 from agent.install.prepare import prepared_model
 from agent.vision.onnx_detector import YOLOX, Network
-from agent.vision.stillness import Stillness
+from agent.vision.static_objects import Stillness
 from agent.vision.tracker import PersonTracker
 from tests.bench.accuracy import DATA, GATE
 

@@ -22,7 +22,7 @@ from agent.core.detections import PERSON, Detections
 from agent.core.event import LineCrossed, ZoneEntered, ZoneLeft
 from agent.core.frame import Frame
 from agent.core.geometry import Line, Zone
-from agent.core.look import whole
+from agent.core.regions import whole
 from agent.core.track import Track
 from agent.presence.line import LineRule
 from agent.presence.zone import ZoneRule

@@ -7,7 +7,7 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
-from agent.core.look import Look
+from agent.core.regions import Look
 from agent.core.track import Watched
 from agent.device.frames import frame_of
 from tests.builders import make_at, make_frame, make_track

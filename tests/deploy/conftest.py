@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.delivery import publisher as publisher_module
+from agent.mqtt import publisher as publisher_module
 from tests.broker import CentralBroker
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ import sys
 import time
 from pathlib import Path
 
-from agent.delivery.event_log import EventLog
-from agent.delivery.mqtt import Broker
-from agent.delivery.own_name import client_id
-from agent.delivery.payload import Sender
-from agent.delivery.publisher import Publisher
-from tests.delivery.publishing import make_now
-from tests.delivery.samples import info_text
+from agent.eventlog.log import EventLog
+from agent.mqtt.connection import Broker
+from agent.mqtt.publisher import Publisher
+from agent.wire.client import client_id
+from agent.wire.payloads import Sender
+from tests.mqtt.publishing import make_now
 from tests.patience import PATIENCE_S
+from tests.samples import info_text
 
 GROUP = 20
 EVERY_S = 0.1

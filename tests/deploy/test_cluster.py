@@ -21,18 +21,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.delivery import conversation, publisher
-from agent.delivery.event_log import EventLog
-from agent.delivery.mqtt import Broker, Connection
-from agent.delivery.own_name import client_id
-from agent.delivery.payload import Sender
-from agent.delivery.publisher import Publisher
+from agent.eventlog.log import EventLog
+from agent.mqtt import publisher, session
+from agent.mqtt.connection import Broker, Connection
+from agent.mqtt.publisher import Publisher
+from agent.wire.client import client_id
+from agent.wire.payloads import Sender
 from tests.conftest import ROOT as CHECKOUT
 from tests.conftest import wait_until
-from tests.delivery.publishing import make_now
-from tests.delivery.samples import info_text
 from tests.deploy.cluster import HOSTS, NAME, Client, Nats, by_name, ended, publisher_by_name
+from tests.mqtt.publishing import make_now
 from tests.patience import PATIENCE_S
+from tests.samples import info_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -284,7 +284,7 @@ def test_no_password_in_the_configuration(cluster: Nats) -> None:
 def test_publisher_without_rights_sends_no_event(
     cluster: Nats, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(conversation, "_RIGHTS_S", 1.0)
+    monkeypatch.setattr(session, "_RIGHTS_S", 1.0)
     caplog.set_level(logging.WARNING, publisher.__name__)
     broker = Broker(
         HOSTS[0], cluster.port, 311, ca_file=cluster.ca, username="screen",

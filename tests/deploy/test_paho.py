@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.delivery.central.overview import overview
-from agent.delivery.central.store import Store
-from agent.delivery.event_log import EventLog
+from agent.central.overview import overview
+from agent.central.store import Store
+from agent.eventlog.log import EventLog
 from tests.conftest import ROOT, Mosquitto
-from tests.delivery.publishing import publishing, to
-from tests.delivery.samples import SENDER, make_entered
 from tests.deploy.test_subscriber import SCRIPT
+from tests.mqtt.publishing import publishing, to
 from tests.patience import PATIENCE_S
+from tests.samples import SENDER, make_entered
 
 if TYPE_CHECKING:
     from collections.abc import Callable

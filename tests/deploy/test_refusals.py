@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.delivery import conversation, refusals
-from agent.delivery import publisher as publisher_module
-from agent.delivery.event_log import EventLog
-from agent.delivery.mqtt import Broker, Connection
+from agent.eventlog.log import EventLog
+from agent.mqtt import publisher as publisher_module
+from agent.mqtt import refused_events, session
+from agent.mqtt.connection import Broker, Connection
 from tests.broker import Account, CentralBroker
 from tests.conftest import Listener, Ran, wait_until
-from tests.delivery.answering import listening
-from tests.delivery.publishing import make_now, make_zone, publishing
-from tests.delivery.samples import ROOT, SENDER, is_sentence
+from tests.mqtt.answering import listening
+from tests.mqtt.publishing import make_now, make_zone, publishing
 from tests.patience import PATIENCE_S
+from tests.samples import ROOT, SENDER, is_sentence
 
 if TYPE_CHECKING:
     import socket
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROTOCOLS = pytest.mark.parametrize("protocol", [5, 311])
-LOGGER = "agent.delivery"
 
 
 class Place:
@@ -312,8 +311,8 @@ def test_rights_missing_until_mended(
     words: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(refusals, "FIRST_PAUSE_S", 1.0)
-    monkeypatch.setattr(conversation, "_RIGHTS_S", 1.0)
+    monkeypatch.setattr(refused_events, "FIRST_PAUSE_S", 1.0)
+    monkeypatch.setattr(session, "_RIGHTS_S", 1.0)
     place = Place(central, tmp_path, certified=False)
     listener = hears(place, listen)
     without_rights(central, taken)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.delivery.event_log import EventLog
+from agent.eventlog.log import EventLog
 from tests.conftest import wait_until
-from tests.delivery.publishing import make_now, publishing
-from tests.delivery.samples import SENDER
 from tests.deploy.test_refusals import Place, said, without_rights
 from tests.deploy.test_subscriber import Central, subscriber_of
+from tests.mqtt.publishing import make_now, publishing
 from tests.patience import PATIENCE_S
+from tests.samples import SENDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ def test_rights_taken_while_connected(
     protocol: int,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("agent.delivery.refusals.FIRST_PAUSE_S", 1.0)
+    monkeypatch.setattr("agent.mqtt.refused_events.FIRST_PAUSE_S", 1.0)
     place = Place(central, tmp_path, certified=False)
     assert place.hub.password_file
     receiver = subscriber_of(

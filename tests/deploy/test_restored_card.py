@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 from paho.mqtt.publish import single
 
-from agent.delivery.log_reading import LogReader
-from agent.delivery.log_trouble import asides
+from agent.eventlog.damage import asides
+from agent.eventlog.reader import LogReader
 from tests.conftest import wait_until
-from tests.delivery.going_on import going_on
 from tests.deploy.test_subscriber import QUEUES, Central, subscribed
 from tests.faults.sender import NAME, SITE
+from tests.mqtt.going_on import going_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,13 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.delivery.central.overview import overview
-from agent.delivery.central.store import Store
-from agent.delivery.event_log import EventLog
-from agent.delivery.mqtt import Connection, Message
-from tests.conftest import ROOT as CHECKOUT
-from tests.conftest import Mosquitto, free_port, wait_until
-from tests.delivery.central.saying import (
+from agent.central.overview import overview
+from agent.central.store import Store
+from agent.eventlog.log import EventLog
+from agent.mqtt.connection import Connection, Message
+from tests.central.saying import (
     AGENT,
     LOG,
     TS,
@@ -33,10 +31,12 @@ from tests.delivery.central.saying import (
     make_status,
     make_will,
 )
-from tests.delivery.central.saying import ROOT as AGENT_ROOT
-from tests.delivery.publishing import publishing, to
-from tests.delivery.samples import SENDER, make_entered
+from tests.central.saying import ROOT as AGENT_ROOT
+from tests.conftest import ROOT as CHECKOUT
+from tests.conftest import Mosquitto, free_port, wait_until
+from tests.mqtt.publishing import publishing, to
 from tests.patience import PATIENCE_S
+from tests.samples import SENDER, make_entered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,7 +53,7 @@ KILLED_BEFORE = """
 import os, signal, sys
 sys.path.insert(0, {folder!r})
 import subscriber
-from agent.delivery.central.store import Store
+from agent.central.store import Store
 def dies(*_): os.kill(os.getpid(), signal.SIGKILL)
 {what} = dies
 sys.argv[0] = "subscriber.py"

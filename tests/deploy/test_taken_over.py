@@ -14,20 +14,26 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.config import load
-from agent.core.journal import BROKER_CONNECTED, BROKER_CONNECTED_311, BROKER_TROUBLE, BROKER_UNSTEADY, Entry
-from agent.delivering import delivery
-from agent.delivery.drops import Drops
-from agent.delivery.event_log import EventLog
-from agent.delivery.mqtt import Broker, Connection, Message
+from agent.app.build import random_track_ids, stages
+from agent.app.publishing import delivery
+from agent.config.models import load
+from agent.core.log_messages import (
+    BROKER_CONNECTED,
+    BROKER_CONNECTED_311,
+    BROKER_TROUBLE,
+    BROKER_UNSTEADY,
+    Entry,
+)
 from agent.device import clock
 from agent.errors import DeliveryError
-from agent.stages import random_track_ids, stages
+from agent.eventlog.log import EventLog
+from agent.mqtt.connection import Broker, Connection, Message
+from agent.mqtt.drops import Drops
 from tests.conftest import Listener, Mosquitto, wait_until, write_config
-from tests.delivery.answering import answering
-from tests.delivery.publishing import make_now, publishing, to
-from tests.delivery.samples import ROOT, SENDER, is_sentence
+from tests.mqtt.answering import answering
+from tests.mqtt.publishing import make_now, publishing, to
 from tests.patience import PATIENCE_S
+from tests.samples import ROOT, SENDER, is_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -190,7 +196,7 @@ def test_taken_connection_is_told_in_one_line(
         wait_until(lambda: own.unsteady)
         attacker.end()
         # How long it takes until that counts as over is not as it will be.
-        monkeypatch.setattr("agent.delivery.drops.QUIET_S", 0.5)
+        monkeypatch.setattr("agent.mqtt.drops.QUIET_S", 0.5)
         wait_until(lambda: broker_lines(caplog)[-1][0] == "connected")
         log.append([make_now(1)])
         own.tell()

@@ -102,7 +102,7 @@ def _empty(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    from agent.cli import main
+    from agent.cli.main import main
 
     install()
     if HANGS in os.environ:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up the real picamera2 on a camera of software, for tests/device/test_camera.py and others:
+# Sets up the real picamera2 on a camera of software, for tests/device/test_picamera.py and others:
 #
 #   bash tests/device/rig.sh FOLDER      FOLDER has camera-rig-*.tar.zst and softcam.py
 #

@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from agent import stages
-from agent.config import load
+from agent.app import build
+from agent.app.placement import view
+from agent.config.models import load
 from agent.core.frame import Frame, NoFrame
-from agent.device.camera import PiCamera
+from agent.device.camera import CameraCounts, Ladder, live_frames
 from agent.device.clock import Clock
-from agent.device.live import CameraCounts, Ladder, live_frames
-from agent.install.models import load_manifest, models_directory
-from agent.placing import view
+from agent.device.picamera import PiCamera
+from agent.install.manifest import load_manifest, models_directory
 from tests.conftest import write_config
 from tests.device import rig
 
@@ -89,7 +89,7 @@ def main() -> int:
         steps = (
             frames
             if asked.bare
-            else stages.stages(config, camera.size, stages.random_track_ids()).steps(frames)
+            else build.stages(config, camera.size, build.random_track_ids()).steps(frames)
         )
         rows = [row(steps) for _ in range(asked.minutes)]
         # The first minute fills what is kept for ever; the rig itself keeps its pictures, about 6 MB each.

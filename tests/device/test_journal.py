@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.core.journal import HELD_BACK, Entry
+from agent.core.log_messages import HELD_BACK, Entry
 from agent.device.journal import BurstGuard, JournalHandler, is_journal
 from tests.patience import BUSY_S, PATIENCE_S
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.core.journal import CAMERA_HANGS
-from agent.device.live import Patience
+from agent.core.log_messages import CAMERA_HANGS
+from agent.device.camera import Patience
 from agent.device.systemd import LONGER
 from tests.conftest import ROOT
-from tests.device.test_live import QUICK, Scripted, Watched
+from tests.device.test_recovery import QUICK, Scripted, Watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable

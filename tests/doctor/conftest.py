@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """No command is given up on a busy machine."""
-    monkeypatch.setattr("agent.doctor.surroundings._COMMAND_S", PATIENCE_S)
+    monkeypatch.setattr("agent.doctor.system._COMMAND_S", PATIENCE_S)
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from agent.app.sources import camera_of
 from agent.doctor import Surroundings, doctor
-from agent.sources import camera_of
 from tests.conftest import GATE
 from tests.patience import PATIENCE_S
 

@@ -16,7 +16,7 @@ import pytest
 
 from agent.doctor.checks_board import board_checks
 from agent.doctor.kernel_log import _from_kernel, kernel_lines
-from agent.doctor.surroundings import Surroundings
+from agent.doctor.system import Surroundings
 from agent.errors import CameraError
 from tests.doctor.place import Place, codes
 from tests.doctor.test_faults import Shown

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.core.credentials import HANDED
-from agent.delivery.mqtt import Connection, Message
-from agent.delivery.tls import tls_context
 from agent.doctor import checks_broker
+from agent.mqtt.connection import Connection, Message
+from agent.mqtt.tls import tls_context
 from tests.broker import Account, CentralBroker
 from tests.conftest import Listener, Mosquitto, free_port, wait_until
-from tests.delivery.answering import answering
-from tests.delivery.samples import make_health
 from tests.doctor.conftest import connect
 from tests.doctor.place import Place, codes
+from tests.mqtt.answering import answering
 from tests.patience import PATIENCE_S
+from tests.samples import make_health
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,19 +20,19 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from agent.core.journal import HEALTH
-from agent.delivery.event_log import EventLog
+from agent.core.log_messages import HEALTH
 from agent.doctor import Surroundings, doctor, write_bundle
 from agent.doctor.bundle.archive import FOLDER, MEMBERS
 from agent.doctor.bundle.configuration import configuration, written
 from agent.doctor.bundle.redaction import HIDDEN, Redactor
 from agent.doctor.bundle.units import safe_directives
 from agent.errors import AgentError, CameraError
+from agent.eventlog.log import EventLog
 from tests.conftest import ROOT, command
-from tests.delivery.samples import SENDER, make_entered, make_started
 from tests.doctor.place import SERVICE, Place
 from tests.doctor.test_faults import Shown
 from tests.patience import PATIENCE_S
+from tests.samples import SENDER, make_entered, make_started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.central_calendar import CalendarKeeper, kept_at
-from agent.config import load
-from agent.delivery.certificates import certificate_ends
+from agent.app.central_calendar import CalendarKeeper, kept_at
+from agent.config.models import load
 from agent.doctor.checks_centre import certificate_check, hours_check
-from agent.doctor.surroundings import Surroundings
+from agent.doctor.system import Surroundings
+from agent.mqtt.certificates import certificate_ends
 from tests.builders import make_at
 from tests.conftest import write_config
-from tests.delivery.test_certificates import made
+from tests.mqtt.test_certificates import made
 
 if TYPE_CHECKING:
     from pathlib import Path

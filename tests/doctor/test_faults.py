@@ -16,19 +16,19 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.config import digest, load
-from agent.core.journal import HEALTH
-from agent.delivery.event_log import EventLog
+from agent.config.examples import example
+from agent.config.models import digest, load
+from agent.core.log_messages import HEALTH
 from agent.device import clock
-from agent.device.live import Picture
+from agent.device.camera import Picture
+from agent.device.reload_answers import Reloads
 from agent.errors import CameraError
-from agent.install.examples import example
-from agent.install.models import load_manifest, models_directory
-from agent.reloads import Reloads
+from agent.eventlog.log import EventLog
+from agent.install.manifest import load_manifest, models_directory
 from tests.conftest import free_port, wait_until
-from tests.delivery.samples import SENDER
 from tests.doctor.place import Place, codes
 from tests.patience import PATIENCE_S
+from tests.samples import SENDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from agent.config import Config
+    from agent.config.models import Config
     from agent.core.frame import Instant
-    from agent.device.live import Camera
+    from agent.device.camera import Camera
     from tests.conftest import Agent, Mosquitto
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.doctor.checks_limits import memory_limits
-from agent.doctor.surroundings import Surroundings
+from agent.doctor.system import Surroundings
 from tests.doctor.place import CGROUP, SERVICE, Place, codes
 
 if TYPE_CHECKING:

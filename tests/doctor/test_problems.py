@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.core.journal import FAILS
+from agent.core.log_messages import FAILS
+from agent.doctor.messages import WORDS
+from agent.doctor.messages_causes import CAUSES, CAUSES_OF
+from agent.doctor.messages_configuration import CONFIGURATION_PROBLEMS
+from agent.doctor.messages_problems import PROBLEMS
 from agent.doctor.problems import in_vietnamese
 from agent.doctor.report import Finding
-from agent.doctor.wording import WORDS
-from agent.doctor.words_of_causes import CAUSES, CAUSES_OF
-from agent.doctor.words_of_configuration import CONFIGURATION_PROBLEMS
-from agent.doctor.words_of_problems import PROBLEMS
-from agent.install.models import models_directory
+from agent.install.manifest import models_directory
 from tests.conftest import ROOT, free_port
 from tests.doctor.conftest import connect
 from tests.doctor.test_report import fields

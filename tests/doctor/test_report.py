@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.doctor.messages import CHECKS, LABELS, MARKS, SUM, WORDS
 from agent.doctor.report import Finding, Report
-from agent.doctor.wording import CHECKS, LABELS, MARKS, SUM, WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,13 +13,13 @@ import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from agent.delivery.event_log import EventLog
-from agent.delivery.keeping import Keeper
-from agent.delivery.outbox import Outbox
-from agent.delivery.retention import Retention
 from agent.errors import LogError
+from agent.eventlog.failover import Keeper
+from agent.eventlog.log import EventLog
+from agent.eventlog.retention import Retention
+from agent.mqtt.outbox import Outbox
 from tests.builders import make_at
-from tests.delivery.samples import SENDER, make_entered
+from tests.samples import SENDER, make_entered
 
 
 class Broker:

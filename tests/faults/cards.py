@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.delivery.event_log import EventLog
-from tests.delivery.samples import CHECKOUT, SENDER
+from agent.eventlog.log import EventLog
+from tests.samples import CHECKOUT, SENDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ import subprocess
 from threading import Thread
 from typing import TYPE_CHECKING, Self
 
-from agent.delivery.mqtt import Broker, Connection, Message
+from agent.mqtt.connection import Broker, Connection, Message
 from tests.faults.processes import listens, wait_until
 
 if TYPE_CHECKING:

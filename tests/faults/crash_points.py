@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.delivery.event_log import EventLog
 from agent.errors import LogError
-from tests.delivery.samples import SENDER, make_entered
+from agent.eventlog.log import EventLog
 from tests.faults.recording import Disk, record
+from tests.samples import SENDER, make_entered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

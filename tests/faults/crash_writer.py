@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 from agent.core.event import Event, EventsDropped
-from agent.delivery.event_log import EventLog
+from agent.eventlog.log import EventLog
 from tests.builders import make_at
-from tests.delivery.samples import SENDER, make_entered
+from tests.samples import SENDER, make_entered
 
 
 def say(line: str) -> None:

@@ -18,8 +18,8 @@ from pathlib import Path
 from threading import Event as Flag
 from typing import TYPE_CHECKING
 
-from agent.delivery.event_log import EventLog
-from agent.delivery.mqtt import Broker
+from agent.eventlog.log import EventLog
+from agent.mqtt.connection import Broker
 from tests.faults.counting import MosquittoSub
 from tests.faults.processes import Role, broker_command, cpu_s, free_port, memory_mb, mosquitto
 from tests.faults.sender import events, publisher, sender

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.core.event import ZoneEntered
-from agent.delivery.event_log import EventLog
-from agent.delivery.mqtt import Broker, Connection, Message
 from agent.device import clock
+from agent.eventlog.log import EventLog
+from agent.mqtt.connection import Broker, Connection, Message
 from tests.faults.processes import Role, broker_command, free_port, listens, mosquitto, wait_until
 from tests.faults.sender import RULE, SITE, publisher, sender
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.delivery.event_log import EventLog
-from agent.delivery.mqtt import Broker
+from agent.eventlog.log import EventLog
+from agent.mqtt.connection import Broker
 from tests.faults.counting import MosquittoSub
 from tests.faults.processes import (
     Role,

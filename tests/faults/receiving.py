@@ -9,8 +9,8 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from agent.delivery.central.overview import overview
-from agent.delivery.central.store import Store
+from agent.central.overview import overview
+from agent.central.store import Store
 from agent.errors import LogError
 from tests.faults.processes import ROOT
 from tests.faults.rig import Tally

@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.delivery.samples import CHECKOUT
+from tests.samples import CHECKOUT
 
 if TYPE_CHECKING:
     import random

@@ -21,21 +21,21 @@ from threading import Event as Flag
 from typing import TYPE_CHECKING, Any
 
 from agent.core.event import ZoneEntered, ZoneState
-from agent.delivery.event_log import EventLog
-from agent.delivery.health_wire import EarlierLogWire, HealthWire
-from agent.delivery.keeping import Keeper
-from agent.delivery.mqtt import Broker
-from agent.delivery.own_name import client_id
-from agent.delivery.payload import InfoWire, Sender, StateNow, VersionsWire, utc_text
-from agent.delivery.publisher import Publisher
-from agent.delivery.retention import Retention
-from agent.delivery.served import Extras
 from agent.device import clock
+from agent.eventlog.failover import Keeper
+from agent.eventlog.log import EventLog
+from agent.eventlog.retention import Retention
+from agent.mqtt.connection import Broker
+from agent.mqtt.publish_state import Extras
+from agent.mqtt.publisher import Publisher
+from agent.wire.client import client_id
+from agent.wire.health import EarlierLogWire, HealthWire
+from agent.wire.payloads import InfoWire, Sender, StateNow, VersionsWire, utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.delivery.served import DeliveryFacts
+    from agent.mqtt.publish_state import DeliveryFacts
 
 SITE = "faults"
 NAME = "stand-in"

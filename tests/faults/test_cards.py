@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from tests.delivery.samples import CHECKOUT
 from tests.faults.cards import KINDS
 from tests.patience import PATIENCE_S
+from tests.samples import CHECKOUT
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -14,11 +14,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from agent.delivery.event_log import EventLog
-from agent.delivery.keeping import Keeper
-from agent.delivery.retention import Retention
+from agent.eventlog.failover import Keeper
+from agent.eventlog.log import EventLog
+from agent.eventlog.retention import Retention
 from tests.builders import make_at
-from tests.delivery.samples import SENDER, make_entered
+from tests.samples import SENDER, make_entered
 
 _SECTOR = 512
 LIMITS = {1: 13_000, 100: 1_000}

@@ -15,31 +15,31 @@ from threading import Event
 from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
 
-from agent import watching
-from agent.central_calendar import CentralCalendar, calendar_wire, hours_wire
-from agent.config import digest, load, notices
-from agent.config_examples import leftovers
-from agent.config_review import absences
+from agent.app import watch
+from agent.app.central_calendar import CentralCalendar, calendar_wire, hours_wire
+from agent.app.log_export import export, tail
+from agent.app.log_verify import verify
+from agent.app.working_time import working_time
+from agent.central.messages import HIGHEST_SEQ, Happened, Refused, heard
+from agent.config.conflicts import absences
+from agent.config.examples import PLACES, example
+from agent.config.models import digest, load, notices
+from agent.config.placeholders import leftovers
 from agent.core.frame import Instant
-from agent.delivery.central.hearing import HIGHEST_SEQ, Happened, Refused, heard
-from agent.delivery.commands import presence, replay_request
-from agent.delivery.event_log import EventLog
-from agent.delivery.mqtt import Broker, Message
-from agent.delivery.recall import remembered
-from agent.delivery.replays import Replays
 from agent.errors import AgentError, ConfigError
-from agent.install.examples import PLACES, example
-from agent.log_commands import export, tail
-from agent.log_verifying import verify
-from agent.working_time import working_time
+from agent.eventlog.log import EventLog
+from agent.eventlog.recovery import remembered
+from agent.mqtt.connection import Broker, Message
+from agent.mqtt.replays import Replays
+from agent.wire.commands import presence, replay_request
 from tests.builders import BEGIN
-from tests.delivery.samples import ROOT, SENDER, longest_events, make_entered, make_started, make_stopped
+from tests.samples import ROOT, SENDER, longest_events, make_entered, make_started, make_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from agent.config import Config
+    from agent.config.models import Config
 
     Target = Callable[[bytes, Path], None]
 
@@ -113,8 +113,8 @@ def watched(data: bytes, _folder: Path) -> None:
     topics = (f"{ROOT}/info", f"{ROOT}/event/gate/line/crossed", f"{ROOT}/event/{texts[0][:80]}")
     messages = [Message(topic, text) for topic, text in zip(topics, texts, strict=False)]
     for as_json in (False, True):
-        with patch.object(watching, "received", lambda *_: iter(messages)):
-            for line in watching.watched(Broker("x", 1), None, Event(), as_json=as_json):
+        with patch.object(watch, "received", lambda *_: iter(messages)):
+            for line in watch.watched(Broker("x", 1), None, Event(), as_json=as_json):
                 assert _is_line(line), line
 
 
@@ -227,7 +227,7 @@ def seeds(name: str) -> list[bytes]:
 
 
 def _published() -> Iterator[tuple[str, object]]:
-    from agent.delivery.wire_examples import examples  # noqa: PLC0415
+    from agent.wire.examples import examples  # noqa: PLC0415
 
     root = "presence/v1/que-phong/one-stop"
     for name, payloads in examples().items():
@@ -242,7 +242,7 @@ def _published() -> Iterator[tuple[str, object]]:
 
 
 def _payloads() -> list[object]:
-    from agent.delivery.wire_examples import examples  # noqa: PLC0415
+    from agent.wire.examples import examples  # noqa: PLC0415
 
     shown = examples()
     return [payload for name in ("info", "status", "health") for payload in shown[name]] + [

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agent.install.models import Manifest
+from agent.install.manifest import Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -13,7 +13,7 @@ from agent.device.recording import open_recording, read_picture
 from agent.errors import ModelError
 from agent.install.fetch import fetch
 from agent.install.graph import derive, optimised
-from agent.install.models import Weights, load_manifest, models_directory, verify
+from agent.install.manifest import Weights, load_manifest, models_directory, verify
 from agent.install.prepare import RECIPE, prepare, prepared_model
 from agent.vision.letterbox import Letterbox
 from tests.install.serving import manifest_of, weights
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from agent.install.models import Family
+    from agent.install.manifest import Family
 
 MODELS = models_directory()
 SHIPPED = load_manifest(MODELS)

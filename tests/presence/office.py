@@ -19,7 +19,7 @@ from agent.core.event import (
 )
 from agent.core.frame import Instant
 from agent.core.geometry import Line, Zone
-from agent.core.sight import Sight
+from agent.core.visibility import Sight
 from agent.presence.counter import Counter
 from agent.presence.hours import WorkingTime
 from agent.presence.ledger import Ledger, Terms, ZoneTerms
@@ -30,8 +30,8 @@ from tests.builders import make_track
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from agent.core.sight import BlindCause
     from agent.core.track import Track
+    from agent.core.visibility import BlindCause
     from agent.presence.ledger import RuleState
 
 Kind = TypeVar("Kind", bound=Event)

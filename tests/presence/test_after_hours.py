@@ -7,7 +7,7 @@ import pytest
 
 from agent.core.event import AfterHours
 from agent.core.frame import Instant
-from agent.core.sight import Sight
+from agent.core.visibility import Sight
 from tests.builders import make_track
 from tests.presence.office import ALWAYS, PLACES, Blind, Office, Stay, of, right_clock, utc, words
 

@@ -8,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.event import CameraBlind, CameraRestored
-from agent.core.sight import Sight
+from agent.core.visibility import Sight
 from agent.presence.camera import CameraRule
 from tests.builders import make_at
-from tests.delivery.samples import BLIND_CAUSES
+from tests.samples import BLIND_CAUSES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agent.core.event import Event
-    from agent.core.sight import BlindCause
+    from agent.core.visibility import BlindCause
 
 
 def told(*sights: tuple[float, BlindCause | None, float]) -> list[Event]:

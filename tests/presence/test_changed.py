@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.app.reload import with_rules
 from agent.core.event import (
     CounterAttended,
     Day,
@@ -25,11 +26,10 @@ from agent.core.event import (
     ZoneVacated,
 )
 from agent.core.geometry import Line, Zone
-from agent.core.sight import Sight
+from agent.core.visibility import Sight
 from agent.presence.hours import WorkingTime
 from agent.presence.ledger import Ledger, Terms, ZoneTerms
 from agent.presence.line import LineRule
-from agent.reloading import with_rules
 from tests.builders import make_at, make_track
 from tests.presence.office import DESK, GATE, OFFICE, PUBLIC, STAFF, VN, Office, Stay, of, utc, words
 from tests.presence.test_ledger import (

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from agent.core.event import CounterAttended, CounterClosed, CounterState, CounterUnattended
-from agent.core.sight import Sight
+from agent.core.visibility import Sight
 from agent.presence.counter import Counter
 from tests.presence.office import ALWAYS, OFFICE, Blind, Office, Stay, of, utc, words
 

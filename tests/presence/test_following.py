@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.core.shift import UNSHIFTED, Shift
-from agent.core.sight import Sight
+from agent.core.visibility import Sight
 from agent.presence.following import Following
 from tests.builders import make_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.core.sight import BlindCause
+    from agent.core.visibility import BlindCause
 
 SIZE = (640, 480)
 BUMP = Shift(0.02, -0.01, 0.4)

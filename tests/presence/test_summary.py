@@ -24,7 +24,7 @@ from agent.core.event import (
 )
 from agent.core.frame import Instant
 from agent.presence.hours import WorkingTime
-from agent.presence.spells import most_at_once, union_s
+from agent.presence.intervals import most_at_once, union_s
 from tests.presence.office import ALWAYS, OFFICE, VN, WEEK, Blind, Office, Stay, of, right_clock, utc, words
 
 if TYPE_CHECKING:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from agent.core import journal
-from agent.core.journal import Entry
-from agent.health_lines import REASON_LINES
+from agent.core import log_messages
+from agent.core.log_messages import Entry
+from agent.health.reason_messages import REASON_LINES
 from tests.conftest import ROOT
 
 # By message id, the names of all lines that are explained.
-ENTRIES = {value.message_id: name for name, value in vars(journal).items() if isinstance(value, Entry)} | {
-    line.message_id: reason for reason, line in REASON_LINES.items()
-}
+ENTRIES = {
+    value.message_id: name for name, value in vars(log_messages).items() if isinstance(value, Entry)
+} | {line.message_id: reason for reason, line in REASON_LINES.items()}
 FILES = {
     "en": ROOT / "systemd" / "presence-agent.catalog",
     "vi": ROOT / "systemd" / "presence-agent.vi.catalog",

@@ -96,7 +96,7 @@ def _no_weights_folder() -> None:
 
 
 def _program_damaged() -> None:
-    (APP / "agent/reloading.py").write_text("")
+    (APP / "agent/app/reload.py").write_text("")
     restart()
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from agent.core import journal
-from agent.core.journal import Entry
-from agent.health_lines import REASON_LINES
+from agent.core import log_messages
+from agent.core.log_messages import Entry
+from agent.health.reason_messages import REASON_LINES
 from tests.conftest import ROOT
 from tests.systemd.catalogue import explained
 
@@ -32,7 +32,7 @@ _MARKS = ("%.0f", "%.1f", "%dx%d", "%d", "%s")
 def guide() -> str:
     """The whole page."""
     english, vietnamese = explained("en"), explained("vi")
-    entries = [value for value in vars(journal).values() if isinstance(value, Entry)]
+    entries = [value for value in vars(log_messages).values() if isinstance(value, Entry)]
     page = _HEAD
     for entry in entries:
         line = str(entry).replace("`", "")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, get_args
 
 import pytest
 
-from agent.core.journal import HEALTH
-from agent.delivery.health_wire import Reason
-from agent.health_lines import REASON_LINES
+from agent.core.log_messages import HEALTH
+from agent.health.reason_messages import REASON_LINES
+from agent.wire.health import Reason
 from tests.systemd.catalogue import ENTRIES, FILES, explained
 from tests.systemd.field_guide import GUIDE, guide
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from agent.doctor.wording import WORDS
+from agent.doctor.messages import WORDS
 from tests.systemd.catalogue import explained
 from tests.systemd.vietnamese import chosen, rejected_in, texts
 

@@ -58,7 +58,7 @@ def texts() -> Iterator[tuple[str, str]]:
 
 def _files() -> Iterator[Path]:
     yield ROOT / "README.md"
-    for pattern in ("systemd/*", "agent/install/examples/*", "deploy/**/*"):
+    for pattern in ("systemd/*", "agent/config/examples/*", "deploy/**/*"):
         for path in sorted(ROOT.glob(pattern)):
             if path.is_file() and path != GLOSSARY and path.suffix != ".pyc":
                 yield path

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from agent.device.recording import open_recording, read_picture
-from agent.install.models import Weights, load_manifest
+from agent.install.manifest import Weights, load_manifest
 from agent.install.prepare import prepared_model
 from agent.vision.onnx_detector import YOLOX, YUNET, Network, NetworkKind
 from tests.bench import edits

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.core.frame import Frame
-from agent.core.look import Look, whole
+from agent.core.regions import Look, whole
 from agent.core.track import Watched
 from agent.vision.attention import Attention, EveryFrame, Pace
 from tests.builders import make_at, make_frame
@@ -20,7 +20,7 @@ from tests.builders import make_at, make_frame
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from agent.core.look import Box
+    from agent.core.regions import Box
 
     Xyxy = tuple[float, float, float, float]
 

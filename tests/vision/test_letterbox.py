@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from agent.install.models import Weights, load_manifest, models_directory
+from agent.install.manifest import Weights, load_manifest, models_directory
 from agent.vision.letterbox import Letterbox, best_shape, fitting_scale
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agent.core.detections import FACE, PERSON
-from agent.core.look import Look
+from agent.core.regions import Look
 from agent.device.frames import frame_of
 from agent.errors import ModelError
 from agent.install.prepare import prepared_model
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agent.core.detections import Detections
-    from agent.core.look import Box
+    from agent.core.regions import Box
     from tests.vision.opencv import OpenCvPersons
 
     Picture = NDArray[np.uint8]

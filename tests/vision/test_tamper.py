@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from agent.device.frames import frame_of
-from agent.vision.places import Eye
 from agent.vision.tamper import Tamper, TamperSettings
+from agent.vision.tile_features import Eye
 from tests.bench import edits
 from tests.bench.edits import Film, Scene, cover, defocus, light, warp
 from tests.builders import make_at, make_track
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from agent.core.frame import Frame
-    from agent.core.sight import Sight
     from agent.core.track import Track
+    from agent.core.visibility import Sight
     from tests.bench.edits import Edit, Picture
 
 BEGIN_S = 20.0

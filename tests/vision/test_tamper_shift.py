@@ -11,7 +11,7 @@ import pytest
 from agent.core.shift import UNSHIFTED, Shift
 from agent.vision.tamper import Tamper, TamperSettings
 from tests.bench.edits import cover, defocus, light, steps, warp
-from tests.vision.test_displacement import footage
+from tests.vision.test_registration import footage
 from tests.vision.test_tamper import BEGIN_S, ROOM, WITHIN_S, causes, filmed, later, make_room
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.core.frame import Frame
-    from agent.core.sight import Sight
+    from agent.core.visibility import Sight
     from tests.bench.edits import Edit, Picture, Scene
 
 SIZE = (320, 240)

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.core.detections import FACE, Detections
-from agent.core.look import Look, whole
-from agent.vision.stillness import Stillness
+from agent.core.regions import Look, whole
+from agent.vision.static_objects import Stillness
 from tests.builders import make_detections
 from tests.vision.opencv import overlap
 from tests.vision.walkers import Eyes, Followed, Room, Still, Walker, follow, new_tracker, saw

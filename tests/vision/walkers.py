@@ -12,7 +12,7 @@ import numpy as np
 
 from agent.core.detections import PERSON, Detections
 from agent.core.frame import Frame
-from agent.core.look import Look, whole
+from agent.core.regions import Look, whole
 from agent.device.frames import frame_of
 from agent.vision.tracker import PersonTracker
 from tests.builders import make_at

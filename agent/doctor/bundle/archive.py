@@ -10,15 +10,15 @@ import tarfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from agent.config import load
+from agent.config.models import load
 from agent.doctor.bundle import parts, units
 from agent.doctor.bundle.configuration import configuration, written
 from agent.doctor.bundle.redaction import HIDDEN, Redactor
 from agent.doctor.bundle.secrets import look_at_units, secrets_of
 from agent.doctor.bundle.units import NotHadError
-from agent.doctor.surroundings import Surroundings
+from agent.doctor.system import Surroundings
 from agent.errors import AgentError, ConfigError
-from agent.install.durable import replace_whole
+from agent.install.atomic import replace_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable

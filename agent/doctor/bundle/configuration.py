@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from agent.config import digest, load
-from agent.config_problems import read_toml
+from agent.config.messages import read_toml
+from agent.config.models import digest, load
 from agent.doctor.bundle.redaction import HIDDEN
 from agent.errors import ConfigError
 

@@ -11,22 +11,22 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.delivery.event_wire import CONTRACT
-from agent.delivery.log_reading import LogReader
 from agent.device import board, card, power
 from agent.doctor.bundle.units import NotHadError
 from agent.doctor.checks_board import fault_told
 from agent.doctor.kernel_log import kernel_lines
-from agent.doctor.surroundings import said_by
+from agent.doctor.system import said_by
 from agent.errors import AgentError
-from agent.install.models import load_manifest, models_directory, verify
-from agent.sight_numbers import NAME
+from agent.eventlog.reader import LogReader
+from agent.health.camera_stats import NAME
+from agent.install.manifest import load_manifest, models_directory, verify
+from agent.wire.events import CONTRACT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.config import Config
-    from agent.doctor.surroundings import Surroundings
+    from agent.config.models import Config
+    from agent.doctor.system import Surroundings
 
 _MB = 1_000_000
 _MEMORY = ("MemTotal", "MemFree", "MemAvailable", "SwapTotal", "SwapFree", "CmaTotal", "CmaFree", "Dirty")

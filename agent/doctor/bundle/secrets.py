@@ -16,7 +16,7 @@ from agent.doctor.bundle.configuration import is_shown
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from agent.doctor.surroundings import Surroundings
+    from agent.doctor.system import Surroundings
 
 _MOST_BYTES = 65_536
 _NAMES = re.compile(r"pass|pwd|secret|token|key|cred", re.IGNORECASE)

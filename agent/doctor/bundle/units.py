@@ -6,14 +6,14 @@ import os
 import re
 from typing import TYPE_CHECKING, Final
 
-from agent.core.journal import HEALTH
+from agent.core.log_messages import HEALTH
 from agent.doctor.bundle.redaction import HIDDEN
-from agent.doctor.surroundings import journals, printed_by
+from agent.doctor.system import journals, printed_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from agent.doctor.surroundings import Surroundings
+    from agent.doctor.system import Surroundings
 
 UNITS: Final = (
     "presence-agent.service",

@@ -1,0 +1,1 @@
+"""What each command does, and how its stages are built from the configuration."""

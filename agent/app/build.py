@@ -1,0 +1,391 @@
+"""From the configuration to the pieces of the pipeline; the only place that knows both."""
+
+from __future__ import annotations
+
+import platform
+import secrets
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from itertools import count
+from typing import TYPE_CHECKING, Literal
+
+import cv2
+import onnxruntime as ort
+
+from agent.app.central_calendar import calendar_wire, hours_wire
+from agent.app.placement import Placing, geometry
+from agent.app.working_time import working_time
+from agent.config.models import Detector, digest
+from agent.core.shift import UNSHIFTED
+from agent.device import clock
+from agent.install.manifest import load_manifest, models_directory
+from agent.install.prepare import prepared_model
+from agent.mqtt.certificates import certificate_end
+from agent.mqtt.connection import Broker, Message
+from agent.pipeline import presence_steps
+from agent.presence.counter import Counter
+from agent.presence.ledger import Ledger, Terms, ZoneTerms
+from agent.presence.line import LineRule
+from agent.presence.zone import ZoneRule
+from agent.vision.attention import Attending, Attention, EveryFrame, Pace
+from agent.vision.onnx_detector import YOLOX, YUNET, Network, PersonFaceDetector
+from agent.vision.static_objects import Stillness
+from agent.vision.tamper import Tamper, TamperSettings
+from agent.vision.tracker import PersonTracker
+from agent.wire.home_assistant import discovery_config
+from agent.wire.payloads import (
+    CounterGeometryWire,
+    InfoWire,
+    LineGeometryWire,
+    ModelWire,
+    Sender,
+    StateNow,
+    VersionsWire,
+    ZoneGeometryWire,
+    utc_text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from agent.app.central_calendar import CentralCalendar
+    from agent.config.models import Config
+    from agent.config.models import Tamper as TamperTable
+    from agent.core.event import Event, State
+    from agent.core.frame import Instant, Taken
+    from agent.core.geometry import Polygon
+    from agent.core.shift import Shift
+    from agent.install.manifest import Weights
+    from agent.mqtt.publish_state import Kind
+    from agent.pipeline import Rule, Step
+    from agent.pipeline import Tamper as SightJudge
+    from agent.wire.payloads import RuleGeometryWire
+
+# Boxes less sure than this part of the configured confidence can't even prolong a track.
+UNSURE_RATIO = 0.4
+_BLURRED_SCORE = 0.1
+# Nobody can be told in a zone before a track is born; so long a zone is not known to be empty.
+_BIRTH_S = 1.0
+_LONGEST_START_S = 10.0
+# Somebody may be believed to be there for so long before it is known that they were seen last then.
+_LATE_SIGHTING_S = 120.0
+_LONGEST_WAIT_S = 900.0
+
+
+@dataclass(slots=True)
+class Stages:
+    """Everything between a frame and its events.
+
+    What goes on through a change of the configuration stays the same object: steps under way see it changed.
+    """
+
+    tamper: SightJudge
+    attention: Attending
+    detector: PersonFaceDetector
+    tracker: PersonTracker
+    placing: Placing
+    rules: list[Rule]
+    ledger: Ledger
+    config: Config
+    size_px: tuple[int, int]
+    threads: int | None
+
+    def steps(self, frames: Iterable[Taken]) -> Iterator[Step[Taken]]:
+        """Send frames, and word that there are none, all the way."""
+        return presence_steps(
+            frames,
+            self.tamper,
+            self.attention,
+            self.detector,
+            self.tracker,
+            self.placing,
+            self.ledger,
+        )
+
+    def accept_view(self, at: Instant) -> None:
+        """What the camera sees from now on is what the rules were drawn for."""
+        if isinstance(self.tamper, Tamper):
+            self.tamper.accept()
+        self.placing.place(UNSHIFTED, at)
+
+    def resume_view(self, shift: Shift, at: Instant, *, moved: bool) -> None:
+        """Go on from before this start: the view was shifted so, or moved further than rules follow."""
+        if isinstance(self.tamper, Tamper):
+            self.tamper.reset(shift, moved=moved)
+        self.placing.place(shift, at)
+
+    def close(self, at: Instant) -> list[Event]:
+        """The closing events of all that is open when the agent stops."""
+        told = [event for rule in self.rules for event in rule.close(at, "stopped")]
+        return self.ledger.close(told, at, "stopped")
+
+
+def stages(
+    config: Config, size_px: tuple[int, int], new_track_id: Callable[[], str], threads: int | None = None
+) -> Stages:
+    """Build the pipeline for frames of this size; its networks run on so many threads, or on all cores.
+
+    Raises:
+        ModelError: weights are missing or damaged.
+    """
+    confidence = config.detector.confidence
+    lines, zones = geometry(config, size_px)
+    finder = detector(
+        config.detector, UNSURE_RATIO * confidence, config.detector.face_confidence, threads=threads
+    )
+    tamper = Tamper(TamperSettings(**config.tamper.model_dump()))
+    attending = Attending(
+        attention(config, finder.networks[0].scale(*size_px), [zone.polygon for zone in zones])
+    )
+    rules: list[Rule] = [*map(LineRule, lines), *map(ZoneRule, zones)]
+    return Stages(
+        tamper,
+        attending,
+        finder,
+        PersonTracker(confidence, new_track_id, Stillness()),
+        Placing(config, size_px, rules, attending, tamper),
+        rules,
+        ledger(config),
+        config,
+        size_px,
+        threads,
+    )
+
+
+def terms(config: Config) -> Terms:
+    """What the ledger must know of all rules, and the hours of the place."""
+    return Terms(
+        [line.id for line in config.line],
+        [
+            ZoneTerms(zone.id, zone.min_dwell_s, min(_BIRTH_S + zone.min_dwell_s, _LONGEST_START_S))
+            for zone in config.zone
+        ],
+        [
+            Counter(counter.id, counter.staff, counter.public, counter.unattended_after_s)
+            for counter in config.counter
+        ],
+        working_time(config),
+        _LATE_SIGHTING_S + _late_blindness_s(config.tamper),
+    )
+
+
+def ledger(config: Config) -> Ledger:
+    """What the events of all rules add up to."""
+    return Ledger(terms(config))
+
+
+def _late_blindness_s(tamper: TamperTable) -> float:
+    """How long after its first sign blindness may be told."""
+    after_s = (float(value) for name, value in tamper.model_dump().items() if name.endswith("_after_s"))
+    return min(max(after_s), _LONGEST_WAIT_S)
+
+
+def attention(config: Config, scale: float, polygons: Sequence[Polygon]) -> Attention | EveryFrame:
+    """When and where to look: at what scale a whole picture is seen, and its zones in px."""
+    often = pace(config)
+    return EveryFrame(often.looks_per_s) if config.attention.always else Attention(often, scale, polygons)
+
+
+def pace(config: Config) -> Pace:
+    """How often to look."""
+    asked = config.attention
+    looks_per_s = min(asked.looks_per_s, config.camera.fps)
+    return Pace(looks_per_s, asked.heartbeat_s, asked.zone_heartbeat_s, asked.zoom)
+
+
+def blur_finder() -> PersonFaceDetector:
+    """Finds whoever may be a person or a face, to be blurred in drawings whatever is set."""
+    unsure = Detector(confidence=_BLURRED_SCORE, faces=True)
+    return detector(unsure, _BLURRED_SCORE, _BLURRED_SCORE, crop_score=_BLURRED_SCORE)
+
+
+def detector(
+    settings: Detector,
+    person_score: float,
+    face_score: float,
+    *,
+    crop_score: float | None = None,
+    threads: int | None = None,
+) -> PersonFaceDetector:
+    """Load the networks.
+
+    Args:
+        settings: which networks.
+        person_score: least score of a person, 0–1.
+        face_score: least score of a face, 0–1.
+        crop_score: least score of a person whose upper body is searched for a face of its own; None: none.
+            For presence a face says nothing more of somebody whose body is seen.
+        threads: of a network; None: as many as there are cores.
+
+    Raises:
+        ModelError: weights are missing or damaged.
+    """
+    persons, _ = _weights(settings)
+    return PersonFaceDetector(
+        Network(YOLOX, prepared_model(models_directory(), persons), persons.shapes, threads),
+        face_network(settings, threads) if settings.faces else None,
+        person_score=person_score,
+        face_score=face_score,
+        crop_score=crop_score,
+    )
+
+
+def face_network(settings: Detector, threads: int | None) -> Network:
+    """Load what finds faces; ModelError: weights are missing or damaged."""
+    _, faces = _weights(settings)
+    return Network(YUNET, prepared_model(models_directory(), faces), faces.shapes, threads)
+
+
+def _weights(settings: Detector) -> tuple[Weights, Weights]:
+    """Of persons and of faces."""
+    manifest = load_manifest(models_directory())
+    by_name = {entry.name: entry for entry in (*manifest.weights, *manifest.optional_weights)}
+    return by_name[settings.model], by_name["yunet"]
+
+
+def random_track_ids() -> Callable[[], str]:
+    """Ids that no other start of any agent gives again."""
+    start = secrets.token_hex(2)
+    return partial(next, (f"t{start}-{n}" for n in count(1)))
+
+
+def plain_track_ids() -> Callable[[], str]:
+    """t1, t2, …, as a replay counts."""
+    return partial(next, (f"t{n}" for n in count(1)))
+
+
+def sender(config: Config, name: str | None = None) -> Sender:
+    """Whose events these are."""
+    return Sender(config.device.site, name or config.device.name, clock.boot_id())
+
+
+def broker(config: Config) -> Broker | None:
+    """Where to publish; None: nowhere."""
+    mqtt = config.mqtt
+    if mqtt is None:
+        return None
+    return Broker(
+        host=mqtt.host,
+        port=mqtt.port,
+        protocol=mqtt.protocol,
+        tls=mqtt.tls,
+        username=mqtt.username,
+        password_file=mqtt.password_file,
+        ca_file=mqtt.ca_file,
+        certificate_file=mqtt.certificate_file,
+        key_file=mqtt.key_file,
+    )
+
+
+def rule_ids(config: Config) -> list[str]:
+    """Of all lines, zones and counters."""
+    return [
+        *(line.id for line in config.line),
+        *(zone.id for zone in config.zone),
+        *(counter.id for counter in config.counter),
+    ]
+
+
+def unknown_states(
+    config: Config, at: Instant, seq: int, why: Literal["starting", "stopped"]
+) -> Iterator[StateNow]:
+    """What every rule's topic says before the first frame, and when nothing more is told to a broker."""
+    for line in config.line:
+        yield StateNow("line", line.id, at, at, seq, None, why)
+    for zone in config.zone:
+        yield StateNow("zone", zone.id, at, at, seq, None, why)
+    for counter in config.counter:
+        yield StateNow("counter", counter.id, at, at, seq, None, why)
+
+
+class ChangedStates:
+    """Tells which rules say something new; each begins with being unknown, `starting`."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, tuple[State | None, str | None]] = {}
+
+    def of(self, ledger: Ledger, at: Instant, seq: int) -> list[StateNow]:
+        """States that differ from what was told before; `seq` is the last event that is in them."""
+        new = []
+        for now in ledger.states():
+            if self._told.get(now.rule, (None, "starting")) != (now.value, now.why):
+                self._told[now.rule] = now.value, now.why
+                new.append(StateNow(now.kind, now.rule, now.since, at, seq, now.value, now.why))
+        return new
+
+
+def info_maker(
+    config: Config, name: str, central: CentralCalendar | None = None
+) -> Callable[[str, str], str]:
+    """Make the info payload from a log's id and a session; all else in it is looked up once, here.
+
+    Args:
+        config: as in the file.
+        name: of the device, as it is published.
+        central: the hours and days off that the centre set, if so.
+    """
+    persons, faces = _weights(config.detector)
+    in_use = (persons, faces) if config.detector.faces else (persons,)
+    versions = VersionsWire(
+        agent=version("presence-agent"),
+        python=platform.python_version(),
+        onnxruntime=ort.__version__,
+        opencv=cv2.__version__,
+    )
+    rules = tuple(_geometries(config))
+    in_force = central.over(config) if central else config
+
+    def info(log_id: str, session: str) -> str:
+        ends = certificate_end(config.mqtt.certificate_file if config.mqtt else None)
+        wire = InfoWire(
+            log=log_id,
+            session=session,
+            ts=utc_text(clock.now().utc),
+            site=config.device.site,
+            device=name,
+            place=config.device.place,
+            timezone=config.device.timezone,
+            versions=versions,
+            models=tuple(ModelWire(name=entry.name, sha256=entry.sha256) for entry in in_use),
+            rules=rules,
+            config_digest=digest(config),
+            hours=hours_wire(in_force),
+            calendar=calendar_wire(in_force),
+            calendar_digest=central.digest if central else None,
+            calendar_since=central.since if central else None,
+            certificate_ends=utc_text(ends) if ends else None,
+        )
+        return wire.text()
+
+    return info
+
+
+def discovery_maker(config: Config) -> Callable[[list[tuple[Kind, str]]], Message] | None:
+    """Make what Home Assistant is told; None: it is not to be told."""
+    if config.mqtt is None or not config.mqtt.discovery:
+        return None
+    device, rules = config.device, tuple(_geometries(config))
+
+    def discovery(gone: list[tuple[Kind, str]]) -> Message:
+        topic, body = discovery_config(
+            device.site, device.name, device.place, rules, version("presence-agent"), gone
+        )
+        return Message(topic, body, retain=True)
+
+    return discovery
+
+
+def _geometries(config: Config) -> Iterator[RuleGeometryWire]:
+    """All rules, as `info` names them."""
+    for line in config.line:
+        yield LineGeometryWire(rule=line.id, start=line.start, end=line.end, inside=line.inside)
+    for zone in config.zone:
+        yield ZoneGeometryWire(rule=zone.id, polygon=zone.polygon, min_dwell_s=zone.min_dwell_s)
+    for counter in config.counter:
+        yield CounterGeometryWire(
+            rule=counter.id,
+            staff=counter.staff,
+            public=counter.public,
+            unattended_after_s=counter.unattended_after_s,
+        )

@@ -1,0 +1,243 @@
+"""`presence-agent log verify`: whether a log is whole, and everything in it is what was promised."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from agent.errors import LogError
+from agent.eventlog.reader import LogReader
+from agent.eventlog.set_aside import damaged_asides, how_to_deal
+from agent.render.sentences import harmless
+from agent.wire.events import EVENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from agent.config.models import Config
+    from agent.eventlog.reader import Head, Row
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+_FIRST = -(2**63)
+# What each kind of problem says, of how many, with the first of them as the example.
+_SAID = {
+    "gap": "numbers are missing and no events.dropped tells of them ({n} gaps): {example}.",
+    "unreadable": "there are events that can't be read ({n}): {example}.",
+    "other": "there are events that are not what their row says ({n}): {example}.",
+    "schema": "there are events without the fields of their type, or with others ({n}): {example}.",
+    "clock": "the time falls though the clock was right, and no agent.clock_set tells why ({n}): {example}.",
+    "delivered": "what is noted as delivered can't be: {example}.",
+    "damaged": "the file is damaged: {example}; move it away and a new one is begun.",
+    "id": "the log's own id is wrong or lost: {example}; move the log away and a new one is begun.",
+}
+
+
+@dataclass(slots=True)
+class _Found:
+    """What is wrong: of each kind how often, and the first as an example."""
+
+    number: Counter[str] = field(default_factory=Counter)
+    example: dict[str, str] = field(default_factory=dict)
+
+    def add(self, kind: str, example: str) -> None:
+        self.number[kind] += 1
+        self.example.setdefault(kind, example)
+
+    def sentences(self) -> list[str]:
+        return [
+            said.format(n=self.number[kind], example=_short(self.example[kind]))
+            for kind, said in _SAID.items()
+            if kind in self.number
+        ]
+
+
+class _Checks:
+    """Looks at one event after the other, in the order of their numbers."""
+
+    def __init__(self, log_id: str, found: _Found) -> None:
+        self._log_id = log_id
+        self._found = found
+        self._synced_ms: int | None = None
+        self._last: int | None = None
+        self.types: Counter[str] = Counter()
+        self.ends: list[Row] = []
+        self.gaps: list[tuple[int, int]] = []
+        self.dropped: list[tuple[int, int]] = []
+
+    @property
+    def unknown(self) -> int:
+        """How many are of types that this version does not know."""
+        return sum(number for kind, number in self.types.items() if kind not in EVENTS)
+
+    def begin_at(self, first_seq: int) -> None:
+        """What is before this number may just have been deleted, as the oldest are."""
+        if self._last is not None:
+            self._last = max(self._last, first_seq - 1)
+
+    def look(self, row: Row) -> None:
+        """Take the next event."""
+        if self._last is not None and row.seq > self._last + 1:
+            self.gaps.append((self._last + 1, row.seq - 1))
+        self._last = row.seq
+        self.ends = [*self.ends[:1], row]
+        self.types[row.type] += 1
+        body = row.payload
+        if body is None:
+            self._found.add("unreadable", f"number {row.seq}")
+            return
+        wrong = next(self._differences(row, body), None)
+        if wrong:
+            self._found.add("other", f"{wrong} of number {row.seq} is {body.get(wrong)!r}")
+        self._look_at_fields(row)
+        self._look_at_clock(row, body)
+        if row.type == "events.dropped":
+            match body.get("from_seq"), body.get("to_seq"):
+                case int(first), int(last) if first <= last:
+                    self.dropped.append((first, last))
+
+    def _differences(self, row: Row, body: Mapping[str, Any]) -> Iterator[str]:
+        ids = {"log": self._log_id, "seq": row.seq, "id": f"{self._log_id}/{row.seq}"}
+        for name, expected in {**ids, "type": row.type, "rule": row.rule}.items():
+            if body.get(name) != expected:
+                yield name
+        said_ms = _ms(body.get("ts"))
+        # The row's was cut off, not rounded, and from a float.
+        if said_ms is None or abs(said_ms - row.ts_ms) > 1:
+            yield "ts"
+
+    def _look_at_fields(self, row: Row) -> None:
+        model = EVENTS.get(row.type)
+        if model is None:
+            return
+        try:
+            model.model_validate_json(row.body)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            self._found.add("schema", f"{where} of number {row.seq} ({row.type}): {first['msg']}")
+
+    def _look_at_clock(self, row: Row, body: Mapping[str, Any]) -> None:
+        if row.type == "agent.clock_set":
+            self._synced_ms = None
+        if body.get("clock") != "synced":
+            return
+        if self._synced_ms is not None and row.ts_ms < self._synced_ms:
+            seconds = (self._synced_ms - row.ts_ms) / 1000
+            self._found.add("clock", f"number {row.seq} by {seconds:.3f} s")
+        self._synced_ms = row.ts_ms
+
+
+def verify(config: Config) -> tuple[list[str], list[str]]:
+    """What there is to say of the configured log, and what is wrong with it, a sentence for each kind.
+
+    Wrong is also a damaged one that was set aside in its place, until somebody has dealt with that.
+
+    Raises:
+        ConfigError: there is no log, or it is none of this agent's.
+        LogError: it can't be read at all.
+    """
+    path, found = config.log.path, _Found()
+    asides = damaged_asides(path) if path.parent.is_dir() else []
+    with LogReader(path) as reader:
+        head = reader.head()
+        checks = _Checks(head.log_id, found)
+        try:
+            if wrong := reader.integrity():
+                found.add("damaged", wrong)
+            _look_at_all(reader, head, checks)
+        except LogError as error:
+            if "damaged" not in found.number:
+                found.add("damaged", str(error).rstrip("."))
+    _look_at_head(head, found)
+    silent = config.mqtt is None
+    # Without a broker old events go without a word, as those go that a broker has taken.
+    taken = head.first_seq - 1 if silent else _number(head.delivered) or 0
+    begin = [(1, head.first_seq - 1)] if head.first_seq > 1 else []
+    explained = sorted([*checks.dropped, (1, min(taken, head.first_seq - 1))])
+    for first, last in _unexplained(begin + checks.gaps, explained):
+        found.add("gap", f"number {first}" if first == last else f"numbers {first} to {last}")
+    left = [f"{aside} is a damaged log that was set aside: {how_to_deal(aside)}." for aside in asides]
+    return _summary(path, head, checks, ZoneInfo(config.device.timezone)), [*left, *found.sentences()]
+
+
+def _look_at_all(reader: LogReader, head: Head, checks: _Checks) -> None:
+    """Look at all events up to the last of a moment, a page at a time."""
+    after = _FIRST
+    while after < head.last_seq:
+        now, rows = reader.page(after)
+        if now.log_id != head.log_id:
+            raise LogError("it was replaced by another log while it was read.")
+        checks.begin_at(now.first_seq)
+        for row in rows:
+            if row.seq <= head.last_seq:
+                checks.look(row)
+        if not rows:
+            return
+        after = rows[-1].seq
+
+
+def _look_at_head(head: Head, found: _Found) -> None:
+    if len(head.log_id) != 8 or set(head.log_id) - set("0123456789abcdef"):  # noqa: PLR2004 - hex digits
+        found.add("id", repr(head.log_id))
+    delivered = _number(head.delivered)
+    if delivered is None:
+        found.add("delivered", repr(head.delivered))
+    elif delivered > head.last_seq:
+        found.add("delivered", f"number {delivered}, but the last is {head.last_seq}")
+
+
+def _unexplained(gaps: list[tuple[int, int]], told: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """What of the gaps is in none of the stretches that were told; both in order."""
+    for begin, last in gaps:
+        first = begin
+        for told_first, told_last in told:
+            if told_last < first:
+                continue
+            if told_first > last or first > last:
+                break
+            if told_first > first:
+                yield first, told_first - 1
+            first = told_last + 1
+        if first <= last:
+            yield first, last
+
+
+def _summary(path: Path, head: Head, checks: _Checks, zone: ZoneInfo) -> list[str]:
+    size = sum(
+        part.stat().st_size for end in ("", "-wal") if (part := path.with_name(path.name + end)).exists()
+    )
+    lines = [f"log {head.log_id} in {path}, {size / 1e3:,.0f} kB"]
+    number = checks.types.total()
+    if not number:
+        return [*lines, "no events"]
+    times = " to ".join(f"{row.local(zone):%Y-%m-%d %H:%M:%S}" for row in checks.ends)
+    lines.append(f"{number} events, numbers {head.first_seq} to {head.last_seq}, {times}")
+    lines += [f"  {number:>8} {harmless(kind)}" for kind, number in sorted(checks.types.items())]
+    if checks.unknown:
+        lines.append(f"{checks.unknown} of types that this version does not know")
+    delivered = _number(head.delivered) or 0
+    waiting = max(0, head.last_seq - max(delivered, head.first_seq - 1))
+    return [*lines, f"delivered up to number {delivered}, {waiting} not yet"]
+
+
+def _ms(ts: object) -> int | None:
+    try:
+        return (datetime.fromisoformat(str(ts)) - _EPOCH) // _MS
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None  # noqa: PLR2004 - 64 bits
+
+
+def _short(text: str) -> str:
+    shown = "".join(letter if letter.isprintable() else " " for letter in text)
+    return shown if len(shown) <= 200 else f"{shown[:199]}…"  # noqa: PLR2004 - two lines of a terminal

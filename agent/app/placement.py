@@ -1,0 +1,176 @@
+"""Where the configured lines, zones and masks lie in the frames: they follow a view that is shifted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.core.geometry import Line, Zone, scaled
+from agent.core.shift import UNSHIFTED
+from agent.device.frames import View
+from agent.presence.following import SAME_RATIO, Following
+from agent.presence.line import LineRule
+from agent.presence.zone import ZoneRule
+from agent.vision.attention import Attention
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agent.config.models import Config
+    from agent.core.frame import Instant
+    from agent.core.geometry import Point, Polygon
+    from agent.core.shift import Shift
+    from agent.core.visibility import Sight
+    from agent.pipeline import Rule
+    from agent.vision.attention import Attending
+    from agent.vision.tamper import Tamper
+
+# Nearer to the picture's edge than this means the edge itself; people draw no better.
+_EDGE = 0.015
+_BEYOND_RATIO = 0.2
+
+
+def geometry(
+    config: Config, size_px: tuple[int, int], shift: Shift = UNSHIFTED
+) -> tuple[tuple[Line, ...], tuple[Zone, ...]]:
+    """Lines and zones in px of frames of this size, on a view that is shifted."""
+    lines = tuple(
+        Line(line.id, *shift.of(scaled((*_prolonged(line.start, line.end), line.inside), size_px), size_px))
+        for line in config.line
+    )
+    # What reaches the edge of the picture still does when it was moved away from it.
+    reach = _EDGE + shift.apart_ratio(UNSHIFTED, size_px) * max(1.0, size_px[0] / size_px[1])
+    zones = tuple(
+        Zone(
+            zone.id,
+            shift.of(scaled(tuple(_reaching(corner, reach) for corner in zone.polygon), size_px), size_px),
+            zone.min_dwell_s,
+        )
+        for zone in config.zone
+    )
+    return lines, zones
+
+
+def _prolonged(start: Point, end: Point) -> tuple[Point, Point]:
+    """A line that ends at the picture's edge goes on beyond it: there people are cut off, not stopped."""
+
+    def beyond(tip: Point, tail: Point) -> Point:
+        if all(_EDGE <= v <= 1 - _EDGE for v in tip):
+            return tip
+        return tip[0] + (tip[0] - tail[0]) * _BEYOND_RATIO, tip[1] + (tip[1] - tail[1]) * _BEYOND_RATIO
+
+    return beyond(start, end), beyond(end, start)
+
+
+def _reaching(corner: Point, reach: float) -> Point:
+    """A corner at the picture's edge reaches beyond it, as does somebody whom the edge cuts off."""
+    x, y = (-reach if v < _EDGE else 1 + reach if v > 1 - _EDGE else v for v in corner)
+    return x, y
+
+
+def view(config: Config, shifts: Sequence[Shift] = (), size_px: tuple[int, int] = (1, 1)) -> View:
+    """How the camera hangs, and its masks, as configured and on a view that is shifted so."""
+    masks = list(config.camera.masks)
+    for shift in shifts:
+        if shift != UNSHIFTED:
+            masks += [_shifted(mask, shift, size_px) for mask in config.camera.masks]
+    # Between two places of a mask nothing is to be seen either.
+    is_shifted = len(masks) > len(config.camera.masks)
+    return View(config.camera.rotation, tuple(masks), SAME_RATIO if is_shifted else 0.0)
+
+
+def _shifted(mask: Polygon, shift: Shift, size_px: tuple[int, int]) -> Polygon:
+    width, height = size_px
+    return tuple((x / width, y / height) for x, y in shift.of(scaled(mask, size_px), size_px))
+
+
+def shifted_ratio(shift: Shift, size_px: tuple[int, int]) -> float:
+    """By how much of the width a corner of the picture is elsewhere; 0 where rules would not be moved."""
+    ratio = shift.apart_ratio(UNSHIFTED, size_px)
+    return ratio if ratio > SAME_RATIO else 0.0
+
+
+def is_drawn_anew(old: Config, new: Config) -> bool:
+    """Whether lines, zones or masks lie elsewhere: whoever draws sees what the camera sees then."""
+    return drawing(old) != drawing(new)
+
+
+def drawing(config: Config) -> tuple[object, ...]:
+    """All that somebody drew on what the camera saw, and how the camera is set."""
+    camera = config.camera
+    return (
+        (camera.source, camera.size, camera.rotation, camera.masks),
+        tuple((line.id, line.start, line.end, line.inside) for line in config.line),
+        tuple((zone.id, zone.polygon) for zone in config.zone),
+    )
+
+
+class Placing:
+    """Moves rules and masks along with the view.
+
+    Attributes:
+        rules: all of them; the same list throughout.
+        lines, zones: where they are now, in px.
+        view: the masks of the frames to come.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        size_px: tuple[int, int],
+        rules: Sequence[Rule],
+        attending: Attending,
+        tamper: Tamper,
+    ) -> None:
+        """Take what is to be moved; `rules` and `attending` may change meanwhile."""
+        self._config = config
+        self._size_px = size_px
+        self.rules = rules
+        self._attending = attending
+        self._tamper = tamper
+        self._following = Following(size_px)
+        self._note()
+
+    @property
+    def shift(self) -> Shift:
+        """By how much rules are moved."""
+        return self._following.placed
+
+    def update(self, sight: Sight, at: Instant) -> None:
+        """Take what is known of the view at a frame."""
+        before = self.shift
+        if self._following.update(sight, at.monotonic_s):
+            self._cover()
+            if self.shift != before:
+                self._lay(at)
+
+    def place(self, shift: Shift, at: Instant) -> None:
+        """Have everything lie here at once."""
+        self._following.place(shift)
+        self._cover()
+        self._lay(at)
+
+    def change(self, config: Config) -> None:
+        """Take another configuration, by which the rules have been made already."""
+        self._config = config
+        self._note()
+
+    def _cover(self) -> None:
+        before = self.view
+        self._note()
+        if self.view != before:
+            self._tamper.mask(self.view.masks)
+
+    def _note(self) -> None:
+        self.lines, self.zones = geometry(self._config, self._size_px, self.shift)
+        self.view = view(self._config, self._following.covered, self._size_px)
+
+    def _lay(self, at: Instant) -> None:
+        lines = {line.line_id: line for line in self.lines}
+        zones = {zone.zone_id: zone for zone in self.zones}
+        for rule in self.rules:
+            if isinstance(rule, LineRule):
+                rule.lay(lines[rule.line.line_id])
+            elif isinstance(rule, ZoneRule):
+                rule.change(zones[rule.zone.zone_id], at)
+        if isinstance(self._attending.kind, Attention):
+            self._attending.kind.know([zone.polygon for zone in self.zones])

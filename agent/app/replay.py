@@ -1,0 +1,334 @@
+"""`presence-agent replay` and `detect`: the same stages over what was recorded."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+import time
+from collections import Counter
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TextIO
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from agent.app.build import (
+    ChangedStates,
+    blur_finder,
+    broker,
+    detector,
+    info_maker,
+    plain_track_ids,
+    sender,
+    stages,
+    unknown_states,
+)
+from agent.app.placement import geometry, view
+from agent.config.models import Detector
+from agent.core.detections import FACE, PERSON, Detections
+from agent.core.frame import Instant
+from agent.core.geometry import scaled
+from agent.core.identifiers import agent_name
+from agent.core.regions import whole
+from agent.device import clock
+from agent.device.frames import View, frame_of, recorded_frames
+from agent.device.recording import open_recording, read_picture
+from agent.errors import AgentError, BrokenOffError, ConfigError, DeliveryError, SourceError
+from agent.eventlog.log import EventLog
+from agent.mqtt.publisher import Publisher
+from agent.render.blur_grid import Grid
+from agent.render.drawing import (
+    Captions,
+    DrawnCounter,
+    Plan,
+    drawn_detections,
+    drawn_step,
+    video_writer,
+    write_picture,
+)
+from agent.render.film_survey import FilmBlur, possible, surveyed
+from agent.render.sentences import holding
+from agent.wire.client import client_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from agent.app.build import Stages
+    from agent.config.models import Config
+    from agent.core.event import Event
+    from agent.core.frame import Frame
+    from agent.core.geometry import Line, Zone
+    from agent.device.recording import Recording
+    from agent.pipeline import Step
+
+REPLAY_LOG = "00000000"
+_DELIVER_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayWishes:
+    """What a replay is asked for besides the events.
+
+    Attributes:
+        start: when the recording begins.
+        real_time: at the recording's pace, not as fast as it goes.
+        events: file for the events, one a line; None: standard output.
+        mot: file for the tracks in MOTChallenge form.
+        draw: video with everything drawn in.
+        publish_as: device name under which it is published.
+    """
+
+    start: datetime
+    real_time: bool = False
+    events: Path | None = None
+    mot: Path | None = None
+    draw: Path | None = None
+    publish_as: str | None = None
+
+
+def replay(config: Config, video: Path, wishes: ReplayWishes, progress: Callable[[int, int], None]) -> int:
+    """Run the pipeline over a recording and write its events; return how many there were.
+
+    Args:
+        config: its `[camera] source` and `[log]` are not used.
+        video: the recording.
+        wishes: what to write.
+        progress: called with the number of frames done and the number there are (0: not known); a film
+            goes over all of them three times.
+
+    Raises:
+        SourceError, ModelError, ConfigError: it can't begin.
+        BrokenOffError: the recording breaks off; its events were written.
+        DeliveryError: not everything could be published.
+        AgentError: something asked for can't be written.
+    """
+    with ExitStack() as stack:
+        recording = stack.enter_context(open_recording(video, config.camera.fps))
+        stage = stages(config, recording.size_px, plain_track_ids())
+        log_id = secrets.token_hex(4) if wishes.publish_as else REPLAY_LOG
+        log = stack.enter_context(
+            EventLog(sender(config, wishes.publish_as), None, log_id=log_id, recorded=True)
+        )
+        out = _Out(log, stack.enter_context(_text_file(wishes.events)))
+        mot = stack.enter_context(_text_file(wishes.mot)) if wishes.mot else None
+        # A film is surveyed twice before it is drawn.
+        surveyed_frames = 2 * recording.frame_count if wishes.draw else 0
+        total = recording.frame_count + surveyed_frames
+        draw = stack.enter_context(
+            _drawing(wishes, video, recording, config, stage, lambda done: progress(done, total))
+        )
+        publisher = stack.enter_context(_publishing(config, wishes.publish_as, log, wishes.start))
+        changed, broken, last = ChangedStates(), None, Instant(0.0, wishes.start)
+        frames = recorded_frames(recording, lambda: stage.placing.view, wishes.start)
+        if wishes.real_time:
+            frames = _paced(frames)
+        try:
+            for step in stage.steps(frames):
+                last = step.frame.at
+                out.write(step.events)
+                if publisher:
+                    publisher.tell(changed.of(stage.ledger, last, log.last_seq))
+                if mot:
+                    mot.writelines(_mot_lines(step))
+                if draw:
+                    draw(step)
+                progress(surveyed_frames + step.frame.index + 1, total)
+        except BrokenOffError as error:
+            broken = error
+        out.write([*stage.close(last), *stage.ledger.finish(last)])
+        if publisher:
+            publisher.tell(changed.of(stage.ledger, last, log.last_seq))
+    if broken:
+        raise broken
+    return log.last_seq
+
+
+def detect(
+    images: Iterable[Path], config: Config | None, min_score: float | None, draw: Path | None
+) -> Iterator[str | SourceError]:
+    """Yield a JSON line for each picture, or the error of one that can't be read.
+
+    Args:
+        images: picture files.
+        config: for its masks, its least scores, and its lines and zones in drawings.
+        min_score: least score of persons and faces, 0-1; None: the configured ones.
+        draw: folder for annotated copies.
+
+    Raises:
+        ModelError: weights are missing or damaged.
+        AgentError: an annotated copy can't be written.
+    """
+    usual = config.detector if config else Detector()
+    person_score, face_score = usual.confidence, usual.face_confidence
+    if min_score is not None:
+        person_score = face_score = min_score
+    finder = detector(usual, person_score, face_score, crop_score=usual.confidence)
+    blurred = blur_finder() if draw else None
+    written: Counter[str] = Counter()
+    hang = view(config) if config else View()
+    for path in images:
+        try:
+            image = read_picture(path)
+        except SourceError as error:
+            yield error
+            continue
+        height, width = image.shape[:2]
+        begin_s = time.perf_counter()
+        frame = frame_of(0, clock.now(), hang.of(image))
+        found = finder.detect(frame, whole(frame))
+        ms = (time.perf_counter() - begin_s) * 1000
+        if draw and blurred:
+            plan = _plan(config, (width, height), *geometry(config, (width, height))) if config else Plan()
+            written[path.stem] += 1
+            again = f"-{written[path.stem]}" if written[path.stem] > 1 else ""
+            copy = drawn_detections(frame.image, found, plan, unsure=possible(frame, blurred))
+            write_picture(draw / f"{path.stem}{again}.annotated.png", copy)
+        yield json.dumps(
+            {
+                "image": str(path),
+                "width": width,
+                "height": height,
+                "persons": _rows(found.of_class(PERSON), hang, (width, height)),
+                "faces": _rows(found.of_class(FACE), hang, (width, height)),
+                "ms": round(ms, 1),
+            },
+            ensure_ascii=False,
+        )
+
+
+def _rows(found: Detections, hang: View, size_px: tuple[int, int]) -> list[list[float]]:
+    """Boxes and scores, in px of the picture as it is in the file."""
+    xyxy = found.xyxy
+    if hang.rotation:
+        xyxy = np.array([*size_px, *size_px], np.float32) - xyxy[:, [2, 3, 0, 1]]
+    return [
+        [*(round(float(v), 2) for v in box), round(float(score), 4)]
+        for box, score in zip(xyxy, found.confidence, strict=True)
+    ]
+
+
+class _Out:
+    """Numbers events and writes them down, one a line."""
+
+    def __init__(self, log: EventLog, file: TextIO) -> None:
+        self._log = log
+        self._file = file
+
+    def write(self, events: Sequence[Event]) -> None:
+        before = self._log.last_seq
+        self._log.append(events)
+        for entry in self._log.read(before, len(events)):
+            self._file.write(f"{entry.body}\n")
+        if events:
+            self._file.flush()
+
+
+@contextmanager
+def _text_file(path: Path | None) -> Iterator[TextIO]:
+    if path is None:
+        yield sys.stdout
+        return
+    try:
+        file = path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise AgentError(f"{path}: can't be written ({error.strerror}).") from error
+    with file:
+        yield file
+
+
+def _plan(config: Config, size_px: tuple[int, int], lines: Sequence[Line], zones: Sequence[Zone]) -> Plan:
+    """What is watched in pictures of this size; lines and zones follow a view that is shifted."""
+    return Plan(
+        lines,
+        zones,
+        [scaled(mask, size_px) for mask in config.camera.masks],
+        [DrawnCounter(one.id, one.staff, one.public) for one in config.counter],
+    )
+
+
+@contextmanager
+def _drawing(
+    wishes: ReplayWishes,
+    video: Path,
+    recording: Recording,
+    config: Config,
+    stage: Stages,
+    progress: Callable[[int], None],
+) -> Iterator[Callable[[Step[Frame]], None] | None]:
+    """Draw steps into a film; before the first of them, who is to be blurred is found in all of it."""
+    if wishes.draw is None:
+        yield None
+        return
+    captions = Captions(ZoneInfo(config.device.timezone))
+
+    def frames() -> Iterator[Frame]:
+        with open_recording(video, config.camera.fps) as again:
+            yield from recorded_frames(again, lambda: view(config), wishes.start)
+
+    with video_writer(wishes.draw, recording.size_px, recording.fps) as write:
+        grid = Grid.of(recording.size_px)
+        blur = FilmBlur(surveyed(grid, recording.fps, frames, blur_finder(), progress))
+
+        def draw(step: Step[Frame]) -> None:
+            states = {state.rule: holding(state.value) for state in stage.ledger.states()}
+            plan = _plan(config, recording.size_px, stage.placing.lines, stage.placing.zones)
+            caption = captions.of(step.frame.at, step.events, states)
+            levels = blur.levels(step.frame.index, [track.xyxy for track in step.tracks])
+            write(drawn_step(step.frame.image, levels, step.tracks, caption, plan, blind=step.sight.cause))
+
+        yield draw
+
+
+@contextmanager
+def _publishing(
+    config: Config, name: str | None, log: EventLog, start: datetime
+) -> Iterator[Publisher | None]:
+    """Publish the log under another name; at the end everything must have been taken."""
+    if name is None:
+        yield None
+        return
+    to = broker(config)
+    if to is None:
+        raise ConfigError("--publish needs a broker: the configuration has no [mqtt].")
+    if name == config.device.name:
+        raise ConfigError(
+            f'--as "{name}" is the configured name; a replay must not speak for the real agent.'
+        )
+    agent_name("[device] site", config.device.site, "--as", name)
+    site = config.device.site
+    own_id = client_id(site, name, log.client_secret)
+    publisher = Publisher(to, site, name, log, info_maker(config, name), client_id=own_id)
+    publisher.tell(unknown_states(config, Instant(0.0, start), 0, "starting"))
+    publisher.start()
+    yield publisher
+    publisher.tell()
+    delivered = publisher.wait_delivered(_DELIVER_S)
+    publisher.stop(1.0)
+    if not delivered:
+        raise DeliveryError(
+            f"not everything reached the broker {to} within {_DELIVER_S:.0f} s; "
+            "see the lines above, mend the connection and replay again."
+        )
+
+
+def _paced(frames: Iterator[Frame]) -> Iterator[Frame]:
+    """Each frame at its time after the first one."""
+    begin_s = time.monotonic()
+    for frame in frames:
+        time.sleep(max(0.0, begin_s + frame.at.monotonic_s - time.monotonic()))
+        yield frame
+
+
+def _mot_lines(step: Step[Frame]) -> Iterator[str]:
+    """MOTChallenge: frame from 1, id, left, top, width, height, confidence, and three unused."""
+    for track in step.tracks:
+        left, top, right, bottom = track.xyxy
+        number = track.track_id.removeprefix("t")
+        yield (
+            f"{step.frame.index + 1},{number},{left:.2f},{top:.2f},{right - left:.2f},{bottom - top:.2f},"
+            f"{track.confidence:.3f},-1,-1,-1\n"
+        )

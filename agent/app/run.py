@@ -1,0 +1,370 @@
+"""`presence-agent run`: the service on a camera's device."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Literal
+
+from agent.app.build import ChangedStates, random_track_ids, stages
+from agent.app.central_calendar import CalendarKeeper
+from agent.app.placement import shifted_ratio, view
+from agent.app.publishing import check_files
+from agent.app.publishing import delivery as open_delivery
+from agent.app.reload import changes, go_on
+from agent.app.sources import open_source
+from agent.app.view_store import ViewKeeper
+from agent.app.working_time import working_time
+from agent.config.secret_files import tell_open_secrets
+from agent.core.event import AgentStopped, ClockSet
+from agent.core.frame import Frame
+from agent.core.log_messages import (
+    CAMERA_BLIND,
+    CAMERA_NIGHT,
+    CAMERA_SEES,
+    CLOCK_SET,
+    CONFIG_BEGINS_ANEW,
+    CONFIG_FAILS,
+    CONFIG_REFUSED,
+    CONFIG_RELOADED,
+    READY,
+    STOPS,
+    WATCHES,
+)
+from agent.device import clock
+from agent.device.signals import service_signals
+from agent.device.systemd import Systemd, runtime_folder
+from agent.errors import AgentError, BrokenOffError, CameraError, ConfigError, ModelError
+from agent.health.camera_stats import SightNumbers
+from agent.vision.orientation import Orientation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.app.build import Stages
+    from agent.app.publishing import Delivery
+    from agent.app.sources import Source
+    from agent.config.models import Config
+    from agent.core.event import StopCause
+    from agent.core.frame import Instant, NoFrame
+    from agent.core.visibility import BlindCause, Sight
+    from agent.device.signals import Asked
+    from agent.pipeline import Step
+    from agent.presence.hours import WorkingTime
+
+_log = logging.getLogger(__name__)
+
+_REFUSED_EVERY_S = 10.0
+_CAUSES = {
+    "signal": "told to by a signal",
+    "recording_ended": "the recording is over",
+    "recording_broken": "the recording breaks off",
+}
+
+
+def run(config: Config, read: Callable[[], Config], tick: Callable[[], None] = lambda: None) -> None:
+    """Watch until told to stop, or until the recording ends.
+
+    Args:
+        config: to begin with.
+        read: reads the configuration again when SIGHUP asks for it; may raise ConfigError.
+        tick: to be called about once a second.
+
+    Raises:
+        ConfigError, SourceError, ModelError, BusyError: it can't begin.
+        LogError: the event log can't be written at the start.
+        CameraError: the camera hangs. A new process may help, and this one is to end at once.
+        BrokenOffError: the recording breaks off; its events are kept.
+    """
+    systemd = Systemd()
+    with service_signals(runtime_folder()) as asked:
+        watch = _Watch(config, read, asked, systemd, tick)
+        while (new := watch.go_on()) is not None:
+            before = None if new is watch.before else watch.config
+            watch = _Watch(new, read, asked, systemd, tick, before)
+
+
+class _Watch:
+    """From a begin to an end, or to where it is to begin anew with another configuration."""
+
+    def __init__(
+        self,
+        config: Config,
+        read: Callable[[], Config],
+        asked: Asked,
+        systemd: Systemd,
+        tick: Callable[[], None],
+        before: Config | None = None,
+    ) -> None:
+        """Take what to begin with, and what was in force before, should that be impossible."""
+        self.config = config
+        self.before = before
+        self._read = read
+        self._asked = asked
+        self._systemd = systemd
+        self._tick = tick
+        self._clock = clock.Clock()
+        self._sees = False
+        self._told_s = self._refused_s = float("-inf")
+        self._view = view(config)
+        self._calendar = CalendarKeeper(config)
+
+    def go_on(self) -> Config | None:
+        """Watch; return what to begin anew with, if anything."""
+        with ExitStack() as stack:
+            try:
+                source, stage, delivery = self._begun(stack)
+            except AgentError as error:
+                if self.before is None:
+                    raise
+                _log.error(CONFIG_FAILS, error)
+                self._asked.reloads.refuse(tuple(str(error).splitlines()))
+                return self.before
+            device = self.config.device
+            _log.info(
+                WATCHES,
+                *(device.site, device.name, self.config.camera.source, *source.size_px),
+            )
+            tell_open_secrets(self.config)
+            if self.before:
+                self._asked.reloads.taken()
+            self._systemd.reloaded()
+            delivery.health.configuration_refused = lambda: self._asked.reloads.refused
+            delivery.health.stalls = source.counts
+            delivery.health.fps = self.config.camera.fps if source.counts else None
+            at = self._clock.now()
+            self._keeper = ViewKeeper(self.config, stage, at)
+            self._view = stage.placing.view
+            teller = Teller(self._calendar.over(self.config), stage, delivery, at)
+            broken, new = None, None
+            try:
+                new = self._watch(stage, source, teller)
+            except (BrokenOffError, CameraError) as error:
+                broken = error
+            if new is None:
+                self._systemd.stopping()
+            teller.close()
+            if isinstance(broken, CameraError):
+                raise broken
+            asked = new is not None or self._asked.stop.is_set()
+            cause: StopCause = "recording_broken" if broken else "signal" if asked else "recording_ended"
+            at = self._clock.now()
+            delivery.keep([AgentStopped(rule="agent", at=at, cause=cause)], at)
+            _log.info(STOPS, _CAUSES[cause], extra={"reason": cause})
+        if broken:
+            raise broken
+        return new
+
+    def _begun(self, stack: ExitStack) -> tuple[Source, Stages, Delivery]:
+        systemd, stop = self._systemd, self._asked.stop
+        check_files(self.config)
+        source = stack.enter_context(
+            open_source(self.config, lambda: self._view, self._clock.now, stop, systemd.waiting)
+        )
+        stage = stages(self._calendar.over(self.config), source.size_px, random_track_ids())
+        delivery = open_delivery(self.config, stage.ledger, self._calendar)
+        return source, stage, stack.enter_context(delivery)
+
+    def _watch(self, stage: Stages, source: Source, teller: Teller) -> Config | None:
+        for step in stage.steps(source.frames):
+            teller.tell(step)
+            self._keeper.update(step.sight, step.frame.at)
+            self._view = stage.placing.view
+            now_s = step.frame.at.monotonic_s
+            if now_s - self._told_s >= 1:
+                self._told_s = now_s
+                self._systemd.status(teller.status)
+                self._keeper.answer(step.frame.at)
+                if self._calendar.take(self._clock.now()):
+                    teller.change(self.config, self._calendar.over(self.config))
+                self._look_at_refused(now_s)
+                self._tick()
+            self._tell_systemd(step.frame)
+            if self._asked.reload.is_set() and (new := self._reloaded(teller)):
+                return new
+        return None
+
+    def _reloaded(self, teller: Teller) -> Config | None:
+        """Take up the configuration as it is now; return it if that can't be done between two frames."""
+        self._asked.reload.clear()
+        self._systemd.reloading()
+        self._asked.reloads.begin()
+        try:
+            new, in_force = self._read_again()
+            differ = changes(self.config, new)
+            if differ.way == "anew":
+                _log.info(CONFIG_BEGINS_ANEW, differ)
+                self._systemd.no_frame()
+                return new
+            if differ.way != "nothing":
+                teller.change(new, in_force, reconnect=differ.way == "delivery")
+                self._keeper.change(new)
+                self.config = new
+        except (ConfigError, ModelError) as error:
+            problems = tuple(str(error).splitlines())
+            for problem in problems:
+                _log.error(CONFIG_REFUSED, problem)
+            self._asked.reloads.refuse(problems)
+        else:
+            _log.info(CONFIG_RELOADED, differ if differ.names else "nothing")
+            self._asked.reloads.taken()
+        self._systemd.reloaded()
+        return None
+
+    def _look_at_refused(self, now_s: float) -> None:
+        """A refused file is of no more harm when it is again what is in force."""
+        if not self._asked.reloads.refused or now_s - self._refused_s < _REFUSED_EVERY_S:
+            return
+        self._refused_s = now_s
+        with suppress(ConfigError):
+            if self._read() == self.config:
+                self._asked.reloads.taken()
+                _log.info(CONFIG_RELOADED, "nothing")
+
+    def _read_again(self) -> tuple[Config, Config]:
+        """The configuration as it is now, and with the centre's hours; ConfigError: it can't be taken up."""
+        new = self._read()
+        check_files(new)
+        in_force = self._calendar.over(new)
+        try:
+            # Public holidays that this machine can't work out must not end it half-way through the change.
+            working_time(in_force)
+        except AgentError as error:
+            raise ConfigError(*str(error).splitlines()) from error
+        return new, in_force
+
+    def _tell_systemd(self, taken: Frame | NoFrame) -> None:
+        if isinstance(taken, Frame):
+            if not self._sees:
+                self._sees = True
+                _log.info(READY)
+            self._systemd.ready()
+            self._systemd.frame_went_through(1 / self.config.camera.fps)
+        elif self._systemd.is_ready:
+            self._systemd.no_frame()
+        else:
+            self._systemd.waiting()
+
+
+class Teller:
+    """Tells the log, the publisher, health and the journal what each frame brings."""
+
+    def __init__(self, config: Config, stage: Stages, delivery: Delivery, at: Instant) -> None:
+        """Take what is to be told of, to whom, and this moment."""
+        self._at = at
+        self._stage = stage
+        self._delivery = delivery
+        self._changed = ChangedStates()
+        self._judged: Sight | None = None
+        self._shift_ratio: float | None = None
+        faces = stage.detector.faces
+        self._numbers = SightNumbers(runtime_folder(), Orientation(faces) if faces else None)
+        self._sight = SightTeller(working_time(config), night=config.camera.night)
+
+    def tell(self, step: Step[Frame | NoFrame]) -> None:
+        """Tell of a frame, or that there was none."""
+        self._at = at = step.frame.at
+        delivery = self._delivery
+        seq = delivery.keep(step.events, at)
+        if any(isinstance(event, ClockSet) for event in step.events):
+            _log.info(CLOCK_SET, at.utc.isoformat(" ", "seconds").removesuffix("+00:00"))
+            # All that was said before has the times of a wrong clock.
+            self._changed = ChangedStates()
+        self._sight.tell(step.sight, at)
+        self._figure(step)
+        delivery.tell(self._changed.of(self._stage.ledger, at, seq), news=bool(step.events))
+
+    def _figure(self, step: Step[Frame | NoFrame]) -> None:
+        health, frame, cause = self._delivery.health, step.frame, step.sight.cause
+        now_s = frame.at.monotonic_s
+        if isinstance(frame, Frame):
+            looked_ms = self._stage.detector.took_ms if step.look else None
+            health.figures.frame(now_s, moved=self._stage.attention.moved, looked_ms=looked_ms)
+            if step.events:
+                health.figures.event(now_s, max(0.0, time.monotonic() - now_s) * 1000)
+        if step.sight is not self._judged:
+            self._judged, shift = step.sight, step.sight.shift
+            self._shift_ratio = None if shift is None else shifted_ratio(shift, self._stage.size_px)
+        health.see(
+            frame.at,
+            cause,
+            night=self._sight.night,
+            seen=isinstance(frame, Frame),
+            shift_ratio=self._shift_ratio,
+        )
+        self._numbers.see(frame, cause, health, somebody=bool(step.tracks))
+
+    def change(self, new: Config, in_force: Config, *, reconnect: bool = False) -> None:
+        """Go on by another configuration, between two frames.
+
+        Args:
+            new: as in the file.
+            in_force: the same with the centre's hours and days off, if it set any.
+            reconnect: to another broker.
+
+        Raises:
+            ModelError: weights are missing or damaged; nothing was changed.
+        """
+        at = self._at
+        events = go_on(self._stage, in_force, at)
+        seq = self._delivery.keep(events, at)
+        self._sight.change(working_time(in_force), night=new.camera.night)
+        self._delivery.change(new, at, seq, reconnect=reconnect)
+        self._changed = ChangedStates()
+        self._delivery.tell(self._changed.of(self._stage.ledger, at, seq), news=True)
+
+    @property
+    def status(self) -> str:
+        """How it is, in a line."""
+        return self._delivery.health.status_line()
+
+    def close(self) -> None:
+        """Tell the end of all that is open."""
+        at = self._at
+        seq = self._delivery.keep(self._stage.close(at), at)
+        self._delivery.tell(self._changed.of(self._stage.ledger, at, seq), news=True)
+
+
+class SightTeller:
+    """Tells the journal when the camera's sight changes.
+
+    Darkness outside working hours is no fault where nothing is lit at night. While it is not known what
+    time it is, all hours are working hours.
+    """
+
+    def __init__(self, hours: WorkingTime, *, night: bool) -> None:
+        """Take the working hours, and whether it should be light at night."""
+        self.change(hours, night=night)
+        self._told: BlindCause | Literal["night"] | None = None
+
+    def change(self, hours: WorkingTime, *, night: bool) -> None:
+        """Judge by these from now on."""
+        self._hours = hours
+        self._night = night
+
+    def tell(self, sight: Sight, at: Instant) -> None:
+        """Say what is new at this frame."""
+        now = "night" if sight.cause == "dark" and self._is_night(at) else sight.cause
+        if now == self._told:
+            return
+        self._told = now
+        if now == "lost":
+            # Whoever waits for its pictures says more.
+            return
+        if now is None:
+            _log.info(CAMERA_SEES)
+        elif now == "night":
+            _log.info(CAMERA_NIGHT)
+        else:
+            _log.warning(CAMERA_BLIND, now, extra={"reason": now})
+
+    @property
+    def night(self) -> bool:
+        """Whether it is dark as it should be."""
+        return self._told == "night"
+
+    def _is_night(self, at: Instant) -> bool:
+        if self._night or self._hours.always_open or not at.synced:
+            return False
+        return not self._hours.span(at.utc).open

@@ -1,0 +1,91 @@
+"""Where frames come from: the camera or the recording that the configuration names."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.device.camera import CameraCounts, Ladder, Patience, live_frames
+from agent.device.frames import played_frames
+from agent.device.recording import open_recording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from threading import Event
+
+    from agent.config.models import Config
+    from agent.core.frame import Frame, Instant, NoFrame
+    from agent.device.camera import Camera
+    from agent.device.frames import View
+
+_FEW = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Frames, or word that there are none.
+
+    Attributes:
+        size_px: width and height of each frame.
+        frames: as they come, until told to stop; of a recording until its end.
+        counts: how often the camera stalled; None: it is a recording.
+    """
+
+    size_px: tuple[int, int]
+    frames: Iterator[Frame | NoFrame]
+    counts: CameraCounts | None = None
+
+
+@contextmanager
+def open_source(
+    config: Config,
+    view: Callable[[], View],
+    watch: Callable[[], Instant],
+    stop: Event,
+    on_try: Callable[[], None],
+) -> Iterator[Source]:
+    """Open a recording, or begin to try to open a camera.
+
+    Args:
+        config: names it.
+        view: how it hangs and its masks, now.
+        watch: the clock.
+        stop: ends it.
+        on_try: called when the camera could not be opened, and it is known why.
+
+    Raises:
+        SourceError: the recording can't be read at all.
+    """
+    camera = config.camera
+    if camera.is_live:
+        ladder = Ladder(_patience(camera.fps), on_try=on_try)
+        frames = live_frames(camera_of(config, watch), camera.size, view, watch, stop, ladder)
+        try:
+            yield Source(camera.size, frames, ladder.counts)
+        finally:
+            frames.close()
+    else:
+        with open_recording(Path(camera.source), camera.fps) as recording:
+            yield Source(recording.size_px, played_frames(recording, view, watch, stop))
+
+
+def _patience(fps: float) -> Patience:
+    """A camera that is asked for a picture every few seconds is not lost in between."""
+    usual, few_s = Patience(), _FEW / fps
+    return replace(
+        usual, lost_after_s=max(usual.lost_after_s, few_s), first_after_s=max(usual.first_after_s, few_s)
+    )
+
+
+def camera_of(config: Config, watch: Callable[[], Instant]) -> Camera:
+    """The live camera of `[camera] source`, not opened yet; what only it needs is imported here."""
+    camera = config.camera
+    if camera.source == "picamera2":
+        from agent.device.picamera import PiCamera  # noqa: PLC0415 - not where another camera is used
+
+        return PiCamera(camera.size, camera.fps, watch=watch)
+    from agent.device.stream import StreamCamera  # noqa: PLC0415 - the same
+
+    return StreamCamera(camera.source, camera.size, camera.fps, camera.username, camera.password_file, watch)

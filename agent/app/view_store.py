@@ -1,0 +1,254 @@
+"""Where the view is, kept beside the event log over restarts; and `presence-agent accept-view`.
+
+Three numbers and whether the view was moved: no picture is ever kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from agent.app.placement import drawing, shifted_ratio
+from agent.core.log_messages import (
+    VIEW_ACCEPTED,
+    VIEW_BACK,
+    VIEW_FOLLOWED,
+    VIEW_MOVED,
+    VIEW_NOT_KEPT,
+    VIEW_SHIFTED,
+)
+from agent.core.shift import UNSHIFTED, Shift
+from agent.device.board import serial_number
+from agent.errors import LogError
+from agent.health.rates import Shifts
+from agent.install.atomic import replace_whole
+from agent.vision.tamper import Tamper
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agent.app.build import Stages
+    from agent.config.models import Config
+    from agent.core.frame import Instant
+    from agent.core.visibility import Sight
+
+_log = logging.getLogger(__name__)
+
+_MOST_BYTES = 1000
+_WAIT_S = 10.0
+_POLL_S = 0.1
+_BY_COMMAND = "presence-agent accept-view"
+_BY_CONFIGURATION = "lines, zones, masks or the camera were changed in the configuration"
+
+
+def kept_at(log_path: Path) -> Path:
+    """The file that says where the view is."""
+    return log_path.with_name(f"{log_path.name}.view.json")
+
+
+def asked_at(log_path: Path) -> Path:
+    """The file that asks for the view to be accepted."""
+    return log_path.with_name(f"{log_path.name}.accept-view")
+
+
+@dataclass(frozen=True, slots=True)
+class KeptView:
+    """What is kept.
+
+    Attributes:
+        shift: by which rules were moved along.
+        moved: the view was moved further, and nobody has accepted it.
+        drawn_for: digest of what was drawn for which camera; what was drawn anew is right as it is.
+    """
+
+    shift: Shift
+    moved: bool
+    drawn_for: str
+
+
+def read_view(path: Path) -> KeptView | None:
+    """What is kept; None where there is nothing that makes sense."""
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            return None
+        body: Any = json.loads(path.read_text(encoding="utf-8"))
+        numbers = [float(body[name]) for name in ("dx_ratio", "dy_ratio", "degrees")]
+        moved, drawn_for = body["moved"], body["drawn_for"]
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
+        return None
+    if not all(abs(number) <= most for number, most in zip(numbers, (0.1, 0.1, 5.0), strict=True)):
+        return None
+    if not isinstance(moved, bool) or not isinstance(drawn_for, str):
+        return None
+    return KeptView(Shift(*numbers), moved, drawn_for)
+
+
+def write_view(path: Path, view: KeptView) -> None:
+    """Keep it, whole or not at all; OSError: the card does not take it."""
+    shift = view.shift
+    body = {
+        "v": 1,
+        "dx_ratio": round(shift.dx_ratio, 6),
+        "dy_ratio": round(shift.dy_ratio, 6),
+        "degrees": round(shift.degrees, 4),
+        "moved": view.moved,
+        "drawn_for": view.drawn_for,
+    }
+    replace_whole(path, json.dumps(body).encode(), 0o600)
+
+
+def drawn_for(config: Config) -> str:
+    """Digest of what was drawn, and of the camera that it was drawn for."""
+    text = json.dumps([drawing(config), serial_number()], default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class ViewKeeper:
+    """Goes on where the view was before this start, keeps where it is now, and tells the journal."""
+
+    def __init__(self, config: Config, stage: Stages, at: Instant) -> None:
+        """Take the stages, whose ledger knows what the log has of the time before."""
+        self._stage = stage
+        self._take(config)
+        self._shifts = Shifts()
+        self._is_shifted = self._is_deaf = False
+        self._sight: Sight | None = None
+        self._is_told = True
+        self._kept = before = read_view(self._path)
+        spell = stage.ledger.spell
+        moved = spell is not None and spell.cause == "moved"
+        shift = UNSHIFTED
+        if before and before.drawn_for != self._drawn_for:
+            if before.moved or moved or before.shift != UNSHIFTED:
+                _log.info(VIEW_ACCEPTED, _BY_CONFIGURATION)
+            moved = False
+        elif before:
+            shift, moved = before.shift, moved or before.moved
+        self._was_moved, self._told_shift = False, shift
+        stage.resume_view(shift, at, moved=moved)
+        self._keep()
+
+    def _take(self, config: Config) -> None:
+        self._path = kept_at(config.log.path)
+        self._asked = asked_at(config.log.path)
+        self._drawn_for = drawn_for(config)
+
+    @property
+    def _is_moved(self) -> bool:
+        tamper = self._stage.tamper
+        return isinstance(tamper, Tamper) and tamper.is_away
+
+    def update(self, sight: Sight, at: Instant) -> None:
+        """Take what a frame brought."""
+        placed, moved = self._stage.placing.shift, self._is_moved
+        # Kept before it is told: what the journal says holds over a power cut.
+        if self._kept is None or (placed, moved) != (self._kept.shift, self._kept.moved):
+            self._keep()
+        if moved and not self._was_moved:
+            _log.warning(VIEW_MOVED)
+        self._was_moved = moved
+        if sight is not self._sight:
+            self._sight = sight
+            self._tell_shift(sight, at, placed)
+
+    def _tell_shift(self, sight: Sight, at: Instant, placed: Shift) -> None:
+        size_px = self._stage.size_px
+        known = sight.shift is not None and sight.cause is None
+        self._shifts.see(
+            at.monotonic_s, shifted_ratio(sight.shift, size_px) if known and sight.shift else None
+        )
+        most = self._shifts.most
+        if placed != self._told_shift:
+            self._told_shift = placed
+            if placed != UNSHIFTED:
+                _log.info(VIEW_FOLLOWED, 100 * placed.apart_ratio(UNSHIFTED, size_px))
+        if most and not self._is_shifted:
+            self._is_shifted = True
+            if placed == UNSHIFTED:
+                _log.info(VIEW_SHIFTED, 100 * most)
+        elif most == 0 and self._is_shifted and placed == UNSHIFTED:
+            self._is_shifted = False
+            _log.info(VIEW_BACK)
+
+    def change(self, config: Config) -> None:
+        """Take another configuration, by which the stages go on already."""
+        before, was_moved = self._drawn_for, self._was_moved
+        self._take(config)
+        if self._drawn_for != before:
+            if (was_moved and not self._is_moved) or self._told_shift != UNSHIFTED:
+                _log.info(VIEW_ACCEPTED, _BY_CONFIGURATION)
+            self._forget()
+        self._keep()
+
+    def answer(self, at: Instant) -> None:
+        """Do what `presence-agent accept-view` asks for, if it does."""
+        if self._is_deaf or not self._asked.exists():
+            return
+        self._stage.accept_view(at)
+        self._forget()
+        self._keep()
+        _log.info(VIEW_ACCEPTED, _BY_COMMAND)
+        try:
+            self._asked.unlink(missing_ok=True)
+        except OSError as error:
+            # Not again and again, each second.
+            self._is_deaf = True
+            _log.warning(VIEW_NOT_KEPT, f"{self._asked}: {error.strerror}")
+
+    def _forget(self) -> None:
+        """The journal begins with an unshifted view again."""
+        self._shifts, self._is_shifted = Shifts(), False
+        self._told_shift, self._was_moved = UNSHIFTED, self._is_moved
+
+    def _keep(self) -> None:
+        now = KeptView(self._stage.placing.shift, self._is_moved, self._drawn_for)
+        if now == self._kept:
+            return
+        self._kept = now
+        try:
+            write_view(self._path, now)
+        except OSError as error:
+            if self._is_told:
+                _log.warning(VIEW_NOT_KEPT, error.strerror or error)
+            self._is_told = False
+        else:
+            self._is_told = True
+
+
+def accept_view(config: Config, wait_s: float = _WAIT_S) -> str:
+    """Ask the agent to take what the camera sees now for right; return what came of it.
+
+    Raises:
+        LogError: the folder of the event log is not there, or can't be written.
+    """
+    path = config.log.path
+    asked, before = asked_at(path), read_view(kept_at(path))
+    try:
+        asked.touch(mode=0o644)
+    except FileNotFoundError as error:
+        raise LogError(
+            f"{path.parent} is not there: no agent has run with this configuration yet; what it sees when it "
+            "starts is right."
+        ) from error
+    except OSError as error:
+        remedy = "run it with sudo" if isinstance(error, PermissionError) else "check the disk"
+        raise LogError(f"{asked} can't be written ({error.strerror}); {remedy}.") from error
+    end_s = time.monotonic() + wait_s
+    while asked.exists():
+        if time.monotonic() >= end_s:
+            return (
+                "No running agent took it up yet: what the camera sees is accepted when the agent starts, or "
+                "goes on."
+            )
+        time.sleep(_POLL_S)
+    if before and before.moved:
+        return "Accepted: the camera was moved, and counts again; lines and zones lie as they are configured."
+    if before and before.shift != UNSHIFTED:
+        return (
+            "Accepted: lines, zones and masks lie as they are configured, and no longer follow the old view."
+        )
+    return "Accepted: what the camera sees now is the usual view; it was not known to be moved."

@@ -1,0 +1,121 @@
+"""What is in a store, for people and programs that ask: agents, their logs and gaps, and states."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from agent.central.intervals import Spans
+
+if TYPE_CHECKING:
+    from agent.central.store import AgentKept, Store
+
+_MOST_GAPS = 20
+
+
+def overview(store: Store) -> dict[str, Any]:
+    """All of it but the events.
+
+    ::
+
+        {"agents": [{"agent", "state", "heard_ms", "info": {…} or null,
+            "logs": [{"log", "now", "first_seq", "last_seq", "stored", "dropped", "gone", "missing",
+                "gaps": [[first, last], …], "doubles", "asked", "replayed", "complete"}],
+            "states": [{"rule", "known", "state": {…}}]}],
+         "refused": [{"agent", "why", "times"}]}
+
+    stored + dropped + gone + missing is the highest number known; `gaps` are the first few.
+
+    Raises:
+        LogError: it can't be read.
+    """
+    states: dict[str, list[dict[str, Any]]] = {}
+    for agent, rule, body, known in store.rows(
+        "SELECT agent, rule, body, known FROM state_now ORDER BY agent, rule"
+    ):
+        of_agent = states.setdefault(str(agent), [])
+        of_agent.append({"rule": rule, "known": bool(known), "state": json.loads(str(body))})
+    # A store of before version 2 has none.
+    there = store.rows("SELECT 1 FROM sqlite_schema WHERE name = 'info_now'")
+    told = store.rows("SELECT agent, body FROM info_now") if there else []
+    infos = {str(agent): str(body) for agent, body in told}
+    return {
+        "agents": [
+            _of_agent(agent, kept, states.get(agent, []), infos.get(agent))
+            for agent, kept in sorted(store.load().items())
+        ],
+        "refused": [
+            {"agent": agent, "why": why, "times": times}
+            for agent, why, times in store.rows("SELECT agent, why, times FROM refused ORDER BY agent, why")
+        ],
+    }
+
+
+def table(seen: dict[str, Any]) -> str:
+    """The same for people."""
+    rows: list[tuple[str, ...]] = [
+        ("agent", "state", "log", "last", "stored", "dropped", "gone", "missing", "first gaps")
+    ]
+    for agent in seen["agents"]:
+        for log in agent["logs"] or [dict.fromkeys(("log", "last_seq"), "-")]:
+            gaps = [f"{first}–{last}" for first, last in log.get("gaps", [])[:3]]
+            state = agent["state"] if log.get("now", True) else "(older log)"
+            figures = [
+                str(log.get(name, "-")) for name in ("last_seq", "stored", "dropped", "gone", "missing")
+            ]
+            rows.append((agent["agent"], state, log["log"], *figures, " ".join(gaps)))
+    lines = _aligned(rows)
+    rows = [("rule", "kind", "now")]
+    for agent in seen["agents"]:
+        for state in agent["states"]:
+            said = state["state"]
+            values = {name: said.get(name) for name in ("count", "in_count", "out_count", "mode", "waiting")}
+            told = ", ".join(f"{name} {value}" for name, value in values.items() if value is not None)
+            rows.append(
+                (f"{agent['agent']} {state['rule']}", said["kind"], told if state["known"] else "unknown")
+            )
+    if len(rows) > 1:
+        lines += ["", *_aligned(rows)]
+    if seen["refused"]:
+        told = ", ".join(f"{row['agent'] or '?'} {row['why']} {row['times']}" for row in seen["refused"])
+        lines += ["", f"not taken: {told}"]
+    return "\n".join(lines)
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+
+
+def _of_agent(agent: str, kept: AgentKept, states: list[dict[str, Any]], info: str | None) -> dict[str, Any]:
+    return {
+        "agent": agent,
+        "state": kept.state,
+        "heard_ms": kept.heard_ms,
+        "info": json.loads(info) if info else None,
+        "logs": [_of_log(kept, log) for log in sorted(kept.logs)],
+        "states": states,
+    }
+
+
+def _of_log(agent: AgentKept, log: str) -> dict[str, Any]:
+    kept = agent.logs[log]
+    told = Spans([*kept.stored, *kept.dropped])
+    gaps = list(kept.missing)
+    return {
+        "log": log,
+        "now": log == agent.log,
+        "first_seq": kept.first_seq,
+        "last_seq": kept.last_seq,
+        "stored": kept.stored.count,
+        "dropped": told.count - kept.stored.count,
+        "gone": kept.settled.count - told.count,
+        "missing": sum(last - first + 1 for first, last in gaps),
+        "gaps": gaps[:_MOST_GAPS],
+        "doubles": kept.doubles,
+        "asked": kept.asked,
+        "replayed": kept.replayed,
+        "complete": agent.complete(log),
+    }

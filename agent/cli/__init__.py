@@ -1,0 +1,1 @@
+"""The command line: arguments, sentences, exit codes."""

@@ -1,0 +1,79 @@
+"""The command `presence-agent doctor`."""
+
+from __future__ import annotations
+
+import sys
+
+# Cyclopts reads annotations.
+from pathlib import Path  # noqa: TC003
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from agent.cli.log import CONFIG, ConfigOption
+
+if TYPE_CHECKING:
+    from agent.doctor import Report
+    from agent.doctor.messages import Status
+
+_COLOURS: dict[Status | None, str] = {"ok": "32", "warning": "33", "fault": "1;31", "unknown": "36"}
+
+
+def doctor(
+    *,
+    config: ConfigOption = CONFIG,
+    as_json: Annotated[bool, Parameter(name="--json", negative="", help="One line of JSON.")] = False,
+    bundle: Annotated[
+        Path | None,
+        Parameter(
+            help="Write what somebody who helps from afar needs into this file, or this folder (a stick)."
+        ),
+    ] = None,
+    inside: Annotated[bool, Parameter(negative="", show=False)] = False,
+) -> int:
+    """Look at everything that the agent needs, a line each with what to do about it.
+
+    As root it looks as the service's user in its sandbox. A running service keeps its camera, and goes on.
+    The exit code is 0 where there is no fault, 2 where the agent can't begin (configuration, weights,
+    recording), 1 with any other fault. A bundle has no picture, no event of a person and no secret; where it
+    can't be written the exit code is 1.
+    """
+    import logging
+
+    from agent.doctor import ask_inside, findings_json, write_bundle
+    from agent.doctor import doctor as examined
+    from agent.errors import AgentError
+    from agent.render.sentences import harmless, vietnamese
+
+    # What a part would say to the journal is in the report.
+    logging.disable(logging.CRITICAL)
+    if inside:
+        from agent.doctor.by_rights import by_rights
+
+        # It is the doctor outside that reads this, and says it in its own language.
+        print(findings_json(by_rights(config)))
+        return 0
+    report = examined(config, ask_inside=ask_inside)
+    if as_json:
+        print(report.as_json(vietnamese()))
+    else:
+        _print(report)
+    if bundle is None:
+        return report.exit_code
+    try:
+        said = write_bundle(bundle, report, config, vietnamese())
+    except AgentError as error:
+        print(harmless(str(error)), file=sys.stderr)
+        return error.exit_code
+    # A program that reads the JSON gets nothing else.
+    print(harmless(said), file=sys.stderr if as_json else sys.stdout)
+    return report.exit_code
+
+
+def _print(report: Report) -> None:
+    from agent.render.sentences import vietnamese
+
+    terminal = sys.stdout.isatty()
+    for status, line in report.lines(vietnamese()):
+        colour = _COLOURS.get(status) if terminal else None
+        print(f"\033[{colour}m{line}\033[0m" if colour else line)

@@ -1,0 +1,73 @@
+"""Errors as one sentence that says what to do, with the contract's exit codes."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import Final
+
+from cyclopts import CycloptsError, UnusedCliTokensError
+
+from agent.core.log_messages import FAILS, FAILS_CERTIFICATE, FAILS_CONFIG, FAILS_SOURCE, FAILS_WEIGHTS, Entry
+from agent.errors import AgentError, CertificateFileError, ConfigError, ModelError, SourceError
+
+# What the extra `device` brings, by the names that are imported.
+DEVICE_MODULES: Final = frozenset({"cv2", "holidays", "numpy", "onnx", "onnxruntime", "tzdata"})
+
+
+# What a technician mends, each with an explanation of its own; the first that fits.
+_ENTRIES: Final[tuple[tuple[type[AgentError], Entry], ...]] = (
+    (CertificateFileError, FAILS_CERTIFICATE),
+    (ConfigError, FAILS_CONFIG),
+    (SourceError, FAILS_SOURCE),
+    (ModelError, FAILS_WEIGHTS),
+)
+
+
+def entry(error: Exception) -> Entry:
+    """The journal's line of the error with which the service ends."""
+    return next((line for kind, line in _ENTRIES if isinstance(error, kind)), FAILS)
+
+
+def sentence(error: Exception) -> str:
+    """What to say of an error."""
+    if isinstance(error, AgentError):
+        return str(error)
+    if (module := _missing(error)) is not None:
+        return (
+            f"This needs what a device needs, and {module} is not installed: "
+            "pip install 'presence-agent[device]', this package with its extra 'device', brings it."
+        )
+    if isinstance(error, ImportError | SyntaxError):
+        reason = " ".join(str(error).split())
+        return f"This installation is damaged ({reason}): install presence-agent again."
+    if isinstance(error, CycloptsError):
+        wrong = " ".join(str(error).split())
+        if isinstance(error, UnusedCliTokensError):
+            wrong = f"{' '.join(error.unused_tokens or ())}: there is no such command or option here."
+        return f"{wrong} See `presence-agent --help`."
+    if isinstance(error, OSError):
+        where = error.filename or "what was asked for"
+        return f"{where}: can't be read or written ({error.strerror or error}); check the path and the disk."
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"This is a fault of presence-agent ({type(error).__name__}: {error}; {Path(where.filename).name}, "
+        f"line {where.lineno}); please report it with what `--debug` shows."
+    )
+
+
+def exit_code(error: Exception) -> int:
+    """What the process ends with."""
+    if isinstance(error, AgentError):
+        return error.exit_code
+    # Neither what is typed nor a damaged program gets better by another start.
+    wrong = isinstance(error, CycloptsError | ImportError | SyntaxError)
+    return ConfigError.exit_code if wrong else 1
+
+
+def _missing(error: Exception) -> str | None:
+    """The module of a device that is not installed; None: it is another error."""
+    if not isinstance(error, ModuleNotFoundError) or error.name is None:
+        return None
+    module = error.name.partition(".")[0]
+    return module if module in DEVICE_MODULES else None

@@ -1,0 +1,130 @@
+"""The commands under `presence-agent log`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from agent.core import identifiers
+
+CONFIG = Path("/etc/presence-agent/agent.toml")
+ConfigOption = Annotated[Path, Parameter(name="--config", help="The configuration file (TOML).")]
+
+
+def log_to_stderr() -> None:
+    """What is logged goes to standard error, a line each."""
+    if logging.getLogger().handlers:
+        return
+    # A descriptor of its own: what libraries write to standard error is silenced now and then.
+    lines = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=lines)
+
+
+log_app = App(name="log", help="The event log on the card: follow it, write it out, check it, draw a day.")
+
+
+@log_app.command
+def tail(
+    *,
+    number: Annotated[int, Parameter(name=["-n", "--number"], help="Begin with so many of the last.")] = 10,
+    as_json: Annotated[
+        bool, Parameter(name="--json", negative="", help="Print the events as they are published.")
+    ] = False,
+    follow: Annotated[bool, Parameter(help="Go on with what comes, until interrupted.")] = True,
+    config: ConfigOption = CONFIG,
+) -> int:
+    """Print the last events in words, with local time, and then each that comes, until interrupted.
+
+    The log is only read: the agent may be running, or not have begun yet.
+    """
+    from agent.app.log_export import tail as lines
+    from agent.config.models import load
+    from agent.device.signals import stop_signals
+
+    def tell(words: str) -> None:
+        print(words, file=sys.stderr, flush=True)
+
+    loaded = load(config)
+    with stop_signals() as stop:
+        for line in lines(loaded, stop, number, tell, as_json=as_json, follow=follow):
+            print(line, flush=True)
+    return 0
+
+
+@log_app.command
+def export(
+    *,
+    from_: Annotated[
+        str | None,
+        Parameter(name="--from", help="The first local day, as in 2026-11-22, or moment, RFC 3339."),
+    ] = None,
+    to: Annotated[
+        str | None, Parameter(help="The last local day, or the moment before which, RFC 3339.")
+    ] = None,
+    out: Annotated[str, Parameter(allow_leading_hyphen=True, help="Write here; - is standard output.")] = "-",
+    file: Annotated[
+        Path | None,
+        Parameter(help="A log that was set aside, not the configured one; what can't be read is left out."),
+    ] = None,
+    config: ConfigOption = CONFIG,
+) -> int:
+    """Write the events as JSON lines, oldest first, just as they are published.
+
+    The log is only read, and may be that of a running agent.
+    """
+    from agent.app.log_export import export as write
+    from agent.app.log_export import rescue
+    from agent.config.models import load
+
+    begin = None if from_ is None else identifiers.bound("--from", from_)
+    end = None if to is None else identifiers.bound("--to", to)
+    to_file = None if out == "-" else Path(out)
+    if file is None:
+        write(load(config), begin, end, to_file)
+        return 0
+    number = rescue(load(config), file, begin, end, to_file)
+    print(f"{file}: {number} events could be read.", file=sys.stderr)
+    return 0
+
+
+@log_app.command
+def verify(*, config: ConfigOption = CONFIG) -> int:
+    """Check that the log is whole and that its events are what was promised; exit code 1 if not.
+
+    The log is only read, and may be that of a running agent.
+    """
+    from agent.app.log_verify import verify as verified
+    from agent.config.models import load
+
+    summary, problems = verified(load(config))
+    print(*summary, *(problems or ["The log is good."]), sep="\n")
+    return 1 if problems else 0
+
+
+@log_app.command(name="plot")
+def log_plot(
+    *,
+    out: Annotated[Path, Parameter(help="The picture to write (.png).")],
+    day: Annotated[
+        str | None, Parameter(help="The local day, as in 2026-11-22; that of the newest event if left out.")
+    ] = None,
+    events: Annotated[
+        Path | None, Parameter(help="Draw the events that `replay --events` wrote here, not the log.")
+    ] = None,
+    config: ConfigOption = CONFIG,
+) -> int:
+    """Draw a day: who was where, who crossed, who attended, and when nobody could see.
+
+    The log is only read, and may be that of a running agent. Events of a file that span less than
+    half a day are drawn from the first to the last, unless a day is named.
+    """
+    from agent.app.log_plot import plot
+    from agent.config.models import load
+
+    plot(load(config), out, None if day is None else identifiers.local_day(day), events)
+    return 0

@@ -1,0 +1,1 @@
+"""The configuration file: models, types, conflicts, messages, holidays, examples."""

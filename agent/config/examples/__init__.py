@@ -1,0 +1,16 @@
+"""Commented configurations to begin with, one for each kind of place."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from agent.errors import ConfigError
+
+PLACES = ("gate", "parking", "counter", "reception", "corridor")
+
+
+def example(place: str) -> str:
+    """Return the text of a configuration file for a kind of place; ConfigError where there is none."""
+    if place not in PLACES:
+        raise ConfigError(f"There is no example for {place!r}; there are {', '.join(PLACES)}.")
+    return files(__package__).joinpath(f"{place}.toml").read_text(encoding="utf-8")

@@ -1,1 +1,0 @@
-"""From events to the broker, with nothing lost between."""

@@ -1,0 +1,261 @@
+"""What is done about a camera that gives no pictures, step by step."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from concurrent.futures import Future, wait
+from datetime import timedelta
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from agent.core.frame import Instant, NoFrame
+from agent.core.log_messages import (
+    CAMERA_BACK,
+    CAMERA_CLOSED_BADLY,
+    CAMERA_GIVES,
+    CAMERA_HANGS,
+    CAMERA_NO_PICTURES,
+    CAMERA_SCALED,
+)
+from agent.device.frames import viewed
+from agent.errors import CameraError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from threading import Event
+
+    from agent.core.frame import Frame
+    from agent.device.camera import Camera, Ladder, Picture
+    from agent.device.frames import View
+
+_log = logging.getLogger(__name__)
+
+# The longest that a wish to stop is not noticed.
+_REACT_S = 0.15
+# Closing has this long even when opening took all the time that the end has.
+_CLOSE_AT_LEAST_S = 0.5
+# So many are told until there are pictures again.
+_REASONS = 5
+# A wall clock that is put back by no more than this stands still instead.
+_STEP = timedelta(seconds=1)
+
+
+class LiveSource:
+    """A camera on its way from step to step; see `live_frames`."""
+
+    def __init__(
+        self,
+        camera: Camera,
+        size_px: tuple[int, int],
+        view: Callable[[], View],
+        watch: Callable[[], Instant],
+        stop: Event,
+        ladder: Ladder,
+    ) -> None:
+        self._camera, self._size_px, self._view = camera, size_px, view
+        self._watch, self._stop = watch, stop
+        self._patience, self._counts, self._on_try = ladder.patience, ladder.counts, ladder.on_try
+        self._index = 0
+        self._since = self._last = watch()
+        self._lost_from_s = self._since.monotonic_s + self._patience.begin_s
+        self._call: Future[None] | None = None
+        self._reasons: set[str] = set()
+        self._pauses = 0
+        self._blank_since_s: float | None = None
+        self._sizes_told: set[tuple[int, int]] = set()
+
+    def frames(self) -> Generator[Frame | NoFrame]:
+        """Open it, give its pictures, and open it again when there are none, until told to stop."""
+        try:
+            while not self._stop.is_set():
+                if (yield from self._opened()):
+                    yield from self._pictures()
+                    if self._stop.is_set():
+                        break
+                    yield from self._nothing()
+                    yield from self._closed()
+                    self._give_up_if_blank()
+                yield from self._paused()
+        finally:
+            self._let_go()
+
+    def _opened(self) -> Generator[NoFrame, None, bool]:
+        """Open it; tell whether it is."""
+        self._counts.opens += 1
+        try:
+            yield from self._bounded(self._camera.open, self._patience.open_s, "opened")
+        except _HangsError:
+            raise
+        except CameraError as error:
+            self._counts.refusals += 1
+            self._blank_since_s = None
+            self._lose(str(error))
+            self._on_try()
+            return False
+        if self._blank_since_s is None:
+            self._blank_since_s = self._now_s()
+        return True
+
+    def _pictures(self) -> Generator[Frame | NoFrame]:
+        """Give pictures until there are none any more."""
+        waits_s, asked_s = self._patience.first_after_s, self._now_s()
+        while not self._stop.is_set():
+            try:
+                picture = self._camera.picture(_REACT_S)
+            except CameraError as error:
+                self._lose(str(error))
+                return
+            if picture and self._is_new(picture):
+                yield self._frame(picture)
+                # What the frame was used for takes its time: that is no fault of the camera's.
+                waits_s, asked_s = self._patience.lost_after_s, self._now_s()
+            elif self._now_s() - asked_s >= waits_s:
+                self._lose(f"none came in {self._patience.lost_after_s:g} s")
+                return
+            else:
+                yield from self._nothing()
+
+    def _closed(self) -> Generator[NoFrame]:
+        def flush_and_close() -> None:
+            self._counts.flushes += 1
+            self._camera.flush()
+            self._counts.closes += 1
+            self._camera.close()
+
+        yield from self._bounded(flush_and_close, self._patience.close_s, "closed")
+
+    def _paused(self) -> Generator[NoFrame]:
+        pauses_s = self._patience.pauses_s
+        until_s = self._now_s() + pauses_s[min(self._pauses, len(pauses_s) - 1)]
+        self._pauses += 1
+        while not self._stop.is_set() and (left_s := until_s - self._now_s()) > 0:
+            yield from self._nothing()
+            self._stop.wait(min(left_s, _REACT_S))
+
+    def _bounded(self, step: Callable[[], None], within_s: float, done: str) -> Generator[NoFrame]:
+        """Do what may hang, and go on saying that there is no frame."""
+        call = self._call = _begun(step)
+        until_s = self._now_s() + within_s
+        while not _ended(call, _REACT_S):
+            if self._stop.is_set():
+                return
+            if self._now_s() >= until_s:
+                raise _HangsError(
+                    f"the camera hangs: it could not be {done} in {within_s:g} s; the agent has to be started"
+                    " anew"
+                )
+            yield from self._nothing()
+        self._call = None
+        call.result()
+
+    def _nothing(self) -> Generator[NoFrame]:
+        """Say that there is no frame, if that is so and was not just said."""
+        at = self._watch()
+        next_s = self._last.monotonic_s + self._patience.say_every_s
+        if at.monotonic_s >= max(next_s, self._lost_from_s):
+            self._last = at
+            yield NoFrame(at, self._since)
+
+    def _is_new(self, picture: Picture) -> bool:
+        """Whether it is later than all that was given, and not from long ago."""
+        age_s = self._now_s() - picture.at.monotonic_s
+        return picture.at.monotonic_s > self._last.monotonic_s and age_s < self._patience.lost_after_s
+
+    def _frame(self, picture: Picture) -> Frame:
+        at, last = picture.at, self._last
+        if timedelta() < last.utc - at.utc <= _STEP:
+            # A clock that is put back a little stands still: no event is older than the one before.
+            at = Instant(at.monotonic_s, last.utc, at.synced)
+        image = picture.image
+        height, width = image.shape[:2]
+        if (width, height) != self._size_px:
+            if (width, height) not in self._sizes_told:
+                self._sizes_told.add((width, height))
+                _log.warning(
+                    CAMERA_SCALED,
+                    *(width, height), *self._size_px,
+                )  # fmt: skip
+            image = cv2.resize(image, self._size_px, interpolation=cv2.INTER_AREA).astype(
+                np.uint8, copy=False
+            )
+        if self._reasons:
+            self._counts.recoveries += 1
+            _log.info(
+                CAMERA_BACK,
+                at.monotonic_s - self._since.monotonic_s,
+            )
+        elif not self._index:
+            _log.info(CAMERA_GIVES)
+        self._reasons.clear()
+        self._pauses, self._blank_since_s = 0, None
+        self._since = self._last = at
+        self._lost_from_s = math.inf
+        view, index = self._view(), self._index
+        self._index += 1
+        return viewed(index, at, view, image, picture.luma)
+
+    def _lose(self, reason: str) -> None:
+        """Count and tell that there are no pictures, each reason once until there are some."""
+        self._lost_from_s = 0.0
+        if not self._reasons:
+            self._counts.stalls += 1
+        if reason not in self._reasons and len(self._reasons) < _REASONS:
+            self._reasons.add(reason)
+            _log.warning(
+                CAMERA_NO_PICTURES, reason,
+                extra={"reason": "lost"},
+            )  # fmt: skip
+
+    def _give_up_if_blank(self) -> None:
+        if self._index and self._blank_since_s is not None:
+            blank_s = self._now_s() - self._blank_since_s
+            if blank_s >= self._patience.blank_s:
+                raise CameraError(
+                    f"the camera can be opened but gave no picture in {blank_s:.0f} s: the agent has to be"
+                    " started anew"
+                )
+
+    def _let_go(self) -> None:
+        """At the end: close it in the time that there is."""
+        until_s = time.monotonic() + self._patience.end_s
+        call = self._call
+        if call is None or _ended(call, self._patience.end_s):
+            call = _begun(self._camera.close)
+            _ended(call, max(_CLOSE_AT_LEAST_S, until_s - time.monotonic()))
+        if not call.done():
+            self._counts.hangs += 1
+            _log.warning(CAMERA_HANGS)
+        elif error := call.exception():
+            _log.warning(CAMERA_CLOSED_BADLY, error)
+
+    def _now_s(self) -> float:
+        return self._watch().monotonic_s
+
+
+class _HangsError(CameraError):
+    """A camera that does not answer."""
+
+
+def _begun(step: Callable[[], None]) -> Future[None]:
+    """Do it in a thread of its own, which nobody waits for at the end of the process."""
+    call: Future[None] = Future()
+
+    def work() -> None:
+        try:
+            step()
+        except BaseException as error:  # noqa: BLE001  # raised by whoever asks for the result
+            call.set_exception(error)
+        else:
+            call.set_result(None)
+
+    Thread(target=work, name="camera", daemon=True).start()
+    return call
+
+
+def _ended(call: Future[None], within_s: float) -> bool:
+    return bool(wait([call], within_s).done)

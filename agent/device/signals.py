@@ -1,0 +1,65 @@
+"""What the operating system asks of a command that runs on."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Event
+from typing import TYPE_CHECKING
+
+from agent.device.reload_answers import Reloads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import FrameType
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for so far.
+
+    Attributes:
+        stop: set by SIGTERM and SIGINT.
+        reload: set by SIGHUP, to be cleared by whoever takes up the configuration.
+        reloads: what became of that.
+    """
+
+    stop: Event = field(default_factory=Event)
+    reload: Event = field(default_factory=Event)
+    reloads: Reloads = field(default_factory=Reloads)
+
+
+@contextmanager
+def service_signals(folder: Path | None = None) -> Iterator[Asked]:
+    """What SIGTERM, SIGINT and SIGHUP ask for; a second one to stop ends the process at once.
+
+    What becomes of a reload is answered in the service's folder in memory, if there is one.
+    """
+    asked = Asked(reloads=Reloads(folder))
+    with stop_signals(asked.stop):
+        before = signal.signal(signal.SIGHUP, lambda _number, _frame: asked.reload.set())
+        try:
+            yield asked
+        finally:
+            signal.signal(signal.SIGHUP, before)
+
+
+@contextmanager
+def stop_signals(stop: Event | None = None) -> Iterator[Event]:
+    """An event that SIGTERM and SIGINT set; a second one ends the process at once."""
+    asked = stop or Event()
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        if asked.is_set():
+            os._exit(128 + number)
+        asked.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,353 @@
+"""What doctor says of the broker."""
+
+from __future__ import annotations
+
+from agent.doctor.message_form import Words
+
+BROKER_WORDS: dict[str, Words] = {
+    "broker_name.none": Words(
+        "warning",
+        (
+            "there is no [mqtt] in the configuration: events stay in the log",
+            "cấu hình không có mục [mqtt]: sự kiện chỉ nằm trong nhật ký",
+        ),
+        ("Add [mqtt] if events are to be published.", "Hãy thêm mục [mqtt] nếu cần gửi sự kiện."),
+    ),
+    "broker_name.ok": Words("ok", ("{host} is {addresses}", "{host} có địa chỉ {addresses}")),
+    "broker_name.unknown": Words(
+        "fault",
+        ("the name {host} is not known", "không tìm thấy tên {host}"),
+        (
+            "Check host under [mqtt], the network's cable or Wi-Fi, and its DNS.",
+            "Hãy kiểm tra host trong mục [mqtt], dây mạng hoặc Wi-Fi, và DNS.",
+        ),
+    ),
+    "broker_name.slow": Words(
+        "fault",
+        (
+            "nobody tells within {limit_s} s where {host} is",
+            "sau {limit_s} giây vẫn không tra được địa chỉ của {host}",
+        ),
+        (
+            "Check the network's cable or Wi-Fi, and its DNS.",
+            "Hãy kiểm tra dây mạng hoặc Wi-Fi, và DNS.",
+        ),
+    ),
+    "broker_port.ok": Words("ok", ("{address} port {port} answers", "cổng {port} của {address} có phản hồi")),
+    "broker_port.some": Words(
+        "warning",
+        (
+            "{address} port {port} answers, but not {silent}",
+            "cổng {port} của {address} có phản hồi, nhưng của {silent} thì không",
+        ),
+        (
+            "Start the broker there again, or take that address out of the name.",
+            "Hãy khởi động lại máy chủ MQTT ở địa chỉ đó, hoặc xóa địa chỉ đó khỏi DNS.",
+        ),
+    ),
+    "broker_port.refused": Words(
+        "fault",
+        ("nothing listens at {host} port {port}", "không có dịch vụ nào trên cổng {port} của {host}"),
+        (
+            "Check port under [mqtt], and that the broker runs.",
+            "Hãy kiểm tra port trong mục [mqtt], và máy chủ MQTT có đang chạy không.",
+        ),
+    ),
+    "broker_port.silent": Words(
+        "fault",
+        (
+            "{host} port {port} can't be reached ({problem})",
+            "không kết nối được cổng {port} của {host} ({problem})",
+        ),
+        (
+            "Check the network, the firewall between, and host and port under [mqtt].",
+            "Hãy kiểm tra mạng, tường lửa, và host, port trong mục [mqtt].",
+        ),
+    ),
+    "broker_tls.ok": Words(
+        "ok",
+        ("{version}, the certificate is good for {days} days", "{version}, chứng thư số còn hạn {days} ngày"),
+    ),
+    "broker_tls.ends_soon": Words(
+        "warning",
+        (
+            "the broker's certificate ends in {days} days",
+            "chứng thư số của máy chủ MQTT hết hạn sau {days} ngày",
+        ),
+        (
+            "Have it renewed at the broker before that.",
+            "Hãy gia hạn chứng thư số trên máy chủ MQTT trước ngày đó.",
+        ),
+    ),
+    "broker_tls.plain": Words(
+        "warning",
+        (
+            "off: whoever is in the network can read the events and the password",
+            "đang tắt: ai trong mạng cũng đọc được sự kiện và mật khẩu",
+        ),
+        (
+            "Set tls = true under [mqtt], with the broker's port for TLS.",
+            "Hãy đặt tls = true trong mục [mqtt], và đổi port sang cổng TLS của máy chủ MQTT.",
+        ),
+    ),
+    "broker_tls.expired": Words(
+        "fault",
+        ("the broker's certificate has expired", "chứng thư số của máy chủ MQTT đã hết hạn"),
+        (
+            (
+                "Have it renewed at the broker (deploy/broker/certificates.sh renew); if this device's clock "
+                "is wrong, set that."
+            ),
+            (
+                "Hãy gia hạn trên máy chủ MQTT (deploy/broker/certificates.sh renew); nếu đồng hồ của thiết "
+                "bị sai, hãy chỉnh lại."
+            ),
+        ),
+    ),
+    "broker_tls.not_yet": Words(
+        "fault",
+        ("the broker's certificate is not valid yet", "chứng thư số của máy chủ MQTT chưa có hiệu lực"),
+        ("Set this device's clock.", "Hãy chỉnh lại đồng hồ của thiết bị."),
+    ),
+    "broker_tls.other_name": Words(
+        "fault",
+        (
+            "the broker's certificate is not for {host}",
+            "chứng thư số của máy chủ MQTT không cấp cho tên {host}",
+        ),
+        (
+            "Set host under [mqtt] to a name that is in the certificate, or have {host} put in.",
+            "Hãy đặt host trong mục [mqtt] đúng tên ghi trong chứng thư số, hoặc xin cấp lại có thêm {host}.",
+        ),
+    ),
+    "broker_tls.untrusted": Words(
+        "fault",
+        (
+            "the broker's certificate is not trusted ({problem})",
+            "chứng thư số của máy chủ MQTT không được tin cậy ({problem})",
+        ),
+        (
+            (
+                "Set ca_file under [mqtt] to the certificate of the broker's authority; if it is, this is "
+                "another broker: check host."
+            ),
+            (
+                "Hãy đặt ca_file trong mục [mqtt] là chứng thư số gốc (CA) của máy chủ MQTT; nếu đã đúng thì "
+                "đây là máy chủ MQTT khác: hãy kiểm tra host."
+            ),
+        ),
+    ),
+    "broker_tls.authority_lacks": Words(
+        "fault",
+        (
+            "the certificate of the broker's authority lacks {wanted} ({problem})",
+            "chứng thư số gốc (CA) của máy chủ MQTT thiếu {wanted} ({problem})",
+        ),
+        (
+            "Have it made again with that, for the same key, and put it into ca_file under [mqtt].",
+            "Hãy xin cấp lại với cùng khóa bí mật, có thêm phần đó, rồi đặt vào ca_file trong mục [mqtt].",
+        ),
+    ),
+    "broker_tls.certificate_lacks": Words(
+        "fault",
+        (
+            "the broker's certificate lacks {wanted} ({problem})",
+            "chứng thư số của máy chủ MQTT thiếu {wanted} ({problem})",
+        ),
+        (
+            "Have it made again with that at the broker.",
+            "Hãy xin cấp lại chứng thư số của máy chủ MQTT, có thêm phần đó.",
+        ),
+    ),
+    "broker_tls.no_tls": Words(
+        "fault",
+        ("no TLS is spoken at port {port}", "cổng {port} không dùng TLS"),
+        (
+            "Set port under [mqtt] to the broker's port for TLS, usually 8883.",
+            "Hãy đặt port trong mục [mqtt] là cổng TLS của máy chủ MQTT, thường là 8883.",
+        ),
+    ),
+    "broker_tls.refused": Words(
+        "fault",
+        ("there is no connection with TLS: {problem}", "không kết nối được bằng TLS: {problem}"),
+        (
+            "Check ca_file, certificate_file, key_file and port under [mqtt].",
+            "Hãy kiểm tra ca_file, certificate_file, key_file và port trong mục [mqtt].",
+        ),
+    ),
+    "broker_tls.file": Words(
+        "fault",
+        ("{problem}", "không dùng được tệp chứng thư số: {problem}"),
+        (
+            "Put the file there, readable for the agent, or correct its path under [mqtt].",
+            "Hãy chép tệp vào đó và cấp quyền đọc cho dịch vụ, hoặc sửa đường dẫn trong mục [mqtt].",
+        ),
+    ),
+    "broker_login.ok": Words("ok", ("logged in as {user}", "đã đăng nhập với tên {user}")),
+    "broker_login.no_secret": Words(
+        "fault",
+        ("{problem}", "không đọc được mật khẩu: {problem}"),
+        (
+            (
+                "Write the password into {secret}, on one line ('sudo nano {secret}', then 'sudo chmod 600 "
+                "{secret}'); a running service takes it by itself."
+            ),
+            (
+                "Hãy ghi mật khẩu vào {secret}, trên một dòng ('sudo nano {secret}', rồi 'sudo chmod 600 "
+                "{secret}'); dịch vụ đang chạy sẽ tự nhận."
+            ),
+        ),
+    ),
+    "broker_login.no_access": Words(
+        "unknown",
+        ("{path} can't be read by you", "bạn không có quyền đọc {path}"),
+        (
+            "Run it as root: sudo presence-agent doctor.",
+            "Hãy chạy với quyền root: sudo presence-agent doctor.",
+        ),
+    ),
+    "broker_login.refused": Words(
+        "fault",
+        ("the broker refuses the login as {user}", "máy chủ MQTT từ chối đăng nhập với tên {user}"),
+        (
+            (
+                "Check username and password_file under [mqtt]; at the broker deploy/broker/account.sh "
+                "new-password makes a new password, and add-device an account that is not there."
+            ),
+            (
+                "Hãy kiểm tra username và password_file trong mục [mqtt]; trên máy chủ MQTT, "
+                "deploy/broker/account.sh new-password tạo mật khẩu mới, add-device tạo tài khoản còn thiếu."
+            ),
+        ),
+    ),
+    "broker_login.failed": Words(
+        "fault",
+        ("the broker lets nobody in: {problem}", "máy chủ MQTT không cho kết nối: {problem}"),
+        (
+            (
+                "Check port, tls and protocol under [mqtt]: "
+                "protocol = 311 for a broker that speaks only MQTT 3.1.1."
+            ),
+            (
+                "Hãy kiểm tra port, tls và protocol trong mục [mqtt]: "
+                "protocol = 311 nếu máy chủ MQTT chỉ hỗ trợ MQTT 3.1.1."
+            ),
+        ),
+    ),
+    "broker_rights.ok": Words(
+        "ok",
+        (
+            "may publish below {root}, and not elsewhere",
+            "chỉ có quyền gửi trong {root}, đúng như cần",
+        ),
+    ),
+    "broker_rights.proven": Words(
+        "ok",
+        (
+            "the agent is online: it has read back its own status",
+            "phần mềm đang trực tuyến: đã đọc lại được trạng thái của chính mình",
+        ),
+    ),
+    "broker_rights.unseen": Words(
+        "unknown",
+        (
+            "with protocol 311 a broker does not tell what it refuses",
+            "với protocol 311, máy chủ MQTT không báo khi từ chối",
+        ),
+        (
+            (
+                "Set protocol = 5 under [mqtt] if the broker speaks it; otherwise start the agent and see "
+                "whether its status is online."
+            ),
+            (
+                "Hãy đặt protocol = 5 trong mục [mqtt] nếu máy chủ MQTT hỗ trợ; nếu không, hãy chạy dịch vụ "
+                "và xem trạng thái có trực tuyến không."
+            ),
+        ),
+    ),
+    "broker_rights.no_write": Words(
+        "fault",
+        ("may not publish on {topic} ({problem})", "không có quyền gửi lên {topic} ({problem})"),
+        (
+            (
+                "Give the account {user} the rights of an agent (deploy/broker/account.sh rights); its "
+                "name must be {site}/{name}."
+            ),
+            (
+                "Hãy cấp cho tài khoản {user} quyền của thiết bị (deploy/broker/account.sh rights); "
+                "tên đăng nhập phải là {site}/{name}."
+            ),
+        ),
+    ),
+    "broker_rights.agent_refused": Words(
+        "fault",
+        (
+            "may not publish on {topic}, as the agent said in the last minute",
+            "không có quyền gửi lên {topic}, theo báo cáo của phần mềm trong phút vừa qua",
+        ),
+        (
+            (
+                "Give the account {user} the rights of an agent (deploy/broker/account.sh rights); its name "
+                "must be {site}/{name}. Then wait two minutes: the agent tries again by itself."
+            ),
+            (
+                "Hãy cấp cho tài khoản {user} quyền của thiết bị (deploy/broker/account.sh rights); tên đăng "
+                "nhập phải là {site}/{name}. Sau đó đợi hai phút: phần mềm sẽ tự thử lại."
+            ),
+        ),
+    ),
+    "broker_rights.no_read": Words(
+        "fault",
+        ("may not read {topic} ({problem})", "không có quyền đọc {topic} ({problem})"),
+        (
+            (
+                "Give the account {user} the rights of an agent (deploy/broker/account.sh rights); its "
+                "name must be {site}/{name}."
+            ),
+            (
+                "Hãy cấp cho tài khoản {user} quyền của thiết bị (deploy/broker/account.sh rights); "
+                "tên đăng nhập phải là {site}/{name}."
+            ),
+        ),
+    ),
+    "broker_rights.too_wide": Words(
+        "warning",
+        (
+            "may publish elsewhere too, on {topic}: this device could speak for others",
+            "có quyền gửi cả lên {topic}: thiết bị này có thể mạo danh thiết bị khác",
+        ),
+        (
+            "Limit the account {user} at the broker to {root} (deploy/broker/account.sh rights).",
+            "Hãy giới hạn tài khoản {user} chỉ trong {root} (deploy/broker/account.sh rights).",
+        ),
+    ),
+    "broker_rights.unsteady": Words(
+        "warning",
+        (
+            "the agent says that it had no connection for a minute, or none that lasts",
+            "phần mềm báo đã một phút không có kết nối, hoặc kết nối liên tục bị chiếm hay bị ngắt",
+        ),
+        (
+            (
+                "See what the journal says of the broker. If a copy of this card is in use, give one of the "
+                "two another [device] name; otherwise check the network and the broker's own log."
+            ),
+            (
+                "Hãy xem các dòng về máy chủ MQTT trong nhật ký hệ thống. Nếu đang dùng một bản sao của thẻ "
+                "nhớ này, hãy đặt [device] name khác cho một trong hai máy; nếu không, hãy kiểm tra mạng và "
+                "nhật ký của máy chủ MQTT."
+            ),
+        ),
+    ),
+    "broker_rights.lost": Words(
+        "fault",
+        (
+            "the broker hangs up while rights are tried: {problem}",
+            "máy chủ MQTT ngắt kết nối khi đang thử quyền: {problem}",
+        ),
+        (
+            "Look into the broker's own log, and at the rights of the account {user}.",
+            "Hãy xem nhật ký của máy chủ MQTT, và quyền của tài khoản {user}.",
+        ),
+    ),
+}

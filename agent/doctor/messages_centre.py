@@ -1,0 +1,96 @@
+"""What doctor says of working hours and of the device's certificate."""
+
+from __future__ import annotations
+
+from agent.doctor.message_form import Both, Words
+
+_NEW_CERTIFICATE: Both = (
+    (
+        "Have a new one made at the broker ('bash deploy/broker/certificates.sh device {site} {name}'), put "
+        "it and its key in the place of the old ones, then 'sudo systemctl restart presence-agent'."
+    ),
+    (
+        "Hãy tạo chứng thư số mới trên máy chủ MQTT ('bash deploy/broker/certificates.sh device {site} "
+        "{name}'), chép chứng thư số và khóa bí mật vào chỗ cũ, rồi chạy 'sudo systemctl restart "
+        "presence-agent'."
+    ),
+)
+
+CENTRE_WORDS: dict[str, Words] = {
+    "hours.file": Words("ok", ("those of the configuration", "theo cấu hình")),
+    "hours.always": Words(
+        "ok", ("always open: there are no working hours", "luôn mở cửa: chưa đặt giờ làm việc")
+    ),
+    "hours.centre": Words(
+        "ok",
+        (
+            "from the centre since {since} ({digest}), not those of the configuration",
+            "theo hệ thống trung tâm từ {since} ({digest}), không theo cấu hình",
+        ),
+    ),
+    "hours.damaged": Words(
+        "warning",
+        (
+            "what the centre set can't be used: {problem}; those of the configuration hold",
+            "không dùng được giờ của hệ thống trung tâm: {problem}; đang theo cấu hình",
+        ),
+        (
+            (
+                "They come again with the next connection to the broker; if this stays, delete {path} and "
+                "tell whoever runs the centre."
+            ),
+            (
+                "Giờ của hệ thống trung tâm sẽ được gửi lại khi kết nối máy chủ MQTT; nếu vẫn vậy, hãy xóa "
+                "{path} và báo người quản trị hệ thống trung tâm."
+            ),
+        ),
+    ),
+    "hours.unread": Words(
+        "unknown",
+        (
+            "whether the centre set any can't be read: {problem}",
+            "không đọc được giờ của hệ thống trung tâm: {problem}",
+        ),
+        (
+            "Run it as root: sudo presence-agent doctor.",
+            "Hãy chạy với quyền root: sudo presence-agent doctor.",
+        ),
+    ),
+    "secrets.ok": Words(
+        "ok",
+        ("nobody else can read {paths}", "không ai khác đọc được {paths}"),
+    ),
+    "secrets.open": Words(
+        "warning",
+        (
+            "{path} can be read by others than the service (mode {mode})",
+            "người khác ngoài dịch vụ đọc được {path} (quyền {mode})",
+        ),
+        ("Run '{commands}'.", "Hãy chạy '{commands}'."),
+    ),
+    "certificate.ok": Words(
+        "ok",
+        ("this device's holds until {day} ({days} days)", "còn hạn đến {day} ({days} ngày)"),
+    ),
+    "certificate.ends_soon": Words(
+        "warning",
+        ("this device's ends on {day}, in {days} days", "hết hạn ngày {day}, còn {days} ngày"),
+        _NEW_CERTIFICATE,
+    ),
+    "certificate.ended": Words(
+        "fault",
+        (
+            "this device's has ended, on {day}: no broker lets it in",
+            "đã hết hạn ngày {day}: máy chủ MQTT không cho đăng nhập",
+        ),
+        _NEW_CERTIFICATE,
+    ),
+    "certificate.unread": Words(
+        "unknown",
+        ("{path} can't be read: {problem}", "không đọc được {path}: {problem}"),
+        (
+            "Run it as root, or put this device's certificate there.",
+            "Hãy chạy với quyền root, hoặc chép chứng thư số của thiết bị vào đó.",
+        ),
+    ),
+}

@@ -1,0 +1,170 @@
+"""What doctor says by the word of the running service, and of one that gives no sign of life."""
+
+from __future__ import annotations
+
+from agent.doctor.message_form import Both, Words
+
+_REASONS: Both = (
+    "Mend what is above; 'journalctl -u presence-agent -x' explains each of these reasons.",
+    "Hãy sửa các lỗi ở trên; 'journalctl -u presence-agent -x' giải thích từng lý do này.",
+)
+_HALTED = Words(
+    "fault",
+    (
+        "process {process} of the service is halted (SIGSTOP; limit {watchdog}): nobody is counted",
+        "tiến trình {process} của dịch vụ bị tạm dừng (SIGSTOP), hạn chờ {watchdog}: không đếm ai",
+    ),
+    (
+        "Wait a minute and run doctor again, or run 'sudo systemctl restart presence-agent' now.",
+        "Hãy đợi một phút rồi chạy lại doctor, hoặc chạy ngay 'sudo systemctl restart presence-agent'.",
+    ),
+)
+_SILENT = Words(
+    "fault",
+    (
+        "process {process} of the service hangs since {age_s} s (limit {watchdog}): nobody is counted",
+        "tiến trình {process} của dịch vụ bị treo {age_s} giây, hạn chờ {watchdog}: không đếm ai",
+    ),
+    (
+        (
+            "Wait a minute and run doctor again; if it comes back, 'journalctl -k' says whether the card "
+            "or the camera holds it up."
+        ),
+        (
+            "Hãy đợi một phút rồi chạy lại doctor; nếu vẫn vậy, 'journalctl -k' cho biết có phải do "
+            "thẻ nhớ hoặc camera hay không."
+        ),
+    ),
+)
+
+_AS_IT_SAYS: Both = (
+    "Run the command that it names, then 'sudo systemctl restart presence-agent'.",
+    "Hãy chạy lệnh nêu ở trên, rồi 'sudo systemctl restart presence-agent'.",
+)
+
+SERVICE_WORDS: dict[str, Words] = {
+    # The sentences name the command after which the service may read it.
+    "configuration.closed": Words(
+        "fault", ("{problem}", "không đọc được tệp cấu hình: {problem}"), _AS_IT_SAYS, begins=False
+    ),
+    "weights.closed": Words(
+        "fault", ("{problem}", "không đọc được tệp mô hình: {problem}"), _AS_IT_SAYS, begins=False
+    ),
+    "camera.closed": Words(
+        "fault",
+        ("the recording can't be read: {problem}", "không đọc được tệp video: {problem}"),
+        _AS_IT_SAYS,
+        begins=False,
+    ),
+    "broker_tls.closed": Words(
+        "fault",
+        ("{problem}", "không đọc được chứng thư số hoặc khóa bí mật: {problem}"),
+        _AS_IT_SAYS,
+        begins=False,
+    ),
+    "whose.service": Words(
+        "ok",
+        (
+            "the service's user {user} in its sandbox, and root",
+            "người dùng {user} của dịch vụ trong vùng cách ly, và root",
+        ),
+    ),
+    "whose.caller": Words(
+        "unknown",
+        (
+            "{user} only: what the service may read is not known",
+            "chỉ {user}: chưa rõ dịch vụ được đọc những gì",
+        ),
+        (
+            "Run it as root: sudo presence-agent doctor.",
+            "Hãy chạy với quyền root: sudo presence-agent doctor.",
+        ),
+    ),
+    "whose.no_service": Words(
+        "unknown",
+        (
+            "{user} only: there is no service of systemd's here",
+            "chỉ {user}: máy này chưa cài dịch vụ của systemd",
+        ),
+    ),
+    "whose.not_inside": Words(
+        "warning",
+        (
+            "{user} only: the service's sandbox could not be made ({problem})",
+            "chỉ {user}: không tạo được vùng cách ly của dịch vụ ({problem})",
+        ),
+        (
+            (
+                "Run 'sudo systemctl restart presence-agent', then "
+                "'journalctl -u presence-agent -x -n 20' for what systemd says."
+            ),
+            (
+                "Hãy chạy 'sudo systemctl restart presence-agent', rồi "
+                "'journalctl -u presence-agent -x -n 20' để xem systemd báo gì."
+            ),
+        ),
+    ),
+    "configuration.refused": Words(
+        "fault",
+        (
+            "the service refused {path}, goes on with the one before, and could not start again: {problem}",
+            "dịch vụ đã từ chối {path}, vẫn dùng cấu hình cũ, và sẽ không khởi động lại được: {problem}",
+        ),
+        (
+            "Correct it, then run 'sudo systemctl reload presence-agent'.",
+            "Hãy sửa lại, rồi chạy 'sudo systemctl reload presence-agent'.",
+        ),
+    ),
+    "configuration.not_in_force": Words(
+        "fault",
+        (
+            "{path} was changed, and the service goes by what stood there before",
+            "{path} đã được sửa, nhưng dịch vụ vẫn dùng nội dung cũ",
+        ),
+        (
+            "Run 'sudo systemctl {command} presence-agent'.",
+            "Hãy chạy 'sudo systemctl {command} presence-agent'.",
+        ),
+    ),
+    "camera.lost": Words(
+        "fault",
+        (
+            "the service gets no pictures from {source}, and opens it again and again: nobody is counted",
+            "dịch vụ không nhận được hình từ {source} và đang liên tục mở lại: không đếm ai",
+        ),
+        (
+            (
+                "Check its cable and its power, and source under [camera]; "
+                "'journalctl -u presence-agent -x' says what it answers."
+            ),
+            (
+                "Hãy kiểm tra cáp và nguồn của camera, và source trong mục [camera]; "
+                "'journalctl -u presence-agent -x' cho biết lý do."
+            ),
+        ),
+    ),
+    "service.failed_saying": Words(
+        "fault",
+        (
+            "ended with {result}, exit code {code}; its last words: {said}",
+            "đã dừng: {result}, mã thoát {code}; dòng nhật ký cuối: {said}",
+        ),
+        (
+            "Do what it says and mend what is above, then run 'sudo systemctl restart presence-agent'.",
+            "Hãy làm theo dòng đó và sửa các lỗi ở trên, rồi chạy 'sudo systemctl restart presence-agent'.",
+        ),
+    ),
+    # The camera comes first of what it makes useless.
+    **{f"{check}.halted": _HALTED for check in ("camera", "service")},
+    **{f"{check}.silent": _SILENT for check in ("camera", "service")},
+    "service.failing": Words(
+        "fault",
+        ("says of itself that it counts nobody: {reasons}", "tự báo không đếm được ai: {reasons}"),
+        _REASONS,
+    ),
+    "service.degraded": Words(
+        "warning",
+        ("works, and says of itself: {reasons}", "đang chạy, và tự báo: {reasons}"),
+        _REASONS,
+    ),
+}

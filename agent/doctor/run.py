@@ -1,0 +1,82 @@
+"""All checks: what hangs on rights as the service, everything else as the caller."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from agent.config.models import load
+from agent.doctor.checks_centre import secrets_check
+from agent.doctor.checks_machine import log_checks, machine_checks
+from agent.doctor.checks_ribbon import ribbon_checks
+from agent.doctor.groups import CONFIGURATION, Group
+from agent.doctor.report import Finding, Report, in_order
+from agent.doctor.system import Surroundings, unit_shown, writer_of
+from agent.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from agent.config.models import Config
+    from agent.doctor.checks_camera import CameraOf
+    from agent.doctor.inside import Answer
+
+LIMIT_S = 8.0
+_MACHINE = ("clock", "power", "temperature", "card", "network", "memory", "service", "journal")
+_LOG = ("disk", "log")
+
+
+def doctor(
+    path: Path,
+    machine: Surroundings | None = None,
+    camera_of: CameraOf | None = None,
+    limit_s: float = LIMIT_S,
+    ask_inside: Callable[[Path], Answer] | None = None,
+) -> Report:
+    """Look at everything; nothing is changed, and a running service keeps its camera.
+
+    Args:
+        path: of the configuration file.
+        machine: where to look; None: at this machine.
+        camera_of: makes the live camera that a configuration names, not opened yet; None: as `run` does.
+        limit_s: what has not answered by then hangs.
+        ask_inside: looks as the service at what hangs on rights; None: it is looked at by the caller only.
+    """
+    machine = machine or Surroundings()
+    until_s = time.monotonic() + limit_s
+    groups = [Group(_MACHINE, partial(machine_checks, machine))]
+    config = _loaded(path)
+    findings: list[Finding] = []
+    if config is None:
+        findings += [Finding(f"{check}.skipped", CONFIGURATION) for check in ("secrets", *_LOG)]
+    else:
+        process, unit = writer_of(config.log.path, machine), unit_shown() or {}
+        secrets_check(config, machine, unit.get("User"), findings.append)
+        groups.append(Group(_LOG, partial(log_checks, config, machine, process, unit)))
+    answer = ask_inside(path) if ask_inside else None
+    if answer:
+        findings.append(answer.whose)
+    if answer and answer.findings is not None:
+        findings += answer.findings
+    else:
+        # Networks and pictures are loaded once, by whoever looks.
+        from agent.doctor.by_rights import by_rights  # noqa: PLC0415
+
+        findings += by_rights(path, machine, camera_of, limit_s)
+    for group in groups:
+        findings += group.wait(until_s, limit_s)
+    if config:
+        # First the cause.
+        findings[:0] = ribbon_checks(config, findings, machine)
+    agent = f"{config.device.site}/{config.device.name}" if config else None
+    return Report(agent, datetime.now(UTC), in_order(findings))
+
+
+def _loaded(path: Path) -> Config | None:
+    try:
+        return load(path)
+    except ConfigError:
+        return None

@@ -1,0 +1,1 @@
+"""The event log: SQLite on the card, and what keeps it whole."""

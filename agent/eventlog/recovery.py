@@ -1,0 +1,303 @@
+"""Events as the log has them, made into what they were: how a start takes up where the log ends."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import MISSING, dataclass, field, fields, replace
+from datetime import UTC, date, datetime
+from heapq import merge
+from typing import TYPE_CHECKING, Any
+
+from agent.core import event as core
+from agent.core.frame import Instant
+from agent.errors import DamagedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from agent.eventlog.log import Entry, EventLog
+
+# Fields that hold a moment of UTC, and those whose names on the wire are words of Python.
+_DATETIMES = ("start", "end", "first_in", "last_out")
+_WORDS = {"in": "in_count", "out": "out_count", "max": "max_count"}
+# Fields that an event may be without.
+_OPTIONAL = ("waiting", "first_in", "last_out")
+_KINDS: dict[str, type[core.Event]] = {
+    kind.TYPE: kind
+    for kind in vars(core).values()
+    if isinstance(kind, type) and issubclass(kind, core.Event) and "TYPE" in vars(kind)
+}
+
+# Of each type's fields but `at` the name, that on the wire, and whether an event must have it.
+_NAMES = {
+    kind: tuple(
+        (
+            each.name,
+            next((word for word, name in _WORDS.items() if name == each.name), each.name),
+            each.default is MISSING and each.name not in _OPTIONAL,
+        )
+        for each in fields(kind)
+        if each.name != "at"
+    )
+    for kind in _KINDS.values()
+}
+
+# What of a rule may still hold that was told longer ago than is read back.
+_STANDING = (core.ZoneOccupied, core.CounterAttended, core.CounterUnattended)
+# Two local days of 25 hours at the most are still to be summed up; visits that are open are younger.
+_BACK_S = 50 * 3600.0
+_MOST_EVENTS = 200_000
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """An event read back.
+
+    `era`: whether its monotonic clock is the present one, an earlier one, or whether it is not known when
+    it was: its clock was wrong, and nobody tells by how much.
+    """
+
+    event: core.Event
+    era: core.Era
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a log knows of the time before this start.
+
+    Attributes:
+        events: of the last days, oldest first; before them those that told what still held then. Read
+            while they are gone through, which may raise DamagedError and LogError.
+        begin: when the first of the last days was told, if there are older ones.
+        blind: the spell of blindness that was open then.
+        last: the last moment at which the agent is known to have run, on the present clocks; None: the
+            log is new.
+        era: of that moment.
+        boot, monotonic_s: of that moment, where its clock was not synchronised and another than the
+            present one.
+    """
+
+    events: Iterable[Recalled]
+    begin: Instant | None = None
+    blind: core.CameraBlind | None = None
+    last: Instant | None = None
+    era: core.Era = "past"
+    boot: str | None = None
+    monotonic_s: float = 0.0
+
+    def at_that_time(self, told: Sequence[core.Event]) -> list[core.Event]:
+        """Events of the last moment, on the monotonic clock of its own boot."""
+        if self.boot is None or self.last is None:
+            return list(told)
+        shift_s = self.monotonic_s - self.last.monotonic_s
+        moved = []
+        for event in told:
+            instants: dict[str, Any] = {
+                each.name: replace(value, monotonic_s=value.monotonic_s + shift_s)
+                for each in fields(event)
+                if isinstance(value := getattr(event, each.name), Instant)
+            }
+            moved.append(replace(event, **instants))
+        return moved
+
+
+def alive_note(at: Instant, boot: str) -> str:
+    """A moment as `EventLog.note_alive` keeps it."""
+    row = {"ts": at.utc.isoformat(), "clock": "synced" if at.synced else "unsynced"}
+    return json.dumps(row if at.synced else row | {"boot": boot, "mono_s": at.monotonic_s})
+
+
+def remembered(log: EventLog, now: Instant, boot: str, beside: Sequence[EventLog] = ()) -> Memory:
+    """Find what a start must know; its events are read as they are asked for, in an open log.
+
+    Args:
+        log: the event log.
+        now: this moment.
+        boot: the present boot.
+        beside: logs that had some of the events of this time, while that one took none.
+
+    Raises:
+        DamagedError: the log holds what is no event; so may going through the events.
+        LogError: it can't be read.
+    """
+    logs = (log, *beside)
+    with _of_events(log):
+        window = _window(logs)
+        if window is None:
+            return Memory(())
+        last = _last(log, _row(window.newest), beside)
+        at = _instant(last, now, boot, {})
+        foreign = _era(last, at, boot) == "nowhere"
+        first = window.firsts.get(0, log.last_seq + 1)
+        older = log.last_spells(first) if first > 1 else ()
+        spells = [item for entry in older if (item := _recalled(_row(entry), now, boot, {}))]
+        standing = [item for item in spells if isinstance(item.event, _STANDING)]
+        return Memory(
+            _Read(logs, window, standing, now, boot),
+            # Also where the older ones are deleted.
+            _instant(_row(window.oldest), now, boot, {}) if first > 1 else None,
+            next((item.event for item in spells if isinstance(item.event, core.CameraBlind)), None),
+            at,
+            _era(last, at, boot),
+            last["boot"] if foreign else None,
+            last["mono_s"] if foreign else 0.0,
+        )
+
+
+@contextmanager
+def _of_events(log: EventLog) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise DamagedError(
+            f"the event log {log.path or 'in memory'} holds what is no event; "
+            "move it away and a new one is begun."
+        ) from error
+
+
+@dataclass(slots=True)
+class _Window:
+    """The last days of some logs, without what is in them.
+
+    Attributes:
+        newest, oldest: the last event and the first one.
+        order: of which log each is, newest first.
+        firsts: by log the number of the first event.
+        offsets: by boot, UTC less the monotonic clock, as it turned out.
+    """
+
+    newest: Entry
+    oldest: Entry
+    order: bytearray = field(default_factory=bytearray)
+    firsts: dict[int, int] = field(default_factory=dict)
+    offsets: dict[str, float] = field(default_factory=dict)
+
+
+def _window(logs: Sequence[EventLog]) -> _Window | None:
+    """Go back as far as a start must know; None: there is no event."""
+    window: _Window | None = None
+    newest_ms: int | None = None
+    for entry, of in _newest(logs):
+        # What is unsynced may say any time.
+        if '"clock":"synced"' in entry.body:
+            newest_ms = newest_ms or entry.ts_ms
+            if (newest_ms - entry.ts_ms) / 1000 > _BACK_S:
+                break
+        window = window or _Window(entry, entry)
+        if len(window.order) >= _MOST_EVENTS:
+            break
+        window.oldest = entry
+        window.order.append(of)
+        window.firsts[of] = entry.seq
+        if core.ClockSet.TYPE in entry.body:
+            row = _row(entry)
+            if row["type"] == core.ClockSet.TYPE and row["clock"] == "synced":
+                # The newest of a boot knows best.
+                window.offsets.setdefault(row["boot"], row["offset_s"])
+    return window
+
+
+def _newest(logs: Sequence[EventLog]) -> Iterator[tuple[Entry, int]]:
+    """All events, newest first, and of which log they are."""
+
+    def of(number: int) -> Iterator[tuple[Entry, int]]:
+        return ((entry, number) for entry in logs[number].newest())
+
+    # One alone is in order, whatever its clock said.
+    numbers = range(len(logs))
+    return of(0) if len(logs) == 1 else merge(*map(of, numbers), key=lambda found: -found[0].ts_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The events of a window, oldest first, read anew and one after the other by whoever asks."""
+
+    logs: Sequence[EventLog]
+    window: _Window
+    standing: Sequence[Recalled]
+    now: Instant
+    boot: str
+
+    def __iter__(self) -> Iterator[Recalled]:
+        """Yield what events were; those that this version does not know, or not so, are left out."""
+        yield from self.standing
+        pages = {of: _from(self.logs[of], first) for of, first in self.window.firsts.items()}
+        with _of_events(self.logs[0]):
+            for of in reversed(self.window.order):
+                if (entry := next(pages[of], None)) is None:
+                    continue
+                if item := _recalled(_row(entry), self.now, self.boot, self.window.offsets):
+                    yield item
+
+
+def _from(log: EventLog, seq: int) -> Iterator[Entry]:
+    """The events from a number on, oldest first."""
+    while page := log.read(seq - 1, _AT_ONCE):
+        yield from page
+        seq = page[-1].seq + 1
+
+
+def _last(log: EventLog, newest: dict[str, Any], beside: Sequence[EventLog]) -> dict[str, Any]:
+    """The last that is known: an event, or a note made after it."""
+    notes = [json.loads(each.alive or "null") for each in (log, *beside)]
+    if not beside:
+        return notes[0] or newest
+    return max([newest, *filter(None, notes)], key=lambda row: datetime.fromisoformat(row["ts"]))
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    row = json.loads(entry.body)
+    if not isinstance(row, dict):
+        raise TypeError(f"event {entry.seq} is a {type(row).__name__}")
+    return row
+
+
+def _recalled(row: dict[str, Any], now: Instant, boot: str, offsets: Mapping[str, float]) -> Recalled | None:
+    """What an event was; None: this version does not know it, or not so.
+
+    What was unsynced is put right where an `agent.clock_set` of its boot tells by how much.
+    """
+    kind = _KINDS.get(row["type"])
+    event = _event(kind, row, at := _instant(row, now, boot, offsets)) if kind else None
+    return Recalled(event, _era(row, at, boot)) if event else None
+
+
+def _era(row: Mapping[str, Any], at: Instant, boot: str) -> core.Era:
+    if row.get("boot") == boot:
+        return "present"
+    return "past" if at.synced else "nowhere"
+
+
+def _instant(row: Mapping[str, Any], now: Instant, boot: str, offsets: Mapping[str, float]) -> Instant:
+    """When a row was told, on the present clocks."""
+    utc, synced = datetime.fromisoformat(row["ts"]), row["clock"] == "synced"
+    if not synced and row["boot"] in offsets:
+        utc, synced = datetime.fromtimestamp(row["mono_s"] + offsets[row["boot"]], UTC), True
+    if row.get("boot") == boot and "mono_s" in row:
+        return Instant(row["mono_s"], utc, synced)
+    return Instant(now.monotonic_s - (now.utc - utc).total_seconds(), utc, synced)
+
+
+def _event(kind: type[core.Event], row: Mapping[str, Any], at: Instant) -> core.Event | None:
+    """The event of a row; None: it lacks what this version expects of its type."""
+    values: dict[str, Any] = {"at": at}
+    for name, word, must in _NAMES[kind]:
+        value = row.get(word)
+        if value is None:
+            if must:
+                return None
+            values[name] = None
+        elif name == "since":
+            late = datetime.fromisoformat(value) - datetime.fromisoformat(row["ts"])
+            values["since"] = at.shifted(late.total_seconds())
+        elif name in _DATETIMES:
+            values[name] = datetime.fromisoformat(value)
+        elif name == "date":
+            values["date"] = date.fromisoformat(value)
+        elif name == "periods":
+            values["periods"] = tuple(core.PeriodCrossings(**period) for period in value)
+        else:
+            values[name] = value
+    return kind(**values)

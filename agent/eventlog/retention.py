@@ -1,0 +1,132 @@
+"""How long events are kept, and how many: `[log] keep_days` and `keep_mb`."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from agent.core.event import EventsDropped
+from agent.core.log_messages import EVENTS_DROPPED, EVENTS_OVER_SIZE, EVENTS_TOO_OLD
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agent.core.event import DropCause, Event
+    from agent.core.frame import Instant
+    from agent.eventlog.log import Entry, EventLog
+
+_log = logging.getLogger(__name__)
+
+# A card wears, and no frame is to wait long: little at a time, now and then.
+AT_ONCE = 2000
+_EVERY_S = 3600.0
+_NEXT_S = 1.0
+_DAY_MS = 86_400_000
+_MB = 1_000_000
+
+
+class Retention:
+    """Deletes the oldest events of a log, a portion at a time.
+
+    What no broker has taken is told by an event; without a broker, that it went is said in the journal
+    only: nobody waits for it.
+    """
+
+    def __init__(self, keep_days: int, keep_mb: int, *, delivers: bool) -> None:
+        """Take how much is kept, and whether there is a broker to take it."""
+        self.change(keep_days, keep_mb, delivers=delivers)
+        # Of each log by its id: up to here nothing tells how old it is.
+        self._undated: dict[str, int] = {}
+
+    def before_ms(self, at: Instant) -> int:
+        """What is older is too old; UTC in ms since 1970."""
+        return int(at.utc.timestamp() * 1000) - self._keep_ms
+
+    def change(self, keep_days: int, keep_mb: int, *, delivers: bool) -> None:
+        """Keep so much from now on; it is time to look."""
+        self._keep_ms = keep_days * _DAY_MS
+        self._keep_bytes = keep_mb * _MB
+        self._delivers = delivers
+        self._due_s: float | None = None
+
+    def look(self, log: EventLog, at: Instant) -> None:
+        """Delete what is due, if it is time to look: at the start, each hour, soon again if there is more.
+
+        Raises:
+            LogError: the log can't be read or written.
+        """
+        if self._due_s is not None and at.monotonic_s < self._due_s:
+            return
+        self._due_s = at.monotonic_s + _EVERY_S
+        if self.delete(log, at):
+            self._due_s = at.monotonic_s + _NEXT_S
+
+    def delete(self, log: EventLog, at: Instant, *, tells: bool = True) -> bool:
+        """Delete a portion of what is due; return whether there may be more.
+
+        Args:
+            log: whose events.
+            at: now.
+            tells: whether an event of that log may tell of it; not where its number would be another's.
+
+        Raises:
+            LogError: the log can't be read or written.
+        """
+        oldest = log.read(log.deleted, AT_ONCE)
+        excess_bytes = log.size_bytes - self._keep_bytes
+        through = _taking(oldest, excess_bytes) if excess_bytes > 0 else 0
+        cause: DropCause = "keep_mb"
+        more = False
+        # While it is not known what time it is, nothing is too old.
+        if not through and at.synced:
+            cause = "keep_days"
+            through, more = self._too_old(log, oldest, self.before_ms(at))
+        if through:
+            more = self._deleted(log, through, cause, at, tells=tells) > 0
+        return more
+
+    def _too_old(self, log: EventLog, oldest: Sequence[Entry], before_ms: int) -> tuple[int, bool]:
+        """The last of the oldest events that is too old, and whether there may be more.
+
+        What is unsynced may say any time: it is as old as the next that is not.
+        """
+        undated = max(self._undated.get(log.log_id, 0), log.deleted)
+        page = oldest if undated == log.deleted else log.read(undated, AT_ONCE)
+        dated = [entry for entry in page if '"clock":"synced"' in entry.body]
+        if not dated:
+            self._undated[log.log_id] = page[-1].seq if page else undated
+            return 0, len(page) == AT_ONCE
+        through = max((entry.seq for entry in dated if entry.ts_ms < before_ms), default=0)
+        return min(through, oldest[-1].seq), False
+
+    def _deleted(self, log: EventLog, through: int, cause: DropCause, at: Instant, *, tells: bool) -> int:
+        def told(from_seq: int, to_seq: int) -> Event:
+            return EventsDropped(rule="agent", at=at, cause=cause, from_seq=from_seq, to_seq=to_seq)
+
+        gone, lost = log.delete(through, told if self._delivers and tells else None)
+        if lost and self._delivers:
+            _log.warning(
+                EVENTS_DROPPED,
+                lost,
+                through,
+                cause,
+            )
+        elif gone and cause == "keep_mb":
+            _log.info(
+                EVENTS_OVER_SIZE,
+                gone,
+                through,
+                cause,
+            )
+        elif gone and not self._delivers:
+            _log.info(EVENTS_TOO_OLD, gone)
+        return gone
+
+
+def _taking(oldest: Sequence[Entry], excess_bytes: int) -> int:
+    """The last of the oldest events that together take this much."""
+    for entry in oldest:
+        excess_bytes -= len(entry.body)
+        if excess_bytes <= 0:
+            return entry.seq
+    return oldest[-1].seq if oldest else 0

@@ -1,0 +1,1 @@
+"""Health of the agent and its device: figures, reasons and verdict."""

@@ -1,0 +1,92 @@
+"""What the running agent knows of its camera's picture, in numbers, for `doctor`: no px of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from agent.core.frame import Frame
+from agent.wire.payloads import utc_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agent.core.frame import NoFrame
+    from agent.core.visibility import BlindCause
+    from agent.health.monitor import Health
+    from agent.vision.orientation import Orientation
+
+NAME = "sight.json"
+_EVERY_S = 10.0
+_FACES_S = 3600.0
+_USUAL_S = 1800.0
+_FACES_EVERY_S = 60.0
+
+
+class SightNumbers:
+    """Writes each ten seconds, at once when sight, health or configuration change; without a folder never."""
+
+    def __init__(self, folder: Path | None, orientation: Orientation | None) -> None:
+        """Take the service's folder in memory, and who counts faces, if anybody does."""
+        self._folder = folder
+        self._orientation = orientation
+        self._usual: float | None = None
+        self._written_s = self._looked_s = float("-inf")
+        self._written: object = None
+        self._faces: deque[tuple[float, int, int]] = deque()
+
+    def see(
+        self, taken: Frame | NoFrame, cause: BlindCause | None, health: Health, *, somebody: bool
+    ) -> None:
+        """Take a frame that went through, or word that there is none."""
+        now_s = taken.at.monotonic_s
+        now = (cause, health.verdict, health.reasons, health.config_digest)
+        passed_s = now_s - self._written_s
+        if self._folder is None or (passed_s < _EVERY_S and now == self._written):
+            return
+        self._written_s, self._written = now_s, now
+        frame = taken if isinstance(taken, Frame) else None
+        sharpness = _sharpness(frame) if frame else None
+        if frame and sharpness is not None and cause is None:
+            before = sharpness if self._usual is None else self._usual
+            self._usual = before + min(1.0, passed_s / _USUAL_S) * (sharpness - before)
+            self._count(frame, now_s, somebody=somebody)
+        numbers = {
+            "v": 1,
+            "ts": utc_text(taken.at.utc),
+            "process": os.getpid(),
+            "verdict": health.verdict,
+            "reasons": health.reasons,
+            "config_digest": health.config_digest,
+            "size": frame.size_px if frame else None,
+            "brightness": round(float(frame.luma.mean())) if frame else None,
+            "sharpness": None if sharpness is None else round(sharpness, 3),
+            "usual_sharpness": None if self._usual is None else round(self._usual, 3),
+            "faces_upright": sum(upright for _, upright, _ in self._faces),
+            "faces_upside_down": sum(turned for _, _, turned in self._faces),
+            "fps": health.frames_per_s,
+            "camera": cause or "ok",
+        }
+        # A full memory is told elsewhere; these are looked at by hand only.
+        with suppress(OSError):
+            new = self._folder / f".{NAME}"
+            new.write_text(json.dumps(numbers))
+            new.replace(self._folder / NAME)
+
+    def _count(self, frame: Frame, now_s: float, *, somebody: bool) -> None:
+        while self._faces and now_s - self._faces[0][0] > _FACES_S:
+            self._faces.popleft()
+        if self._orientation and somebody and now_s - self._looked_s >= _FACES_EVERY_S:
+            self._looked_s = now_s
+            self._faces.append((now_s, *self._orientation.faces(frame.image)))
+
+
+def _sharpness(frame: Frame) -> float:
+    """Mean change from px to px, in parts of the contrast: falls when the lens is out of focus."""
+    luma = frame.luma.astype(np.float32)
+    return float(np.abs(np.diff(luma, axis=1)).mean() / max(float(luma.std()), 1.0))

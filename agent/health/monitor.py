@@ -1,0 +1,318 @@
+"""How the agent is: what its threads know of it, put together for `health`, the journal and systemd."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Final, Protocol
+
+from agent.core.log_messages import HEALTH
+from agent.device import card, clock, machine, power
+from agent.eventlog.set_aside import damaged_asides
+from agent.health.certificate import CertificateHealth
+from agent.health.rates import Figures, Shifts, Speed
+from agent.health.reason_messages import REASON_LINES
+from agent.health.reasons import Reasons, beyond, verdict
+from agent.wire.health import MOST_EARLIER, EarlierLogWire, HealthWire
+from agent.wire.payloads import utc_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from agent.core.frame import Instant
+    from agent.core.visibility import BlindCause
+    from agent.mqtt.publish_state import DeliveryFacts
+    from agent.wire.health import Reason, Verdict
+
+_log = logging.getLogger(__name__)
+
+_JUDGE_EVERY_S = 1.0
+_MACHINE_EVERY_S = 10.0
+_SAY_EVERY_S = 3600.0
+# From where on a figure is bad, and from where on it is good again.
+_DISK_FREE_MB = 100, 150
+_MEM_FREE_MB = 50, 80
+_TEMP_C = 80, 75
+_FRAMES_RATIO = 0.5, 0.7
+_CAMERA: Final[dict[BlindCause, Reason]] = {
+    "covered": "camera_covered",
+    "dark": "camera_dark",
+    "blurred": "camera_blurred",
+    "moved": "camera_moved",
+    "frozen": "camera_frozen",
+    "lost": "camera_lost",
+}
+_LEVELS: Final[dict[Verdict, int]] = {
+    "ok": logging.INFO,
+    "degraded": logging.WARNING,
+    "failing": logging.ERROR,
+}
+
+
+class Stalls(Protocol):
+    """What is counted of a camera."""
+
+    @property
+    def stalls(self) -> int:
+        """Times that it gave no pictures."""
+
+    @property
+    def recoveries(self) -> int:
+        """Times that it gave some again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """How the machine is, and the card; None: it does not tell.
+
+    Attributes:
+        card_errors: of all file systems together, since each was last checked.
+        log_damaged: whether a damaged log that was set aside is there still.
+    """
+
+    temp_c: float | None
+    throttled: int | None
+    under_voltage: bool | None
+    mem_free_mb: int | None
+    disk_free_mb: int | None
+    card_errors: int | None = None
+    log_damaged: bool | None = False
+
+
+def machine_now(log_path: Path) -> Machine:
+    """How it is now."""
+    return Machine(
+        machine.temp_c(),
+        power.throttled(),
+        power.under_voltage(),
+        machine.mem_free_mb(),
+        machine.disk_free_mb(log_path),
+        None if (counted := card.errors_counted()) is None else sum(counted.values()),
+        _has_damaged(log_path),
+    )
+
+
+def _has_damaged(log_path: Path) -> bool | None:
+    try:
+        return bool(damaged_asides(log_path))
+    except OSError:
+        # Without its folder nothing of the log is there.
+        return None
+
+
+class Health:
+    """Told by the main loop how it goes, asked by the publisher's thread.
+
+    Attributes:
+        volatile: whether events are kept in memory only.
+        fps: frames a second that should come; None: as many as there are.
+        stalls: what is counted of the camera; None: it is a recording.
+        connected: whether there is a broker now; None: there is to be none.
+        unsteady: whether connections to it are taken or dropped again and again; None: as above.
+        certificate: the agent's own.
+        calendar_refused: whether what the centre sent last as working hours was not valid.
+        configuration_refused: whether the file on the card was refused, and another one is in force.
+        config_digest: of the configuration in force; None: nobody has said.
+        figures: how fast it is; the main loop's.
+    """
+
+    def __init__(self, log_path: Path, machine_of: Callable[[Path], Machine] = machine_now) -> None:
+        """Take where the log should be, and who tells how the machine is."""
+        self._log_path = log_path
+        self._machine_of = machine_of
+        self.volatile = False
+        self.fps: float | None = None
+        self.stalls: Stalls | None = None
+        self.connected: Callable[[], bool] | None = None
+        self.unsteady: Callable[[], bool] | None = None
+        self.certificate = CertificateHealth()
+        self._certificate_ends: bool | None = False
+        self.calendar_refused: Callable[[], bool] = lambda: False
+        self.configuration_refused: Callable[[], bool] = lambda: False
+        self.config_digest: str | None = None
+        self.figures = Figures()
+        self._shifts = Shifts()
+        self._begin_s = time.monotonic()
+        self._at: Instant | None = None
+        self._seen: Instant | None = None
+        self._speed = Speed()
+        self._cause: BlindCause | None = None
+        self._fault: BlindCause | None = None
+        self._refused = False
+        self._refusals_seen = True
+        self._machine: Machine | None = None
+        self._machine_s = self._judged_s = self._said_s = float("-inf")
+        self._lock = Lock()
+        self._reasons = Reasons()
+        self._holds: tuple[Reason, ...] = ()
+        self._said: tuple[Reason, ...] | None = None
+
+    def see(
+        self,
+        at: Instant,
+        cause: BlindCause | None,
+        *,
+        night: bool,
+        seen: bool = True,
+        shift_ratio: float | None = 0.0,
+    ) -> None:
+        """Take what is known of the camera's sight.
+
+        Args:
+            at: now.
+            cause: why nothing can be seen, if so.
+            night: for the night only.
+            seen: there was a frame.
+            shift_ratio: by how much the view is shifted, as a part of its width; None: that is not known.
+        """
+        self._shifts.see(at.monotonic_s, shift_ratio)
+        self._at, self._cause, self._fault = at, cause, None if night else cause
+        if seen:
+            self._seen = at
+        if at.monotonic_s - self._judged_s >= _JUDGE_EVERY_S:
+            self._judged_s, self._speed = at.monotonic_s, self.figures.speed(at.monotonic_s)
+            self._say(self._judge(at), at.monotonic_s)
+
+    @property
+    def frames_per_s(self) -> float | None:
+        """Over the last minute."""
+        return self._speed.frames_per_s
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why it is not well, as last judged."""
+        return self._holds
+
+    @property
+    def verdict(self) -> Verdict:
+        """How it is, as last judged."""
+        return verdict(self._holds)
+
+    @property
+    def _shift(self) -> float | None:
+        """By how much the view is shifted, as a part of its width."""
+        return None if self._cause else self._shifts.most
+
+    def status_line(self) -> str:
+        """How it is, for `systemctl status`."""
+        speed = self._speed
+        words = [
+            "sees" if self._at and not self._cause else f"sees nothing ({self._cause or 'no picture yet'})",
+            f"{speed.frames_per_s:.1f} frames/s" if speed.frames_per_s is not None else "",
+            "" if self.connected is None else "broker connected" if self.connected() else "no broker",
+            f"health {verdict(self._holds)}{': ' if self._holds else ''}{', '.join(self._holds)}",
+        ]
+        return "; ".join(word for word in words if word)
+
+    def text(self, facts: DeliveryFacts) -> str:
+        """The payload.
+
+        Raises:
+            LogError: the log can't be read.
+        """
+        now, log = clock.now(), facts.log
+        at = self._at or now
+        self._refused, self._refusals_seen = facts.refused, facts.refusals_seen
+        reasons = self._judge(at)
+        found = self._machine or self._machine_of(self._log_path)
+        speed, stalls, seen = self._speed, self.stalls, self._seen
+        return HealthWire(
+            ts=utc_text(now.utc),
+            log=log.log_id,
+            session=facts.session,
+            verdict=verdict(reasons),
+            reasons=reasons,
+            uptime_s=int(time.monotonic() - self._begin_s),
+            fps_captured=speed.frames_per_s,
+            fps_looked_at=speed.looks_per_s,
+            inference_p50_ms=speed.inference_ms[0],
+            inference_p95_ms=speed.inference_ms[1],
+            event_latency_p95_ms=speed.latency_p95_ms,
+            motion_ratio=speed.motion_ratio,
+            camera=(self._cause or "ok") if self._at else None,
+            camera_shift_ratio=None if (shift := self._shift) is None else round(min(1.0, shift), 4),
+            frame_age_s=round(max(0.0, now.monotonic_s - seen.monotonic_s), 1) if seen else None,
+            stalls=stalls.stalls if stalls else None,
+            recoveries=stalls.recoveries if stalls else None,
+            first_seq=log.first_seq,
+            last_seq=log.last_seq,
+            pending=facts.pending,
+            earlier_logs=tuple(
+                EarlierLogWire(log=one.log_id, last_seq=one.last_seq) for one in facts.earlier[-MOST_EARLIER:]
+            ),
+            log_mb=round(log.size_bytes / 1e6, 1),
+            log_volatile=self.volatile,
+            no_subscriber=facts.no_subscriber,
+            temp_c=found.temp_c,
+            throttled=None if found.throttled is None else f"{found.throttled:#x}",
+            under_voltage=found.under_voltage,
+            rss_mb=machine.rss_mb(),
+            mem_free_mb=found.mem_free_mb,
+            disk_free_mb=found.disk_free_mb,
+            clock="synced" if at.synced else "unsynced",
+            clock_offset_ms=clock.offset_ms(),
+        ).text()
+
+    def _judge(self, at: Instant) -> tuple[Reason, ...]:
+        """What holds at a moment; from both threads."""
+        with self._lock:
+            if self._machine is None or at.monotonic_s - self._machine_s >= _MACHINE_EVERY_S:
+                self._machine, self._machine_s = self._machine_of(self._log_path), at.monotonic_s
+                self._certificate_ends = self.certificate.ends_soon(at.utc)
+            self._holds = self._reasons.update(self._found(at, self._machine), at.monotonic_s)
+            return self._holds
+
+    def _found(self, at: Instant, now: Machine) -> dict[Reason, bool | None]:
+        camera: dict[Reason, bool | None] = {
+            reason: self._fault == cause for cause, reason in _CAMERA.items()
+        }
+        shift = self._shift
+        return camera | {
+            "camera_shifted": None if shift is None else shift > 0,
+            "shift_unknown": shift is None and self._at is not None and self._cause is None,
+            "clock_unsynced": not at.synced,
+            "log_volatile": self.volatile,
+            "log_damaged": now.log_damaged,
+            "disk_low": beyond(now.disk_free_mb, *_DISK_FREE_MB),
+            "memory_low": beyond(now.mem_free_mb, *_MEM_FREE_MB),
+            "broker_lost": self._is_cut_off(),
+            "broker_refuses": self._refused,
+            "refusals_unseen": not self._refusals_seen,
+            "too_slow": self._is_slow(),
+            "too_hot": beyond(now.temp_c, *_TEMP_C),
+            "throttled": now.throttled is not None and power.slowed_now(now.throttled),
+            "under_voltage": bool(now.under_voltage),
+            "card_errors": bool(now.card_errors),
+            "calendar_refused": self.calendar_refused(),
+            "configuration_refused": self.configuration_refused(),
+            "certificate_ends": self._certificate_ends,
+        }
+
+    def _is_cut_off(self) -> bool:
+        """Whether there is no connection to the broker, or none that lasts."""
+        cut_off = self.connected is not None and not self.connected()
+        return cut_off or (self.unsteady is not None and self.unsteady())
+
+    def _is_slow(self) -> bool | None:
+        """Whether far fewer frames go through than should; a camera that gives none is not slow."""
+        frames_per_s = self._speed.frames_per_s
+        if not self.fps or frames_per_s is None or self._cause == "lost" or not self._speed.settled:
+            return None
+        return beyond(frames_per_s / self.fps, *_FRAMES_RATIO)
+
+    def _say(self, reasons: tuple[Reason, ...], now_s: float) -> None:
+        """Tell the journal of a change, and each hour."""
+        if reasons == self._said and now_s - self._said_s < _SAY_EVERY_S:
+            return
+        # Of those that were told before and hold still the hour tells again.
+        before = self._said or () if reasons != self._said else ()
+        self._said, self._said_s = reasons, now_s
+        verdict_ = verdict(reasons)
+        _log.log(_LEVELS[verdict_], HEALTH, verdict_, ",".join(reasons) or "none", extra={"reason": verdict_})
+        for reason in reasons:
+            if reason not in before:
+                level = min(logging.WARNING, _LEVELS[verdict((reason,))])
+                _log.log(level, REASON_LINES[reason], extra={"reason": reason})

@@ -1,0 +1,1 @@
+"""MQTT: connection, session, outbox and publisher."""

@@ -1,0 +1,30 @@
+"""A broker's name may have several addresses: one for each node of a cluster."""
+
+from __future__ import annotations
+
+import random
+import socket
+
+from agent.mqtt.paho import paho
+
+
+class Client(paho.Client):
+    """paho's client that tries the addresses of a name in another order each time.
+
+    In one and the same order the first would be asked for ever: a node that hangs, or is cut off from the
+    others, still lets everybody connect. And so each node gets its share of the agents.
+    """
+
+    def _create_socket_connection(self) -> socket.socket:
+        found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+        families = [family for family, *_ in found]
+        random.shuffle(found)
+        # Which of IPv6 and IPv4 comes first stays the system's choice.
+        found.sort(key=lambda address: families.index(address[0]))
+        failed: OSError | None = None
+        for *_, address in found:
+            try:
+                return socket.create_connection((str(address[0]), self._port), timeout=self._connect_timeout)
+            except OSError as error:
+                failed = error
+        raise failed or OSError("the name has no address")

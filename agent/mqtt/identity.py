@@ -1,0 +1,75 @@
+"""Identity of an agent at the broker, and of whoever else publishes on its topics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from agent.mqtt.connection import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.core.log_messages import Entry
+    from agent.mqtt.connection import Broker
+    from agent.mqtt.publish_state import Extras, Served
+    from agent.wire.commands import Presence
+    from agent.wire.payloads import StatusWire
+
+Whose = Literal["own", "own_before", "earlier_start", "copied", "foreign", "foreign_will"]
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Who speaks, and how: `root` of its topics, `info` and extras it publishes, `say` for the journal."""
+
+    broker: Broker
+    root: str
+    info: Callable[[str, str], str]
+    extras: Extras
+    say: Callable[[int, Entry, object], None]
+
+    def status(self, status: StatusWire) -> Message:
+        """Who is there; `why` is null while online, and the will has no further fields."""
+        body = status.model_dump_json(exclude_none=status.why is not None)
+        return Message(f"{self.root}/status", body, retain=True)
+
+
+def whose(said: Presence, session: str, served: Served, *, retained: bool) -> Whose:
+    """Tell by its session and log who published a status or health.
+
+    `own_before`: the will of a connection that the broker only now holds for lost, or what a broker that
+    crashed had saved of an earlier start. `earlier_start`: what was there before this process's first
+    connection. `copied`: a log had gone on further than was ever told from here.
+    `foreign_will`: as it comes late from this very agent, killed just before; where it begins a new log its
+    client id is another one too, and the broker holds the old connection until its keepalive is over.
+    """
+    if said.session in {session, *served.sessions}:
+        return "own" if said.session == session else "own_before"
+    ours = served.log_of(said.log)
+    # What came into the log since it was opened is no proof: a card that was put back fills up, too.
+    if retained and ours and said.last_seq > ours.told_seq:
+        return "copied"
+    if not served.sessions:
+        return "earlier_start"
+    if not said.online and said.session in served.met:
+        return "foreign_will"
+    if retained and ours:
+        return "own_before"
+    return "foreign" if said.online or ours is None else "foreign_will"
+
+
+def two_agents(root: str, their_log: str, log: str) -> str:
+    """What the journal says of a second agent."""
+    return (
+        f"another agent publishes below {root} (its log is {their_log}, this one's is {log}); "
+        "give one of them another [device] name"
+    )
+
+
+def copied_log(told_seq: int, known_seq: int) -> str:
+    """What the journal says of a log that is a copy."""
+    return (
+        f"the broker knows this event log up to number {known_seq}, from this card it was told {told_seq}: "
+        "the card is a copy, or was put back; a new log is begun"
+    )

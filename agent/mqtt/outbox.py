@@ -1,0 +1,217 @@
+"""What of the event log is still to be sent, being sent, refused, or done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.mqtt.refused_events import topic_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.eventlog.log import Entry, EventLog
+    from agent.mqtt.refused_events import Topic
+
+# Where much is passed over it is looked through in portions; the card serves others in between.
+_PORTION = 500
+_PORTIONS = 20
+
+
+def _nothing(_entry: Entry) -> bool:
+    return False
+
+
+class Outbox:
+    """A cursor over the log, for the events of now beside the backlog.
+
+    ::
+
+        1 ── done ── delivered ── backlog ──▶ connected ── live ──▶ last_seq
+
+    What it remembers are the numbers of events: those of messages are used again after 65,535.
+    """
+
+    def __init__(self, log: EventLog) -> None:
+        """Take the log to send."""
+        self._log = log
+        # Taken by a broker, but with an older one before them that is not.
+        self._done: set[int] = set()
+        self._sending: dict[int, tuple[int, Topic]] = {}
+        # Refused; each is sent again by itself only, to try.
+        self._held: dict[int, Topic] = {}
+        # Of each topic that waits, the newest event that was passed over.
+        self._passed: dict[Topic, int] = {}
+        self._delivered = log.delivered
+        self.begin()
+
+    def begin(self) -> None:
+        """Start over for a new connection: what is under way counts as not sent."""
+        self._sending.clear()
+        self._live_at = self._log.last_seq
+        self.look_again()
+
+    def look_again(self) -> None:
+        """What was passed over may go now."""
+        self._pass()
+        self._passed.clear()
+        self._backlog_at = self._delivered
+        self._backlog_end = self._live_at
+
+    @property
+    def sent_seq(self) -> int:
+        """Live events up to this number were sent, or passed over."""
+        return self._live_at
+
+    @property
+    def delivered(self) -> int:
+        """Everything up to this number was taken by a broker, or is deleted."""
+        self._pass()
+        return self._delivered
+
+    @property
+    def log(self) -> EventLog:
+        """The log to send."""
+        return self._log
+
+    @property
+    def pending(self) -> int:
+        """How many events no broker has taken."""
+        self._pass()
+        return max(0, self._log.last_seq - self._delivered - len(self._done))
+
+    @property
+    def holds(self) -> bool:
+        """Whether there are events that were refused."""
+        return bool(self._held)
+
+    def next(self, limit: int, refused: Callable[[Entry], bool] = _nothing) -> list[Entry]:
+        """What to send next: what happens now before what happened while nobody listened.
+
+        Args:
+            limit: how many at most.
+            refused: what would be refused, and is passed over.
+        """
+        live = self.live(limit, refused)
+        return live + self.backlog(limit - len(live), refused)
+
+    def live(self, limit: int, refused: Callable[[Entry], bool] = _nothing) -> list[Entry]:
+        """The next events that happened since this connection began."""
+        last_seq = self._log.last_seq
+        if limit <= 0 or self._live_at >= last_seq:
+            return []
+        entries, self._live_at = self._choose(self._live_at, last_seq, limit, refused)
+        return entries
+
+    def backlog(self, limit: int, refused: Callable[[Entry], bool] = _nothing) -> list[Entry]:
+        """The next events that happened before it."""
+        if limit <= 0 or self._backlog_at >= self._backlog_end:
+            return []
+        self._pass()
+        after = max(self._backlog_at, self._delivered)
+        entries, self._backlog_at = self._choose(after, self._backlog_end, limit, refused)
+        return entries
+
+    def _choose(
+        self, after: int, through: int, limit: int, refused: Callable[[Entry], bool]
+    ) -> tuple[list[Entry], int]:
+        """The next events that may go, and up to where was looked for them."""
+        sending = {seq for seq, _ in self._sending.values()}
+        chosen: list[Entry] = []
+        size = limit
+        for _ in range(_PORTIONS):
+            entries = self._log.read(after, size, through)
+            for entry in entries:
+                after = entry.seq
+                if after in self._done or after in sending or after in self._held:
+                    continue
+                if refused(entry):
+                    self._passed[topic_of(entry)] = max(after, self._passed.get(topic_of(entry), 0))
+                    continue
+                chosen.append(entry)
+                if len(chosen) == limit:
+                    return chosen, after
+            if len(entries) < size:
+                return chosen, through
+            size = _PORTION
+        return chosen, after
+
+    def to_try(self, topic: Topic, *, untried: bool) -> Entry | None:
+        """One event to see by whether a topic is taken now.
+
+        Args:
+            topic: its topic.
+            untried: rather one that was only passed over, which may be better than those that were refused.
+        """
+        entry = self._untried(topic) if untried else None
+        return entry or self.held(lambda of: of == topic) or self._untried(topic)
+
+    def held(self, wanted: Callable[[Topic], bool]) -> Entry | None:
+        """The event that was refused longest ago, of the topics that are wanted."""
+        sending = {seq for seq, _ in self._sending.values()}
+        for seq, topic in list(self._held.items()):
+            if seq in sending or not wanted(topic):
+                continue
+            if entry := self._entry(seq):
+                return entry
+            del self._held[seq]
+        return None
+
+    def _untried(self, topic: Topic) -> Entry | None:
+        newest = self._passed.get(topic, 0)
+        if newest and newest not in self._held and newest not in self._done:
+            return self._entry(newest)
+        entries, _ = self._choose(self._delivered, newest, 1, lambda entry: topic_of(entry) != topic)
+        return entries[0] if entries else None
+
+    def _entry(self, seq: int) -> Entry | None:
+        return next(iter(self._log.read(seq - 1, 1, seq)), None)
+
+    def sending(self, mid: int, entry: Entry) -> None:
+        """Remember that the message of this number carries this event."""
+        self._sending[mid] = entry.seq, topic_of(entry)
+
+    def taken(self, mid: int) -> Topic:
+        """The broker has it; return its topic."""
+        seq, topic = self._sending.pop(mid)
+        self._held.pop(seq, None)
+        if seq > self._delivered:
+            self._done.add(seq)
+        self._pass()
+        return topic
+
+    def refused(self, mid: int) -> Topic:
+        """The broker does not take it: it waits to be tried again; return its topic."""
+        seq, topic = self._sending.pop(mid)
+        # To the end, so that each has its turn.
+        self._held.pop(seq, None)
+        if seq > self._delivered:
+            self._held[seq] = topic
+        return topic
+
+    def _pass(self) -> None:
+        """Count on over what was taken, and what is deleted: of that the log tells by an event."""
+        if self._delivered < self._log.deleted:
+            self._delivered = self._log.deleted
+            self._done = {seq for seq in self._done if seq > self._delivered}
+            self._held = {seq: topic for seq, topic in self._held.items() if seq > self._delivered}
+        while self._delivered + 1 in self._done:
+            self._delivered += 1
+            self._done.remove(self._delivered)
+
+    @property
+    def under_way(self) -> int:
+        """How many events are under way."""
+        return len(self._sending)
+
+    def __contains__(self, mid: int) -> bool:
+        return mid in self._sending
+
+    def keep(self) -> None:
+        """Write down how far delivery went.
+
+        Raises:
+            LogError: the log can't be written.
+        """
+        self._pass()
+        if self._delivered != self._log.delivered:
+            self._log.delivered = self._delivered

@@ -1,0 +1,40 @@
+"""What an agent left at the broker: its log remembers it, so that a later start can clear what is gone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import get_args
+
+from agent.mqtt.publish_state import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What is retained beside status, info and health.
+
+    Attributes:
+        rules: kinds of the rules that have a state, by their ids.
+        discovery: topic of what Home Assistant was told.
+    """
+
+    rules: dict[str, Kind] = field(default_factory=dict)
+    discovery: str | None = None
+
+    @classmethod
+    def of(cls, noted: str | None) -> Published:
+        """What the log remembers; nothing where it makes no sense."""
+        try:
+            content = json.loads(noted or "null")
+        except (ValueError, RecursionError):
+            return cls()
+        match content:
+            case {"rules": dict(rules), "discovery": str() | None as discovery}:
+                known = {rule: kind for rule, kind in rules.items() if kind in get_args(Kind)}
+                return cls(known, discovery)
+            case _:
+                return cls()
+
+    def text(self) -> str:
+        """As the log remembers it."""
+        return json.dumps({"rules": self.rules, "discovery": self.discovery})

@@ -1,0 +1,342 @@
+"""The picture of a timeline: a row for each rule, and what nobody could see hatched over all of them.
+
+::
+
+    place, day, time zone
+             00   02   04   06   08   10   …   24
+    camera             ███ covered
+    desk          ▓▓▓▓▓▓▓▓▓░░░▓▓▓▓▓               counter: attended, unattended, closed
+    waiting         ▂▄▆█▄▂    ▂▄                  zone: how many were in it
+    gate          ││ │  ╷ │    ╷╷                 line: in is up, out is down
+    legend
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+import cv2
+import numpy as np
+
+from agent.render.sentences import vietnamese
+from agent.render.text import fitted, in_lines, width_px, write
+from agent.render.timeline import steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from zoneinfo import ZoneInfo
+
+    from numpy.typing import NDArray
+
+    from agent.render.timeline import Row, Span, Timeline
+
+    Image = NDArray[np.uint8]
+    Color = tuple[int, int, int]
+
+WIDTH_PX: Final = 1600
+LEFT_PX: Final = 290
+RIGHT_PX: Final = 1280
+_TOP_PX = 190
+_CAMERA_PX = 84
+_HEIGHT_PX = {"counter": 110, "zone": 150, "line": 130}
+_FOOT_PX = 60
+_GAP_PX = 12
+_ID_PX = 212
+
+# Of Okabe and Ito (as BGR), so that nearly everybody tells them apart.
+COLORS: Final[dict[str, Color]] = {
+    "present": (233, 180, 86),
+    "in": (178, 114, 0),
+    "out": (0, 159, 230),
+    "attended": (115, 158, 0),
+    "unattended": (0, 94, 213),
+    "closed": (170, 170, 170),
+    "after_hours": (135, 60, 160),
+    "dropped": (0, 94, 213),
+    "blind": (60, 60, 60),
+    "down": (150, 150, 150),
+    "hours": (215, 245, 255),
+}
+_INK, _PALE, _GRID, _WHITE = (30, 30, 30), (110, 110, 110), (225, 225, 225), (255, 255, 255)
+
+# In English and in Vietnamese.
+_WORDS = {
+    "camera": ("camera", "camera"),
+    "zone": ("zone", "vùng"),
+    "line": ("line", "vạch"),
+    "counter": ("counter", "quầy"),
+    "present": ("persons", "số người"),
+    "in": ("in", "vào"),
+    "out": ("out", "ra"),
+    "attended": ("attended", "có người trực"),
+    "unattended": ("unattended", "vắng người trực"),
+    "closed": ("closed", "đóng cửa"),
+    "after_hours": ("after hours", "ngoài giờ"),
+    "dropped": ("events lost", "mất sự kiện"),
+    "blind": ("camera can't see", "camera không quan sát được"),
+    "down": ("agent not running", "phần mềm không chạy"),
+    "hours": ("working hours", "giờ làm việc"),
+    "covered": ("covered", "bị che"),
+    "dark": ("dark", "quá tối"),
+    "blurred": ("blurred", "bị mờ"),
+    "moved": ("moved", "bị xê dịch"),
+    "frozen": ("frozen", "bị đứng hình"),
+    "lost": ("no camera", "mất kết nối"),
+    "stopped": ("stopped", "đã dừng"),
+    "restarted": ("was down", "bị ngắt"),
+    "new_log": ("no log yet", "chưa có nhật ký"),
+    "visits": ("visits {}", "{} lượt"),
+    "most": ("at most {}", "nhiều nhất {}"),
+    "in all": ("{} occupied", "có người {}"),
+    "nothing": ("no events", "không có sự kiện nào"),
+    "h": ("h", "giờ"),
+    "min": ("min", "phút"),
+    "s": ("s", "giây"),
+}
+_DAYS = (
+    ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+    ("Thứ Hai", "Thứ Ba", "Thứ Tư", "Thứ Năm", "Thứ Sáu", "Thứ Bảy", "Chủ Nhật"),
+)
+_TICKS_S = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200)
+_MINUTE_S = 60
+_MOST_TICKS = 13
+_HOUR_S, _DAY_S = 3600, 86_400
+
+
+def chart(of: Timeline, place: str, zone: ZoneInfo, periods: Sequence[tuple[datetime, datetime]]) -> Image:
+    """Draw a timeline, in the reader's language.
+
+    Args:
+        of: what held when.
+        place: its name for people.
+        zone: whose local time is shown.
+        periods: working hours, in UTC.
+    """
+    rows = sum(_HEIGHT_PX[row.kind] for row in of.rows)
+    bottom = _TOP_PX + _CAMERA_PX + max(rows, 100)
+    board = _Board(np.full((bottom + _FOOT_PX, WIDTH_PX, 3), 255, np.uint8), of, zone, bottom)
+    board.title(place)
+    board.hours(periods)
+    board.axis()
+    top = _TOP_PX + _CAMERA_PX
+    for row in of.rows:
+        board.row(row, top, top + _HEIGHT_PX[row.kind])
+        top += _HEIGHT_PX[row.kind]
+    board.camera()
+    shown = {*(span.label for row in of.rows if row.kind == "counter" for span in row.spans)}
+    shown |= {mark.label for row in of.rows for mark in row.marks} | {mark.label for mark in of.marks}
+    shown |= {"present"} if any(row.kind == "zone" for row in of.rows) else set()
+    shown |= {name for name, there in (("blind", of.blind), ("down", of.down), ("hours", periods)) if there}
+    if not (of.blind or of.down or of.marks or any(row.spans or row.marks for row in of.rows)):
+        board.write_in_the_middle(_word("nothing"))
+    return np.vstack([board.canvas, _legend([name for name in COLORS if name in shown])])
+
+
+def time_px(of: Timeline, at: datetime) -> int:
+    """The column of a moment."""
+    return round(LEFT_PX + (RIGHT_PX - LEFT_PX) * ((at - of.begin) / (of.end - of.begin)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Board:
+    """A canvas with a time axis; `bottom` is where the rows end."""
+
+    canvas: Image
+    of: Timeline
+    zone: ZoneInfo
+    bottom: int
+
+    def title(self, place: str) -> None:
+        local = self.of.begin.astimezone(self.zone)
+        day = f"{_DAYS[vietnamese()][local.weekday()]}, {local:{'%d/%m/%Y' if vietnamese() else '%Y-%m-%d'}}"
+        write(self.canvas, fitted(place, 50, WIDTH_PX - 80), (40, 70), 50, _INK)
+        write(self.canvas, f"{day}   {self.zone.key}", (40, 122), 34, _PALE)
+
+    def hours(self, periods: Sequence[tuple[datetime, datetime]]) -> None:
+        for begin, end in periods:
+            left, right = (time_px(self.of, min(max(at, self.of.begin), self.of.end)) for at in (begin, end))
+            self.canvas[_TOP_PX : self.bottom, left:right] = COLORS["hours"]
+
+    def axis(self) -> None:
+        for at, label in _ticks(self.of, self.zone):
+            x = time_px(self.of, at)
+            cv2.line(self.canvas, (x, _TOP_PX), (x, self.bottom), _GRID, 2 if label else 1)
+            for y in (_TOP_PX - 14, self.bottom + 38):
+                write(self.canvas, label, (x - width_px(label, 28) / 2, y), 28, _INK)
+
+    def row(self, row: Row, top: int, bottom: int) -> None:
+        cv2.line(self.canvas, (40, top), (WIDTH_PX - 40, top), _GRID, 2)
+        size_px = 34 if width_px(row.rule, 34) <= _ID_PX else 24
+        for place, part in enumerate(in_lines(row.rule, size_px, _ID_PX, 2), 1):
+            write(self.canvas, part, (40, top + 10 + place * (size_px + 4)), size_px, _INK)
+        write(self.canvas, _word(row.kind), (40, top + 96), 26, _PALE)
+        {"zone": self._zone, "counter": self._counter, "line": self._line}[row.kind](
+            row, top + _GAP_PX, bottom - _GAP_PX
+        )
+        late = [mark for mark in row.marks if mark.label == "after_hours"]
+        for mark in late:
+            _diamond(self.canvas, time_px(self.of, mark.at), top + 20, COLORS["after_hours"])
+        if late:
+            text = f"{len(late)} {_word('after_hours')}"
+            write(self.canvas, text, (RIGHT_PX + 24, bottom - 14), 24, COLORS["after_hours"])
+
+    def _zone(self, row: Row, top: int, bottom: int) -> None:
+        counts = steps(row.spans)
+        most = max((count for _, count in counts), default=0)
+        levels = np.zeros(RIGHT_PX - LEFT_PX, int)
+        for (begin, count), (end, _) in pairwise(counts):
+            left, right = (time_px(self.of, at) - LEFT_PX for at in (begin, end))
+            # Two px at the least, however short.
+            part = levels[min(left, levels.size - 2) : max(right, left + 2)]
+            np.maximum(part, count, out=part)
+        every = next(n * 10**tens for tens in range(99) for n in (1, 2, 5) if n * 10**tens * 4 >= most)
+        for count in range(every, most + 1, every):
+            y = bottom - round((bottom - top) * count / most)
+            cv2.line(self.canvas, (LEFT_PX, y), (RIGHT_PX, y), _GRID, 1)
+            write(self.canvas, str(count), (LEFT_PX - 10 - width_px(str(count), 22), y + 8), 22, _PALE)
+        heights = np.rint((bottom - top) * levels / max(most, 1)).astype(int)
+        ink = np.arange(bottom - top)[::-1, None] < heights
+        self.canvas[top:bottom, LEFT_PX:RIGHT_PX][ink] = COLORS["present"]
+        self._totals(
+            top,
+            (_word("visits").format(len(row.spans)), _INK),
+            (_word("most").format(most), _PALE),
+            (_word("in all").format(_duration(row.seconds())), _PALE),
+        )
+
+    def _counter(self, row: Row, top: int, bottom: int) -> None:
+        for span in row.spans:
+            left, right = self._columns(span)
+            # Told apart by their heights too.
+            inset = {"attended": 18, "unattended": 6}.get(span.label, (bottom - top) // 2 - 8)
+            self.canvas[top + inset : bottom - inset, left:right] = COLORS.get(span.label, _PALE)
+        names = ("attended", "unattended")
+        self._totals(
+            top, *((f"{_word(name)} {_duration(row.seconds(name))}", COLORS[name]) for name in names)
+        )
+
+    def _line(self, row: Row, top: int, bottom: int) -> None:
+        middle = (top + bottom) // 2
+        cv2.line(self.canvas, (LEFT_PX, middle), (RIGHT_PX, middle), _PALE, 1)
+        for direction, way in (("in", -1), ("out", 1)):
+            columns = [time_px(self.of, mark.at) // 3 * 3 for mark in row.marks if mark.label == direction]
+            for x in set(columns):
+                # Longer where there are several within one stroke.
+                length = min(24 + 8 * columns.count(x), (bottom - top) // 2)
+                ends = sorted((middle + way * 3, middle + way * length))
+                self.canvas[ends[0] : ends[1], x : x + 3] = COLORS[direction]
+        names = ("in", "out")
+        self._totals(top, *((f"{_word(name)} {row.number_of(name)}", COLORS[name]) for name in names))
+
+    def camera(self) -> None:
+        """When nobody looked: the causes in a row of their own, hatched over the others."""
+        top = _TOP_PX + 8
+        write(self.canvas, _word("camera"), (40, top + 26), 26, _PALE)
+        for kind, slope, spans in (("down", -1, self.of.down), ("blind", 1, self.of.blind)):
+            for span in spans:
+                left, right = self._columns(span)
+                self.canvas[top : top + 36, left:right] = COLORS[kind]
+                _hatch(self.canvas[_TOP_PX + _CAMERA_PX : self.bottom, left:right], slope, COLORS[kind])
+        free = 0
+        for span in sorted((*self.of.down, *self.of.blind)):
+            left, right = self._columns(span)
+            label = _word(span.label)
+            width = width_px(label, 24)
+            if width + 12 < right - left:
+                write(self.canvas, label, (left + 8, top + 27), 24, _WHITE)
+            elif (x := min(left, RIGHT_PX - width)) >= free:
+                write(self.canvas, label, (x, top + 64), 24, _INK)
+                free = x + width + 10
+        for mark in self.of.marks:
+            _diamond(self.canvas, time_px(self.of, mark.at), top + 18, COLORS["dropped"])
+        if self.of.begin < self.of.now < self.of.end:
+            # A little later, so that it does not hide what was just now.
+            x = time_px(self.of, self.of.now) + 5
+            cv2.line(self.canvas, (x, _TOP_PX), (x, self.bottom), _INK, 2)
+
+    def write_in_the_middle(self, text: str) -> None:
+        x = (LEFT_PX + RIGHT_PX - width_px(text, 40)) / 2
+        write(self.canvas, text, (x, (_TOP_PX + _CAMERA_PX + self.bottom) / 2 + 14), 40, _PALE)
+
+    def _columns(self, span: Span) -> tuple[int, int]:
+        """Three px at the least."""
+        left = min(time_px(self.of, span.begin), RIGHT_PX - 3)
+        return left, max(time_px(self.of, span.end), left + 3)
+
+    def _totals(self, top: int, *lines: tuple[str, Color]) -> None:
+        for place, (text, color) in enumerate(lines):
+            # Letters are thin: what is bright enough for a bar is too pale for them.
+            ink = int(0.75 * color[0]), int(0.75 * color[1]), int(0.75 * color[2])
+            short = fitted(text, 24, WIDTH_PX - RIGHT_PX - 34)
+            write(self.canvas, short, (RIGHT_PX + 24, top + 26 + 32 * place), 24, ink)
+
+
+def _ticks(of: Timeline, zone: ZoneInfo) -> Iterator[tuple[datetime, str]]:
+    """Moments for the axis, at round local times, some with a label."""
+    length_s = (of.end - of.begin).total_seconds()
+    # Labels with seconds take the room of two.
+    most = {s: _MOST_TICKS if s >= _MINUTE_S else _MOST_TICKS / 2 for s in _TICKS_S}
+    every_s = next((s for s in _TICKS_S if length_s / s <= most[s]), _TICKS_S[-1])
+    form = "%H" if every_s >= _HOUR_S else "%H:%M" if every_s >= _MINUTE_S else "%H:%M:%S"
+    # Offsets from UTC are multiples of a quarter of an hour, so that its quarters are local ones.
+    step_s = min(every_s // 2 or 1, 900)
+    at = datetime.fromtimestamp(-(-of.begin.timestamp() // step_s) * step_s, UTC)
+    while at <= of.end:
+        local = at.astimezone(zone)
+        of_day_s = local.hour * _HOUR_S + local.minute * 60 + local.second
+        if of_day_s % every_s == 0:
+            last = at == of.end and not of_day_s and length_s > _DAY_S / 2
+            yield at, "24" if last else f"{local:{form}}"
+        elif of_day_s % (every_s // 2 or 1) == 0:
+            yield at, ""
+        at += timedelta(seconds=step_s)
+
+
+def _hatch(part: Image, slope: int, color: Color) -> None:
+    """Strokes over what is there, every sixteenth px."""
+    y, x = np.indices(part.shape[:2])
+    part[(x + slope * y) % 16 // 4 == 0] = color
+
+
+def _diamond(canvas: Image, x: int, y: int, color: Color) -> None:
+    corners = np.array([(x, y - 11), (x + 9, y), (x, y + 11), (x - 9, y)], np.int32)
+    cv2.fillConvexPoly(canvas, corners, color, cv2.LINE_AA)
+
+
+def _legend(names: Sequence[str]) -> Image:
+    """What the colours mean, in as many lines as it takes."""
+    x, y, places = 40, 20, []
+    for name in names:
+        width = 60 + width_px(_word(name), 28) + 36
+        if x + width > WIDTH_PX:
+            x, y = 40, y + 52
+        places.append((name, x, y))
+        x += width
+    canvas = np.full((y + 70, WIDTH_PX, 3), 255, np.uint8)
+    for name, left, top in places:
+        if name in {"after_hours", "dropped"}:
+            _diamond(canvas, left + 22, top + 15, COLORS[name])
+        elif name in {"blind", "down"}:
+            _hatch(canvas[top : top + 30, left : left + 44], 1 if name == "blind" else -1, COLORS[name])
+        else:
+            canvas[top : top + 30, left : left + 44] = COLORS[name]
+        write(canvas, _word(name), (left + 56, top + 25), 28, _INK)
+    return canvas
+
+
+def _word(name: str) -> str:
+    """In the reader's language; what a later version calls otherwise stays as it is."""
+    both = _WORDS.get(name)
+    return both[vietnamese()] if both else name
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:  # noqa: PLR2004
+        return f"{seconds:.0f} {_word('s')}"
+    minutes = round(seconds / 60)
+    if minutes < 60:  # noqa: PLR2004
+        return f"{minutes} {_word('min')}"
+    return f"{minutes // 60} {_word('h')} {minutes % 60:02d}"

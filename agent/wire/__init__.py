@@ -1,0 +1,1 @@
+"""The contract's payloads: every field that may ever be published."""

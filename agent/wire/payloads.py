@@ -1,0 +1,371 @@
+"""The wire form: every field that may ever be published is named in this module.
+
+The models refuse any other field, so that nothing a stage might add can reach the wire unseen.
+JSON Schemas are made from the same models.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import Field, TypeAdapter, model_validator
+
+from agent.core.event import ClockSet, CounterState, LineState, PeriodCrossings, ZoneState
+from agent.core.frame import Instant
+from agent.core.visibility import BlindCause  # noqa: TC001 - pydantic reads annotations
+from agent.wire.calendar import CalendarCommandWire, CalendarWire, HoursWire
+from agent.wire.commands import ReplayDoneWire, ReplayRequestWire
+from agent.wire.events import CONTRACT, EVENTS, Closed, PeriodWire, Wire, check_agent_name
+
+# Pydantic reads annotations.
+from agent.wire.fields import (  # noqa: TC001
+    Corner,
+    Device,
+    FirstSeq,
+    Identifier,
+    InToday,
+    InvalidWhy,
+    JudgedAt,
+    LastSeq,
+    LogId,
+    Mode,
+    Name,
+    OfflineWhy,
+    OnlineState,
+    OutToday,
+    PersonsThere,
+    SaidAt,
+    Seconds,
+    SessionId,
+    Site,
+    StateRule,
+    StateSeq,
+    StateSince,
+    Timestamp,
+    Valid,
+    WaitingNow,
+)
+from agent.wire.health import HealthWire
+from agent.wire.schema_form import published
+
+if TYPE_CHECKING:
+    from agent.core.event import Event, State
+
+
+# Brokers take at least 64 kB, headers included.
+MOST_INFO_BYTES = 48_000
+_LEFT_OUT_BYTES = 32
+
+
+class StatusWire(Wire):
+    """Whether an agent is there; the will has neither `ts` nor seqs."""
+
+    state: OnlineState
+    why: OfflineWhy | None
+    log: LogId
+    session: SessionId
+    first_seq: FirstSeq | None = None
+    last_seq: LastSeq | None = None
+    ts: SaidAt | None = None
+
+
+class VersionsWire(Closed):
+    """What runs on the device."""
+
+    agent: Annotated[Name, Field(description="Version of presence-agent.")]
+    python: Annotated[Name, Field(description="Version of Python.")]
+    onnxruntime: Annotated[Name, Field(description="Version of onnxruntime, which runs the networks.")]
+    opencv: Annotated[Name, Field(description="Version of OpenCV, which reads cameras and recordings.")]
+
+
+class ModelWire(Closed):
+    """Which weights are in use."""
+
+    name: Annotated[Name, Field(description="As `presence-agent models list` shows it.")]
+    sha256: Annotated[
+        str, Field(pattern=r"^[0-9a-f]{64}$", description="Of the weights' file as it was fetched.")
+    ]
+
+
+class LineGeometryWire(Closed):
+    """A line, in fractions of the picture."""
+
+    kind: Literal["line"] = "line"
+    rule: StateRule
+    start: Annotated[Corner, Field(description="One end: x to the right, y down, each 0 to 1.")]
+    end: Annotated[Corner, Field(description="The other end.")]
+    inside: Annotated[Corner, Field(description="Any point on the inner side.")]
+
+
+class ZoneGeometryWire(Closed):
+    """A zone, in fractions of the picture."""
+
+    kind: Literal["zone"] = "zone"
+    rule: StateRule
+    polygon: Annotated[
+        tuple[Corner, ...], Field(description="Its corners: x to the right, y down, each 0 to 1.")
+    ]
+    min_dwell_s: Annotated[Seconds, Field(description="Shorter visits are of passers-by; s.")]
+
+
+class CounterGeometryWire(Closed):
+    """A counter, by the ids of its zones."""
+
+    kind: Literal["counter"] = "counter"
+    rule: StateRule
+    staff: Annotated[Identifier, Field(description="Id of the zone behind the desk.")]
+    public: Annotated[
+        Identifier | None, Field(description="Id of the zone before the desk; null: it has none.")
+    ]
+    unattended_after_s: Annotated[
+        Seconds, Field(description="For so long the desk may be left before that is told; s.")
+    ]
+
+
+RuleGeometryWire = Annotated[
+    LineGeometryWire | ZoneGeometryWire | CounterGeometryWire,
+    Field(discriminator="kind", title="RuleGeometry"),
+]
+
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+
+
+class InfoWire(Wire):
+    """What an agent is made of and set to.
+
+    `hours` and `calendar` are those in force. Where `cmd/calendar` set them, `calendar_digest` is the begin
+    of its payload's sha256, and `calendar_since` when they came into force, by the clock of then.
+    `certificate_ends` is the end of the agent's own certificate, where it has one. `rules_left_out` counts
+    the rules that there was no room for.
+    """
+
+    contract: Annotated[Literal["presence/v1"], Field(description="Root of all topics.")] = CONTRACT
+    log: LogId
+    session: SessionId
+    ts: SaidAt
+    site: Site
+    device: Device
+    place: Annotated[Name, Field(description="Label for people, in any language; treat it as data.")]
+    timezone: Annotated[
+        Name, Field(description="Of the place, as in the IANA database: working hours, midnight and dates.")
+    ]
+    versions: Annotated[VersionsWire, Field(description="What runs on the device.")]
+    models: Annotated[tuple[ModelWire, ...], Field(description="Which weights are in use.")]
+    rules: Annotated[
+        tuple[RuleGeometryWire, ...], Field(description="Lines, zones and counters, as configured.")
+    ]
+    config_digest: Annotated[Digest, Field(description="Of the configuration: it changes when that does.")]
+    # Agents of before don't tell these.
+    hours: Annotated[tuple[HoursWire, ...] | None, Field(description="Working hours in force.")] = None
+    calendar: Annotated[CalendarWire | None, Field(description="Days off and days worked, in force.")] = None
+    calendar_digest: Annotated[
+        Digest | None,
+        Field(description="Where `cmd/calendar` set them: the first digits of its payload's sha256, in hex."),
+    ] = None
+    calendar_since: Annotated[
+        Timestamp | None,
+        Field(description="When `cmd/calendar`'s came into force, by the device's clock of then; UTC."),
+    ] = None
+    certificate_ends: Annotated[
+        Timestamp | None,
+        Field(description="End of the agent's own certificate, where it has one; UTC."),
+    ] = None
+    rules_left_out: Annotated[
+        int | None, Field(ge=1, description="Count of the rules that there was no room for, if any.")
+    ] = None
+
+    def text(self) -> str:
+        """As it is published: what does not apply is absent, and so are rules for which there is no room."""
+        told = type(self).model_fields
+        text = self.model_dump_json(exclude={name for name in told if getattr(self, name) is None})
+        excess = len(text.encode()) - MOST_INFO_BYTES
+        if excess <= 0 or not self.rules:
+            return text
+        rules = list(self.rules)
+        while rules and excess > -_LEFT_OUT_BYTES:
+            excess -= len(rules.pop().model_dump_json()) + 1
+        left_out = len(self.rules) - len(rules) + (self.rules_left_out or 0)
+        return self.model_copy(update={"rules": tuple(rules), "rules_left_out": left_out}).text()
+
+    @model_validator(mode="after")
+    def _name_fits(self) -> Self:
+        check_agent_name(self)
+        return self
+
+
+class StateWire(Wire):
+    """What every state has."""
+
+    kind: str
+    rule: StateRule
+    valid: Valid
+    why: InvalidWhy | None
+    since: StateSince
+    ts: JudgedAt
+    seq: StateSeq
+    log: LogId
+    session: SessionId
+
+
+class LineStateWire(StateWire):
+    """Crossings since local midnight; null when not valid."""
+
+    kind: Literal["line"] = "line"
+    in_count: InToday | None
+    out_count: OutToday | None
+
+
+class ZoneStateWire(StateWire):
+    """Persons in a zone; null when not valid."""
+
+    kind: Literal["zone"] = "zone"
+    count: PersonsThere | None
+
+
+class CounterStateWire(StateWire):
+    """Whether a counter is attended; null when not valid. Without a public zone `waiting` is null too."""
+
+    kind: Literal["counter"] = "counter"
+    mode: Mode | None
+    waiting: WaitingNow | None
+
+
+# Fields whose names on the wire are words of Python.
+_NAMES = {"in_count": "in", "out_count": "out", "max_count": "max"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Whose events these are."""
+
+    site: str
+    device: str
+    boot: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateNow:
+    """What a rule's state topic says.
+
+    Attributes:
+        kind: line, zone or counter.
+        rule: the rule's id.
+        since: since when it is so.
+        at: when it was last judged.
+        seq: the last event that is in it.
+        value: what the rule says; None: not known, for the reason `why`.
+    """
+
+    kind: Literal["line", "zone", "counter"]
+    rule: str
+    since: Instant
+    at: Instant
+    seq: int
+    value: State | None
+    why: Literal["starting", "stopped", "clock", BlindCause] | None
+
+
+def utc_text(moment: datetime) -> str:
+    """UTC to the millisecond, as in 2026-01-05T00:00:00.000Z."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def event_json(event: Event, sender: Sender, log_id: str, seq: int) -> str:
+    """An event as it is kept and published.
+
+    Raises:
+        ValueError: a field that the wire form does not allow.
+    """
+    at = event.at
+    own: dict[str, Any] = {
+        _NAMES.get(field.name, field.name): _value(getattr(event, field.name), at)
+        for field in fields(event)
+        if field.name != "at"
+    }
+    unsynced: dict[str, Any] = {} if at.synced else {"boot": sender.boot, "mono_s": round(at.monotonic_s, 3)}
+    if isinstance(event, ClockSet):
+        unsynced["boot"] = sender.boot
+    wire = EVENTS[event.TYPE](
+        log=log_id,
+        seq=seq,
+        id=f"{log_id}/{seq}",
+        type=event.TYPE,
+        ts=utc_text(at.utc),
+        clock="synced" if at.synced else "unsynced",
+        site=sender.site,
+        device=sender.device,
+        **unsynced,
+        **own,
+    )
+    return wire.model_dump_json(exclude_none=True, by_alias=True)
+
+
+def made_late(body: str) -> str:
+    """An event's JSON that is first sent long after it happened."""
+    return body[:-1] + ',"late":true}'
+
+
+def state_json(state: StateNow, log_id: str, session: str) -> str:
+    """A state as it is published; without a value its fields are null."""
+    shared: dict[str, Any] = {
+        "rule": state.rule,
+        "valid": state.value is not None,
+        "why": state.why,
+        "since": utc_text(state.since.by_clock_of(state.at).utc),
+        "ts": utc_text(state.at.utc),
+        "seq": state.seq,
+        "log": log_id,
+        "session": session,
+    }
+    match state.kind, state.value:
+        case "line", LineState() as line:
+            return LineStateWire(**shared, in_count=line.in_count, out_count=line.out_count).model_dump_json()
+        case "line", _:
+            return LineStateWire(**shared, in_count=None, out_count=None).model_dump_json()
+        case "counter", CounterState() as counter:
+            return CounterStateWire(**shared, mode=counter.mode, waiting=counter.waiting).model_dump_json()
+        case "counter", _:
+            return CounterStateWire(**shared, mode=None, waiting=None).model_dump_json()
+        case "zone", ZoneState() as zone:
+            return ZoneStateWire(**shared, count=zone.count).model_dump_json()
+        case _:
+            return ZoneStateWire(**shared, count=None).model_dump_json()
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """A JSON Schema for each thing published, by the name of its file."""
+    adapters: dict[str, TypeAdapter[Any]] = {
+        f"event.{name}": TypeAdapter(model) for name, model in EVENTS.items()
+    }
+    adapters |= {
+        "status": TypeAdapter(StatusWire),
+        "info": TypeAdapter(InfoWire),
+        "health": TypeAdapter(HealthWire),
+        "cmd.replay": TypeAdapter(ReplayRequestWire),
+        "cmd.calendar": TypeAdapter(CalendarCommandWire),
+        "replay.done": TypeAdapter(ReplayDoneWire),
+        "state.line": TypeAdapter(LineStateWire),
+        "state.zone": TypeAdapter(ZoneStateWire),
+        "state.counter": TypeAdapter(CounterStateWire),
+    }
+    return {name: published(name, adapter) for name, adapter in adapters.items()}
+
+
+def _value(value: object, at: Instant) -> object:
+    match value:
+        case Instant():
+            value = utc_text(value.by_clock_of(at).utc)
+        case datetime():
+            value = utc_text(value)
+        case date():
+            value = value.isoformat()
+        case float():
+            value = round(value, 3)
+        case tuple():
+            value = tuple(_value(part, at) for part in value)
+        case PeriodCrossings():
+            value = PeriodWire(**asdict(value))
+    return value
