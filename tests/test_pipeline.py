@@ -11,7 +11,7 @@ import pytest
 
 from agent.app.build import ChangedStates, plain_track_ids, sender, stages
 from agent.app.placement import view
-from agent.config.models import load
+from agent.config.load import load
 from agent.device.frames import recorded_frames
 from agent.device.recording import open_recording
 from agent.wire.payloads import event_json, state_json

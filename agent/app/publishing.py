@@ -11,7 +11,7 @@ from agent.config.models import digest
 from agent.core.event import AgentStarted
 from agent.core.log_messages import BROKER_NONE
 from agent.device import clock
-from agent.device.board import serial_number
+from agent.device.machine import serial_number
 from agent.device.systemd import runtime_folder
 from agent.errors import DamagedError, LogError
 from agent.eventlog.failover import Keeper

@@ -36,8 +36,7 @@ from agent.device import clock
 from agent.device.signals import service_signals
 from agent.device.systemd import Systemd, runtime_folder
 from agent.errors import AgentError, BrokenOffError, CameraError, ConfigError, ModelError
-from agent.health.camera_stats import SightNumbers
-from agent.vision.orientation import Orientation
+from agent.health.camera_stats import Orientation, SightNumbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

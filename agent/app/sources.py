@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.device.camera import CameraCounts, Ladder, Patience, live_frames
+from agent.device.camera import CameraCounts, Ladder, Patience
 from agent.device.frames import played_frames
 from agent.device.recording import open_recording
+from agent.device.recovery import live_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -22,7 +22,7 @@ from agent.core.log_messages import (
     VIEW_SHIFTED,
 )
 from agent.core.shift import UNSHIFTED, Shift
-from agent.device.board import serial_number
+from agent.device.machine import serial_number
 from agent.errors import LogError
 from agent.health.rates import Shifts
 from agent.install.atomic import replace_whole

@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from agent.core.identifiers import identifier
-from agent.core.naming import is_too_long
+from agent.core.identifiers import identifier, is_too_long
 from agent.mqtt.subscriber import received
 from agent.render.sentences import harmless, sentence
 from agent.wire.events import CONTRACT

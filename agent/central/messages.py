@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from agent.core.naming import is_too_long
+from agent.core.identifiers import is_too_long
 
 if TYPE_CHECKING:
     from agent.mqtt.connection import Message

@@ -81,7 +81,7 @@ def retire(
         # Elsewhere than on a device there is none of this.
         from agent.app.build import broker as broker_of
         from agent.app.build import rule_ids
-        from agent.config.models import load
+        from agent.config.load import load
 
         loaded = load(config)
         to = broker_of(loaded)

@@ -43,7 +43,7 @@ def tail(
     The log is only read: the agent may be running, or not have begun yet.
     """
     from agent.app.log_export import tail as lines
-    from agent.config.models import load
+    from agent.config.load import load
     from agent.device.signals import stop_signals
 
     def tell(words: str) -> None:
@@ -79,7 +79,7 @@ def export(
     """
     from agent.app.log_export import export as write
     from agent.app.log_export import rescue
-    from agent.config.models import load
+    from agent.config.load import load
 
     begin = None if from_ is None else identifiers.bound("--from", from_)
     end = None if to is None else identifiers.bound("--to", to)
@@ -99,7 +99,7 @@ def verify(*, config: ConfigOption = CONFIG) -> int:
     The log is only read, and may be that of a running agent.
     """
     from agent.app.log_verify import verify as verified
-    from agent.config.models import load
+    from agent.config.load import load
 
     summary, problems = verified(load(config))
     print(*summary, *(problems or ["The log is good."]), sep="\n")
@@ -124,7 +124,7 @@ def log_plot(
     half a day are drawn from the first to the last, unless a day is named.
     """
     from agent.app.log_plot import plot
-    from agent.config.models import load
+    from agent.config.load import load
 
     plot(load(config), out, None if day is None else identifiers.local_day(day), events)
     return 0

@@ -69,7 +69,7 @@ def run(*, config: ConfigOption = CONFIG) -> NoReturn:
     try:
         # Not above: what a bad card did to one of the program's files is told like all else.
         from agent.app.run import run as serve
-        from agent.config.models import load
+        from agent.config.load import load
 
         loaded = load(config)
         if isinstance(lines.target, JournalHandler):
@@ -113,10 +113,10 @@ def check(
 
     `presence-agent check --example gate > agent.toml` is a good start.
     """
-    from agent.config.conflicts import absences
     from agent.config.examples import example as example_of
-    from agent.config.models import load, notices
+    from agent.config.load import load
     from agent.config.placeholders import leftovers
+    from agent.config.risks import absences, notices
     from agent.config.secret_files import running_user, secret_files
 
     if example is not None:
@@ -149,7 +149,7 @@ def accept_view(*, config: ConfigOption = CONFIG) -> int:
     Draw them first, if what the camera sees is no longer what they were drawn for.
     """
     from agent.app.view_store import accept_view as accepted
-    from agent.config.models import load
+    from agent.config.load import load
 
     print(accepted(load(config)))
     return 0
@@ -176,7 +176,7 @@ def detect(
     if min_score is not None and not 0 < min_score <= 1:
         raise ConfigError(f"--min-score {min_score:g}: give a number above 0, at most 1.")
     from agent.app.replay import detect as detections
-    from agent.config.models import load
+    from agent.config.load import load
 
     code = 0
     with _progress("pictures", printing=True) as progress:
@@ -243,7 +243,7 @@ def replay(
     log_to_stderr()
     from agent.app.replay import ReplayWishes
     from agent.app.replay import replay as play
-    from agent.config.models import load
+    from agent.config.load import load
 
     loaded = load(config)
     wishes = ReplayWishes(
@@ -283,7 +283,8 @@ def schema(
 @models_app.command(name="list")
 def models_list() -> int:
     """List the weights and samples: what they are, where from, and whether they are there."""
-    from agent.install.manifest import listing, load_manifest, models_directory
+    from agent.install.manifest import load_manifest, models_directory
+    from agent.install.verify import listing
 
     directory = models_directory()
     print(f"in {directory}:")
@@ -321,7 +322,8 @@ def models_fetch(
 @models_app.command(name="verify")
 def models_verify() -> int:
     """Compare the sha256 of what is there; exit code 2 when weights are missing or wrong."""
-    from agent.install.manifest import load_manifest, models_directory, verify
+    from agent.install.manifest import load_manifest, models_directory
+    from agent.install.verify import verify
 
     directory = models_directory()
     findings = verify(load_manifest(directory), directory)

@@ -1,4 +1,4 @@
-"""The configuration file: a frozen model for each table, read and checked by `load`."""
+"""Models of the configuration file, frozen, one for each table; `agent.config.load` reads and checks it."""
 
 import hashlib
 import json
@@ -6,10 +6,8 @@ from collections import Counter as Tally
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from agent.config.conflicts import conflicts, notices
-from agent.config.messages import read_toml, sentences
 from agent.config.types import (
     MOST_DATES,
     MOST_PERIODS,
@@ -38,9 +36,6 @@ from agent.config.types import (
     otherwise,
     tables,
 )
-from agent.errors import ConfigError
-
-__all__ = ["Config", "digest", "load", "notices"]
 
 _LONGEST_S = 86_400
 
@@ -368,18 +363,6 @@ class Config(Table):
     counter: Annotated[tuple[Counter, ...], tables("counter")] = ()
     mqtt: Mqtt | None = None
     log: Log = Log()
-
-
-def load(path: Path) -> Config:
-    """Read a configuration file; ConfigError with all problems, a sentence each."""
-    raw = read_toml(path)
-    try:
-        config = Config.model_validate(raw)
-    except ValidationError as error:
-        raise ConfigError(*sentences(error, Config, raw), *conflicts(raw)) from None
-    if problems := tuple(conflicts(raw)):
-        raise ConfigError(*problems)
-    return config
 
 
 def digest(config: Config) -> str:

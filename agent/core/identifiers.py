@@ -1,11 +1,11 @@
-"""What is typed behind options, checked: each raises ConfigError with what would be right."""
+"""Checked values behind options: identifiers, names, moments and days."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
+from typing import Final
 
-from agent.core.naming import LONGEST_SITE_AND_NAME, is_too_long
 from agent.errors import ConfigError
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
@@ -79,3 +79,12 @@ def identifier(option: str, text: str) -> str:
     if not re.fullmatch(r"[a-z0-9-]{1,32}", text):
         raise ConfigError(f"{option} {text}: it has only a-z, 0-9 and '-', at most 32 of them.")
     return text
+
+
+LONGEST_SITE_AND_NAME: Final = 60
+"""Characters of both; a certificate's name has room for 64, the '/' between them included."""
+
+
+def is_too_long(site: str, name: str) -> bool:
+    """Whether these two can't be the name of one agent, though each may be good alone."""
+    return len(site) + len(name) > LONGEST_SITE_AND_NAME

@@ -5,17 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from agent.device.recovery import LiveSource
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-    from threading import Event
+    from collections.abc import Callable
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from agent.core.frame import Frame, Instant, NoFrame
-    from agent.device.frames import View
+    from agent.core.frame import Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,27 +117,3 @@ class Ladder:
     patience: Patience = field(default_factory=Patience)
     counts: CameraCounts = field(default_factory=CameraCounts)
     on_try: Callable[[], None] = lambda: None
-
-
-def live_frames(
-    camera: Camera,
-    size_px: tuple[int, int],
-    view: Callable[[], View],
-    watch: Callable[[], Instant],
-    stop: Event,
-    ladder: Ladder,
-) -> Generator[Frame | NoFrame]:
-    """Yield a frame for each picture until told to stop, and about every second that there is none.
-
-    Args:
-        camera: is not open; at the end it is closed.
-        size_px: width and height of all frames; pictures of another size are scaled to it.
-        view: asked for each picture, so that masks may change.
-        watch: gives this moment.
-        stop: ends it within a fraction of a second.
-        ladder: what to do when there are no pictures.
-
-    Raises:
-        CameraError: only a new process may help: the camera hangs, or gives nothing though it is there.
-    """
-    return LiveSource(camera, size_px, view, watch, stop, ladder).frames()

@@ -259,3 +259,27 @@ def _begun(step: Callable[[], None]) -> Future[None]:
 
 def _ended(call: Future[None], within_s: float) -> bool:
     return bool(wait([call], within_s).done)
+
+
+def live_frames(
+    camera: Camera,
+    size_px: tuple[int, int],
+    view: Callable[[], View],
+    watch: Callable[[], Instant],
+    stop: Event,
+    ladder: Ladder,
+) -> Generator[Frame | NoFrame]:
+    """Yield a frame for each picture until told to stop, and about every second that there is none.
+
+    Args:
+        camera: is not open; at the end it is closed.
+        size_px: width and height of all frames; pictures of another size are scaled to it.
+        view: asked for each picture, so that masks may change.
+        watch: gives this moment.
+        stop: ends it within a fraction of a second.
+        ladder: what to do when there are no pictures.
+
+    Raises:
+        CameraError: only a new process may help: the camera hangs, or gives nothing though it is there.
+    """
+    return LiveSource(camera, size_px, view, watch, stop, ladder).frames()

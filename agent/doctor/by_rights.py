@@ -7,9 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.app.sources import camera_of as usual_camera
-from agent.config.conflicts import absences
-from agent.config.models import digest, load, notices
+from agent.config.load import load
+from agent.config.models import digest
 from agent.config.placeholders import leftovers
+from agent.config.risks import absences, notices
 from agent.device.reload_answers import answer_in
 from agent.doctor.checks_broker import broker_checks
 from agent.doctor.checks_camera import CameraOf, camera_checks, weights_check

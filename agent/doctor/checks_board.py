@@ -12,9 +12,7 @@ from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from agent.device.board import model
-from agent.device.card import errors_counted, hosts
-from agent.device.power import bits_of, throttled, under_voltage
+from agent.device.machine import bits_of, board_model, card_errors, card_hosts, throttled, under_voltage
 from agent.doctor.kernel_log import kernel_lines
 from agent.doctor.report import Finding
 from agent.doctor.system import said_by
@@ -53,7 +51,7 @@ def board_checks(machine: Surroundings, tell: Tell) -> None:
 
 def _own_clock(machine: Surroundings) -> Iterator[Finding]:
     """A Pi whose clock stops with its power; of other machines nothing."""
-    if "Raspberry Pi" not in (model(machine.root) or ""):
+    if "Raspberry Pi" not in (board_model(machine.root) or ""):
         return
     clocks = sorted((machine.root / "sys/class/rtc").glob("rtc*"))
     synced = machine.synced()
@@ -101,7 +99,7 @@ def _temperature(machine: Surroundings) -> Finding:
 
 def _card(machine: Surroundings) -> Iterator[Finding]:
     """Of drives too: a device may start from one."""
-    counted = errors_counted(machine.root) or {}
+    counted = card_errors(machine.root) or {}
     for device, errors in counted.items():
         if errors:
             yield Finding("card.counted", {"device": device, "errors": errors})
@@ -109,7 +107,7 @@ def _card(machine: Surroundings) -> Iterator[Finding]:
     if lines is None:
         yield Finding("card.unknown")
         return
-    cards, tally, last = hosts(machine.root), Counter[str](), dict[str, str]()
+    cards, tally, last = card_hosts(machine.root), Counter[str](), dict[str, str]()
     for line in lines:
         if drive := fault_told(line, cards):
             tally[drive] += 1

@@ -22,9 +22,10 @@ from agent.doctor.report import Finding
 from agent.doctor.service_numbers import STALE_S
 from agent.doctor.system import unit_shown, within
 from agent.errors import AgentError, BrokenOffError, CameraError, ModelError, SourceError
-from agent.install.manifest import load_manifest, models_directory, verify
+from agent.health.camera_stats import Orientation
+from agent.install.manifest import load_manifest, models_directory
 from agent.install.prepare import has_prepared
-from agent.vision.orientation import Orientation
+from agent.install.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

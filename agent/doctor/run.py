@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.config.models import load
+from agent.config.load import load
 from agent.doctor.checks_centre import secrets_check
 from agent.doctor.checks_machine import log_checks, machine_checks
 from agent.doctor.checks_ribbon import ribbon_checks

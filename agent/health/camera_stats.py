@@ -1,4 +1,4 @@
-"""What the running agent knows of its camera's picture, in numbers, for `doctor`: no px of it."""
+"""Figures of the running camera's picture for `doctor`: light, focus, rate and which way up; no pixels."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from agent.core.frame import Frame
@@ -16,10 +17,12 @@ from agent.wire.payloads import utc_text
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from agent.core.frame import NoFrame
     from agent.core.visibility import BlindCause
     from agent.health.monitor import Health
-    from agent.vision.orientation import Orientation
+    from agent.vision.onnx_detector import Network
 
 NAME = "sight.json"
 _EVERY_S = 10.0
@@ -90,3 +93,25 @@ def _sharpness(frame: Frame) -> float:
     """Mean change from px to px, in parts of the contrast: falls when the lens is out of focus."""
     luma = frame.luma.astype(np.float32)
     return float(np.abs(np.diff(luma, axis=1)).mean() / max(float(luma.std()), 1.0))
+
+
+_SURE = 0.7
+
+
+class Orientation:
+    """Counts faces as the picture is, and turned by half."""
+
+    def __init__(self, network: Network) -> None:
+        """Take the network that finds faces."""
+        self._network = network
+
+    def faces(self, image: NDArray[np.uint8]) -> tuple[int, int]:
+        """How many there are in u8[H, W, 3] BGR upright, and upside down; one of both is 0.
+
+        Some are found either way up: the way that they are surer counts.
+        """
+        turned = cv2.rotate(image, cv2.ROTATE_180).astype(np.uint8, copy=False)
+        upright, upside_down = (self._network.boxes(view, _SURE)[1] for view in (image, turned))
+        if upright.sum() >= upside_down.sum():
+            return len(upright), 0
+        return 0, len(upside_down)

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final, Protocol
 
 from agent.core.log_messages import HEALTH
-from agent.device import card, clock, machine, power
+from agent.device import clock, machine
 from agent.eventlog.set_aside import damaged_asides
 from agent.health.certificate import CertificateHealth
 from agent.health.rates import Figures, Shifts, Speed
@@ -86,11 +86,11 @@ def machine_now(log_path: Path) -> Machine:
     """How it is now."""
     return Machine(
         machine.temp_c(),
-        power.throttled(),
-        power.under_voltage(),
+        machine.throttled(),
+        machine.under_voltage(),
         machine.mem_free_mb(),
         machine.disk_free_mb(log_path),
-        None if (counted := card.errors_counted()) is None else sum(counted.values()),
+        None if (counted := machine.card_errors()) is None else sum(counted.values()),
         _has_damaged(log_path),
     )
 
@@ -283,7 +283,7 @@ class Health:
             "refusals_unseen": not self._refusals_seen,
             "too_slow": self._is_slow(),
             "too_hot": beyond(now.temp_c, *_TEMP_C),
-            "throttled": now.throttled is not None and power.slowed_now(now.throttled),
+            "throttled": now.throttled is not None and machine.slowed_now(now.throttled),
             "under_voltage": bool(now.under_voltage),
             "card_errors": bool(now.card_errors),
             "calendar_refused": self.calendar_refused(),

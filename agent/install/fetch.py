@@ -14,7 +14,6 @@ from agent.errors import ModelError
 from agent.install.atomic import file_for_all, folder_for_all, write_whole, writing
 from agent.install.download import AttemptError
 from agent.install.manifest import MANIFEST, DebianSource, PypiSource, UrlSource, Weights
-from agent.install.packages import package_files
 from agent.install.prepare import prepare
 from agent.install.sources import (
     announced,
@@ -23,6 +22,7 @@ from agent.install.sources import (
     from_pypi,
     from_url,
     megabytes,
+    package_files,
 )
 
 if TYPE_CHECKING:

@@ -1,19 +1,18 @@
-"""What there should be in `models/`, and what there is."""
+"""Manifest of `models/`: weights and samples, with their sources and digests."""
 
 from __future__ import annotations
 
 import os
 import sys
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agent.core.file_access import remedy, user
 from agent.errors import ConfigError, ModelError
 from agent.install.atomic import digest
-from agent.install.prepare import prepared_model, unreadable
 
 MANIFEST = "manifest.toml"
 
@@ -134,32 +133,6 @@ class Manifest(_Frozen):
         raise ConfigError(f"There is no model or sample called {name}; there are {names}.")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of a listing; `state` is by size alone."""
-
-    name: str
-    kind: Literal["weights", "optional", "sample"]
-    file: str
-    size_bytes: int
-    licence: str
-    what: str
-    state: Literal["there", "missing", "wrong"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was found out about one file; `needed` is False for samples and optional weights.
-
-    `closed` is one that this user may not read.
-    """
-
-    name: str
-    status: Literal["ok", "missing", "wrong", "closed"]
-    needed: bool
-    line: str
-
-
 def models_directory() -> Path:
     """Where the weights are: PRESENCE_AGENT_MODELS, or where the manifest came with the agent."""
     named = os.environ.get("PRESENCE_AGENT_MODELS")
@@ -184,65 +157,19 @@ def load_manifest(directory: Path) -> Manifest:
         raise ModelError(f"{path} can't be used, install presence-agent again: {reason}") from error
 
 
-def listing(manifest: Manifest, directory: Path) -> list[Row]:
-    """What can be fetched and what is there, without reading the files."""
-    rows = []
-    for entry in manifest.entries:
-        path = directory / entry.file
-        size = path.stat().st_size if path.is_file() else None
-        state: Literal["there", "missing", "wrong"]
-        state = "missing" if size is None else "there" if size == entry.size_bytes else "wrong"
-        kind = "optional" if isinstance(entry, Weights) and entry.optional else entry.kind
-        rows.append(Row(entry.name, kind, entry.file, entry.size_bytes, entry.licence, entry.what, state))
-    return rows
+def unreadable(directory: Path, error: OSError) -> ModelError:
+    """What to say of weights that can't be read, with the command after which they can."""
+    return ModelError(
+        f"{error.filename} can't be read ({error.strerror}); {weights_remedy(directory, error)}"
+    )
 
 
-def verify(manifest: Manifest, directory: Path) -> list[Finding]:
-    """Compare every file, and every model prepared from one, with its sha256.
-
-    Optional weights that are there have to be prepared, too.
-    """
-    findings = []
-    for entry in manifest.entries:
-        findings.append(_verified(entry, directory))
-        if isinstance(entry, Weights) and (not entry.optional or findings[-1].status != "missing"):
-            findings.append(_verified_prepared(entry, directory))
-    return findings
-
-
-def _verified(entry: Entry, directory: Path) -> Finding:
-    path = directory / entry.file
-    again = f"get it with `presence-agent models fetch {entry.name}`"
-    optional = isinstance(entry, Weights) and entry.optional
-    needed = isinstance(entry, Weights) and not optional
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        whether = "is not there, and is optional" if optional else "is not there"
-        return Finding(entry.name, "missing", needed, f"{path} {whether}: {again}")
-    except OSError as error:
-        status = _status(error, "wrong")
-        return Finding(entry.name, status, needed, str(unreadable(directory, error)))
-    if len(content) != entry.size_bytes:
-        sizes = f"has {len(content):,} bytes instead of {entry.size_bytes:,}"
-        return Finding(entry.name, "wrong", needed, f"{path} {sizes}: {again}")
-    if not entry.is_content(content):
-        return Finding(entry.name, "wrong", needed, f"{path} has another sha256 than it should: {again}")
-    return Finding(entry.name, "ok", needed, f"{path} is whole, sha256 {entry.sha256}")
-
-
-def _verified_prepared(entry: Weights, directory: Path) -> Finding:
-    try:
-        path = prepared_model(directory, entry)
-    except ModelError as error:
-        return Finding(entry.name, _status(error.__cause__, "missing"), True, str(error))
-    return Finding(entry.name, "ok", True, f"{path} is whole")
-
-
-def _status(
-    error: BaseException | None, otherwise: Literal["missing", "wrong"]
-) -> Literal["missing", "wrong", "closed"]:
-    return "closed" if isinstance(error, PermissionError) else otherwise
+def weights_remedy(directory: Path, error: OSError) -> str:
+    """The command after which they can be read."""
+    if isinstance(error, PermissionError) and os.access(directory.parent, os.X_OK, effective_ids=True):
+        return f"run `sudo chmod -R a+rX {directory}`, so that the user {user()} may read them"
+    fetch = "run `sudo presence-agent models fetch`"
+    return remedy(directory, error, place="/srv", name="PRESENCE_AGENT_MODELS", otherwise=fetch)
 
 
 def _shipped() -> Path:

@@ -11,10 +11,10 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from agent.core.file_access import remedy, user
 from agent.errors import ModelError
 from agent.install.atomic import digest, file_for_all, folder_for_all, write_whole, writing
 from agent.install.graph import derive, optimised
+from agent.install.manifest import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,21 +55,6 @@ def prepared_model(directory: Path, entry: Weights) -> Path:
         f"The prepared model {entry.name} {how} in {directory / 'prepared'}: "
         f"run `presence-agent models fetch {entry.name}`"
     )
-
-
-def unreadable(directory: Path, error: OSError) -> ModelError:
-    """What to say of weights that can't be read, with the command after which they can."""
-    return ModelError(
-        f"{error.filename} can't be read ({error.strerror}); {weights_remedy(directory, error)}"
-    )
-
-
-def weights_remedy(directory: Path, error: OSError) -> str:
-    """The command after which they can be read."""
-    if isinstance(error, PermissionError) and os.access(directory.parent, os.X_OK, effective_ids=True):
-        return f"run `sudo chmod -R a+rX {directory}`, so that the user {user()} may read them"
-    fetch = "run `sudo presence-agent models fetch`"
-    return remedy(directory, error, place="/srv", name="PRESENCE_AGENT_MODELS", otherwise=fetch)
 
 
 def has_prepared(directory: Path, entry: Weights) -> bool:

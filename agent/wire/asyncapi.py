@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter
 
-from agent.core.naming import LONGEST_SITE_AND_NAME
+from agent.core.identifiers import LONGEST_SITE_AND_NAME
 from agent.wire.client import KEEPALIVE_S, client_id
 from agent.wire.events import CONTRACT, EVENTS
 from agent.wire.examples import SENDER, examples

@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal, Protocol, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 # Pydantic reads annotations.
-from agent.core.naming import LONGEST_SITE_AND_NAME, is_too_long
+from agent.core.identifiers import LONGEST_SITE_AND_NAME, is_too_long
 from agent.wire import fields  # noqa: TC001
 
 CONTRACT: Final = "presence/v1"

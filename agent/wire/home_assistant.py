@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 from pydantic import Field
 
 from agent.core.event import CounterMode
-from agent.core.naming import LONGEST_SITE_AND_NAME
+from agent.core.identifiers import LONGEST_SITE_AND_NAME
 from agent.wire.events import CONTRACT, Closed
 from agent.wire.fields import Mode, Name
 from agent.wire.health import Verdict, VerdictIs

@@ -8,7 +8,8 @@ import pytest
 
 from agent.app.placement import geometry
 from agent.app.working_time import working_time
-from agent.config.models import Attention, Tamper, load
+from agent.config.load import load
+from agent.config.models import Attention, Tamper
 from agent.core.geometry import contains
 from agent.vision.attention import Pace
 from agent.vision.tamper import TamperSettings

@@ -26,7 +26,7 @@ from agent.app.central_calendar import (
 )
 from agent.app.publishing import delivery
 from agent.app.working_time import working_time
-from agent.config.models import load
+from agent.config.load import load
 from agent.errors import AgentError, ConfigError
 from agent.wire.calendar import CalendarCommandWire
 from tests.builders import BEGIN, make_at

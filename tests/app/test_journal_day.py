@@ -13,7 +13,7 @@ import pytest
 from agent.app.build import random_track_ids, stages
 from agent.app.publishing import delivery
 from agent.app.run import Teller
-from agent.config.models import load
+from agent.config.load import load
 from agent.core.frame import Instant
 from agent.core.log_messages import Entry
 from agent.device import clock

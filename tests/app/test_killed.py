@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agent.app.build import ledger
-from agent.config.models import load
+from agent.config.load import load
 from agent.core.event import (
     AgentStarted,
     CounterAttended,

@@ -19,7 +19,7 @@ import pytest
 
 from agent.app.log_export import export, tail
 from agent.app.log_verify import verify
-from agent.config.models import load
+from agent.config.load import load
 from agent.core import identifiers as arguments
 from agent.core.event import ClockSet
 from agent.errors import ConfigError, LogError

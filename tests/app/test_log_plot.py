@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.app.log_plot import plot
-from agent.config.models import load
+from agent.config.load import load
 from agent.core.event import AgentStarted, AgentStopped, LineCrossed, ZoneEntered, ZoneLeft
 from agent.core.frame import Instant
 from agent.device.recording import read_picture

@@ -6,7 +6,7 @@ import pytest
 
 from agent.app.build import random_track_ids, stages
 from agent.app.reload import changes, go_on
-from agent.config.models import load
+from agent.config.load import load
 from agent.core.event import ZoneLeft
 from tests.builders import make_at, make_frame
 from tests.conftest import write_config

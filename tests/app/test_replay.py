@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 from agent.app import replay as replay_module
-from agent.config.models import load
+from agent.config.load import load
 from agent.device.recording import read_picture
 from agent.errors import DeliveryError
 from tests.conftest import wait_until, write_config

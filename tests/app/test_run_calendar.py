@@ -10,7 +10,8 @@ import pytest
 from paho.mqtt.publish import single
 
 from agent.app.central_calendar import digest_of, kept_at
-from agent.config.models import digest, load
+from agent.config.load import load
+from agent.config.models import digest
 from tests.conftest import wait_until, write_config
 
 if TYPE_CHECKING:

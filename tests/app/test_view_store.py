@@ -22,7 +22,7 @@ from agent.app.view_store import (
     read_view,
     write_view,
 )
-from agent.config.models import load
+from agent.config.load import load
 from agent.core.shift import UNSHIFTED, Shift
 from agent.device.frames import frame_of
 from tests.bench.edits import Noise, shrunk, warp

@@ -11,7 +11,7 @@ from agent.app.build import random_track_ids, stages
 from agent.app.publishing import delivery
 from agent.app.run import SightTeller, Teller, _Watch
 from agent.app.working_time import working_time
-from agent.config.models import load
+from agent.config.load import load
 from agent.core.frame import Instant
 from agent.core.visibility import Sight
 from agent.device import clock

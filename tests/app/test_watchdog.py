@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.app.run import _Watch
-from agent.config.models import load
+from agent.config.load import load
 from agent.core.frame import NoFrame
 from agent.device.signals import Asked
 from tests.builders import make_at, make_frame

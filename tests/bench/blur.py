@@ -26,7 +26,7 @@ import numpy as np
 
 from agent.app import replay as replaying
 from agent.app.replay import ReplayWishes, detect, replay
-from agent.config.models import load
+from agent.config.load import load
 from agent.core.detections import Detections
 from agent.render.blur_grid import Grid
 from agent.render.film_survey import FilmBlur

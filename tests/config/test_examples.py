@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.app.working_time import working_time
-from agent.config import models
 from agent.config.examples import PLACES, example
+from agent.config.load import load
+from agent.config.risks import notices
 from agent.core.geometry import contains, distance_to_line
 from agent.errors import ConfigError
 
@@ -33,18 +34,18 @@ RULES = {
 def test_example_loads(tmp_path: Path, place: str) -> None:
     path = tmp_path / "agent.toml"
     path.write_text(example(place), encoding="utf-8")
-    loaded = models.load(path)
+    loaded = load(path)
     assert loaded.device.name == place
     assert (len(loaded.line), len(loaded.zone), len(loaded.counter)) == RULES[place]
     assert loaded.camera.night == (place == "parking")
-    assert not models.notices(loaded)
+    assert not notices(loaded)
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_example_hours(tmp_path: Path, place: str) -> None:
     path = tmp_path / "agent.toml"
     path.write_text(example(place), encoding="utf-8")
-    hours = working_time(models.load(path))
+    hours = working_time(load(path))
     # 09:00 in Vietnam: a Monday, a Sunday, and the eve of lunar new year.
     monday, sunday, tet = (datetime(2026, *day, 2, tzinfo=UTC) for day in ((1, 5), (1, 4), (2, 16)))
     assert [hours.span(at).open for at in (monday, sunday, tet)] == [True, False, False]
@@ -55,7 +56,7 @@ def test_example_zones_apart(tmp_path: Path, place: str) -> None:
     """Nobody is in two zones at once, and no zone lies on both sides of a line."""
     path = tmp_path / "agent.toml"
     path.write_text(example(place), encoding="utf-8")
-    loaded = models.load(path)
+    loaded = load(path)
     for one, other in permutations(loaded.zone, 2):
         assert not any(contains(one.polygon, corner) for corner in other.polygon)
     for line, zone in product(loaded.line, loaded.zone):
@@ -78,7 +79,7 @@ def test_example_fits_a_phone(place: str) -> None:
 def test_example_optional_lines_load(tmp_path: Path, place: str) -> None:
     path = tmp_path / "agent.toml"
     path.write_text(re.sub(r"(?m)^# (?=\w+ = )", "", example(place)), encoding="utf-8")
-    loaded = models.load(path)
+    loaded = load(path)
     assert loaded.mqtt
     assert loaded.mqtt.ca_file
     assert loaded.calendar.holidays

@@ -13,7 +13,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent.config import models as config
+from agent.config import models
+from agent.config.load import load
+from agent.config.risks import notices
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -101,7 +103,7 @@ def write(folder: Path, text: str) -> Path:
 
 def problems(path: Path) -> tuple[str, ...]:
     with pytest.raises(ConfigError) as caught:
-        config.load(path)
+        load(path)
     return caught.value.problems
 
 
@@ -127,7 +129,7 @@ def mqtt(keys: str) -> str:
 
 
 def test_load_contract_example(tmp_path: Path) -> None:
-    loaded = config.load(write(tmp_path, CONTRACT))
+    loaded = load(write(tmp_path, CONTRACT))
     assert loaded.device.place == "Bộ phận một cửa"
     assert loaded.camera.masks == (((0.0, 0.0), (0.2, 0.0), (0.2, 0.1)),)
     assert loaded.hours[0].periods == ((450, 690), (810, 1020))
@@ -142,19 +144,19 @@ def test_load_contract_example(tmp_path: Path) -> None:
 def test_load_contract_keys_all_known() -> None:
     """Every key of the contract's example is a field, and it shows every field but the newer ones."""
     shown = {(table, key) for table, keys in tomllib.loads(CONTRACT).items() for key in _keys(keys)}
-    models: dict[str, type[config.Table]] = {
-        "device": config.Device,
-        "camera": config.Camera,
-        "detector": config.Detector,
-        "hours": config.Hours,
-        "calendar": config.Calendar,
-        "line": config.Line,
-        "zone": config.Zone,
-        "counter": config.Counter,
-        "mqtt": config.Mqtt,
-        "log": config.Log,
+    by_name: dict[str, type[models.Table]] = {
+        "device": models.Device,
+        "camera": models.Camera,
+        "detector": models.Detector,
+        "hours": models.Hours,
+        "calendar": models.Calendar,
+        "line": models.Line,
+        "zone": models.Zone,
+        "counter": models.Counter,
+        "mqtt": models.Mqtt,
+        "log": models.Log,
     }
-    fields = {(table, key) for table, model in models.items() for key in model.model_fields}
+    fields = {(table, key) for table, model in by_name.items() for key in model.model_fields}
     assert shown <= fields
     assert {key for _, key in fields - shown} == {
         "username",
@@ -172,13 +174,13 @@ def _keys(table: Any) -> list[str]:  # noqa: ANN401 - what TOML has
 
 
 def test_load_least_has_defaults(tmp_path: Path) -> None:
-    loaded = config.load(write(tmp_path, LEAST))
+    loaded = load(write(tmp_path, LEAST))
     assert loaded.device.timezone == "Asia/Ho_Chi_Minh"
     assert (loaded.camera.size, loaded.camera.fps, loaded.camera.rotation) == ((1280, 720), 10.0, 0)
     assert (loaded.detector.confidence, loaded.detector.face_confidence) == (0.35, 0.7)
     assert (loaded.line, loaded.zone, loaded.counter, loaded.hours, loaded.mqtt) == ((), (), (), (), None)
     assert (loaded.log.keep_days, loaded.log.keep_mb) == (30, 200)
-    assert config.notices(loaded) == []
+    assert notices(loaded) == []
 
 
 # Spellings that installers use and that are right.
@@ -224,7 +226,7 @@ def test_load_least_has_defaults(tmp_path: Path) -> None:
     ],
 )
 def test_load_right(tmp_path: Path, text: str) -> None:
-    config.load(write(tmp_path, text))
+    load(write(tmp_path, text))
 
 
 # Each row: a file with what is wrong in it, and the words that its one sentence must hold.
@@ -718,7 +720,7 @@ def test_load_forbidden(unreadable: Path) -> None:
     ],
 )
 def test_notices_one(tmp_path: Path, text: str, words: list[str]) -> None:
-    (notice,) = config.notices(config.load(write(tmp_path, text)))
+    (notice,) = notices(load(write(tmp_path, text)))
     assert [word for word in words if word not in notice] == []
     assert_plain(notice)
 
@@ -726,31 +728,31 @@ def test_notices_one(tmp_path: Path, text: str, words: list[str]) -> None:
 def test_notices_silent_on_hours_and_counters(tmp_path: Path) -> None:
     text = LEAST + "night = true\n" + zone() + '[[counter]]\nid = "desk"\nstaff = "waiting"\n'
     text += hours('["mon"]', '[["08:00", "09:00"]]') + '[calendar]\ncountry = "VN"\n'
-    assert config.notices(config.load(write(tmp_path, text))) == []
+    assert notices(load(write(tmp_path, text))) == []
 
 
 @pytest.mark.parametrize("left", ["0.4", "0.397"])  # an edge in common, and a hair over it
 def test_notices_silent_on_neighbours(tmp_path: Path, left: str) -> None:
     text = desk(f"[[{left}, 0.1], [0.7, 0.1], [0.7, 0.4], [{left}, 0.4]]")
-    assert config.notices(config.load(write(tmp_path, text))) == []
+    assert notices(load(write(tmp_path, text))) == []
 
 
 def test_notices_silent_on_defaults(tmp_path: Path) -> None:
     text = mqtt(
         'discovery = false\nusername = "que-phong/one-stop"\npassword_file = "/p"\n[log]\npath = "e.db"'
     )
-    assert config.notices(config.load(write(tmp_path, text))) == []
+    assert notices(load(write(tmp_path, text))) == []
 
 
 @pytest.mark.parametrize(("keys", "port"), [("", 8883), ("tls = false", 1883), ("tls = false\nport = 9", 9)])
 def test_mqtt_usual_port(tmp_path: Path, keys: str, port: int) -> None:
-    loaded = config.load(write(tmp_path, mqtt(keys)))
+    loaded = load(write(tmp_path, mqtt(keys)))
     assert loaded.mqtt
     assert loaded.mqtt.port == port
 
 
 def test_config_is_immutable(tmp_path: Path) -> None:
-    loaded = config.load(write(tmp_path, CONTRACT))
+    loaded = load(write(tmp_path, CONTRACT))
     hash(loaded)  # only what is immutable all the way down has one
     with pytest.raises(ValueError, match="frozen"):
         loaded.device.site = "other"
@@ -758,7 +760,7 @@ def test_config_is_immutable(tmp_path: Path) -> None:
 
 def test_digest_changes_with_meaning_only(tmp_path: Path) -> None:
     def digest(text: str) -> str:
-        return config.digest(config.load(write(tmp_path, text)))
+        return models.digest(load(write(tmp_path, text)))
 
     least = digest(LEAST)
     assert re.fullmatch(r"[0-9a-f]{16}", least)
@@ -860,12 +862,12 @@ def test_load_junk_key(tmp_path_factory: pytest.TempPathFactory, key: str, junk:
 
 def _load_or_tell(path: Path) -> None:
     try:
-        loaded = config.load(path)
+        loaded = load(path)
     except ConfigError as error:
         sentences = error.problems
     else:
-        assert len(config.digest(loaded)) == 16
-        sentences = (*config.notices(loaded), "It loads.")
+        assert len(digest(loaded)) == 16
+        sentences = (*notices(loaded), "It loads.")
     assert sentences
     for sentence in sentences:
         assert_plain(sentence)

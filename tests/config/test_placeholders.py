@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.config import models
 from agent.config.examples import PLACES, example
+from agent.config.load import load
 from agent.config.placeholders import leftovers
 from tests.config.test_models import CONTRACT, DEVICE, LEAST, mqtt, zone
 
@@ -44,7 +44,7 @@ def named(tmp_path: Path) -> Callable[[str], list[str]]:
     def tell(text: str) -> list[str]:
         path = tmp_path / "agent.toml"
         path.write_text(text, encoding="utf-8")
-        return [leftover.where for leftover in leftovers(models.load(path))]
+        return [leftover.where for leftover in leftovers(load(path))]
 
     return tell
 

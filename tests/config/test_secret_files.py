@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.config.models import load
+from agent.config.load import load
 from agent.config.secret_files import secret_files
 from agent.core.credentials import HANDED
 from agent.device.stream import StreamCamera

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.config.models import load
+from agent.config.load import load
 from agent.device.recording import open_recording
 from agent.errors import AgentError, CertificateFileError, ConfigError, ModelError, SourceError
 from agent.install.fetch import fetch

@@ -16,7 +16,7 @@ import pytest
 
 from agent.app.build import random_track_ids, stages
 from agent.app.publishing import delivery
-from agent.config.models import load
+from agent.config.load import load
 from agent.core.log_messages import (
     BROKER_CONNECTED,
     BROKER_CONNECTED_311,

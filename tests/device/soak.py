@@ -23,11 +23,12 @@ import numpy as np
 
 from agent.app import build
 from agent.app.placement import view
-from agent.config.models import load
+from agent.config.load import load
 from agent.core.frame import Frame, NoFrame
-from agent.device.camera import CameraCounts, Ladder, live_frames
+from agent.device.camera import CameraCounts, Ladder
 from agent.device.clock import Clock
 from agent.device.picamera import PiCamera
+from agent.device.recovery import live_frames
 from agent.install.manifest import load_manifest, models_directory
 from tests.conftest import write_config
 from tests.device import rig

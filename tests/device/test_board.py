@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.device.board import serial_number
+from agent.device.machine import serial_number
 
 if TYPE_CHECKING:
     from pathlib import Path

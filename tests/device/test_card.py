@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent.device import card
+from agent.device import machine
 
 
 def test_no_ext4(tmp_path: Path) -> None:
-    assert card.errors_counted(tmp_path) is None
+    assert machine.card_errors(tmp_path) is None
 
 
 def test_errors_of_each_file_system(tmp_path: Path) -> None:
@@ -17,16 +17,16 @@ def test_errors_of_each_file_system(tmp_path: Path) -> None:
         (tmp_path / "sys/fs/ext4" / name / "errors_count").write_text(content)
     # It is in the folder, and no file system.
     (tmp_path / "sys/fs/ext4/features").mkdir()
-    assert card.errors_counted(tmp_path) == {"mmcblk0p2": 3, "sda1": 0}
+    assert machine.card_errors(tmp_path) == {"mmcblk0p2": 3, "sda1": 0}
 
 
 def test_errors_of_this_machine() -> None:
     there = list(Path("/sys/fs/ext4").glob("*/errors_count"))
-    assert set(card.errors_counted() or {}) == {file.parent.name for file in there}
+    assert set(machine.card_errors() or {}) == {file.parent.name for file in there}
 
 
 def test_hosts_with_a_card(tmp_path: Path) -> None:
-    assert card.hosts(tmp_path) == {"mmc0"}
+    assert machine.card_hosts(tmp_path) == {"mmc0"}
     (tmp_path / "sys/class/mmc_host/mmc1/mmc1:aaaa/block").mkdir(parents=True)
     (tmp_path / "sys/class/mmc_host/mmc0/mmc0:0001").mkdir(parents=True)
-    assert card.hosts(tmp_path) == {"mmc1"}
+    assert machine.card_hosts(tmp_path) == {"mmc1"}

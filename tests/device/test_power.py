@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.device import power
+from agent.device import machine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +44,6 @@ def test_power_told(
         (firmware / "get_throttled").write_text(bits)
     if alarm is not None:
         (tmp_path / "sys/class/hwmon/hwmon1/in0_lcrit_alarm").write_text(alarm)
-    assert power.throttled(tmp_path) == throttled
-    assert power.slowed_now(throttled or 0) == slowed
-    assert power.under_voltage(tmp_path) == weak
+    assert machine.throttled(tmp_path) == throttled
+    assert machine.slowed_now(throttled or 0) == slowed
+    assert machine.under_voltage(tmp_path) == weak

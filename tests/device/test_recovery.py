@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from agent.core.frame import Frame, Instant, NoFrame
-from agent.device.camera import CameraCounts, Ladder, Patience, Picture, live_frames
+from agent.device.camera import CameraCounts, Ladder, Patience, Picture
 from agent.device.clock import Clock, now
 from agent.device.frames import View
+from agent.device.recovery import live_frames
 from agent.errors import CameraError
 from tests.builders import make_at
 from tests.patience import BUSY_S, PATIENCE_S

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.core.frame import Frame, NoFrame
-from agent.device.camera import Ladder, Patience, live_frames
+from agent.device.camera import Ladder, Patience
 from agent.device.clock import now
 from agent.device.frames import View
+from agent.device.recovery import live_frames
 from agent.device.stream import StreamCamera
 from agent.errors import CameraError
 from tests.conftest import free_port, wait_until

@@ -18,10 +18,11 @@ import numpy as np
 import pytest
 
 from agent.core.frame import Frame, NoFrame
-from agent.device.camera import CameraCounts, Ladder, Patience, live_frames
+from agent.device.camera import CameraCounts, Ladder, Patience
 from agent.device.clock import Clock
 from agent.device.frames import View
 from agent.device.picamera import PiCamera
+from agent.device.recovery import live_frames
 from agent.errors import CameraError
 from tests.device.rig import STALL, show
 from tests.patience import BUSY_S, PATIENCE_S

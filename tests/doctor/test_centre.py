@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.app.central_calendar import CalendarKeeper, kept_at
-from agent.config.models import load
+from agent.config.load import load
 from agent.doctor.checks_centre import certificate_check, hours_check
 from agent.doctor.system import Surroundings
 from agent.mqtt.certificates import certificate_ends

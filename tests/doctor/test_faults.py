@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from agent.config.examples import example
-from agent.config.models import digest, load
+from agent.config.load import load
+from agent.config.models import digest
 from agent.core.log_messages import HEALTH
 from agent.device import clock
 from agent.device.camera import Picture

@@ -21,10 +21,11 @@ from agent.app.log_export import export, tail
 from agent.app.log_verify import verify
 from agent.app.working_time import working_time
 from agent.central.messages import HIGHEST_SEQ, Happened, Refused, heard
-from agent.config.conflicts import absences
 from agent.config.examples import PLACES, example
-from agent.config.models import digest, load, notices
+from agent.config.load import load
+from agent.config.models import digest
 from agent.config.placeholders import leftovers
+from agent.config.risks import absences, notices
 from agent.core.frame import Instant
 from agent.errors import AgentError, ConfigError
 from agent.eventlog.log import EventLog

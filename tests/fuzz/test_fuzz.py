@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.config.conflicts import absences
-from agent.config.models import load
+from agent.config.load import load
+from agent.config.risks import absences
 from agent.errors import ConfigError
 from tests.fuzz import targets
 from tests.fuzz.targets import TARGETS, seeds

@@ -17,9 +17,8 @@ from agent.core.frame import Instant, NoFrame
 from agent.device.clock import now
 from agent.device.frames import frame_of
 from agent.doctor.service_numbers import numbers_in
-from agent.health.camera_stats import NAME, SightNumbers
+from agent.health.camera_stats import NAME, Orientation, SightNumbers
 from agent.health.monitor import Health
-from agent.vision.orientation import Orientation
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from agent.errors import ModelError
-from agent.install.manifest import Weights, listing, load_manifest, models_directory, verify
+from agent.install.manifest import Weights, load_manifest, models_directory
+from agent.install.verify import listing, verify
 from tests.install.serving import CONTENT, OTHER, manifest_of, sample, weights
 
 CHECKOUT = Path(__file__).parents[2] / "models"

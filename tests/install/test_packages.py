@@ -7,7 +7,7 @@ import pytest
 
 from agent.install.download import AttemptError
 from agent.install.manifest import DebianSource, PypiSource
-from agent.install.packages import file_pattern, package_files, taken_out
+from agent.install.sources import file_pattern, package_files, taken_out
 from tests.install.serving import CONTENT, debian, make_deb, make_wheel, manifest_of, pypi, sample
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from agent.device.recording import open_recording, read_picture
 from agent.errors import ModelError
 from agent.install.fetch import fetch
 from agent.install.graph import derive, optimised
-from agent.install.manifest import Weights, load_manifest, models_directory, verify
+from agent.install.manifest import Weights, load_manifest, models_directory
 from agent.install.prepare import RECIPE, prepare, prepared_model
+from agent.install.verify import verify
 from agent.vision.letterbox import Letterbox
 from tests.install.serving import manifest_of, weights
 

@@ -11,7 +11,7 @@ import pytest
 
 from agent.app.build import random_track_ids, stages
 from agent.app.publishing import delivery
-from agent.config.models import load
+from agent.config.load import load
 from agent.core.frame import Instant
 from agent.device import clock
 from agent.eventlog.damage import asides

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.app.build import ledger
-from agent.config.models import load
+from agent.config.load import load
 from agent.core.event import (
     ClockSet,
     CounterQuarter,

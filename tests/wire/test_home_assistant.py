@@ -17,7 +17,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from agent.core.naming import is_too_long
+from agent.core.identifiers import is_too_long
 from agent.wire import home_assistant
 from agent.wire.events import CONTRACT, Closed
 from agent.wire.examples import _info, examples

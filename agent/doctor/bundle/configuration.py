@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from agent.config.load import load
 from agent.config.messages import read_toml
-from agent.config.models import digest, load
+from agent.config.models import digest
 from agent.doctor.bundle.redaction import HIDDEN
 from agent.errors import ConfigError
 

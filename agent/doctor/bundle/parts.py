@@ -11,7 +11,8 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.device import board, card, power
+from agent.device.machine import board_model, card_errors, card_hosts, under_voltage
+from agent.device.machine import throttled as throttled_now
 from agent.doctor.bundle.units import NotHadError
 from agent.doctor.checks_board import fault_told
 from agent.doctor.kernel_log import kernel_lines
@@ -19,7 +20,8 @@ from agent.doctor.system import said_by
 from agent.errors import AgentError
 from agent.eventlog.reader import LogReader
 from agent.health.camera_stats import NAME
-from agent.install.manifest import load_manifest, models_directory, verify
+from agent.install.manifest import load_manifest, models_directory
+from agent.install.verify import verify
 from agent.wire.events import CONTRACT
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ def versions(machine: Surroundings) -> dict[str, Any]:
         "system": {name: value for name, value in _os_release(machine) if name in _OS},
         "kernel": platform.release(),
         "processor": platform.machine(),
-        "board": board.model(machine.root),
+        "board": board_model(machine.root),
         "systemd": told.partition("\n")[0] or None,
         "libraries": {name: _version(name) for name in sorted(_libraries())},
         "weights": models,
@@ -71,7 +73,7 @@ def figures(machine: Surroundings, config: Config | None) -> dict[str, Any]:
     places = {"/", "/boot/firmware", "/tmp", str(machine.runtime)}  # noqa: S108 - looked at only
     if config:
         places.add(str(config.log.path.parent))
-    throttled = power.throttled(machine.root)
+    throttled = throttled_now(machine.root)
     return {
         "disks": {place: room for place in sorted(places) if (room := _room(Path(place)))},
         "memory_kb": dict(_memory(machine)),
@@ -80,8 +82,8 @@ def figures(machine: Surroundings, config: Config | None) -> dict[str, Any]:
         "uptime_s": next(iter(machine.words("proc/uptime") or ()), None),
         "temperature_milli_c": next(iter(machine.words("sys/class/thermal/thermal_zone0/temp") or ()), None),
         "throttled": None if throttled is None else f"{throttled:#x}",
-        "under_voltage": power.under_voltage(machine.root),
-        "file_system_errors": card.errors_counted(machine.root),
+        "under_voltage": under_voltage(machine.root),
+        "file_system_errors": card_errors(machine.root),
         "kernel_words": [word for word in machine.words("proc/cmdline") or [] if _CMDLINE.match(word)],
         "clock_synced": machine.synced(),
     }
@@ -96,7 +98,7 @@ def kernel(machine: Surroundings) -> str:
     lines = kernel_lines(machine)
     if lines is None:
         raise NotHadError("the kernel's lines may not be read by this user; run it with sudo")
-    cards = card.hosts(machine.root)
+    cards = card_hosts(machine.root)
     told = [line for line in lines if fault_told(line, cards) or _UNDER_VOLTAGE.search(line)]
     return (
         "\n".join(told[-_KERNEL_LINES:]) or "The kernel told of no fault of card or supply in the last day."
