@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from agent.core.visibility import Sight
+from agent.core.visibility import Visibility
 from tests.builders import make_at
 
 if TYPE_CHECKING:
@@ -35,15 +35,15 @@ class Judge:
         self._sure_s = sure_s
         self._suspects = suspects
         self._black: bool | None = None
-        self._turned = self._sight = Sight(None, make_at(-1))
+        self._turned = self._sight = Visibility(None, make_at(-1))
 
-    def update(self, frame: Frame, tracks: Sequence[Track]) -> Sight:  # noqa: ARG002
+    def update(self, frame: Frame, tracks: Sequence[Track]) -> Visibility:  # noqa: ARG002
         black = bool(frame.luma.mean() < 5)
         if black != self._black:
-            self._black, self._turned = black, Sight(None, frame.at)
+            self._black, self._turned = black, Visibility(None, frame.at)
         if frame.at.monotonic_s - self._turned.since.monotonic_s >= self._sure_s - 1e-6:
             names = [cause for begin_s, cause in self._causes if begin_s <= frame.at.monotonic_s]
-            self._sight = Sight(names[-1] if black else None, self._turned.since)
+            self._sight = Visibility(names[-1] if black else None, self._turned.since)
         elif black and self._suspects:
             self._sight = replace(self._sight, suspected=True)
         return self._sight
@@ -66,5 +66,5 @@ class Suspicious:
     def __init__(self, until_s: float) -> None:
         self._until_s = until_s
 
-    def update(self, frame: Frame, tracks: Sequence[Track]) -> Sight:  # noqa: ARG002
-        return Sight(None, make_at(0), suspected=frame.at.monotonic_s < self._until_s)
+    def update(self, frame: Frame, tracks: Sequence[Track]) -> Visibility:  # noqa: ARG002
+        return Visibility(None, make_at(0), suspected=frame.at.monotonic_s < self._until_s)

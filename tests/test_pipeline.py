@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.core.track import Track
-    from agent.pipeline import Tamper
+    from agent.pipeline import TamperStage
 
 pytestmark = pytest.mark.usefixtures("weights")
 
@@ -42,7 +42,7 @@ def covered_clip(vtest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Seen:
     """What a subscriber gets to know of a recording: events, and every state as it changes."""
 
-    def __init__(self, folder: Path, clip: Path, judge: Tamper) -> None:
+    def __init__(self, folder: Path, clip: Path, judge: TamperStage) -> None:
         config = load(write_config(folder, clip))
         self.events: list[dict[str, Any]] = []
         self.states: list[dict[str, Any]] = []

@@ -68,7 +68,7 @@ class _Times:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class BenchReport:
     """What a bench found.
 
     Attributes:
@@ -122,7 +122,7 @@ class Figures:
         yield f"run: at most {self.rss_mb:.0f} MiB of memory, watches {self.start_s:.2f} s after its start"
 
 
-def bench(video: Path | None, seconds: float) -> Figures:
+def bench(video: Path | None, seconds: float) -> BenchReport:
     """Measure on a recording, or on the sample that `models fetch --samples` brings.
 
     The networks run on one thread here, so that the thread's time is all of their time.
@@ -139,7 +139,7 @@ def bench(video: Path | None, seconds: float) -> Figures:
     ratio, times = _every_frame(video, seconds / 2)
     looked_at, cpu_ms = _as_attention_has_it(video, seconds / 2)
     rss_mb, start_s = _service(video)
-    return Figures(ratio, looked_at, cpu_ms, rss_mb, start_s, times)
+    return BenchReport(ratio, looked_at, cpu_ms, rss_mb, start_s, times)
 
 
 def _sample() -> Path:

@@ -14,9 +14,9 @@ import cv2
 import onnxruntime as ort
 
 from agent.app.central_calendar import calendar_wire, hours_wire
-from agent.app.placement import Placing, geometry
+from agent.app.placement import Placement, geometry
 from agent.app.working_time import working_time
-from agent.config.models import Detector, digest
+from agent.config.models import DetectorConfig, digest
 from agent.core.shift import UNSHIFTED
 from agent.device import clock
 from agent.install.manifest import load_manifest, models_directory
@@ -24,13 +24,13 @@ from agent.install.prepare import prepared_model
 from agent.mqtt.certificates import certificate_end
 from agent.mqtt.connection import Broker, Message
 from agent.pipeline import presence_steps
-from agent.presence.counter import Counter
-from agent.presence.ledger import Ledger, Terms, ZoneTerms
+from agent.presence.counter import Desk
+from agent.presence.ledger import Ledger, RuleSettings, ZoneSettings
 from agent.presence.line import LineRule
 from agent.presence.zone import ZoneRule
 from agent.vision.attention import Attending, Attention, EveryFrame, Pace
 from agent.vision.onnx_detector import YOLOX, YUNET, Network, PersonFaceDetector
-from agent.vision.static_objects import Stillness
+from agent.vision.static_objects import StaticObjectFilter
 from agent.vision.tamper import Tamper, TamperSettings
 from agent.vision.tracker import PersonTracker
 from agent.wire.home_assistant import discovery_config
@@ -51,15 +51,15 @@ if TYPE_CHECKING:
 
     from agent.app.central_calendar import CentralCalendar
     from agent.config.models import Config
-    from agent.config.models import Tamper as TamperTable
+    from agent.config.models import TamperConfig as TamperTable
     from agent.core.event import Event, State
     from agent.core.frame import Instant, Taken
     from agent.core.geometry import Polygon
     from agent.core.shift import Shift
     from agent.install.manifest import Weights
     from agent.mqtt.publish_state import Kind
-    from agent.pipeline import Rule, Step
-    from agent.pipeline import Tamper as SightJudge
+    from agent.pipeline import RuleStage, Step
+    from agent.pipeline import TamperStage as SightJudge
     from agent.wire.payloads import RuleGeometryWire
 
 # Boxes less sure than this part of the configured confidence can't even prolong a track.
@@ -84,8 +84,8 @@ class Stages:
     attention: Attending
     detector: PersonFaceDetector
     tracker: PersonTracker
-    placing: Placing
-    rules: list[Rule]
+    placing: Placement
+    rules: list[RuleStage]
     ledger: Ledger
     config: Config
     size_px: tuple[int, int]
@@ -138,13 +138,13 @@ def stages(
     attending = Attending(
         attention(config, finder.networks[0].scale(*size_px), [zone.polygon for zone in zones])
     )
-    rules: list[Rule] = [*map(LineRule, lines), *map(ZoneRule, zones)]
+    rules: list[RuleStage] = [*map(LineRule, lines), *map(ZoneRule, zones)]
     return Stages(
         tamper,
         attending,
         finder,
-        PersonTracker(confidence, new_track_id, Stillness()),
-        Placing(config, size_px, rules, attending, tamper),
+        PersonTracker(confidence, new_track_id, StaticObjectFilter()),
+        Placement(config, size_px, rules, attending, tamper),
         rules,
         ledger(config),
         config,
@@ -153,16 +153,16 @@ def stages(
     )
 
 
-def terms(config: Config) -> Terms:
+def terms(config: Config) -> RuleSettings:
     """What the ledger must know of all rules, and the hours of the place."""
-    return Terms(
+    return RuleSettings(
         [line.id for line in config.line],
         [
-            ZoneTerms(zone.id, zone.min_dwell_s, min(_BIRTH_S + zone.min_dwell_s, _LONGEST_START_S))
+            ZoneSettings(zone.id, zone.min_dwell_s, min(_BIRTH_S + zone.min_dwell_s, _LONGEST_START_S))
             for zone in config.zone
         ],
         [
-            Counter(counter.id, counter.staff, counter.public, counter.unattended_after_s)
+            Desk(counter.id, counter.staff, counter.public, counter.unattended_after_s)
             for counter in config.counter
         ],
         working_time(config),
@@ -196,12 +196,12 @@ def pace(config: Config) -> Pace:
 
 def blur_finder() -> PersonFaceDetector:
     """Finds whoever may be a person or a face, to be blurred in drawings whatever is set."""
-    unsure = Detector(confidence=_BLURRED_SCORE, faces=True)
+    unsure = DetectorConfig(confidence=_BLURRED_SCORE, faces=True)
     return detector(unsure, _BLURRED_SCORE, _BLURRED_SCORE, crop_score=_BLURRED_SCORE)
 
 
 def detector(
-    settings: Detector,
+    settings: DetectorConfig,
     person_score: float,
     face_score: float,
     *,
@@ -231,13 +231,13 @@ def detector(
     )
 
 
-def face_network(settings: Detector, threads: int | None) -> Network:
+def face_network(settings: DetectorConfig, threads: int | None) -> Network:
     """Load what finds faces; ModelError: weights are missing or damaged."""
     _, faces = _weights(settings)
     return Network(YUNET, prepared_model(models_directory(), faces), faces.shapes, threads)
 
 
-def _weights(settings: Detector) -> tuple[Weights, Weights]:
+def _weights(settings: DetectorConfig) -> tuple[Weights, Weights]:
     """Of persons and of faces."""
     manifest = load_manifest(models_directory())
     by_name = {entry.name: entry for entry in (*manifest.weights, *manifest.optional_weights)}

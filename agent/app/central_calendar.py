@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from agent.config.conflicts import conflicts
 from agent.config.holidays import public_holidays
 from agent.config.messages import MOST_BYTES, sentences, shown
-from agent.config.models import Calendar, Config, Hours, Table
+from agent.config.models import BaseConfig, CalendarConfig, Config, HoursConfig
 from agent.config.types import tables
 from agent.core.log_messages import (
     CALENDAR_CLEARED,
@@ -28,7 +28,7 @@ from agent.core.log_messages import (
     CALENDAR_REFUSED,
 )
 from agent.errors import AgentError, ConfigError
-from agent.install.atomic import remove_whole, replace_whole
+from agent.install.atomic import remove_durably, replace_atomically
 from agent.wire.calendar import CalendarWire, HoursWire, WorkdayWire
 from agent.wire.payloads import utc_text
 
@@ -49,12 +49,12 @@ _MOST_KEPT_BYTES = 4 * MOST_BYTES
 _KEEP_AGAIN_S = 60.0
 
 
-class CalendarCommand(Table):
+class CalendarCommand(BaseConfig):
     """What `cmd/calendar` has beside its `v`, as in the configuration."""
 
-    hours: Annotated[tuple[Hours, ...], tables("hours")]
+    hours: Annotated[tuple[HoursConfig, ...], tables("hours")]
     """Working hours; none: always open."""
-    calendar: Calendar = Calendar()
+    calendar: CalendarConfig = CalendarConfig()
     """Days that differ; without it there are none."""
 
 
@@ -235,9 +235,9 @@ class CalendarKeeper:
         told, self._keep_at_s = self._keep_at_s is not None, None
         try:
             if self.central is None:
-                remove_whole(self._path)
+                remove_durably(self._path)
             else:
-                replace_whole(self._path, self._body(self.central), 0o600)
+                replace_atomically(self._path, self._body(self.central), 0o600)
         except OSError as error:
             self._keep_at_s = at.monotonic_s + _KEEP_AGAIN_S
             if not told:

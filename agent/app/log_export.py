@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from agent.config.models import Config
-    from agent.eventlog.reader import Head, Row
+    from agent.eventlog.reader import Head, LogRow
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
@@ -75,7 +75,7 @@ class _Followed:
             self._missing = True
             self._tell(_WAITING[vietnamese()] if self._log_id is None else _GONE[vietnamese()])
 
-    def news(self) -> Iterator[Row]:
+    def news(self) -> Iterator[LogRow]:
         """What is new, if anything has changed since the last look."""
         traces = self._reader.traces()
         self._looks = 0 if traces != self._traces else self._looks + 1
@@ -217,7 +217,7 @@ def _refuse_over(path: Path, out: Path | None) -> None:
         raise ConfigError(f"--out {out}: this is the event log itself; give another file.")
 
 
-def _rows(reader: LogReader, window_ms: tuple[int, int], last: int) -> Iterator[Row]:
+def _rows(reader: LogReader, window_ms: tuple[int, int], last: int) -> Iterator[LogRow]:
     """All events up to a number, a page at a time."""
     after = -(2**63)
     log_id: str | None = None
@@ -286,17 +286,17 @@ def _begun(path: Path) -> bool:
         return True
 
 
-def _is_event(row: Row) -> bool:
+def _is_event(row: LogRow) -> bool:
     return b"\n" not in row.body and row.payload is not None
 
 
-def _as_json(row: Row) -> str:
+def _as_json(row: LogRow) -> str:
     """The event as it was published; on one line and harmless to a terminal, whoever wrote it."""
     text = row.body.decode(errors="replace")
     return text if text.isprintable() else json.dumps(row.payload or text)
 
 
-def _in_words(row: Row, timezone: str) -> str:
+def _in_words(row: LogRow, timezone: str) -> str:
     payload = row.payload
     when = f"{row.local(ZoneInfo(timezone)):{'%d/%m/%Y %H:%M:%S' if vietnamese() else '%Y-%m-%d %H:%M:%S'}}"
     if payload is None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.config.models import Config
-    from agent.eventlog.reader import Head, Row
+    from agent.eventlog.reader import Head, LogRow
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
@@ -67,7 +67,7 @@ class _Checks:
         self._synced_ms: int | None = None
         self._last: int | None = None
         self.types: Counter[str] = Counter()
-        self.ends: list[Row] = []
+        self.ends: list[LogRow] = []
         self.gaps: list[tuple[int, int]] = []
         self.dropped: list[tuple[int, int]] = []
 
@@ -81,7 +81,7 @@ class _Checks:
         if self._last is not None:
             self._last = max(self._last, first_seq - 1)
 
-    def look(self, row: Row) -> None:
+    def look(self, row: LogRow) -> None:
         """Take the next event."""
         if self._last is not None and row.seq > self._last + 1:
             self.gaps.append((self._last + 1, row.seq - 1))
@@ -102,7 +102,7 @@ class _Checks:
                 case int(first), int(last) if first <= last:
                     self.dropped.append((first, last))
 
-    def _differences(self, row: Row, body: Mapping[str, Any]) -> Iterator[str]:
+    def _differences(self, row: LogRow, body: Mapping[str, Any]) -> Iterator[str]:
         ids = {"log": self._log_id, "seq": row.seq, "id": f"{self._log_id}/{row.seq}"}
         for name, expected in {**ids, "type": row.type, "rule": row.rule}.items():
             if body.get(name) != expected:
@@ -112,7 +112,7 @@ class _Checks:
         if said_ms is None or abs(said_ms - row.ts_ms) > 1:
             yield "ts"
 
-    def _look_at_fields(self, row: Row) -> None:
+    def _look_at_fields(self, row: LogRow) -> None:
         model = EVENTS.get(row.type)
         if model is None:
             return
@@ -123,7 +123,7 @@ class _Checks:
             where = ".".join(str(part) for part in first["loc"])
             self._found.add("schema", f"{where} of number {row.seq} ({row.type}): {first['msg']}")
 
-    def _look_at_clock(self, row: Row, body: Mapping[str, Any]) -> None:
+    def _look_at_clock(self, row: LogRow, body: Mapping[str, Any]) -> None:
         if row.type == "agent.clock_set":
             self._synced_ms = None
         if body.get("clock") != "synced":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from agent.core.geometry import Line, Zone, scaled
 from agent.core.shift import UNSHIFTED
 from agent.device.frames import View
-from agent.presence.following import SAME_RATIO, Following
+from agent.presence.following import SAME_RATIO, ViewFollower
 from agent.presence.line import LineRule
 from agent.presence.zone import ZoneRule
 from agent.vision.attention import Attention
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from agent.core.frame import Instant
     from agent.core.geometry import Point, Polygon
     from agent.core.shift import Shift
-    from agent.core.visibility import Sight
-    from agent.pipeline import Rule
+    from agent.core.visibility import Visibility
+    from agent.pipeline import RuleStage
     from agent.vision.attention import Attending
     from agent.vision.tamper import Tamper
 
@@ -104,7 +104,7 @@ def drawing(config: Config) -> tuple[object, ...]:
     )
 
 
-class Placing:
+class Placement:
     """Moves rules and masks along with the view.
 
     Attributes:
@@ -117,7 +117,7 @@ class Placing:
         self,
         config: Config,
         size_px: tuple[int, int],
-        rules: Sequence[Rule],
+        rules: Sequence[RuleStage],
         attending: Attending,
         tamper: Tamper,
     ) -> None:
@@ -127,7 +127,7 @@ class Placing:
         self.rules = rules
         self._attending = attending
         self._tamper = tamper
-        self._following = Following(size_px)
+        self._following = ViewFollower(size_px)
         self._note()
 
     @property
@@ -135,7 +135,7 @@ class Placing:
         """By how much rules are moved."""
         return self._following.placed
 
-    def update(self, sight: Sight, at: Instant) -> None:
+    def update(self, sight: Visibility, at: Instant) -> None:
         """Take what is known of the view at a frame."""
         before = self.shift
         if self._following.update(sight, at.monotonic_s):

@@ -14,12 +14,12 @@ from agent.device import clock
 from agent.device.machine import serial_number
 from agent.device.systemd import runtime_folder
 from agent.errors import DamagedError, LogError
-from agent.eventlog.failover import Keeper
+from agent.eventlog.failover import FailoverLog
 from agent.eventlog.log import EventLog
-from agent.eventlog.recovery import Memory, remembered
+from agent.eventlog.recovery import RecoveredState, recover
 from agent.eventlog.retention import Retention
-from agent.health.monitor import Health
-from agent.mqtt.publish_state import Extras
+from agent.health.monitor import HealthMonitor
+from agent.mqtt.publish_state import Callbacks
 from agent.mqtt.publisher import Publisher
 from agent.mqtt.tls import check_readable
 from agent.wire.client import client_id
@@ -47,9 +47,9 @@ class Delivery:
     def __init__(
         self,
         config: Config,
-        keeper: Keeper,
+        keeper: FailoverLog,
         retention: Retention,
-        health: Health,
+        health: HealthMonitor,
         calendar: CalendarKeeper | None = None,
     ) -> None:
         """Take what is open, and who keeps the centre's hours, if anybody; `connect` begins to deliver."""
@@ -139,9 +139,9 @@ class Delivery:
         self.health.config_digest = digest(self._config)
         self.health.certificate.file = mqtt.certificate_file if mqtt else None
 
-    def _introduction(self) -> tuple[Callable[[str, str], str], Extras]:
+    def _introduction(self) -> tuple[Callable[[str, str], str], Callbacks]:
         central = self._calendar.central if self._calendar else None
-        return info_maker(self._config, self._config.device.name, central), Extras(
+        return info_maker(self._config, self._config.device.name, central), Callbacks(
             health=self.health.text,
             discovery=discovery_maker(self._config),
             superseded=self._keeper.superseded,
@@ -173,10 +173,10 @@ def delivery(config: Config, ledger: Ledger, calendar: CalendarKeeper | None = N
     with ExitStack() as stack:
         card = stack.enter_context(EventLog(who, config.log.path, board=serial_number()))
         retention = Retention(config.log.keep_days, config.log.keep_mb, delivers=config.mqtt is not None)
-        keeper = stack.enter_context(Keeper(card, who, retention, folder=runtime_folder()))
+        keeper = stack.enter_context(FailoverLog(card, who, retention, folder=runtime_folder()))
         begin = clock.now()
         take_up(keeper.log, ledger, begin, who.boot, keeper.left)
-        box = Delivery(config, keeper, retention, Health(config.log.path), calendar)
+        box = Delivery(config, keeper, retention, HealthMonitor(config.log.path), calendar)
         box.note_calendar()
         box.connect(begin, keeper.log.last_seq)
         yield box
@@ -192,13 +192,13 @@ def take_up(log: EventLog, ledger: Ledger, at: Instant, boot: str, beside: Seque
         LogError: the log can't be read, written or set aside.
     """
     try:
-        before = remembered(log, at, boot, beside)
+        before = recover(log, at, boot, beside)
         ledger.recall(((item.event, item.era) for item in before.events), before.begin, before.blind)
     except DamagedError as error:
         log.begin_anew(error)
         # What was read of it before the damage showed is no part of the new one.
         ledger.reset()
-        before = Memory(())
+        before = RecoveredState(())
     cause: StartCause = "new_log"
     if before.last:
         cause = "started" if log.ended_in_order else "restarted"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from agent.core.event import Event
     from agent.core.frame import Instant
     from agent.core.geometry import Line, Zone
-    from agent.pipeline import Rule
+    from agent.pipeline import RuleStage
 
 Way = Literal["nothing", "live", "delivery", "anew"]
 # What is known by its id, and may be there more than once.
@@ -120,7 +120,7 @@ def go_on(stage: Stages, new: Config, at: Instant) -> list[Event]:
 
 
 def with_rules(
-    before: Sequence[Rule], lines: Sequence[Line], zones: Sequence[Zone], at: Instant
+    before: Sequence[RuleStage], lines: Sequence[Line], zones: Sequence[Zone], at: Instant
 ) -> tuple[list[LineRule | ZoneRule], list[Event], list[str]]:
     """The rules of other lines and zones, in px; a zone that there is still goes on in the same rule.
 

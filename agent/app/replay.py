@@ -26,7 +26,7 @@ from agent.app.build import (
     unknown_states,
 )
 from agent.app.placement import geometry, view
-from agent.config.models import Detector
+from agent.config.models import DetectorConfig
 from agent.core.detections import FACE, PERSON, Detections
 from agent.core.frame import Instant
 from agent.core.geometry import scaled
@@ -162,7 +162,7 @@ def detect(
         ModelError: weights are missing or damaged.
         AgentError: an annotated copy can't be written.
     """
-    usual = config.detector if config else Detector()
+    usual = config.detector if config else DetectorConfig()
     person_score, face_score = usual.confidence, usual.face_confidence
     if min_score is not None:
         person_score = face_score = min_score

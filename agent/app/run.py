@@ -36,7 +36,7 @@ from agent.device import clock
 from agent.device.signals import service_signals
 from agent.device.systemd import Systemd, runtime_folder
 from agent.errors import AgentError, BrokenOffError, CameraError, ConfigError, ModelError
-from agent.health.camera_stats import Orientation, SightNumbers
+from agent.health.camera_stats import CameraStats, Orientation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from agent.config.models import Config
     from agent.core.event import StopCause
     from agent.core.frame import Instant, NoFrame
-    from agent.core.visibility import BlindCause, Sight
+    from agent.core.visibility import BlindCause, Visibility
     from agent.device.signals import Asked
     from agent.pipeline import Step
     from agent.presence.hours import WorkingTime
@@ -78,13 +78,13 @@ def run(config: Config, read: Callable[[], Config], tick: Callable[[], None] = l
     """
     systemd = Systemd()
     with service_signals(runtime_folder()) as asked:
-        watch = _Watch(config, read, asked, systemd, tick)
+        watch = _Run(config, read, asked, systemd, tick)
         while (new := watch.go_on()) is not None:
             before = None if new is watch.before else watch.config
-            watch = _Watch(new, read, asked, systemd, tick, before)
+            watch = _Run(new, read, asked, systemd, tick, before)
 
 
-class _Watch:
+class _Run:
     """From a begin to an end, or to where it is to begin anew with another configuration."""
 
     def __init__(
@@ -135,7 +135,7 @@ class _Watch:
             at = self._clock.now()
             self._keeper = ViewKeeper(self.config, stage, at)
             self._view = stage.placing.view
-            teller = Teller(self._calendar.over(self.config), stage, delivery, at)
+            teller = StepReporter(self._calendar.over(self.config), stage, delivery, at)
             broken, new = None, None
             try:
                 new = self._watch(stage, source, teller)
@@ -165,7 +165,7 @@ class _Watch:
         delivery = open_delivery(self.config, stage.ledger, self._calendar)
         return source, stage, stack.enter_context(delivery)
 
-    def _watch(self, stage: Stages, source: Source, teller: Teller) -> Config | None:
+    def _watch(self, stage: Stages, source: Source, teller: StepReporter) -> Config | None:
         for step in stage.steps(source.frames):
             teller.tell(step)
             self._keeper.update(step.sight, step.frame.at)
@@ -184,7 +184,7 @@ class _Watch:
                 return new
         return None
 
-    def _reloaded(self, teller: Teller) -> Config | None:
+    def _reloaded(self, teller: StepReporter) -> Config | None:
         """Take up the configuration as it is now; return it if that can't be done between two frames."""
         self._asked.reload.clear()
         self._systemd.reloading()
@@ -246,7 +246,7 @@ class _Watch:
             self._systemd.waiting()
 
 
-class Teller:
+class StepReporter:
     """Tells the log, the publisher, health and the journal what each frame brings."""
 
     def __init__(self, config: Config, stage: Stages, delivery: Delivery, at: Instant) -> None:
@@ -255,11 +255,11 @@ class Teller:
         self._stage = stage
         self._delivery = delivery
         self._changed = ChangedStates()
-        self._judged: Sight | None = None
+        self._judged: Visibility | None = None
         self._shift_ratio: float | None = None
         faces = stage.detector.faces
-        self._numbers = SightNumbers(runtime_folder(), Orientation(faces) if faces else None)
-        self._sight = SightTeller(working_time(config), night=config.camera.night)
+        self._numbers = CameraStats(runtime_folder(), Orientation(faces) if faces else None)
+        self._sight = VisibilityLogger(working_time(config), night=config.camera.night)
 
     def tell(self, step: Step[Frame | NoFrame]) -> None:
         """Tell of a frame, or that there was none."""
@@ -325,7 +325,7 @@ class Teller:
         self._delivery.tell(self._changed.of(self._stage.ledger, at, seq), news=True)
 
 
-class SightTeller:
+class VisibilityLogger:
     """Tells the journal when the camera's sight changes.
 
     Darkness outside working hours is no fault where nothing is lit at night. While it is not known what
@@ -342,7 +342,7 @@ class SightTeller:
         self._hours = hours
         self._night = night
 
-    def tell(self, sight: Sight, at: Instant) -> None:
+    def tell(self, sight: Visibility, at: Instant) -> None:
         """Say what is new at this frame."""
         now = "night" if sight.cause == "dark" and self._is_night(at) else sight.cause
         if now == self._told:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.device.camera import CameraCounts, Ladder, Patience
+from agent.device.camera import CameraCounts, RecoveryPolicy, Timeouts
 from agent.device.frames import played_frames
 from agent.device.recording import open_recording
 from agent.device.recovery import live_frames
@@ -61,7 +61,7 @@ def open_source(
     """
     camera = config.camera
     if camera.is_live:
-        ladder = Ladder(_patience(camera.fps), on_try=on_try)
+        ladder = RecoveryPolicy(_patience(camera.fps), on_try=on_try)
         frames = live_frames(camera_of(config, watch), camera.size, view, watch, stop, ladder)
         try:
             yield Source(camera.size, frames, ladder.counts)
@@ -72,9 +72,9 @@ def open_source(
             yield Source(recording.size_px, played_frames(recording, view, watch, stop))
 
 
-def _patience(fps: float) -> Patience:
+def _patience(fps: float) -> Timeouts:
     """A camera that is asked for a picture every few seconds is not lost in between."""
-    usual, few_s = Patience(), _FEW / fps
+    usual, few_s = Timeouts(), _FEW / fps
     return replace(
         usual, lost_after_s=max(usual.lost_after_s, few_s), first_after_s=max(usual.first_after_s, few_s)
     )

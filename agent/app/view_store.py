@@ -25,7 +25,7 @@ from agent.core.shift import UNSHIFTED, Shift
 from agent.device.machine import serial_number
 from agent.errors import LogError
 from agent.health.rates import Shifts
-from agent.install.atomic import replace_whole
+from agent.install.atomic import replace_atomically
 from agent.vision.tamper import Tamper
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from agent.app.build import Stages
     from agent.config.models import Config
     from agent.core.frame import Instant
-    from agent.core.visibility import Sight
+    from agent.core.visibility import Visibility
 
 _log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ def write_view(path: Path, view: KeptView) -> None:
         "moved": view.moved,
         "drawn_for": view.drawn_for,
     }
-    replace_whole(path, json.dumps(body).encode(), 0o600)
+    replace_atomically(path, json.dumps(body).encode(), 0o600)
 
 
 def drawn_for(config: Config) -> str:
@@ -116,7 +116,7 @@ class ViewKeeper:
         self._take(config)
         self._shifts = Shifts()
         self._is_shifted = self._is_deaf = False
-        self._sight: Sight | None = None
+        self._sight: Visibility | None = None
         self._is_told = True
         self._kept = before = read_view(self._path)
         spell = stage.ledger.spell
@@ -142,7 +142,7 @@ class ViewKeeper:
         tamper = self._stage.tamper
         return isinstance(tamper, Tamper) and tamper.is_away
 
-    def update(self, sight: Sight, at: Instant) -> None:
+    def update(self, sight: Visibility, at: Instant) -> None:
         """Take what a frame brought."""
         placed, moved = self._stage.placing.shift, self._is_moved
         # Kept before it is told: what the journal says holds over a power cut.
@@ -155,7 +155,7 @@ class ViewKeeper:
             self._sight = sight
             self._tell_shift(sight, at, placed)
 
-    def _tell_shift(self, sight: Sight, at: Instant, placed: Shift) -> None:
+    def _tell_shift(self, sight: Visibility, at: Instant, placed: Shift) -> None:
         size_px = self._stage.size_px
         known = sight.shift is not None and sight.cause is None
         self._shifts.see(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agent.central.intervals import Span
-    from agent.central.messages import Done, Happened
+    from agent.central.messages import EventMessage, ReplayDoneMessage
     from agent.central.store import AgentKept, LogKept
 
 _log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class _Watched:
     since_s: float
 
 
-class Asking:
+class GapFiller:
     """Asks one agent."""
 
     def __init__(self, agent: str, kept: AgentKept, settle_s: float) -> None:
@@ -81,7 +81,7 @@ class Asking:
             self._request.came += 1
             self._progress = True
 
-    def heard(self, events: Sequence[Happened]) -> None:
+    def heard(self, events: Sequence[EventMessage]) -> None:
         """Events came, by themselves or in a replay."""
         for event in events:
             if self._request and event.replay == self._request.request:
@@ -123,7 +123,7 @@ class Asking:
         asked = {"log": log, "from_seq": first, "to_seq": last, "request": self._request.request}
         return Message(f"{ROOT}/{self._agent}/cmd/replay", json.dumps(asked))
 
-    def over(self, done: Done, now_s: float) -> tuple[str, list[Span]]:
+    def over(self, done: ReplayDoneMessage, now_s: float) -> tuple[str, list[Span]]:
         """The answer is complete; which log it was of, and which numbers will never come."""
         request = self._request
         assert request is not None  # noqa: S101

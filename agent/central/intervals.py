@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 Span = tuple[int, int]
 
 
-class Spans:
+class IntervalSet:
     """A set of whole numbers, as the fewest spans (first, last) that hold them, in order."""
 
     def __init__(self, spans: Iterable[Span] = ()) -> None:
@@ -29,7 +29,7 @@ class Spans:
         return len(self._firsts)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Spans) and list(self) == list(other)
+        return isinstance(other, IntervalSet) and list(self) == list(other)
 
     __hash__ = None  # type: ignore[assignment]
 

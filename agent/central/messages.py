@@ -1,6 +1,6 @@
 """What comes in, read as if it came from an enemy: anybody may have published anything.
 
-A message is either one of the values here, whole and within bounds, or `Refused` with a word why.
+A message is either one of the values here, whole and within bounds, or `RefusedMessage` with a word why.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LEVELS_OF_RULE = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class EventMessage:
     """An event.
 
     Attributes:
@@ -56,7 +56,7 @@ class Happened:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class StatusMessage:
     """Whether an agent is there; seqs are 0 where it does not tell, `state` is retired if it is cleared."""
 
     agent: str
@@ -71,7 +71,7 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class HealthMessage:
     """How an agent is; `earlier` logs it still serves; whether it `knows_time`."""
 
     agent: str
@@ -87,7 +87,7 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
-class Info:
+class InfoMessage:
     """What an agent is made of and set to; an empty body: it is cleared.
 
     Attributes:
@@ -101,7 +101,7 @@ class Info:
 
 
 @dataclass(frozen=True, slots=True)
-class StateHeard:
+class StateMessage:
     """What holds for a rule; an empty body: the rule is gone."""
 
     agent: str
@@ -115,7 +115,7 @@ class StateHeard:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class ReplayDoneMessage:
     """A replay is over; so many events were sent.
 
     Attributes:
@@ -130,7 +130,7 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedMessage:
     """What is none of these; `replay` is the request, if it came as an answer to one."""
 
     agent: str
@@ -138,29 +138,37 @@ class Refused:
     replay: str | None = None
 
 
-Heard = Happened | Status | Health | Info | StateHeard | Done | Refused
+Heard = (
+    EventMessage
+    | StatusMessage
+    | HealthMessage
+    | InfoMessage
+    | StateMessage
+    | ReplayDoneMessage
+    | RefusedMessage
+)
 
 
 class _WrongError(Exception):
     """In a few words, without what was sent."""
 
 
-def heard(message: Message) -> Heard:
+def parse(message: Message) -> Heard:
     """Read what an agent, or somebody else, has published."""
     levels = message.topic.split("/")
     match levels:
         case [_, _, site, name, *rest] if rest and "/".join(levels[:_ROOT_LEVELS]) == ROOT:
             pass
         case _:
-            return Refused("", "topic")
+            return RefusedMessage("", "topic")
     if not _NAME.fullmatch(site) or not _NAME.fullmatch(name) or is_too_long(site, name):
-        return Refused("", "topic")
+        return RefusedMessage("", "topic")
     agent = f"{site}/{name}"
     try:
         return _read(agent, rest, message)
     except _WrongError as error:
         replay = rest[1] if rest[0] == "replay" and len(rest) > 1 else None
-        return Refused(agent, str(error), replay)
+        return RefusedMessage(agent, str(error), replay)
 
 
 def _read(agent: str, levels: list[str], message: Message) -> Heard:
@@ -214,14 +222,14 @@ def _seq(content: dict[str, Any], name: str, at_least: int = 1) -> int:
     return value
 
 
-def _event(agent: str, message: Message, *, rule: str, kind: str) -> Happened:
+def _event(agent: str, message: Message, *, rule: str, kind: str) -> EventMessage:
     happened = _any_event(agent, _object(message), message, None)
     if (happened.rule, happened.type) != (rule, kind):
         raise _WrongError("not of its topic")
     return happened
 
 
-def _any_event(agent: str, content: dict[str, Any], message: Message, replay: str | None) -> Happened:
+def _any_event(agent: str, content: dict[str, Any], message: Message, replay: str | None) -> EventMessage:
     # Events are never retained: one that is was put there by somebody, and may be from any time.
     if message.retain:
         raise _WrongError("retained")
@@ -236,7 +244,7 @@ def _any_event(agent: str, content: dict[str, Any], message: Message, replay: st
         dropped = _seq(content, "from_seq"), _seq(content, "to_seq")
         if not dropped[0] <= dropped[1] < seq:
             raise _WrongError("to_seq")
-    return Happened(
+    return EventMessage(
         agent,
         log,
         seq,
@@ -250,7 +258,7 @@ def _any_event(agent: str, content: dict[str, Any], message: Message, replay: st
     )
 
 
-def _replayed(agent: str, request: str, message: Message) -> Happened | Done:
+def _replayed(agent: str, request: str, message: Message) -> EventMessage | ReplayDoneMessage:
     content = _object(message)
     if "done" not in content:
         return _any_event(agent, content, message, request)
@@ -259,13 +267,13 @@ def _replayed(agent: str, request: str, message: Message) -> Happened | Done:
     last_seq = 0 if content.get("last_seq") is None else _seq(content, "last_seq")
     # Of what a later agent may say it is not known that it lasts.
     later = content.get("refused") not in (None, "unknown_log", "range")
-    return Done(agent, request, _seq(content, "sent", 0), last_seq, later)
+    return ReplayDoneMessage(agent, request, _seq(content, "sent", 0), last_seq, later)
 
 
-def _status(agent: str, message: Message) -> Status:
+def _status(agent: str, message: Message) -> StatusMessage:
     live = not message.retain
     if not message.payload:
-        return Status(agent, "retired", None, "", "", 0, 0, None, live)
+        return StatusMessage(agent, "retired", None, "", "", 0, 0, None, live)
     content = _object(message)
     state, why = content.get("state"), content.get("why")
     if state not in ("online", "offline"):
@@ -275,7 +283,7 @@ def _status(agent: str, message: Message) -> Status:
     first_seq, last_seq = _bounds(content)
     ts = _text(content, "ts", _TS) if "ts" in content else None
     log, session = _text(content, "log", _HEX8), _text(content, "session", _HEX8)
-    return Status(agent, state, why, log, session, first_seq, last_seq, ts, live)
+    return StatusMessage(agent, state, why, log, session, first_seq, last_seq, ts, live)
 
 
 def _bounds(content: dict[str, Any]) -> tuple[int, int]:
@@ -289,13 +297,13 @@ def _bounds(content: dict[str, Any]) -> tuple[int, int]:
     return first_seq, last_seq
 
 
-def _health(agent: str, message: Message) -> Health:
+def _health(agent: str, message: Message) -> HealthMessage:
     content = _object(message)
     log, session = _text(content, "log", _HEX8), _text(content, "session", _HEX8)
     ts = _text(content, "ts", _TS)
     bounds, live = _bounds(content), not message.retain
     earlier, knows_time = _earlier(content), content.get("clock") == "synced"
-    return Health(agent, log, session, *bounds, ts, message.payload, live, earlier, knows_time)
+    return HealthMessage(agent, log, session, *bounds, ts, message.payload, live, earlier, knows_time)
 
 
 def _earlier(content: dict[str, Any]) -> tuple[str, ...]:
@@ -308,30 +316,30 @@ def _earlier(content: dict[str, Any]) -> tuple[str, ...]:
     return tuple(_text(one, "log", _HEX8) for one in told)
 
 
-def _info(agent: str, message: Message) -> Info:
+def _info(agent: str, message: Message) -> InfoMessage:
     if not message.payload:
-        return Info(agent, "", "", "")
+        return InfoMessage(agent, "", "", "")
     content = _object(message, _LONGEST_INFO)
     if f"{content.get('site')}/{content.get('device')}" != agent:
         raise _WrongError("of another agent")
     ts = _text(content, "ts", _TS)
     said = {name: value for name, value in content.items() if name not in _OF_CONNECTION}
     text = json.dumps(said, sort_keys=True)
-    return Info(agent, ts, hashlib.sha256(text.encode()).hexdigest()[:16], message.payload)
+    return InfoMessage(agent, ts, hashlib.sha256(text.encode()).hexdigest()[:16], message.payload)
 
 
-def _state(agent: str, rule: str, message: Message) -> StateHeard:
+def _state(agent: str, rule: str, message: Message) -> StateMessage:
     if not _NAME.fullmatch(rule):
         raise _WrongError("topic")
     if not message.payload:
-        return StateHeard(agent, rule, "", False, "", "", "", "")
+        return StateMessage(agent, rule, "", False, "", "", "", "")
     content = _object(message)
     if content.get("rule") != rule:
         raise _WrongError("not of its topic")
     valid = content.get("valid")
     if not isinstance(valid, bool):
         raise _WrongError("valid")
-    return StateHeard(
+    return StateMessage(
         agent,
         rule,
         _text(content, "kind", _NAME),

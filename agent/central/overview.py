@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from agent.central.intervals import Spans
+from agent.central.intervals import IntervalSet
 
 if TYPE_CHECKING:
     from agent.central.store import AgentKept, Store
@@ -102,7 +102,7 @@ def _of_agent(agent: str, kept: AgentKept, states: list[dict[str, Any]], info: s
 
 def _of_log(agent: AgentKept, log: str) -> dict[str, Any]:
     kept = agent.logs[log]
-    told = Spans([*kept.stored, *kept.dropped])
+    told = IntervalSet([*kept.stored, *kept.dropped])
     gaps = list(kept.missing)
     return {
         "log": log,

@@ -14,8 +14,17 @@ from datetime import datetime
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING
 
-from agent.central.gap_filler import Asking
-from agent.central.messages import Done, Happened, Health, Info, Refused, StateHeard, Status, heard
+from agent.central.gap_filler import GapFiller
+from agent.central.messages import (
+    EventMessage,
+    HealthMessage,
+    InfoMessage,
+    RefusedMessage,
+    ReplayDoneMessage,
+    StateMessage,
+    StatusMessage,
+    parse,
+)
 from agent.central.store import AgentKept, LogKept
 
 if TYPE_CHECKING:
@@ -47,7 +56,7 @@ class Receiver:
         """Go on from what is in the store: at the begin, and where a batch could not be stored."""
         self.agents = self._store.load()
         self._rules = Counter(str(agent) for (agent,) in self._store.rows("SELECT agent FROM state"))
-        self._asking = {agent: Asking(agent, kept, self._settle_s) for agent, kept in self.agents.items()}
+        self._asking = {agent: GapFiller(agent, kept, self._settle_s) for agent, kept in self.agents.items()}
 
     def take(self, messages: Sequence[Message]) -> None:
         """Store what came; when this returns it is on the disk, and may be acknowledged.
@@ -55,22 +64,24 @@ class Receiver:
         Raises:
             LogError: nothing of it is stored; call `load` before anything else.
         """
-        things = [heard(message) for message in messages]
+        things = [parse(message) for message in messages]
         refused = Counter[tuple[str, str]]()
-        answers: list[Done] = []
+        answers: list[ReplayDoneMessage] = []
         with self._store.transaction():
             begin = 0
             # Events that came one after the other are stored together, everything else in its turn.
             for at, thing in enumerate([*things, None]):
-                if isinstance(thing, Happened):
+                if isinstance(thing, EventMessage):
                     continue
-                self._happened([thing for thing in things[begin:at] if isinstance(thing, Happened)], refused)
+                self._happened(
+                    [thing for thing in things[begin:at] if isinstance(thing, EventMessage)], refused
+                )
                 begin = at + 1
-                if isinstance(thing, Refused):
+                if isinstance(thing, RefusedMessage):
                     refused[thing.agent, thing.why] += 1
                     if thing.replay and thing.agent in self._asking:
                         self._asking[thing.agent].answered_badly(thing.replay)
-                elif isinstance(thing, Done):
+                elif isinstance(thing, ReplayDoneMessage):
                     answers.append(thing)
                 elif thing is not None and not self._said(thing):
                     refused[thing.agent, "too many"] += 1
@@ -96,7 +107,7 @@ class Receiver:
         kept = self.agents.get(agent)
         if kept is None and len(self.agents) < _MOST_AGENTS:
             kept = self.agents[agent] = AgentKept()
-            self._asking[agent] = Asking(agent, kept, self._settle_s)
+            self._asking[agent] = GapFiller(agent, kept, self._settle_s)
         return kept
 
     def _log(self, agent: str, log: str) -> LogKept | None:
@@ -110,8 +121,8 @@ class Receiver:
             self._store.put_log(agent, log, kept)
         return kept
 
-    def _happened(self, events: Iterable[Happened], refused: Counter[tuple[str, str]]) -> None:
-        by_log: dict[tuple[str, str], list[Happened]] = {}
+    def _happened(self, events: Iterable[EventMessage], refused: Counter[tuple[str, str]]) -> None:
+        by_log: dict[tuple[str, str], list[EventMessage]] = {}
         for event in events:
             by_log.setdefault((event.agent, event.log), []).append(event)
         for (agent, log), some in by_log.items():
@@ -119,7 +130,7 @@ class Receiver:
             if kept is None:
                 refused[agent, "too many"] += len(some)
                 continue
-            new: dict[int, Happened] = {}
+            new: dict[int, EventMessage] = {}
             for event in some:
                 if event.seq not in kept.stored:
                     new.setdefault(event.seq, event)
@@ -136,21 +147,21 @@ class Receiver:
                 kept.replayed += replayed
                 self._store.put_log(agent, log, kept)
 
-    def _said(self, thing: Status | Health | Info | StateHeard) -> bool:
+    def _said(self, thing: StatusMessage | HealthMessage | InfoMessage | StateMessage) -> bool:
         """Keep what an agent says of itself; False: it says too much."""
         owner = self._agent(thing.agent)
         if owner is None:
             return False
-        if isinstance(thing, StateHeard):
+        if isinstance(thing, StateMessage):
             return self._state(thing)
         now_ms = time_ns() // 1_000_000
-        if isinstance(thing, Info):
+        if isinstance(thing, InfoMessage):
             self._store.put_info(thing, now_ms)
             return True
         # What is retained was said at some time before; an agent whose clock is wrong is heard again soon.
         heard_ms = now_ms if thing.live else min(now_ms, _ms(thing.ts))
         owner.heard_ms = max(owner.heard_ms, heard_ms)
-        if isinstance(thing, Status):
+        if isinstance(thing, StatusMessage):
             if thing.state == "online" and thing.session != owner.session:
                 self._asking[thing.agent].begin_anew()
                 self._look_at_s = 0.0
@@ -165,7 +176,7 @@ class Receiver:
                 self._log(thing.agent, log)
         return not thing.log or self._told(thing)
 
-    def _told(self, thing: Status | Health) -> bool:
+    def _told(self, thing: StatusMessage | HealthMessage) -> bool:
         """An agent told from where to where its log goes."""
         kept = self._log(thing.agent, thing.log)
         if kept is None:
@@ -179,7 +190,7 @@ class Receiver:
             self._end(thing.agent, thing.log, kept, "gone", (1, first_seq - 1))
         return True
 
-    def _state(self, state: StateHeard) -> bool:
+    def _state(self, state: StateMessage) -> bool:
         """Keep the last state of a rule."""
         (known,) = self._store.rows(
             "SELECT count(*) FROM state WHERE agent = ? AND rule = ?", (state.agent, state.rule)
@@ -193,7 +204,7 @@ class Receiver:
         self._store.put_state(state)
         return True
 
-    def _answered(self, done: Done) -> bool:
+    def _answered(self, done: ReplayDoneMessage) -> bool:
         """A replay is over: what it should have brought and did not is no longer to be had."""
         asking = self._asking.get(done.agent)
         if asking is None or not asking.answers(done.request):

@@ -33,7 +33,7 @@ WHERE type = ? AND (ts, n) > (?, ?) AND ts < ? ORDER BY ts, n LIMIT ?
 """
 
 
-class Retention:
+class StoreRetention:
     """Deletes what is too old, a page at a time.
 
     An event's age is that of its `ts`, if the agent knew the time, or else since it came. One is kept longer

@@ -33,14 +33,14 @@ from dataclasses import dataclass, field
 from time import time_ns
 from typing import TYPE_CHECKING, Literal, Self
 
-from agent.central.intervals import Spans
+from agent.central.intervals import IntervalSet
 from agent.errors import BusyError, LogError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from agent.central.messages import Happened, Health, Info, StateHeard, Status
+    from agent.central.messages import EventMessage, HealthMessage, InfoMessage, StateMessage, StatusMessage
 
 How = Literal["stored", "dropped", "gone"]
 STALE_S = 180
@@ -125,12 +125,12 @@ class LogKept:
     asked: int = 0
     replayed: int = 0
     ended: bool = False
-    stored: Spans = field(default_factory=Spans)
-    dropped: Spans = field(default_factory=Spans)
-    gone: Spans = field(default_factory=Spans)
-    settled: Spans = field(default_factory=Spans)
+    stored: IntervalSet = field(default_factory=IntervalSet)
+    dropped: IntervalSet = field(default_factory=IntervalSet)
+    gone: IntervalSet = field(default_factory=IntervalSet)
+    settled: IntervalSet = field(default_factory=IntervalSet)
 
-    def of(self, how: How) -> Spans:
+    def of(self, how: How) -> IntervalSet:
         """The numbers that ended so."""
         return {"stored": self.stored, "dropped": self.dropped, "gone": self.gone}[how]
 
@@ -298,7 +298,7 @@ class Store:
             (kept,) = self.db.execute("SELECT value FROM own WHERE key = 'client_id'").fetchone()
         return str(kept)
 
-    def put_events(self, events: Iterable[Happened], heard_ms: int) -> None:
+    def put_events(self, events: Iterable[EventMessage], heard_ms: int) -> None:
         """Keep events that are not there yet."""
         self.db.executemany(
             "INSERT OR IGNORE INTO event (agent, log, seq, type, rule, ts, late, body, heard_ms) "
@@ -306,7 +306,7 @@ class Store:
             ((e.agent, e.log, e.seq, e.type, e.rule, e.ts, e.late, e.body, heard_ms) for e in events),
         )
 
-    def put_info(self, info: Info, heard_ms: int) -> None:
+    def put_info(self, info: InfoMessage, heard_ms: int) -> None:
         """What an agent is made of and set to; what it was before stays, the last few."""
         if not info.body:
             return
@@ -346,7 +346,7 @@ class Store:
             ),
         )
 
-    def put_status(self, status: Status, heard_ms: int) -> None:
+    def put_status(self, status: StatusMessage, heard_ms: int) -> None:
         """Whether an agent is there."""
         self.db.execute(
             "INSERT INTO agent VALUES (?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT (agent) DO UPDATE SET "
@@ -355,7 +355,7 @@ class Store:
             (status.agent, status.state, status.why, status.log, status.session, status.ts, heard_ms),
         )
 
-    def put_health(self, health: Health, heard_ms: int) -> None:
+    def put_health(self, health: HealthMessage, heard_ms: int) -> None:
         """How an agent is; whether it is there only its status tells."""
         self.db.execute(
             "INSERT INTO agent VALUES (?, 'unknown', NULL, '', '', NULL, ?, ?) "
@@ -363,7 +363,7 @@ class Store:
             (health.agent, heard_ms, health.body),
         )
 
-    def put_state(self, state: StateHeard) -> None:
+    def put_state(self, state: StateMessage) -> None:
         """What holds for a rule; one without a body is forgotten."""
         if not state.body:
             self.db.execute("DELETE FROM state WHERE agent = ? AND rule = ?", (state.agent, state.rule))

@@ -41,7 +41,7 @@ def doctor(
     import logging
 
     from agent.doctor import ask_inside, findings_json, write_bundle
-    from agent.doctor import doctor as examined
+    from agent.doctor import examine as examined
     from agent.errors import AgentError
     from agent.render.sentences import harmless, vietnamese
 

@@ -8,7 +8,14 @@ from typing import Final
 
 from cyclopts import CycloptsError, UnusedCliTokensError
 
-from agent.core.log_messages import FAILS, FAILS_CERTIFICATE, FAILS_CONFIG, FAILS_SOURCE, FAILS_WEIGHTS, Entry
+from agent.core.log_messages import (
+    FAILS,
+    FAILS_CERTIFICATE,
+    FAILS_CONFIG,
+    FAILS_SOURCE,
+    FAILS_WEIGHTS,
+    LogMessage,
+)
 from agent.errors import AgentError, CertificateFileError, ConfigError, ModelError, SourceError
 
 # What the extra `device` brings, by the names that are imported.
@@ -16,7 +23,7 @@ DEVICE_MODULES: Final = frozenset({"cv2", "holidays", "numpy", "onnx", "onnxrunt
 
 
 # What a technician mends, each with an explanation of its own; the first that fits.
-_ENTRIES: Final[tuple[tuple[type[AgentError], Entry], ...]] = (
+_ENTRIES: Final[tuple[tuple[type[AgentError], LogMessage], ...]] = (
     (CertificateFileError, FAILS_CERTIFICATE),
     (ConfigError, FAILS_CONFIG),
     (SourceError, FAILS_SOURCE),
@@ -24,7 +31,7 @@ _ENTRIES: Final[tuple[tuple[type[AgentError], Entry], ...]] = (
 )
 
 
-def entry(error: Exception) -> Entry:
+def entry(error: Exception) -> LogMessage:
     """The journal's line of the error with which the service ends."""
     return next((line for kind, line in _ENTRIES if isinstance(error, kind)), FAILS)
 

@@ -44,13 +44,13 @@ _Score = Annotated[
 ]
 
 
-class Table(BaseModel):
+class BaseConfig(BaseModel):
     """A table of the file: knows its keys, converts nothing, never changes."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-class Device(Table):
+class DeviceConfig(BaseConfig):
     """[device]: which agent this is."""
 
     site: Id = Field(examples=["que-phong"])
@@ -63,7 +63,7 @@ class Device(Table):
     """Name in the time zone database; decides where a day begins."""
 
 
-class Camera(Table):
+class CameraConfig(BaseConfig):
     """[camera]: where frames come from and what they are."""
 
     source: Source = Field(examples=["picamera2"])
@@ -93,7 +93,7 @@ class Camera(Table):
         return self.source == "picamera2" or self.source.startswith("/dev/") or "://" in self.source
 
 
-class Detector(Table):
+class DetectorConfig(BaseConfig):
     """[detector]: which network finds persons, and how sure it must be."""
 
     model: Annotated[
@@ -108,7 +108,7 @@ class Detector(Table):
     """Least score of a face, 0–1."""
 
 
-class Attention(Table):
+class AttentionConfig(BaseConfig):
     """[attention]: when and where to look."""
 
     looks_per_s: Annotated[
@@ -138,7 +138,7 @@ _After = Annotated[float, Field(ge=1, le=600), otherwise("give a number of secon
 _Slowly = Annotated[float, Field(ge=60, le=604_800), otherwise("give a number of seconds from 60 to 604800")]
 
 
-class Tamper(Table):
+class TamperConfig(BaseConfig):
     """[tamper]: when the camera counts as blind."""
 
     covered_ratio: _Share = 0.1
@@ -174,7 +174,7 @@ class Tamper(Table):
     """No longer used: a new view is right once `presence-agent accept-view` says so."""
 
 
-class Hours(Table):
+class HoursConfig(BaseConfig):
     """[[hours]]: local working time on some days of the week."""
 
     days: Annotated[tuple[Day, ...], listed('give a list of days, for example ["mon", "tue"]')] = Field(
@@ -202,7 +202,7 @@ class Hours(Table):
         return at_least_one(periods, "period")
 
 
-class Workday(Table):
+class WorkdayConfig(BaseConfig):
     """One decreed swap of `[calendar] workdays`."""
 
     date: Date = Field(examples=["2027-01-09"])
@@ -211,7 +211,7 @@ class Workday(Table):
     """… like this day of the week."""
 
 
-class Calendar(Table):
+class CalendarConfig(BaseConfig):
     """[calendar]: days that differ from their day of the week."""
 
     country: Country | None = None
@@ -219,7 +219,7 @@ class Calendar(Table):
     holidays: Annotated[tuple[Date, ...], listed('give a list of dates, for example ["2027-01-08"]')] = ()
     """Further days off, local dates."""
     workdays: Annotated[
-        tuple[Workday, ...], listed('give a list such as [{ date = "2027-01-09", like = "mon" }]')
+        tuple[WorkdayConfig, ...], listed('give a list such as [{ date = "2027-01-09", like = "mon" }]')
     ] = ()
     """Swaps; win over both."""
 
@@ -234,14 +234,14 @@ class Calendar(Table):
 
     @field_validator("workdays")
     @classmethod
-    def _dates_once(cls, workdays: tuple[Workday, ...]) -> tuple[Workday, ...]:
+    def _dates_once(cls, workdays: tuple[WorkdayConfig, ...]) -> tuple[WorkdayConfig, ...]:
         twice = [f"{date}" for date, number in Tally(day.date for day in workdays).items() if number > 1]
         if twice:
             raise ValueError(f"name each date once; {', '.join(twice)} is there more than once")
         return workdays
 
 
-class Line(Table):
+class LineConfig(BaseConfig):
     """[[line]]: a gate across the picture."""
 
     id: RuleId = Field(examples=["gate"])
@@ -265,7 +265,7 @@ class Line(Table):
         return line_inside(start, end, inside) if start and end else inside
 
 
-class Zone(Table):
+class ZoneConfig(BaseConfig):
     """[[zone]]: an area in which people stay."""
 
     id: RuleId = Field(examples=["waiting"])
@@ -286,7 +286,7 @@ class Zone(Table):
 _ZoneId = Annotated[str, otherwise("give the id of a zone in quotation marks")]
 
 
-class Counter(Table):
+class CounterConfig(BaseConfig):
     """[[counter]]: a desk with staff on one side and the public on the other."""
 
     id: RuleId = Field(examples=["desk"])
@@ -307,7 +307,7 @@ def _usual_port(before: dict[str, Any]) -> int:
     return 8883 if before.get("tls", True) else 1883
 
 
-class Mqtt(Table):
+class MqttConfig(BaseConfig):
     """[mqtt]: the broker. Without this table events stay in the log."""
 
     host: Host = Field(examples=["broker.example"])
@@ -337,7 +337,7 @@ class Mqtt(Table):
 _Amount = Annotated[int, Field(gt=0), otherwise("give a whole number above 0")]
 
 
-class Log(Table):
+class LogConfig(BaseConfig):
     """[log]: where events are kept, and how many."""
 
     path: FilePath = Path("/var/lib/presence-agent/events.db")
@@ -348,21 +348,21 @@ class Log(Table):
     """Size at which the oldest events go, megabytes."""
 
 
-class Config(Table):
+class Config(BaseConfig):
     """The whole file. Made by `load`, which also checks what tables say of each other."""
 
-    device: Device
-    camera: Camera
-    detector: Detector = Detector()
-    attention: Attention = Attention()
-    tamper: Tamper = Tamper()
-    hours: Annotated[tuple[Hours, ...], tables("hours")] = ()
-    calendar: Calendar = Calendar()
-    line: Annotated[tuple[Line, ...], tables("line")] = ()
-    zone: Annotated[tuple[Zone, ...], tables("zone")] = ()
-    counter: Annotated[tuple[Counter, ...], tables("counter")] = ()
-    mqtt: Mqtt | None = None
-    log: Log = Log()
+    device: DeviceConfig
+    camera: CameraConfig
+    detector: DetectorConfig = DetectorConfig()
+    attention: AttentionConfig = AttentionConfig()
+    tamper: TamperConfig = TamperConfig()
+    hours: Annotated[tuple[HoursConfig, ...], tables("hours")] = ()
+    calendar: CalendarConfig = CalendarConfig()
+    line: Annotated[tuple[LineConfig, ...], tables("line")] = ()
+    zone: Annotated[tuple[ZoneConfig, ...], tables("zone")] = ()
+    counter: Annotated[tuple[CounterConfig, ...], tables("counter")] = ()
+    mqtt: MqttConfig | None = None
+    log: LogConfig = LogConfig()
 
 
 def digest(config: Config) -> str:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from agent.config.examples import PLACES, example
 from agent.config.messages import headed, shown
-from agent.config.models import Camera, Device, Line, Zone
+from agent.config.models import CameraConfig, DeviceConfig, LineConfig, ZoneConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,14 +86,16 @@ class _Examples:
         devices = [file["device"] for file in files]
         lines = [line for file in files for line in file.get("line", ())]
         zones = [zone for file in files for zone in file.get("zone", ())]
-        site, name, label = (_of_field(Device, key) for key in ("site", "name", "place"))
-        ends = [_of_field(Line, key) for key in ("start", "end", "inside")]
+        site, name, label = (_of_field(DeviceConfig, key) for key in ("site", "name", "place"))
+        ends = [_of_field(LineConfig, key) for key in ("start", "end", "inside")]
         return cls(
             frozenset([*zip(site, name, strict=True), *((it["site"], it["name"]) for it in devices)]),
             frozenset([*label, *(device["place"] for device in devices)]),
-            frozenset(_frozen(mask) for masks in _of_field(Camera, "masks") for mask in masks),
+            frozenset(_frozen(mask) for masks in _of_field(CameraConfig, "masks") for mask in masks),
             frozenset(map(_frozen, [*zip(*ends, strict=True), *map(_ends, lines)])),
-            frozenset(map(_frozen, [*_of_field(Zone, "polygon"), *(zone["polygon"] for zone in zones)])),
+            frozenset(
+                map(_frozen, [*_of_field(ZoneConfig, "polygon"), *(zone["polygon"] for zone in zones)])
+            ),
         )
 
 
@@ -110,7 +112,7 @@ def _frozen(value: object) -> object:
     return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
 
 
-def _names(device: Device, examples: _Examples) -> Iterator[Leftover]:
+def _names(device: DeviceConfig, examples: _Examples) -> Iterator[Leftover]:
     if device.site not in {site for site, _ in examples.names}:
         return
     yield Leftover("[device] site", shown(device.site), _OFFICE)

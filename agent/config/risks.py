@@ -12,7 +12,7 @@ from agent.core.geometry import contains
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.config.models import Camera, Config
+    from agent.config.models import CameraConfig, Config
     from agent.core.geometry import Polygon
 
 # Zones that reach into each other by less than a hundredth of the picture are drawn well enough.
@@ -25,7 +25,7 @@ def notices(config: Config) -> list[str]:
     return [*_risks(config)]
 
 
-def _camera_risks(camera: Camera) -> Iterator[str]:
+def _camera_risks(camera: CameraConfig) -> Iterator[str]:
     if "://" in camera.source:
         yield (
             f"[camera] source = {shown(camera.source)}: pictures and login cross the network unencrypted, "

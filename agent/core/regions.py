@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Regions:
     """Regions of a frame worth a look: left, top, right, bottom in px, right and bottom excluded."""
 
     regions: tuple[Box, ...]
 
 
-def whole(frame: Frame) -> Look:
+def whole(frame: Frame) -> Regions:
     """All of a frame."""
     width, height = frame.size_px
-    return Look(((0, 0, width, height),))
+    return Regions(((0, 0, width, height),))

@@ -37,7 +37,7 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class LookHint:
     """Somewhere a person is, or may be: what the next look should settle.
 
     Attributes:

@@ -13,7 +13,7 @@ BlindCause = Literal["covered", "dark", "blurred", "moved", "frozen", "lost"]
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Visibility:
     """What is known of the camera's sight at one frame.
 
     Attributes:

@@ -58,7 +58,7 @@ class Camera(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """How long each thing is waited for.
 
     Attributes:
@@ -105,7 +105,7 @@ class CameraCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Ladder:
+class RecoveryPolicy:
     """What to do with a camera that gives no pictures: flush, close, open again, and at last give up.
 
     Attributes:
@@ -114,6 +114,6 @@ class Ladder:
         on_try: called after each clear answer that it can't be opened.
     """
 
-    patience: Patience = field(default_factory=Patience)
+    patience: Timeouts = field(default_factory=Timeouts)
     counts: CameraCounts = field(default_factory=CameraCounts)
     on_try: Callable[[], None] = lambda: None

@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TextIO
 
-from agent.core.log_messages import HELD_BACK, Entry
+from agent.core.log_messages import HELD_BACK, LogMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,7 +172,7 @@ class JournalHandler(logging.Handler):
         try:
             message, priority = self.format(record), _priority(record.levelno)
             fields = {"MESSAGE": message, "PRIORITY": priority, **self._always}
-            if isinstance(record.msg, Entry):
+            if isinstance(record.msg, LogMessage):
                 fields["MESSAGE_ID"] = record.msg.message_id
             for name, field in _FIELDS.items():
                 value = getattr(record, name, None)
@@ -218,11 +218,11 @@ class JournalHandler(logging.Handler):
 
 
 def _key(record: logging.LogRecord) -> str:
-    return record.msg.message_id if isinstance(record.msg, Entry) else f"{record.name} {record.msg}"
+    return record.msg.message_id if isinstance(record.msg, LogMessage) else f"{record.name} {record.msg}"
 
 
 def _group(record: logging.LogRecord) -> str:
-    return (isinstance(record.msg, Entry) and record.msg.group) or _key(record)
+    return (isinstance(record.msg, LogMessage) and record.msg.group) or _key(record)
 
 
 def _priority(level: int) -> str:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from agent.core.frame import Frame
-    from agent.device.camera import Camera, Ladder, Picture
+    from agent.device.camera import Camera, Picture, RecoveryPolicy
     from agent.device.frames import View
 
 _log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ _REASONS = 5
 _STEP = timedelta(seconds=1)
 
 
-class LiveSource:
+class SupervisedCamera:
     """A camera on its way from step to step; see `live_frames`."""
 
     def __init__(
@@ -55,7 +55,7 @@ class LiveSource:
         view: Callable[[], View],
         watch: Callable[[], Instant],
         stop: Event,
-        ladder: Ladder,
+        ladder: RecoveryPolicy,
     ) -> None:
         self._camera, self._size_px, self._view = camera, size_px, view
         self._watch, self._stop = watch, stop
@@ -267,7 +267,7 @@ def live_frames(
     view: Callable[[], View],
     watch: Callable[[], Instant],
     stop: Event,
-    ladder: Ladder,
+    ladder: RecoveryPolicy,
 ) -> Generator[Frame | NoFrame]:
     """Yield a frame for each picture until told to stop, and about every second that there is none.
 
@@ -282,4 +282,4 @@ def live_frames(
     Raises:
         CameraError: only a new process may help: the camera hangs, or gives nothing though it is there.
     """
-    return LiveSource(camera, size_px, view, watch, stop, ladder).frames()
+    return SupervisedCamera(camera, size_px, view, watch, stop, ladder).frames()

@@ -22,7 +22,7 @@ _LOOK_EVERY_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ReloadAnswer:
     """What became of one reload.
 
     Attributes:
@@ -34,7 +34,7 @@ class Answer:
     problems: tuple[str, ...]
 
 
-class Reloads:
+class ReloadAnswers:
     """Of a running agent."""
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -74,7 +74,7 @@ class Reloads:
             new.replace(self._folder / NAME)
 
 
-def answer_in(folder: Path) -> Answer | None:
+def answer_in(folder: Path) -> ReloadAnswer | None:
     """The last answer; None: there is none that makes sense.
 
     Raises:
@@ -82,7 +82,7 @@ def answer_in(folder: Path) -> Answer | None:
     """
     try:
         body: Any = json.loads((folder / NAME).read_text(encoding="utf-8"))
-        return Answer(float(body["begun_s"]), tuple(str(problem) for problem in body["problems"]))
+        return ReloadAnswer(float(body["begun_s"]), tuple(str(problem) for problem in body["problems"]))
     except PermissionError:
         raise
     except (OSError, ValueError, TypeError, LookupError, RecursionError):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING
 
-from agent.device.reload_answers import Reloads
+from agent.device.reload_answers import ReloadAnswers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ class Asked:
 
     stop: Event = field(default_factory=Event)
     reload: Event = field(default_factory=Event)
-    reloads: Reloads = field(default_factory=Reloads)
+    reloads: ReloadAnswers = field(default_factory=ReloadAnswers)
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def service_signals(folder: Path | None = None) -> Iterator[Asked]:
 
     What becomes of a reload is answered in the service's folder in memory, if there is one.
     """
-    asked = Asked(reloads=Reloads(folder))
+    asked = Asked(reloads=ReloadAnswers(folder))
     with stop_signals(asked.stop):
         before = signal.signal(signal.SIGHUP, lambda _number, _frame: asked.reload.set())
         try:

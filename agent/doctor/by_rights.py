@@ -20,7 +20,7 @@ from agent.doctor.groups import CONFIGURATION, Group
 from agent.doctor.inside import INSIDE_S
 from agent.doctor.report import Finding
 from agent.doctor.service_numbers import STALE_S
-from agent.doctor.system import Surroundings, unit_shown, writer_of
+from agent.doctor.system import System, unit_shown, writer_of
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _BROKER = ("broker_name", "broker_port", "broker_tls", "broker_login", "broker_r
 
 def by_rights(
     path: Path,
-    machine: Surroundings | None = None,
+    machine: System | None = None,
     camera_of: CameraOf | None = None,
     limit_s: float = INSIDE_S,
 ) -> list[Finding]:
@@ -48,7 +48,7 @@ def by_rights(
         camera_of: makes the live camera that a configuration names, not opened yet; None: as `run` does.
         limit_s: what has not answered by then hangs.
     """
-    machine = machine or Surroundings()
+    machine = machine or System()
     until_s = time.monotonic() + limit_s
     findings: list[Finding] = []
     config = _configuration(path, findings.append)
@@ -73,7 +73,7 @@ def by_rights(
     return findings
 
 
-def _in_force(path: Path, config: Config | None, machine: Surroundings, tell: Tell) -> None:
+def _in_force(path: Path, config: Config | None, machine: System, tell: Tell) -> None:
     """Whether the service goes by another configuration than the file's: it refused it, or was not told."""
     unit = unit_shown() or {}
     try:

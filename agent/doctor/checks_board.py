@@ -20,7 +20,7 @@ from agent.doctor.system import said_by
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.doctor.system import Surroundings, Tell
+    from agent.doctor.system import System, Tell
 
 _WARM_C, _HOT_C, _LIMIT_C = 70.0, 80.0, 85.0
 _UNDER_VOLTAGE, _SLOWED = 0x1, 0xE
@@ -42,14 +42,14 @@ _ROUTE_FIELDS = 8
 _LINE = 160
 
 
-def board_checks(machine: Surroundings, tell: Tell) -> None:
+def board_checks(machine: System, tell: Tell) -> None:
     """What the board tells of itself."""
     for finding in (*_own_clock(machine), _power(machine), _temperature(machine), *_card(machine)):
         tell(finding)
     tell(_network(machine))
 
 
-def _own_clock(machine: Surroundings) -> Iterator[Finding]:
+def _own_clock(machine: System) -> Iterator[Finding]:
     """A Pi whose clock stops with its power; of other machines nothing."""
     if "Raspberry Pi" not in (board_model(machine.root) or ""):
         return
@@ -65,7 +65,7 @@ def _own_clock(machine: Surroundings) -> Iterator[Finding]:
                 yield Finding(code, {"volts": f"{battery_uv / 1e6:.1f}"})
 
 
-def _power(machine: Surroundings) -> Finding:
+def _power(machine: System) -> Finding:
     bits = throttled(machine.root)
     if bits is None:
         bits = bits_of(said_by("vcgencmd", "get_throttled") or "")
@@ -84,7 +84,7 @@ def _power(machine: Surroundings) -> Finding:
     return Finding("power.was_slowed" if bits >> _SINCE_START & _SLOWED else "power.ok", values)
 
 
-def _temperature(machine: Surroundings) -> Finding:
+def _temperature(machine: System) -> Finding:
     words = machine.words("sys/class/thermal/thermal_zone0/temp")
     try:
         temp_c = int(words[0]) / 1000 if words else None
@@ -97,7 +97,7 @@ def _temperature(machine: Surroundings) -> Finding:
     return Finding(f"temperature.{kind}", {"temp_c": f"{temp_c:.0f}"})
 
 
-def _card(machine: Surroundings) -> Iterator[Finding]:
+def _card(machine: System) -> Iterator[Finding]:
     """Of drives too: a device may start from one."""
     counted = card_errors(machine.root) or {}
     for device, errors in counted.items():
@@ -130,7 +130,7 @@ def fault_told(line: str, cards: frozenset[str]) -> str | None:
     return _PART.sub("", found["device"] or found["card"])
 
 
-def _network(machine: Surroundings) -> Finding:
+def _network(machine: System) -> Finding:
     """How strong the Wi-Fi is, where the network is reached by it."""
     wireless = dict(_wireless(machine))
     way = _way_out(machine)
@@ -149,7 +149,7 @@ def _network(machine: Surroundings) -> Finding:
     return Finding("network.wifi_weak" if level_dbm < _WEAK_DBM else "network.wifi", values)
 
 
-def _wireless(machine: Surroundings) -> Iterator[tuple[str, int | None]]:
+def _wireless(machine: System) -> Iterator[tuple[str, int | None]]:
     """Interfaces with their signal in dBm; None: the driver gives it otherwise, or has no connection."""
     try:
         lines = (machine.root / "proc/net/wireless").read_text().splitlines()[2:]
@@ -162,7 +162,7 @@ def _wireless(machine: Surroundings) -> Iterator[tuple[str, int | None]]:
             yield name.strip(), level if -200 < level < 0 else None  # noqa: PLR2004 - as radios can be
 
 
-def _way_out(machine: Surroundings) -> str | None:
+def _way_out(machine: System) -> str | None:
     """The interface of the default route; None: there is none."""
     try:
         lines = (machine.root / "proc/net/route").read_text().splitlines()[1:]

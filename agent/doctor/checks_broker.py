@@ -22,7 +22,7 @@ from agent.wire.client import client_id
 
 if TYPE_CHECKING:
     from agent.config.models import Config
-    from agent.doctor.system import Surroundings, Tell
+    from agent.doctor.system import System, Tell
 
 _LIMIT_S = 5.0
 _NAME_S = 3.0
@@ -43,7 +43,7 @@ _CHECKS = {
 _HARMLESS = json.dumps({"done": True, "sent": 0, "first_seq": None, "last_seq": None})
 
 
-def broker_checks(config: Config, machine: Surroundings, tell: Tell) -> None:
+def broker_checks(config: Config, machine: System, tell: Tell) -> None:
     """Go as far as it goes; what can't be tried behind a fault is said to be so."""
     told: list[Finding] = []
 
@@ -78,7 +78,7 @@ def _in_turn(config: Config, broker: Broker, tell: Tell) -> None:
         connection.close()
 
 
-def _with_files(broker: Broker, machine: Surroundings) -> Broker:
+def _with_files(broker: Broker, machine: System) -> Broker:
     return replace(
         broker,
         password_file=machine.secret(broker.password_file),

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from agent.config.models import Config
     from agent.core.frame import Instant
-    from agent.doctor.system import Surroundings, Tell
+    from agent.doctor.system import System, Tell
 
 CameraOf = Callable[["Config", Callable[[], "Instant"]], Camera]
 
@@ -84,7 +84,7 @@ def weights_check(config: Config, tell: Tell) -> bool:
 def camera_checks(
     config: Config,
     camera_of: CameraOf,
-    machine: Surroundings,
+    machine: System,
     running: bool,
     weights: bool,
     tell: Tell,
@@ -207,7 +207,7 @@ def _upright(config: Config, upright: int, upside_down: int) -> Finding:
     return Finding("upright.ok" if upright else "upright.no_faces")
 
 
-def _by_service(config: Config, machine: Surroundings, tell: Tell) -> None:
+def _by_service(config: Config, machine: System, tell: Tell) -> None:
     shown = unit_shown()
     if found := lifeless(shown, machine):
         tell(Finding(found.code.replace("service.", "camera."), found.values))

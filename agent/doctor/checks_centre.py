@@ -15,7 +15,7 @@ from agent.mqtt.certificates import SOON_DAYS, certificate_ends
 
 if TYPE_CHECKING:
     from agent.config.models import Config
-    from agent.doctor.system import Surroundings, Tell
+    from agent.doctor.system import System, Tell
 
 _DAY_S = 86_400
 
@@ -35,7 +35,7 @@ def hours_check(config: Config, tell: Tell) -> None:
         tell(Finding("hours.file" if config.hours else "hours.always"))
 
 
-def certificate_check(config: Config, machine: Surroundings, tell: Tell) -> None:
+def certificate_check(config: Config, machine: System, tell: Tell) -> None:
     """How long the device's own certificate holds; nothing where it has none."""
     path = machine.secret(config.mqtt.certificate_file) if config.mqtt else None
     if path is None:
@@ -52,7 +52,7 @@ def certificate_check(config: Config, machine: Surroundings, tell: Tell) -> None
     tell(Finding(f"certificate.{code}", {**values, "days": days, "day": f"{ends:%Y-%m-%d}"}))
 
 
-def secrets_check(config: Config, machine: Surroundings, user: str | None, tell: Tell) -> None:
+def secrets_check(config: Config, machine: System, user: str | None, tell: Tell) -> None:
     """Who can read passwords and keys; nothing where there are none.
 
     Args:

@@ -11,7 +11,7 @@ from agent.doctor.report import Finding
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agent.doctor.system import Surroundings
+    from agent.doctor.system import System
 
 _TIMESYNCD = "systemd-timesyncd"
 # As the kernel names the processes, and as Debian names the units.
@@ -19,7 +19,7 @@ _KEEPERS = {"systemd-timesyn", "chronyd", "ntpd", "ntpsec", "openntpd"}
 _UNITS = (_TIMESYNCD, "chrony", "ntpsec", "openntpd", "ntp")
 
 
-def clock_check(machine: Surroundings, shown: Mapping[str, str] | None) -> Finding:
+def clock_check(machine: System, shown: Mapping[str, str] | None) -> Finding:
     """Whether the clock is known to be right.
 
     Args:
@@ -43,7 +43,7 @@ def clock_check(machine: Surroundings, shown: Mapping[str, str] | None) -> Findi
     return Finding("clock.nobody", values)
 
 
-def _keeper(machine: Surroundings) -> str | None:
+def _keeper(machine: System) -> str | None:
     """The program that keeps the clock right; None: none that is known here."""
     keeper = None
     for comm in (machine.root / "proc").glob("[0-9]*/comm"):

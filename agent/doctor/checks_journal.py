@@ -14,7 +14,7 @@ from agent.doctor.system import UNIT, said_by
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from agent.doctor.system import Surroundings
+    from agent.doctor.system import System
 
 _JOURNALS = ("var/log/journal", "run/log/journal")
 _CATALOGUES = ("usr/lib/systemd/catalog", "etc/systemd/catalog")
@@ -31,7 +31,7 @@ _RUNS = ("_SYSTEMD_INVOCATION_ID", "INVOCATION_ID")
 _FIELDS = ",".join(("MESSAGE_ID", "PRESENCE_REASON", *_RUNS))
 
 
-def journal_checks(machine: Surroundings, shown: Mapping[str, str] | None) -> Iterator[Finding]:
+def journal_checks(machine: System, shown: Mapping[str, str] | None) -> Iterator[Finding]:
     """What the journal keeps of the service, and what errors of the last day are not over.
 
     Args:

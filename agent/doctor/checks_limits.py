@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from agent.doctor.system import Surroundings
+    from agent.doctor.system import System
 
 _MIB = 1 << 20
 _CGROUPS = "sys/fs/cgroup"
@@ -26,7 +26,7 @@ _BOOT_FILES = ("boot/firmware/cmdline.txt", "boot/cmdline.txt")
 _UNLIMITED = math.inf
 
 
-def memory_limits(shown: dict[str, str] | None, machine: Surroundings) -> Iterator[Finding]:
+def memory_limits(shown: dict[str, str] | None, machine: System) -> Iterator[Finding]:
     """What bounds the memory of the running service; nothing while it does not run under systemd.
 
     Args:
@@ -42,7 +42,7 @@ def memory_limits(shown: dict[str, str] | None, machine: Surroundings) -> Iterat
         yield Finding("memory.limits_unknown")
 
 
-def _limits(folder: Path, machine: Surroundings) -> Iterator[Finding]:
+def _limits(folder: Path, machine: System) -> Iterator[Finding]:
     if not _is_there(machine.root / _CGROUPS / "cgroup.controllers"):
         # Of the older hierarchies, for which systemd has no limit of swap.
         yield Finding("memory.no_hierarchy", {"file": _boot_file(machine)})
@@ -84,7 +84,7 @@ def _limit(path: Path) -> float | None:
     return _UNLIMITED if text == "max" else int(text)
 
 
-def _without_controller(machine: Surroundings) -> Finding:
+def _without_controller(machine: System) -> Finding:
     values = {"file": _boot_file(machine)}
     started = _asked_for(machine.words("proc/cmdline"))
     if started:
@@ -104,6 +104,6 @@ def _asked_for(words: list[str] | None) -> bool | None:
     return asked
 
 
-def _boot_file(machine: Surroundings) -> str:
+def _boot_file(machine: System) -> str:
     there = [file for file in _BOOT_FILES if (machine.root / file).exists()]
     return f"/{(there or _BOOT_FILES)[0]}"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.config.models import Config
-    from agent.doctor.system import Surroundings, Tell
+    from agent.doctor.system import System, Tell
 
 _MB = 1_000_000
 _FULL_MB = 50
@@ -28,7 +28,7 @@ _LOW_MB = 60
 _SQLITE = b"SQLite format 3\0"
 
 
-def machine_checks(machine: Surroundings, tell: Tell) -> None:
+def machine_checks(machine: System, tell: Tell) -> None:
     """What does not depend on the configuration."""
     shown = unit_shown()
     tell(clock_check(machine, shown))
@@ -43,7 +43,7 @@ def machine_checks(machine: Surroundings, tell: Tell) -> None:
 
 
 def log_checks(
-    config: Config, machine: Surroundings, process: int | None, unit: dict[str, str], tell: Tell
+    config: Config, machine: System, process: int | None, unit: dict[str, str], tell: Tell
 ) -> None:
     """The disk that the log is on, and the log.
 
@@ -124,7 +124,7 @@ def _log(path: Path, process: int | None) -> Finding:
     return Finding("log.running", {"path": path, "log_mb": log_mb, "process": process})
 
 
-def _memory(machine: Surroundings) -> Finding:
+def _memory(machine: System) -> Finding:
     words = machine.words("proc/meminfo") or []
     try:
         free_mb = int(words[words.index("MemAvailable:") + 1]) * 1024 // _MB

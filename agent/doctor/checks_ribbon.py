@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.config.models import Config
-    from agent.doctor.system import Surroundings
+    from agent.doctor.system import System
 
 # Where Raspberry Pi OS has it, first the newer place; the other one then only says where it went.
 _FILES = ("boot/firmware/config.txt", "boot/config.txt")
@@ -25,7 +25,7 @@ _SILENT = re.compile(
 _FOUND = re.compile(r"^(?:imx|ov|ar)\w*\d \d+-[0-9a-f]{4}$")
 
 
-def ribbon_checks(config: Config, found: Iterable[Finding], machine: Surroundings) -> Iterator[Finding]:
+def ribbon_checks(config: Config, found: Iterable[Finding], machine: System) -> Iterator[Finding]:
     """What may be the cause, where a Pi's own camera gives no pictures; nothing where nothing is known.
 
     Args:

@@ -14,7 +14,7 @@ from agent.doctor.system import TIMER, UNIT, said_by, unit_shown
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.doctor.system import Surroundings
+    from agent.doctor.system import System
 
 _MANY_RESTARTS = 5
 # It feeds the watchdog each second.
@@ -40,7 +40,7 @@ def is_another(process: int | None, shown: dict[str, str]) -> bool:
     return process is not None and tried and process != process_of(shown)
 
 
-def numbers_of(machine: Surroundings, process: int | None) -> Numbers | None:
+def numbers_of(machine: System, process: int | None) -> Numbers | None:
     """What the service wrote down, unless an earlier process of it did.
 
     Raises:
@@ -51,7 +51,7 @@ def numbers_of(machine: Surroundings, process: int | None) -> Numbers | None:
     return None if earlier else numbers
 
 
-def lifeless(shown: dict[str, str] | None, machine: Surroundings) -> Finding | None:
+def lifeless(shown: dict[str, str] | None, machine: System) -> Finding | None:
     """Whether the service has a process that does nothing: it was halted, or it hangs."""
     process = process_of(shown or {})
     if not shown or process is None or not runs(shown):
@@ -75,7 +75,7 @@ def lifeless(shown: dict[str, str] | None, machine: Surroundings) -> Finding | N
     return None
 
 
-def service_checks(shown: dict[str, str] | None, machine: Surroundings) -> Iterator[Finding]:
+def service_checks(shown: dict[str, str] | None, machine: System) -> Iterator[Finding]:
     """Whether it runs, and what it says of itself.
 
     Args:

@@ -37,7 +37,7 @@ _FOLDERS: Final = {"StateDirectory": "/var/lib", "RuntimeDirectory": "/run"}
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SandboxAnswer:
     """What was found in there.
 
     Attributes:
@@ -85,7 +85,7 @@ def program(unit_text: str) -> str | None:
     return starts[-1].split()[0].lstrip("-@:+!") if starts else None
 
 
-def ask_inside(path: Path) -> Answer:
+def ask_inside(path: Path) -> SandboxAnswer:
     """Look as the service, if this user may and there is one; never longer than some ten seconds.
 
     Args:
@@ -94,13 +94,13 @@ def ask_inside(path: Path) -> Answer:
     caller = {"user": user()}
     shown = unit_shown()
     if shown is None or shown.get("LoadState") != "loaded":
-        return Answer(Finding("whose.no_service", caller))
+        return SandboxAnswer(Finding("whose.no_service", caller))
     if os.geteuid() != 0:
-        return Answer(Finding("whose.caller", caller))
+        return SandboxAnswer(Finding("whose.caller", caller))
     text = said_by("systemctl", "cat", "--no-pager", UNIT) or ""
     start = program(text)
     if start is None:
-        return Answer(Finding("whose.no_service", caller))
+        return SandboxAnswer(Finding("whose.no_service", caller))
     name = f"presence-agent-doctor-{os.getpid()}"
     words = [
         *("systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--service-type=exec", f"--unit={name}"),
@@ -116,13 +116,13 @@ def ask_inside(path: Path) -> Answer:
         problem = (
             f"no answer within {_WAIT_S:g} s" if isinstance(error, subprocess.TimeoutExpired) else str(error)
         )
-        return Answer(Finding("whose.not_inside", {**caller, "problem": problem}))
+        return SandboxAnswer(Finding("whose.not_inside", {**caller, "problem": problem}))
     findings = _read(done.stdout, f"/run/credentials/{name}.service/")
     if findings is None:
         said = " ".join(done.stderr.split())[-300:]
         problem = f"{said or 'nothing was said'} (exit code {done.returncode})"
-        return Answer(Finding("whose.not_inside", {**caller, "problem": problem}))
-    return Answer(Finding("whose.service", {"user": shown.get("User") or "root"}), findings)
+        return SandboxAnswer(Finding("whose.not_inside", {**caller, "problem": problem}))
+    return SandboxAnswer(Finding("whose.service", {"user": shown.get("User") or "root"}), findings)
 
 
 def _read(text: str, credentials: str) -> tuple[Finding, ...] | None:

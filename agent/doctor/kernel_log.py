@@ -12,7 +12,7 @@ from agent.doctor.system import journals, said_by
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.doctor.system import Surroundings
+    from agent.doctor.system import System
 
 _MOST_BYTES = 4_000_000
 _RECORD_BYTES = 8192
@@ -20,7 +20,7 @@ _RECORD_BYTES = 8192
 _RECORD = re.compile(r"^\d+,\d+,\d+,[^;]*;(.*)$")
 
 
-def kernel_lines(machine: Surroundings) -> list[str] | None:
+def kernel_lines(machine: System) -> list[str] | None:
     """What the kernel told in the last day, over restarts where the journal is kept; oldest first.
 
     None: it is not for us to read.

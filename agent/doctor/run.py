@@ -13,7 +13,7 @@ from agent.doctor.checks_machine import log_checks, machine_checks
 from agent.doctor.checks_ribbon import ribbon_checks
 from agent.doctor.groups import CONFIGURATION, Group
 from agent.doctor.report import Finding, Report, in_order
-from agent.doctor.system import Surroundings, unit_shown, writer_of
+from agent.doctor.system import System, unit_shown, writer_of
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
     from agent.config.models import Config
     from agent.doctor.checks_camera import CameraOf
-    from agent.doctor.inside import Answer
+    from agent.doctor.inside import SandboxAnswer
 
 LIMIT_S = 8.0
 _MACHINE = ("clock", "power", "temperature", "card", "network", "memory", "service", "journal")
 _LOG = ("disk", "log")
 
 
-def doctor(
+def examine(
     path: Path,
-    machine: Surroundings | None = None,
+    machine: System | None = None,
     camera_of: CameraOf | None = None,
     limit_s: float = LIMIT_S,
-    ask_inside: Callable[[Path], Answer] | None = None,
+    ask_inside: Callable[[Path], SandboxAnswer] | None = None,
 ) -> Report:
     """Look at everything; nothing is changed, and a running service keeps its camera.
 
@@ -45,7 +45,7 @@ def doctor(
         limit_s: what has not answered by then hangs.
         ask_inside: looks as the service at what hangs on rights; None: it is looked at by the caller only.
     """
-    machine = machine or Surroundings()
+    machine = machine or System()
     until_s = time.monotonic() + limit_s
     groups = [Group(_MACHINE, partial(machine_checks, machine))]
     config = _loaded(path)

@@ -35,7 +35,7 @@ def _runtime() -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class System:
     """The machine that is looked at.
 
     Attributes:
@@ -117,12 +117,12 @@ def unit_shown(unit: str = UNIT) -> dict[str, str] | None:
     return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
 
 
-def journals(machine: Surroundings) -> list[Path]:
+def journals(machine: System) -> list[Path]:
     """Files that the system's journal is in."""
     return [file for folder in _JOURNALS for file in (machine.root / folder).glob("*/system.journal")]
 
 
-def writer_of(log_path: Path, machine: Surroundings) -> int | None:
+def writer_of(log_path: Path, machine: System) -> int | None:
     """The process that holds a log; None: nobody, as far as one can see.
 
     The kernel's list is read and no lock is tried: an agent that starts in that moment would find it taken.
@@ -141,7 +141,7 @@ def writer_of(log_path: Path, machine: Surroundings) -> int | None:
     return None
 
 
-def writer_of_removed(log_path: Path, machine: Surroundings) -> int | None:
+def writer_of_removed(log_path: Path, machine: System) -> int | None:
     """The process that writes to a log which was removed; None: nobody, as far as one can see."""
     gone = {f"{log_path.absolute()}{end} (deleted)" for end in ("", "-wal", "-shm")}
     for descriptor in (machine.root / "proc").glob("[0-9]*/fd/*"):

@@ -25,7 +25,7 @@ _FILLED_BYTES = (_WAL_PAGES + 4) * (_PAGE_BYTES + 24)
 _NO_LIMIT = 2**32 - 2
 
 
-class Room:
+class DiskReserve:
     """The disk on which a log is, as far as it is full or not.
 
     While it is full the file does not grow: whatever comes takes the place of what goes. Pages that are

@@ -52,7 +52,7 @@ _VOLATILE_MB = 20
 _AFTER = "after"
 
 
-class Keeper:
+class FailoverLog:
     """Keeps events, whatever the card does; the only one who decides in which log.
 
     ::

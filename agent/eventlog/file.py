@@ -22,7 +22,7 @@ from agent.core.log_messages import (
 from agent.errors import DamagedError, LogError
 from agent.eventlog.clocks import clocks_of
 from agent.eventlog.damage import DAMAGED, forget_oldest, is_damage, said, set_aside, swap
-from agent.eventlog.disk_space import Room
+from agent.eventlog.disk_space import DiskReserve
 from agent.eventlog.lock import locked
 from agent.eventlog.schema import prepare
 
@@ -81,7 +81,7 @@ class LogFile(ABC):
         self._path = path
         self._board = board
         self.recorded = recorded
-        self._room = Room(path if reserve else None)
+        self._room = DiskReserve(path if reserve else None)
         self._lock = Lock()
         self._new_id = log_id or secrets.token_hex(4)
         self._file_lock: IO[str] | None = None

@@ -16,7 +16,7 @@ _Ids = tuple[tuple[int, int], ...]
 _Stamp = tuple[int, int]
 
 
-class Place:
+class FileIdentity:
     """What was at a log's path when it was opened, against what is there now.
 
     Attributes:

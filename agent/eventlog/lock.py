@@ -12,10 +12,10 @@ from agent.errors import BusyError, LogError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.eventlog.disk_space import Room
+    from agent.eventlog.disk_space import DiskReserve
 
 
-def locked(path: Path, room: Room) -> IO[str]:
+def locked(path: Path, room: DiskReserve) -> IO[str]:
     """Hold a log, making its folder if need be; whoever closes what this returns lets go of it.
 
     Raises:

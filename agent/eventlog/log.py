@@ -38,7 +38,7 @@ SHARED = "shared"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StoredEvent:
     """An event as it is kept: `body` is its JSON, `ts_ms` its UTC in milliseconds since 1970."""
 
     seq: int
@@ -111,7 +111,7 @@ class EventLog(WatchedFile):
             self._clocks = clocks
             raise
 
-    def age_s(self, entry: Entry) -> float | None:
+    def age_s(self, entry: StoredEvent) -> float | None:
         """How long ago an event happened, whatever the wall clock said; None: before the present boot."""
         if self.recorded:
             return None
@@ -321,7 +321,7 @@ class EventLog(WatchedFile):
             )
         return (pages - free) * page_bytes
 
-    def read(self, after_seq: int, limit: int, through_seq: int | None = None) -> list[Entry]:
+    def read(self, after_seq: int, limit: int, through_seq: int | None = None) -> list[StoredEvent]:
         """The next events after a number, oldest first."""
         with self._lock, self._translated():
             rows = self._db.execute(
@@ -329,9 +329,9 @@ class EventLog(WatchedFile):
                 "ORDER BY seq LIMIT ?",
                 (after_seq, self.last_seq if through_seq is None else through_seq, limit),
             )
-            return [Entry(*row) for row in rows]
+            return [StoredEvent(*row) for row in rows]
 
-    def newest(self) -> Iterator[Entry]:
+    def newest(self) -> Iterator[StoredEvent]:
         """All events, newest first."""
         before = self.last_seq + 1
         while True:
@@ -340,28 +340,28 @@ class EventLog(WatchedFile):
                     "SELECT seq, ts_ms, type, rule, body FROM event WHERE seq < ? ORDER BY seq DESC LIMIT ?",
                     (before, _AT_ONCE),
                 ).fetchall()
-            yield from (Entry(*row) for row in rows)
+            yield from (StoredEvent(*row) for row in rows)
             if len(rows) < _AT_ONCE:
                 return
             before = rows[-1][0]
 
-    def last_spells(self, before_seq: int) -> list[Entry]:
+    def last_spells(self, before_seq: int) -> list[StoredEvent]:
         """Of each rule the newest event older than a number that begins or ends a spell of it.
 
         Such an event is known for as long as none comes after it, also when it is deleted.
         """
         with self._lock, self._translated():
             rows = self._db.execute("SELECT value FROM meta WHERE key GLOB 'spell.*'").fetchall()
-            kept = [Entry(*json.loads(value)) for (value,) in rows]
+            kept = [StoredEvent(*json.loads(value)) for (value,) in rows]
             found = {entry.rule: entry for entry in kept if entry.seq < before_seq}
             found.update((entry.rule, entry) for entry in self._spells(before_seq))
         return sorted(found.values(), key=lambda entry: entry.seq)
 
-    def _spells(self, before_seq: int) -> Iterator[Entry]:
+    def _spells(self, before_seq: int) -> Iterator[StoredEvent]:
         for (rule,) in self._db.execute(RULES_WITH_SPELLS).fetchall():
             row = self._db.execute(LAST_SPELL, (rule, before_seq)).fetchone()
             if row:
-                yield Entry(*row)
+                yield StoredEvent(*row)
 
     def _keep_spells(self, through: int) -> None:
         """What is to be deleted of spells that may last still: they may be older than anything is kept."""

@@ -47,7 +47,7 @@ class NoLogError(ConfigError):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LogRow:
     """What the log has under a number, `body` to the byte; it may have been tampered with."""
 
     seq: int
@@ -190,7 +190,7 @@ class LogReader:
 
     def page(
         self, after_seq: int, window_ms: tuple[int, int] = _ALWAYS_MS, limit: int = _PAGE
-    ) -> tuple[Head, list[Row]]:
+    ) -> tuple[Head, list[LogRow]]:
         """The next events after a number, oldest first, and what the log said of itself just then.
 
         Args:
@@ -202,13 +202,13 @@ class LogReader:
             As `head`.
         """
 
-        def page(db: sqlite3.Connection) -> tuple[Head, list[Row]]:
+        def page(db: sqlite3.Connection) -> tuple[Head, list[LogRow]]:
             rows = db.execute(_ROWS, (after_seq, *window_ms, limit)).fetchall()
             return _head(db), [_row(*row) for row in rows]
 
         return self.read(page)
 
-    def readable(self, after_seq: int) -> tuple[list[Row], int | None]:
+    def readable(self, after_seq: int) -> tuple[list[LogRow], int | None]:
         """The next events of a damaged log after a number, past what can't be read.
 
         Returns:
@@ -218,8 +218,8 @@ class LogReader:
             NoLogError, ConfigError: as `head`.
         """
 
-        def readable(db: sqlite3.Connection) -> tuple[list[Row], int | None]:
-            rows: list[Row] = []
+        def readable(db: sqlite3.Connection) -> tuple[list[LogRow], int | None]:
+            rows: list[LogRow] = []
             after, lost = after_seq, 0
             while lost < _MOST_LOST:
                 try:
@@ -327,8 +327,8 @@ def _is_being_opened(failure: Exception | None) -> bool:
     return getattr(failure, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
 
 
-def _row(seq: int, ts_ms: int, kind: bytes, rule: bytes, body: bytes) -> Row:
-    return Row(seq, ts_ms, kind.decode(errors="replace"), rule.decode(errors="replace"), body)
+def _row(seq: int, ts_ms: int, kind: bytes, rule: bytes, body: bytes) -> LogRow:
+    return LogRow(seq, ts_ms, kind.decode(errors="replace"), rule.decode(errors="replace"), body)
 
 
 def _head(db: sqlite3.Connection) -> Head:

@@ -16,7 +16,7 @@ from agent.errors import DamagedError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from agent.eventlog.log import Entry, EventLog
+    from agent.eventlog.log import EventLog, StoredEvent
 
 # Fields that hold a moment of UTC, and those whose names on the wire are words of Python.
 _DATETIMES = ("start", "end", "first_in", "last_out")
@@ -52,7 +52,7 @@ _AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Recalled:
+class RecoveredEvent:
     """An event read back.
 
     `era`: whether its monotonic clock is the present one, an earlier one, or whether it is not known when
@@ -64,7 +64,7 @@ class Recalled:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class RecoveredState:
     """What a log knows of the time before this start.
 
     Attributes:
@@ -79,7 +79,7 @@ class Memory:
             present one.
     """
 
-    events: Iterable[Recalled]
+    events: Iterable[RecoveredEvent]
     begin: Instant | None = None
     blind: core.CameraBlind | None = None
     last: Instant | None = None
@@ -109,7 +109,7 @@ def alive_note(at: Instant, boot: str) -> str:
     return json.dumps(row if at.synced else row | {"boot": boot, "mono_s": at.monotonic_s})
 
 
-def remembered(log: EventLog, now: Instant, boot: str, beside: Sequence[EventLog] = ()) -> Memory:
+def recover(log: EventLog, now: Instant, boot: str, beside: Sequence[EventLog] = ()) -> RecoveredState:
     """Find what a start must know; its events are read as they are asked for, in an open log.
 
     Args:
@@ -126,7 +126,7 @@ def remembered(log: EventLog, now: Instant, boot: str, beside: Sequence[EventLog
     with _of_events(log):
         window = _window(logs)
         if window is None:
-            return Memory(())
+            return RecoveredState(())
         last = _last(log, _row(window.newest), beside)
         at = _instant(last, now, boot, {})
         foreign = _era(last, at, boot) == "nowhere"
@@ -134,7 +134,7 @@ def remembered(log: EventLog, now: Instant, boot: str, beside: Sequence[EventLog
         older = log.last_spells(first) if first > 1 else ()
         spells = [item for entry in older if (item := _recalled(_row(entry), now, boot, {}))]
         standing = [item for item in spells if isinstance(item.event, _STANDING)]
-        return Memory(
+        return RecoveredState(
             _Read(logs, window, standing, now, boot),
             # Also where the older ones are deleted.
             _instant(_row(window.oldest), now, boot, {}) if first > 1 else None,
@@ -168,8 +168,8 @@ class _Window:
         offsets: by boot, UTC less the monotonic clock, as it turned out.
     """
 
-    newest: Entry
-    oldest: Entry
+    newest: StoredEvent
+    oldest: StoredEvent
     order: bytearray = field(default_factory=bytearray)
     firsts: dict[int, int] = field(default_factory=dict)
     offsets: dict[str, float] = field(default_factory=dict)
@@ -199,10 +199,10 @@ def _window(logs: Sequence[EventLog]) -> _Window | None:
     return window
 
 
-def _newest(logs: Sequence[EventLog]) -> Iterator[tuple[Entry, int]]:
+def _newest(logs: Sequence[EventLog]) -> Iterator[tuple[StoredEvent, int]]:
     """All events, newest first, and of which log they are."""
 
-    def of(number: int) -> Iterator[tuple[Entry, int]]:
+    def of(number: int) -> Iterator[tuple[StoredEvent, int]]:
         return ((entry, number) for entry in logs[number].newest())
 
     # One alone is in order, whatever its clock said.
@@ -216,11 +216,11 @@ class _Read:
 
     logs: Sequence[EventLog]
     window: _Window
-    standing: Sequence[Recalled]
+    standing: Sequence[RecoveredEvent]
     now: Instant
     boot: str
 
-    def __iter__(self) -> Iterator[Recalled]:
+    def __iter__(self) -> Iterator[RecoveredEvent]:
         """Yield what events were; those that this version does not know, or not so, are left out."""
         yield from self.standing
         pages = {of: _from(self.logs[of], first) for of, first in self.window.firsts.items()}
@@ -232,7 +232,7 @@ class _Read:
                     yield item
 
 
-def _from(log: EventLog, seq: int) -> Iterator[Entry]:
+def _from(log: EventLog, seq: int) -> Iterator[StoredEvent]:
     """The events from a number on, oldest first."""
     while page := log.read(seq - 1, _AT_ONCE):
         yield from page
@@ -247,21 +247,23 @@ def _last(log: EventLog, newest: dict[str, Any], beside: Sequence[EventLog]) -> 
     return max([newest, *filter(None, notes)], key=lambda row: datetime.fromisoformat(row["ts"]))
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def _row(entry: StoredEvent) -> dict[str, Any]:
     row = json.loads(entry.body)
     if not isinstance(row, dict):
         raise TypeError(f"event {entry.seq} is a {type(row).__name__}")
     return row
 
 
-def _recalled(row: dict[str, Any], now: Instant, boot: str, offsets: Mapping[str, float]) -> Recalled | None:
+def _recalled(
+    row: dict[str, Any], now: Instant, boot: str, offsets: Mapping[str, float]
+) -> RecoveredEvent | None:
     """What an event was; None: this version does not know it, or not so.
 
     What was unsynced is put right where an `agent.clock_set` of its boot tells by how much.
     """
     kind = _KINDS.get(row["type"])
     event = _event(kind, row, at := _instant(row, now, boot, offsets)) if kind else None
-    return Recalled(event, _era(row, at, boot)) if event else None
+    return RecoveredEvent(event, _era(row, at, boot)) if event else None
 
 
 def _era(row: Mapping[str, Any], at: Instant, boot: str) -> core.Era:

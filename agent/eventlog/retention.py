@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from agent.core.event import DropCause, Event
     from agent.core.frame import Instant
-    from agent.eventlog.log import Entry, EventLog
+    from agent.eventlog.log import EventLog, StoredEvent
 
 _log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Retention:
             more = self._deleted(log, through, cause, at, tells=tells) > 0
         return more
 
-    def _too_old(self, log: EventLog, oldest: Sequence[Entry], before_ms: int) -> tuple[int, bool]:
+    def _too_old(self, log: EventLog, oldest: Sequence[StoredEvent], before_ms: int) -> tuple[int, bool]:
         """The last of the oldest events that is too old, and whether there may be more.
 
         What is unsynced may say any time: it is as old as the next that is not.
@@ -123,7 +123,7 @@ class Retention:
         return gone
 
 
-def _taking(oldest: Sequence[Entry], excess_bytes: int) -> int:
+def _taking(oldest: Sequence[StoredEvent], excess_bytes: int) -> int:
     """The last of the oldest events that together take this much."""
     for entry in oldest:
         excess_bytes -= len(entry.body)

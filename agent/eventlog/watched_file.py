@@ -12,7 +12,7 @@ from agent.core.log_messages import LOG_DAMAGED
 from agent.errors import DamagedError, LogError
 from agent.eventlog.damage import DAMAGED, after, delete, is_damage
 from agent.eventlog.file import LogFile
-from agent.eventlog.file_identity import ENDS, Place, put_in_place, what_is_in, written_copy
+from agent.eventlog.file_identity import ENDS, FileIdentity, put_in_place, what_is_in, written_copy
 from agent.eventlog.lock import is_lock_of, locked
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class WatchedFile(LogFile):
     def _connect(self) -> None:
         self._let_go()
         super()._connect()
-        self._place = Place(self._path)
+        self._place = FileIdentity(self._path)
 
     def _let_go(self) -> None:
         if hasattr(self, "_place"):

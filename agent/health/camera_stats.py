@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from agent.core.frame import NoFrame
     from agent.core.visibility import BlindCause
-    from agent.health.monitor import Health
+    from agent.health.monitor import HealthMonitor
     from agent.vision.onnx_detector import Network
 
 NAME = "sight.json"
@@ -31,7 +31,7 @@ _USUAL_S = 1800.0
 _FACES_EVERY_S = 60.0
 
 
-class SightNumbers:
+class CameraStats:
     """Writes each ten seconds, at once when sight, health or configuration change; without a folder never."""
 
     def __init__(self, folder: Path | None, orientation: Orientation | None) -> None:
@@ -44,7 +44,7 @@ class SightNumbers:
         self._faces: deque[tuple[float, int, int]] = deque()
 
     def see(
-        self, taken: Frame | NoFrame, cause: BlindCause | None, health: Health, *, somebody: bool
+        self, taken: Frame | NoFrame, cause: BlindCause | None, health: HealthMonitor, *, somebody: bool
     ) -> None:
         """Take a frame that went through, or word that there is none."""
         now_s = taken.at.monotonic_s

@@ -12,7 +12,7 @@ from agent.core.log_messages import HEALTH
 from agent.device import clock, machine
 from agent.eventlog.set_aside import damaged_asides
 from agent.health.certificate import CertificateHealth
-from agent.health.rates import Figures, Shifts, Speed
+from agent.health.rates import Rates, Shifts, Speed
 from agent.health.reason_messages import REASON_LINES
 from agent.health.reasons import Reasons, beyond, verdict
 from agent.wire.health import MOST_EARLIER, EarlierLogWire, HealthWire
@@ -65,7 +65,7 @@ class Stalls(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class MachineState:
     """How the machine is, and the card; None: it does not tell.
 
     Attributes:
@@ -82,9 +82,9 @@ class Machine:
     log_damaged: bool | None = False
 
 
-def machine_now(log_path: Path) -> Machine:
+def machine_now(log_path: Path) -> MachineState:
     """How it is now."""
-    return Machine(
+    return MachineState(
         machine.temp_c(),
         machine.throttled(),
         machine.under_voltage(),
@@ -103,7 +103,7 @@ def _has_damaged(log_path: Path) -> bool | None:
         return None
 
 
-class Health:
+class HealthMonitor:
     """Told by the main loop how it goes, asked by the publisher's thread.
 
     Attributes:
@@ -119,7 +119,7 @@ class Health:
         figures: how fast it is; the main loop's.
     """
 
-    def __init__(self, log_path: Path, machine_of: Callable[[Path], Machine] = machine_now) -> None:
+    def __init__(self, log_path: Path, machine_of: Callable[[Path], MachineState] = machine_now) -> None:
         """Take where the log should be, and who tells how the machine is."""
         self._log_path = log_path
         self._machine_of = machine_of
@@ -133,7 +133,7 @@ class Health:
         self.calendar_refused: Callable[[], bool] = lambda: False
         self.configuration_refused: Callable[[], bool] = lambda: False
         self.config_digest: str | None = None
-        self.figures = Figures()
+        self.figures = Rates()
         self._shifts = Shifts()
         self._begin_s = time.monotonic()
         self._at: Instant | None = None
@@ -143,7 +143,7 @@ class Health:
         self._fault: BlindCause | None = None
         self._refused = False
         self._refusals_seen = True
-        self._machine: Machine | None = None
+        self._machine: MachineState | None = None
         self._machine_s = self._judged_s = self._said_s = float("-inf")
         self._lock = Lock()
         self._reasons = Reasons()
@@ -265,7 +265,7 @@ class Health:
             self._holds = self._reasons.update(self._found(at, self._machine), at.monotonic_s)
             return self._holds
 
-    def _found(self, at: Instant, now: Machine) -> dict[Reason, bool | None]:
+    def _found(self, at: Instant, now: MachineState) -> dict[Reason, bool | None]:
         camera: dict[Reason, bool | None] = {
             reason: self._fault == cause for cause, reason in _CAMERA.items()
         }

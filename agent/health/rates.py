@@ -12,7 +12,7 @@ _SWAY_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """What `Figures` came to at a moment; None: there is nothing to say it by.
+    """What `Rates` came to at a moment; None: there is nothing to say it by.
 
     Attributes:
         frames_per_s, looks_per_s: over the last minute.
@@ -53,7 +53,7 @@ class Shifts:
 
 
 @dataclass(slots=True)
-class Figures:
+class Rates:
     """Takes what each frame brings; all moments are in monotonic seconds."""
 
     _begin_s: float | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from agent.core.log_messages import Entry
+from agent.core.log_messages import LogMessage
 from agent.wire.health import MEANINGS
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ _IDS: Final[dict[Reason, str]] = {
     "configuration_refused": "0c9b4d5e2f3a4b7f9d61c8a5e4b7d213",
     "certificate_ends": "123ba86fae694143b38390377e79c56e",
 }
-REASON_LINES: Final[dict[Reason, Entry]] = {
-    reason: Entry(f"health {reason}: {MEANINGS[reason]}", message_id) for reason, message_id in _IDS.items()
+REASON_LINES: Final[dict[Reason, LogMessage]] = {
+    reason: LogMessage(f"health {reason}: {MEANINGS[reason]}", message_id)
+    for reason, message_id in _IDS.items()
 }

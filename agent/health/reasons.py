@@ -12,39 +12,39 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class HoldTimes:
     """How long a fault has to hold before it is told, and to be gone before it is over."""
 
     begins_after_s: float
     ends_after_s: float
 
 
-_USUAL: Final = Patience(10, 120)
+_USUAL: Final = HoldTimes(10, 120)
 # What is not here has the usual patience. The camera's are already judged with patience where they are found.
-PATIENCE: Final[dict[Reason, Patience]] = {
-    "camera_covered": Patience(0, 5),
-    "camera_dark": Patience(0, 5),
-    "camera_blurred": Patience(0, 5),
-    "camera_moved": Patience(0, 5),
-    "camera_frozen": Patience(0, 5),
-    "camera_lost": Patience(0, 5),
-    "camera_shifted": Patience(3, 30),
-    "shift_unknown": Patience(60, 10),
-    "clock_unsynced": Patience(0, 10),
-    "log_volatile": Patience(0, 10),
-    "log_damaged": Patience(0, 0),
-    "disk_low": Patience(0, 120),
-    "broker_refuses": Patience(0, 10),
-    "refusals_unseen": Patience(0, 0),
-    "broker_lost": Patience(60, 10),
-    "too_hot": Patience(30, 300),
-    "too_slow": Patience(60, 300),
-    "throttled": Patience(10, 600),
-    "under_voltage": Patience(0, 900),
-    "card_errors": Patience(0, 0),
-    "calendar_refused": Patience(0, 0),
-    "configuration_refused": Patience(0, 0),
-    "certificate_ends": Patience(0, 0),
+PATIENCE: Final[dict[Reason, HoldTimes]] = {
+    "camera_covered": HoldTimes(0, 5),
+    "camera_dark": HoldTimes(0, 5),
+    "camera_blurred": HoldTimes(0, 5),
+    "camera_moved": HoldTimes(0, 5),
+    "camera_frozen": HoldTimes(0, 5),
+    "camera_lost": HoldTimes(0, 5),
+    "camera_shifted": HoldTimes(3, 30),
+    "shift_unknown": HoldTimes(60, 10),
+    "clock_unsynced": HoldTimes(0, 10),
+    "log_volatile": HoldTimes(0, 10),
+    "log_damaged": HoldTimes(0, 0),
+    "disk_low": HoldTimes(0, 120),
+    "broker_refuses": HoldTimes(0, 10),
+    "refusals_unseen": HoldTimes(0, 0),
+    "broker_lost": HoldTimes(60, 10),
+    "too_hot": HoldTimes(30, 300),
+    "too_slow": HoldTimes(60, 300),
+    "throttled": HoldTimes(10, 600),
+    "under_voltage": HoldTimes(0, 900),
+    "card_errors": HoldTimes(0, 0),
+    "calendar_refused": HoldTimes(0, 0),
+    "configuration_refused": HoldTimes(0, 0),
+    "certificate_ends": HoldTimes(0, 0),
 }
 # Said, but nothing that somebody should mend.
 _NOTES: Final[frozenset[Reason]] = frozenset({"refusals_unseen", "shift_unknown"})

@@ -21,14 +21,14 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     """Put a file under its name, readable for everybody, or leave what was there as it was.
 
     Raises:
         ModelError: the directory can't be written, or its disk is full.
     """
     with writing(path.parent):
-        replace_whole(path, content, 0o644)
+        replace_atomically(path, content, 0o644)
 
 
 def folder_for_all(path: Path) -> None:
@@ -58,7 +58,7 @@ def _open_to_all(path: Path, rights: int) -> None:
         path.chmod(mode | rights)
 
 
-def replace_whole(path: Path, content: bytes, mode: int) -> None:
+def replace_atomically(path: Path, content: bytes, mode: int) -> None:
     """Put content where it is whole after a power cut, or what was there still is.
 
     Raises:
@@ -84,7 +84,7 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def remove_whole(path: Path) -> None:
+def remove_durably(path: Path) -> None:
     """Take a file away, also if the power goes right after; one that is not there is gone already.
 
     Raises:

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from agent.errors import ModelError
-from agent.install.atomic import file_for_all, folder_for_all, write_whole, writing
+from agent.install.atomic import file_for_all, folder_for_all, write_atomically, writing
 from agent.install.download import AttemptError
 from agent.install.manifest import MANIFEST, DebianSource, PypiSource, UrlSource, Weights
 from agent.install.prepare import prepare
@@ -28,7 +28,7 @@ from agent.install.sources import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from agent.install.manifest import Entry, Manifest, Source
+    from agent.install.manifest import Manifest, ManifestEntry, Source
 
     Progress = Callable[[int, int], None]
     Say = Callable[[str], None]
@@ -80,12 +80,14 @@ def fetch(
         raise ModelError("\n".join(failures))
 
 
-def _usual(manifest: Manifest, directory: Path) -> list[Entry]:
+def _usual(manifest: Manifest, directory: Path) -> list[ManifestEntry]:
     there = [entry for entry in manifest.optional_weights if (directory / entry.file).exists()]
     return [*manifest.weights, *there]
 
 
-def _provide(entry: Entry, directory: Path, from_dir: Path | None, say: Say, progress: Progress) -> None:
+def _provide(
+    entry: ManifestEntry, directory: Path, from_dir: Path | None, say: Say, progress: Progress
+) -> None:
     path = directory / entry.file
     if path.exists():
         with writing(directory):
@@ -104,11 +106,11 @@ def _provide(entry: Entry, directory: Path, from_dir: Path | None, say: Say, pro
             raise AttemptError(f"it is not in {from_dir}; put there {_would_do(entry)}")
     else:
         content = _from_sources(entry, directory, say, progress)
-    write_whole(path, content)
+    write_atomically(path, content)
     say(f"{entry.name}: in place, {path} ({megabytes(entry.size_bytes)}).")
 
 
-def _from_sources(entry: Entry, directory: Path, say: Say, progress: Progress) -> bytes:
+def _from_sources(entry: ManifestEntry, directory: Path, say: Say, progress: Progress) -> bytes:
     part = directory / f"{entry.file}.part"
     for number, source in enumerate(entry.sources, start=1):
         say(f"{entry.name}: {announced(source, entry)}.")
@@ -127,12 +129,12 @@ def _from_sources(entry: Entry, directory: Path, say: Say, progress: Progress) -
     )
 
 
-def _would_do(entry: Entry) -> str:
+def _would_do(entry: ManifestEntry) -> str:
     file = f"{entry.file} (any name, {entry.size_bytes:,} bytes)"
     return ", or ".join([file, *package_files(entry)])
 
 
-def _from_source(source: Source, entry: Entry, part: Path, say: Say, progress: Progress) -> bytes:
+def _from_source(source: Source, entry: ManifestEntry, part: Path, say: Say, progress: Progress) -> bytes:
     if isinstance(source, UrlSource):
         return from_url(source, entry, part, progress)
     free_mb = shutil.disk_usage(part.parent).free / 1e6

@@ -55,7 +55,7 @@ Side = Annotated[int, Field(gt=0, multiple_of=32, strict=True)]
 Shape = Annotated[tuple[Side, Side], Field(strict=False)]
 
 
-class _Entry(_Frozen):
+class _ManifestEntry(_Frozen):
     name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
     file: Annotated[str, Field(pattern=r"^\w[\w.]*$")]
     size_bytes: Annotated[int, Field(gt=0)]
@@ -70,7 +70,7 @@ class _Entry(_Frozen):
         return len(content) == self.size_bytes and digest(content) == self.sha256
 
 
-class Weights(_Entry):
+class Weights(_ManifestEntry):
     """A network.
 
     Attributes:
@@ -87,19 +87,19 @@ class Weights(_Entry):
     optional: bool = False
 
 
-class Sample(_Entry):
+class Sample(_ManifestEntry):
     """Footage to try the agent out with; nothing needs it in service."""
 
     kind: Literal["sample"]
 
 
-Entry = Weights | Sample
+ManifestEntry = Weights | Sample
 
 
 class Manifest(_Frozen):
     """Everything that can be fetched."""
 
-    entries: Annotated[list[Annotated[Entry, Field(discriminator="kind")]], Field(alias="entry")]
+    entries: Annotated[list[Annotated[ManifestEntry, Field(discriminator="kind")]], Field(alias="entry")]
 
     @property
     def weights(self) -> tuple[Weights, ...]:
@@ -120,7 +120,7 @@ class Manifest(_Frozen):
     def _all_weights(self) -> tuple[Weights, ...]:
         return tuple(entry for entry in self.entries if isinstance(entry, Weights))
 
-    def named(self, name: str) -> Entry:
+    def named(self, name: str) -> ManifestEntry:
         """The entry of this name.
 
         Raises:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from agent.errors import ModelError
-from agent.install.atomic import digest, file_for_all, folder_for_all, write_whole, writing
+from agent.install.atomic import digest, file_for_all, folder_for_all, write_atomically, writing
 from agent.install.graph import derive, optimised
 from agent.install.manifest import unreadable
 
@@ -81,7 +81,7 @@ def prepare(directory: Path, entry: Weights, say: Callable[[str], None]) -> None
         for path in _candidates(directory, entry):
             _remove(path)
         content = optimised(derive(_upstream(directory, entry), entry.network))
-        write_whole(folder / f"{_stem(entry)}-{digest(content)[:16]}.onnx", content)
+        write_atomically(folder / f"{_stem(entry)}-{digest(content)[:16]}.onnx", content)
         say(f"{entry.name}: prepared.")
     for path in set(_of_entry(directory, entry)) - set(_candidates(directory, entry)):
         _remove(path)

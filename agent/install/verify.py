@@ -12,11 +12,11 @@ from agent.install.prepare import prepared_model
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.install.manifest import Entry, Manifest
+    from agent.install.manifest import Manifest, ManifestEntry
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ManifestRow:
     """One line of a listing; `state` is by size alone."""
 
     name: str
@@ -29,7 +29,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class FileCheck:
     """What was found out about one file; `needed` is False for samples and optional weights.
 
     `closed` is one that this user may not read.
@@ -41,7 +41,7 @@ class Finding:
     line: str
 
 
-def listing(manifest: Manifest, directory: Path) -> list[Row]:
+def listing(manifest: Manifest, directory: Path) -> list[ManifestRow]:
     """What can be fetched and what is there, without reading the files."""
     rows = []
     for entry in manifest.entries:
@@ -50,11 +50,13 @@ def listing(manifest: Manifest, directory: Path) -> list[Row]:
         state: Literal["there", "missing", "wrong"]
         state = "missing" if size is None else "there" if size == entry.size_bytes else "wrong"
         kind = "optional" if isinstance(entry, Weights) and entry.optional else entry.kind
-        rows.append(Row(entry.name, kind, entry.file, entry.size_bytes, entry.licence, entry.what, state))
+        rows.append(
+            ManifestRow(entry.name, kind, entry.file, entry.size_bytes, entry.licence, entry.what, state)
+        )
     return rows
 
 
-def verify(manifest: Manifest, directory: Path) -> list[Finding]:
+def verify(manifest: Manifest, directory: Path) -> list[FileCheck]:
     """Compare every file, and every model prepared from one, with its sha256.
 
     Optional weights that are there have to be prepared, too.
@@ -67,7 +69,7 @@ def verify(manifest: Manifest, directory: Path) -> list[Finding]:
     return findings
 
 
-def _verified(entry: Entry, directory: Path) -> Finding:
+def _verified(entry: ManifestEntry, directory: Path) -> FileCheck:
     path = directory / entry.file
     again = f"get it with `presence-agent models fetch {entry.name}`"
     optional = isinstance(entry, Weights) and entry.optional
@@ -76,24 +78,24 @@ def _verified(entry: Entry, directory: Path) -> Finding:
         content = path.read_bytes()
     except FileNotFoundError:
         whether = "is not there, and is optional" if optional else "is not there"
-        return Finding(entry.name, "missing", needed, f"{path} {whether}: {again}")
+        return FileCheck(entry.name, "missing", needed, f"{path} {whether}: {again}")
     except OSError as error:
         status = _status(error, "wrong")
-        return Finding(entry.name, status, needed, str(unreadable(directory, error)))
+        return FileCheck(entry.name, status, needed, str(unreadable(directory, error)))
     if len(content) != entry.size_bytes:
         sizes = f"has {len(content):,} bytes instead of {entry.size_bytes:,}"
-        return Finding(entry.name, "wrong", needed, f"{path} {sizes}: {again}")
+        return FileCheck(entry.name, "wrong", needed, f"{path} {sizes}: {again}")
     if not entry.is_content(content):
-        return Finding(entry.name, "wrong", needed, f"{path} has another sha256 than it should: {again}")
-    return Finding(entry.name, "ok", needed, f"{path} is whole, sha256 {entry.sha256}")
+        return FileCheck(entry.name, "wrong", needed, f"{path} has another sha256 than it should: {again}")
+    return FileCheck(entry.name, "ok", needed, f"{path} is whole, sha256 {entry.sha256}")
 
 
-def _verified_prepared(entry: Weights, directory: Path) -> Finding:
+def _verified_prepared(entry: Weights, directory: Path) -> FileCheck:
     try:
         path = prepared_model(directory, entry)
     except ModelError as error:
-        return Finding(entry.name, _status(error.__cause__, "missing"), True, str(error))
-    return Finding(entry.name, "ok", True, f"{path} is whole")
+        return FileCheck(entry.name, _status(error.__cause__, "missing"), True, str(error))
+    return FileCheck(entry.name, "ok", True, f"{path} is whole")
 
 
 def _status(

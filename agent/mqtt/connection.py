@@ -94,7 +94,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class PubAck:
     """The broker's word on a message of ours, or on a wish to read that it may refuse.
 
     Attributes:
@@ -131,7 +131,7 @@ class Connection:
         self._keep_session_s = keep_session_s
         self.session_present = False
         self.taken: bool | None = None  # by another client; None: the broker did not end it
-        self._reports: list[Taken | Message] = []
+        self._reports: list[PubAck | Message] = []
         self._answer: str | None = None
         self._connected = False
         self._lost: str | None = None
@@ -196,7 +196,7 @@ class Connection:
             raise DeliveryError(f"the broker {broker} does not answer {_protocol(broker)}")
 
     def publish(self, message: Message) -> int:
-        """Send at QoS 1; the number comes back in a `Taken`.
+        """Send at QoS 1; the number comes back in a `PubAck`.
 
         Raises:
             DeliveryError: the message that had its number 65,535 ago is not answered yet.
@@ -211,7 +211,7 @@ class Connection:
         """Ask for a topic at QoS 1.
 
         If it is not needed it is asked for at QoS 0, which costs a cluster much less, and the broker's word
-        on it comes back in a `Taken`.
+        on it comes back in a `PubAck`.
         """
         _, mid = self._client.subscribe(topic, qos=1 if needed else 0)
         if mid is None:
@@ -225,7 +225,7 @@ class Connection:
         if message.mid:
             self._client.ack(message.mid, 1)
 
-    def pump(self, timeout_s: float, wake_fd: int | None = None) -> list[Taken | Message]:
+    def pump(self, timeout_s: float, wake_fd: int | None = None) -> list[PubAck | Message]:
         """Send and receive, waiting at most this long for something to come; say what came.
 
         Raises:
@@ -315,7 +315,7 @@ class Connection:
     ) -> None:
         self._unanswered.pop(mid, None)
         unheard = reason.value == _NO_SUBSCRIBERS
-        self._reports.append(Taken(mid, str(reason) if reason.is_failure else None, unheard))
+        self._reports.append(PubAck(mid, str(reason) if reason.is_failure else None, unheard))
 
     def _on_subscribe(
         self, _client: object, _data: object, mid: int, reasons: list[ReasonCode], _properties: object
@@ -327,7 +327,7 @@ class Connection:
             return
         self._unanswered.pop(mid, None)
         if not needed:
-            self._reports.append(Taken(mid, refused[0] if refused else None))
+            self._reports.append(PubAck(mid, refused[0] if refused else None))
         elif refused:
             self._answer = f"the broker {self._broker} does not let this client read; check its rights (ACL)"
 

@@ -10,9 +10,9 @@ from agent.mqtt.connection import Message
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.core.log_messages import Entry
+    from agent.core.log_messages import LogMessage
     from agent.mqtt.connection import Broker
-    from agent.mqtt.publish_state import Extras, Served
+    from agent.mqtt.publish_state import Callbacks, PublishState
     from agent.wire.commands import Presence
     from agent.wire.payloads import StatusWire
 
@@ -20,14 +20,14 @@ Whose = Literal["own", "own_before", "earlier_start", "copied", "foreign", "fore
 
 
 @dataclass(frozen=True, slots=True)
-class Speaker:
+class AgentIdentity:
     """Who speaks, and how: `root` of its topics, `info` and extras it publishes, `say` for the journal."""
 
     broker: Broker
     root: str
     info: Callable[[str, str], str]
-    extras: Extras
-    say: Callable[[int, Entry, object], None]
+    extras: Callbacks
+    say: Callable[[int, LogMessage, object], None]
 
     def status(self, status: StatusWire) -> Message:
         """Who is there; `why` is null while online, and the will has no further fields."""
@@ -35,7 +35,7 @@ class Speaker:
         return Message(f"{self.root}/status", body, retain=True)
 
 
-def whose(said: Presence, session: str, served: Served, *, retained: bool) -> Whose:
+def classify_sender(said: Presence, session: str, served: PublishState, *, retained: bool) -> Whose:
     """Tell by its session and log who published a status or health.
 
     `own_before`: the will of a connection that the broker only now holds for lost, or what a broker that

@@ -9,7 +9,7 @@ from agent.mqtt.refused_events import topic_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.eventlog.log import Entry, EventLog
+    from agent.eventlog.log import EventLog, StoredEvent
     from agent.mqtt.refused_events import Topic
 
 # Where much is passed over it is looked through in portions; the card serves others in between.
@@ -17,7 +17,7 @@ _PORTION = 500
 _PORTIONS = 20
 
 
-def _nothing(_entry: Entry) -> bool:
+def _nothing(_entry: StoredEvent) -> bool:
     return False
 
 
@@ -84,7 +84,7 @@ class Outbox:
         """Whether there are events that were refused."""
         return bool(self._held)
 
-    def next(self, limit: int, refused: Callable[[Entry], bool] = _nothing) -> list[Entry]:
+    def next(self, limit: int, refused: Callable[[StoredEvent], bool] = _nothing) -> list[StoredEvent]:
         """What to send next: what happens now before what happened while nobody listened.
 
         Args:
@@ -94,7 +94,7 @@ class Outbox:
         live = self.live(limit, refused)
         return live + self.backlog(limit - len(live), refused)
 
-    def live(self, limit: int, refused: Callable[[Entry], bool] = _nothing) -> list[Entry]:
+    def live(self, limit: int, refused: Callable[[StoredEvent], bool] = _nothing) -> list[StoredEvent]:
         """The next events that happened since this connection began."""
         last_seq = self._log.last_seq
         if limit <= 0 or self._live_at >= last_seq:
@@ -102,7 +102,7 @@ class Outbox:
         entries, self._live_at = self._choose(self._live_at, last_seq, limit, refused)
         return entries
 
-    def backlog(self, limit: int, refused: Callable[[Entry], bool] = _nothing) -> list[Entry]:
+    def backlog(self, limit: int, refused: Callable[[StoredEvent], bool] = _nothing) -> list[StoredEvent]:
         """The next events that happened before it."""
         if limit <= 0 or self._backlog_at >= self._backlog_end:
             return []
@@ -112,11 +112,11 @@ class Outbox:
         return entries
 
     def _choose(
-        self, after: int, through: int, limit: int, refused: Callable[[Entry], bool]
-    ) -> tuple[list[Entry], int]:
+        self, after: int, through: int, limit: int, refused: Callable[[StoredEvent], bool]
+    ) -> tuple[list[StoredEvent], int]:
         """The next events that may go, and up to where was looked for them."""
         sending = {seq for seq, _ in self._sending.values()}
-        chosen: list[Entry] = []
+        chosen: list[StoredEvent] = []
         size = limit
         for _ in range(_PORTIONS):
             entries = self._log.read(after, size, through)
@@ -135,7 +135,7 @@ class Outbox:
             size = _PORTION
         return chosen, after
 
-    def to_try(self, topic: Topic, *, untried: bool) -> Entry | None:
+    def to_try(self, topic: Topic, *, untried: bool) -> StoredEvent | None:
         """One event to see by whether a topic is taken now.
 
         Args:
@@ -145,7 +145,7 @@ class Outbox:
         entry = self._untried(topic) if untried else None
         return entry or self.held(lambda of: of == topic) or self._untried(topic)
 
-    def held(self, wanted: Callable[[Topic], bool]) -> Entry | None:
+    def held(self, wanted: Callable[[Topic], bool]) -> StoredEvent | None:
         """The event that was refused longest ago, of the topics that are wanted."""
         sending = {seq for seq, _ in self._sending.values()}
         for seq, topic in list(self._held.items()):
@@ -156,17 +156,17 @@ class Outbox:
             del self._held[seq]
         return None
 
-    def _untried(self, topic: Topic) -> Entry | None:
+    def _untried(self, topic: Topic) -> StoredEvent | None:
         newest = self._passed.get(topic, 0)
         if newest and newest not in self._held and newest not in self._done:
             return self._entry(newest)
         entries, _ = self._choose(self._delivered, newest, 1, lambda entry: topic_of(entry) != topic)
         return entries[0] if entries else None
 
-    def _entry(self, seq: int) -> Entry | None:
+    def _entry(self, seq: int) -> StoredEvent | None:
         return next(iter(self._log.read(seq - 1, 1, seq)), None)
 
-    def sending(self, mid: int, entry: Entry) -> None:
+    def sending(self, mid: int, entry: StoredEvent) -> None:
         """Remember that the message of this number carries this event."""
         self._sending[mid] = entry.seq, topic_of(entry)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from agent.errors import LogError
 from agent.mqtt.outbox import Outbox
-from agent.mqtt.refused_events import Pauses, Refusals, pauses_of_all
+from agent.mqtt.refused_events import RefusedEvents, RetryPauses, pauses_of_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -48,7 +48,7 @@ class DeliveryFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Extras:
+class Callbacks:
     """What only a running agent publishes, and who wants to know what the broker knows.
 
     Attributes:
@@ -68,7 +68,7 @@ class Extras:
 
 
 @dataclass(slots=True)
-class Served:
+class PublishState:
     """Logs and states; what other threads hand in, the publisher's thread takes up with `take_up`.
 
     Attributes:
@@ -85,8 +85,8 @@ class Served:
     sessions: deque[str] = field(default_factory=lambda: deque(maxlen=_SESSIONS))
     met: deque[str] = field(default_factory=lambda: deque(maxlen=_SESSIONS))
     unheard: int = 0
-    refusals: Refusals = field(default_factory=Refusals)
-    pauses: Pauses = field(default_factory=pauses_of_all)
+    refusals: RefusedEvents = field(default_factory=RefusedEvents)
+    pauses: RetryPauses = field(default_factory=pauses_of_all)
     rules: int = 0
     _lock: Lock = field(default_factory=Lock)
     _given_up: bool = False

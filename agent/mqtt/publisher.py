@@ -17,15 +17,15 @@ from agent.core.log_messages import (
     BROKER_TROUBLE,
     BROKER_UNSTEADY,
     DELIVERY_LOG_TROUBLE,
-    Entry,
+    LogMessage,
 )
 from agent.errors import DeliveryError, LogError
 from agent.mqtt.connection import MQTT_5, Connection
 from agent.mqtt.drops import Drops
-from agent.mqtt.identity import Speaker
+from agent.mqtt.identity import AgentIdentity
 from agent.mqtt.outbox import Outbox
-from agent.mqtt.publish_state import Extras, Served
-from agent.mqtt.session import Conversation
+from agent.mqtt.publish_state import Callbacks, PublishState
+from agent.mqtt.session import PublishSession
 from agent.wire.events import CONTRACT
 from agent.wire.payloads import StatusWire
 
@@ -65,7 +65,7 @@ class Publisher:
         info: Callable[[str, str], str],
         *,
         client_id: str,
-        extras: Extras | None = None,
+        extras: Callbacks | None = None,
     ) -> None:
         """Take what to publish and where.
 
@@ -80,8 +80,10 @@ class Publisher:
         """
         self._broker = broker
         self._client_id = client_id
-        self._speaker = Speaker(broker, f"{CONTRACT}/{site}/{name}", info, extras or Extras(), self._say)
-        self._served = Served([Outbox(log)])
+        self._speaker = AgentIdentity(
+            broker, f"{CONTRACT}/{site}/{name}", info, extras or Callbacks(), self._say
+        )
+        self._served = PublishState([Outbox(log)])
         self._stopping = Event()
         self._taken = Condition()
         self._taken_in = ("", 0)
@@ -112,7 +114,9 @@ class Publisher:
         self._served.tell(states)
         os.eventfd_write(self._wake_fd, 1)
 
-    def change(self, info: Callable[[str, str], str], extras: Extras, starting: Iterable[StateNow]) -> None:
+    def change(
+        self, info: Callable[[str, str], str], extras: Callbacks, starting: Iterable[StateNow]
+    ) -> None:
         """The configuration changed: say anew who this is, and which rules there are.
 
         Args:
@@ -194,7 +198,7 @@ class Publisher:
             return
         self._connected = True
         self._say_connected()
-        talk = Conversation(speaker, connection, served, session, self._tell_taken, self._wake_fd)
+        talk = PublishSession(speaker, connection, served, session, self._tell_taken, self._wake_fd)
         try:
             talk.greet()
             while not served.another_log and not self._may_leave():
@@ -240,7 +244,7 @@ class Publisher:
         elif taken is None or not self._drops.unsteady:
             self._say(logging.WARNING, BROKER_TROUBLE, error)
 
-    def _say(self, level: int, entry: Entry, *about: object) -> None:
+    def _say(self, level: int, entry: LogMessage, *about: object) -> None:
         """Log a transition; the same thing again is none."""
         sentence = entry % about
         if sentence != self._said:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from agent.eventlog.log import Entry
+    from agent.eventlog.log import StoredEvent
 
 # A rule's id and an event's type, which make its topic.
 Topic = tuple[str, str]
@@ -23,13 +23,13 @@ _APART_S = 600.0
 _TOLD_S = 60.0
 
 
-def topic_of(entry: Entry) -> Topic:
+def topic_of(entry: StoredEvent) -> Topic:
     """What a broker's rights tell events apart by."""
     return entry.rule, entry.type
 
 
 @dataclass(slots=True)
-class Pauses:
+class RetryPauses:
     """Pauses that double from refusal to refusal; moments are in monotonic seconds.
 
     Attributes:
@@ -57,13 +57,13 @@ class Pauses:
         return now_s - self.refused_s <= _TOLD_S
 
 
-def pauses_of_all() -> Pauses:
+def pauses_of_all() -> RetryPauses:
     """Those between what is said of the agent, all of it each time."""
-    return Pauses(LONGEST_PAUSE_OF_ALL_S)
+    return RetryPauses(LONGEST_PAUSE_OF_ALL_S)
 
 
 @dataclass(slots=True)
-class Refusals:
+class RefusedEvents:
     """What is known of a broker's refusals, over all connections to it.
 
     A topic is closed when an event of it is refused: those that follow are passed over. After a pause one
@@ -80,7 +80,7 @@ class Refusals:
 
     closed: dict[Topic, bool] = field(default_factory=dict)
     everything: bool = False
-    pauses: Pauses = field(default_factory=lambda: Pauses(LONGEST_PAUSE_S))
+    pauses: RetryPauses = field(default_factory=lambda: RetryPauses(LONGEST_PAUSE_S))
     taken_since: int | None = None
 
     @property
@@ -93,7 +93,7 @@ class Refusals:
         """So many events may wait for the broker's word."""
         return math.inf if self.taken_since is None else 1 + self.taken_since
 
-    def refuses(self, entry: Entry) -> bool:
+    def refuses(self, entry: StoredEvent) -> bool:
         """Whether an event is not to be sent now."""
         return self.everything or topic_of(entry) in self.closed
 

@@ -15,7 +15,7 @@ from agent.wire.commands import MOST_EVENTS, ReplayDoneWire, replay_request
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.eventlog.log import Entry, EventLog
+    from agent.eventlog.log import EventLog, StoredEvent
     from agent.wire.commands import RefusedWhy, ReplayRequestWire
 
 _log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ class Replays:
         return self._answer
 
     @staticmethod
-    def _read(answer: _Answer, limit: int) -> list[Entry]:
+    def _read(answer: _Answer, limit: int) -> list[StoredEvent]:
         """The next events; none: that was all, or they can't be read."""
         try:
             entries = answer.log.read(answer.after_seq, limit, answer.asked.to_seq)

@@ -10,7 +10,7 @@ from agent.mqtt.publish_state import Kind
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class RetainedTopics:
     """What is retained beside status, info and health.
 
     Attributes:
@@ -22,7 +22,7 @@ class Published:
     discovery: str | None = None
 
     @classmethod
-    def of(cls, noted: str | None) -> Published:
+    def of(cls, noted: str | None) -> RetainedTopics:
         """What the log remembers; nothing where it makes no sense."""
         try:
             content = json.loads(noted or "null")

@@ -18,9 +18,9 @@ from agent.wire.payloads import made_late
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.eventlog.log import Entry, EventLog
-    from agent.mqtt.connection import Connection, Taken
-    from agent.mqtt.publish_state import Served
+    from agent.eventlog.log import EventLog, StoredEvent
+    from agent.mqtt.connection import Connection, PubAck
+    from agent.mqtt.publish_state import PublishState
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Sending:
 
     root: str
     connection: Connection
-    served: Served
+    served: PublishState
     clock_synced: Callable[[], bool]
     tried: int | None = None
     _lone_first: bool = True
@@ -104,7 +104,7 @@ class Sending:
         closed = self.served.refusals.closed
         return self._try(lambda box: box.held(lambda topic: topic not in closed))
 
-    def _try(self, choose: Callable[[Outbox], Entry | None]) -> bool:
+    def _try(self, choose: Callable[[Outbox], StoredEvent | None]) -> bool:
         for box in list(self.served.boxes):
             try:
                 entry = choose(box)
@@ -116,7 +116,7 @@ class Sending:
                 return True
         return False
 
-    def _publish(self, box: Outbox, entry: Entry) -> int:
+    def _publish(self, box: Outbox, entry: StoredEvent) -> int:
         mid = self.connection.publish(self._message(box.log, entry))
         box.sending(mid, entry)
         return mid
@@ -130,7 +130,7 @@ class Sending:
             self.tried = None
         self.served.drop(box)
 
-    def judge(self, report: Taken, now_s: float) -> bool:
+    def judge(self, report: PubAck, now_s: float) -> bool:
         """Take the broker's word on an event; return whether it ends a refusal."""
         refusals = self.served.refusals
         box = self.served.box_of(report.mid)
@@ -156,12 +156,12 @@ class Sending:
         for box in self.served.boxes:
             box.look_again()
 
-    def _message(self, log: EventLog, entry: Entry) -> Message:
+    def _message(self, log: EventLog, entry: StoredEvent) -> Message:
         late = self._is_late(log, entry)
         topic = f"{self.root}/event/{entry.rule}/{entry.type.replace('.', '/')}"
         return Message(topic, made_late(entry.body) if late else entry.body)
 
-    def _is_late(self, log: EventLog, entry: Entry) -> bool:
+    def _is_late(self, log: EventLog, entry: StoredEvent) -> bool:
         """Whether it is sent long after it happened; within one boot no wrong clock deceives."""
         age_s = log.age_s(entry)
         if age_s is not None:

@@ -22,10 +22,10 @@ from agent.errors import LogError
 from agent.mqtt.calendar_topic import NAME as CALENDAR
 from agent.mqtt.calendar_topic import CalendarTopic
 from agent.mqtt.connection import MQTT_5, Message
-from agent.mqtt.identity import copied_log, two_agents, whose
+from agent.mqtt.identity import classify_sender, copied_log, two_agents
 from agent.mqtt.refusals import may_not_publish, may_not_read
 from agent.mqtt.replays import Replays
-from agent.mqtt.retained_topics import Published
+from agent.mqtt.retained_topics import RetainedTopics
 from agent.mqtt.sending import Sending
 from agent.wire.commands import presence
 from agent.wire.home_assistant import HOME_ASSISTANT_STATUS
@@ -34,9 +34,9 @@ from agent.wire.payloads import StatusWire, state_json, utc_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.mqtt.connection import Connection, Taken
-    from agent.mqtt.identity import Speaker
-    from agent.mqtt.publish_state import Served
+    from agent.mqtt.connection import Connection, PubAck
+    from agent.mqtt.identity import AgentIdentity
+    from agent.mqtt.publish_state import PublishState
     from agent.wire.commands import Presence
     from agent.wire.payloads import StateNow
 
@@ -56,7 +56,7 @@ _READ_TOPICS = ("status", "health", "cmd/replay")
 
 
 @dataclass(slots=True)
-class Conversation:
+class PublishSession:
     """One connection.
 
     Attributes:
@@ -70,9 +70,9 @@ class Conversation:
         halted: this log went on elsewhere: nothing of it may be sent.
     """
 
-    speaker: Speaker
+    speaker: AgentIdentity
     connection: Connection
-    served: Served
+    served: PublishState
     session: str
     on_taken: Callable[[], None]
     wake_fd: int
@@ -128,7 +128,7 @@ class Conversation:
         self.online = True
         self._send_health(time.monotonic())
 
-    def introduce_anew(self, speaker: Speaker) -> None:
+    def introduce_anew(self, speaker: AgentIdentity) -> None:
         """The configuration changed: say who this is, clear what is gone; every state is due again."""
         self.speaker, self.states = speaker, {}
         if not self.halted:
@@ -151,13 +151,13 @@ class Conversation:
         discovery = self.speaker.extras.discovery
         log = self.served.log
         with suppress(LogError):
-            before = Published.of(log.noted(_PUBLISHED))
-            present = Published({state.rule: state.kind for state in states}, before.discovery)
+            before = RetainedTopics.of(log.noted(_PUBLISHED))
+            present = RetainedTopics({state.rule: state.kind for state in states}, before.discovery)
             gone = [(kind, rule) for rule, kind in before.rules.items() if present.rules.get(rule) != kind]
             message = discovery(gone) if discovery else None
             present = replace(present, discovery=message.topic if message else None)
             # Should the power go before it is done, what is to be cleared is known still.
-            both = Published({**before.rules, **present.rules}, present.discovery or before.discovery)
+            both = RetainedTopics({**before.rules, **present.rules}, present.discovery or before.discovery)
             self._note(both, before)
             for rule in before.rules.keys() - present.rules:
                 self._say(Message(f"{self.speaker.root}/state/{rule}", "", retain=True))
@@ -169,7 +169,7 @@ class Conversation:
                 self.hear()
             self._note(present, both)
 
-    def _note(self, published: Published, before: Published) -> None:
+    def _note(self, published: RetainedTopics, before: RetainedTopics) -> None:
         if published != before:
             self.served.log.note(_PUBLISHED, published.text())
 
@@ -305,7 +305,7 @@ class Conversation:
 
     def _heed_presence(self, name: str, said: Presence, *, retained: bool) -> None:
         served = self.served
-        match whose(said, self.session, served, retained=retained):
+        match classify_sender(said, self.session, served, retained=retained):
             case "own":
                 self.proven |= name == "status"
             case "earlier_start":
@@ -324,7 +324,7 @@ class Conversation:
             case _:
                 pass
 
-    def _judge(self, report: Taken) -> None:
+    def _judge(self, report: PubAck) -> None:
         """The broker's word on what was sent, or on a wish to read."""
         if self.served.box_of(report.mid):
             self._judge_event(report)
@@ -341,7 +341,7 @@ class Conversation:
             if not self.others:
                 self.on_taken()
 
-    def _judge_event(self, report: Taken) -> None:
+    def _judge_event(self, report: PubAck) -> None:
         now_s = time.monotonic()
         if report.refusal and not self.served.refused(now_s):
             # Health says so at once, not in a minute.
@@ -359,7 +359,7 @@ class Conversation:
         self.introduce_at_s = self.served.pauses.until_s
         self._warn(self._refusal(reason))
 
-    def _judge_wish(self, topic: str, report: Taken) -> None:
+    def _judge_wish(self, topic: str, report: PubAck) -> None:
         if not report.refusal:
             self.calendar.readable(topic, time.monotonic())
         elif self.proven:

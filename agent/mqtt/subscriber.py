@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from threading import Event
 
-    from agent.mqtt.connection import Taken
+    from agent.mqtt.connection import PubAck
 
 _log = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ class Subscriber:
         assert connection is not None  # noqa: S101
         if self._broken:
             raise self._broken
-        reports: list[Taken | Message] = connection.pump(timeout_s)
+        reports: list[PubAck | Message] = connection.pump(timeout_s)
         got = len(reports)
         while got and len(reports) < _AT_ONCE:
             try:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from agent.core.event import Event
     from agent.core.frame import Instant
     from agent.core.track import Track
-    from agent.presence.aggregates import ZoneTally
+    from agent.presence.aggregates import ZoneAggregate
     from agent.presence.hours import WorkingTime
 
 
@@ -30,12 +30,12 @@ class AfterHoursRule:
 
     def __init__(self, hours: WorkingTime) -> None:
         """Take the working hours."""
-        self._zones: Sequence[ZoneTally] = ()
+        self._zones: Sequence[ZoneAggregate] = ()
         self._hours = hours
         self._told: set[str] = set()
         self._judged: Instant | None = None
 
-    def change(self, zones: Sequence[ZoneTally], hours: WorkingTime, at: Instant | None) -> None:
+    def change(self, zones: Sequence[ZoneAggregate], hours: WorkingTime, at: Instant | None) -> None:
         """Take the tallies of all zones, and the hours from now on; None: it begins only."""
         if at and not hours.goes_on(self._hours, at.utc):
             # Whoever is there now was not after hours before.

@@ -27,7 +27,7 @@ from agent.core.event import (
     ZoneQuarter,
     ZoneVacated,
 )
-from agent.presence.intervals import Marks, Spells, mark, most_at_once, union_s
+from agent.presence.intervals import Intervals, WallMarks, mark, most_at_once, union_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from agent.core.event import CounterMode, Era, Event
     from agent.core.frame import Instant
     from agent.presence.hours import Period
-    from agent.presence.intervals import Mark, Stretch
+    from agent.presence.intervals import WallMark, Window
 
 _MODES: dict[type[Event], CounterMode] = {
     CounterAttended: "attended",
@@ -48,7 +48,7 @@ _MODES: dict[type[Event], CounterMode] = {
 
 
 @dataclass(slots=True)
-class LineTally:
+class LineAggregate:
     """Crossings of a line.
 
     Attributes:
@@ -57,7 +57,7 @@ class LineTally:
     """
 
     rule: str
-    crossings: Marks = field(default_factory=Marks)
+    crossings: WallMarks = field(default_factory=WallMarks)
     inward: array[int] = field(default_factory=lambda: array("b"))
     today: tuple[int, int] = (0, 0)
 
@@ -99,14 +99,14 @@ class LineTally:
         there = (start_s <= utc_s) & (utc_s < end_s)
         return utc_s[there & inward], utc_s[there & ~inward]
 
-    def quarter(self, at: Instant, of: Stretch) -> LineQuarter | None:
+    def quarter(self, at: Instant, of: Window) -> LineQuarter | None:
         """A quarter of an hour; None: nothing to say of it."""
         ins, outs = self.counted(of.start_s, of.end_s)
         if not (ins or outs or of.blind_s):
             return None
         return LineQuarter(**of.quarter(self.rule, at), in_count=ins, out_count=outs)
 
-    def day(self, at: Instant, date: date, of: Stretch, periods: Sequence[Period]) -> LineDay:
+    def day(self, at: Instant, date: date, of: Window, periods: Sequence[Period]) -> LineDay:
         """A local date and its working periods."""
         ins_s, outs_s = self._between(of.start_s, of.end_s)
         return LineDay(
@@ -118,7 +118,7 @@ class LineTally:
             periods=tuple(self._about(periods, of)),
         )
 
-    def _about(self, periods: Sequence[Period], of: Stretch) -> Iterator[PeriodCrossings]:
+    def _about(self, periods: Sequence[Period], of: Window) -> Iterator[PeriodCrossings]:
         """Each period with the crossings nearest to it: half-way between two the next one begins."""
         starts = [period.start.timestamp() for period in periods]
         ends = [period.end.timestamp() for period in periods]
@@ -141,7 +141,7 @@ class LineTally:
 
 
 @dataclass(slots=True)
-class ZoneTally:
+class ZoneAggregate:
     """Visits to a zone.
 
     Attributes:
@@ -153,8 +153,8 @@ class ZoneTally:
     """
 
     rule: str
-    done: Spells = field(default_factory=Spells)
-    open: dict[str, tuple[Instant, Mark]] = field(default_factory=dict)
+    done: Intervals = field(default_factory=Intervals)
+    open: dict[str, tuple[Instant, WallMark]] = field(default_factory=dict)
     occupied: Instant | None = None
     last_seen: Instant | None = None
     known: bool = False
@@ -207,7 +207,7 @@ class ZoneTally:
         if not young.all():
             self.done.keep(young)
 
-    def _figures(self, of: Stretch) -> dict[str, Any]:
+    def _figures(self, of: Window) -> dict[str, Any]:
         begun_s = array("d", (begin.utc_s for _, begin in self.open.values()))
         both = (begun_s, self.done.begins.utc_s)
         visits = sum(
@@ -222,20 +222,20 @@ class ZoneTally:
         most = max(most_at_once(parts), min(visits, 1))
         return {"visits": visits, "occupied_s": union_s(parts), "max_count": most}
 
-    def quarter(self, at: Instant, of: Stretch) -> ZoneQuarter | None:
+    def quarter(self, at: Instant, of: Window) -> ZoneQuarter | None:
         """A quarter of an hour; None: nothing to say of it."""
         figures = self._figures(of)
         if not (figures["max_count"] or of.blind_s):
             return None
         return ZoneQuarter(**of.quarter(self.rule, at), **figures)
 
-    def day(self, at: Instant, date: date, of: Stretch, periods: Sequence[Period]) -> ZoneDay:  # noqa: ARG002
+    def day(self, at: Instant, date: date, of: Window, periods: Sequence[Period]) -> ZoneDay:  # noqa: ARG002
         """A local date."""
         return ZoneDay(**of.day(self.rule, at, date), **self._figures(of))
 
 
 @dataclass(slots=True)
-class CounterTally:
+class CounterAggregate:
     """How a counter was attended.
 
     Attributes:
@@ -245,7 +245,7 @@ class CounterTally:
     """
 
     rule: str
-    spells: Spells = field(default_factory=Spells)
+    spells: Intervals = field(default_factory=Intervals)
     attended: array[int] = field(default_factory=lambda: array("b"))
     mode: CounterMode | None = None
     since: Instant | None = None
@@ -281,7 +281,7 @@ class CounterTally:
             self.spells.keep(young)
             self.attended = array("b", np.asarray(self.attended)[young].tobytes())
 
-    def _figures(self, of: Stretch) -> dict[str, Any]:
+    def _figures(self, of: Window) -> dict[str, Any]:
         begins_s, ends_s = np.asarray(self.spells.begins.utc_s), np.asarray(self.spells.ends.utc_s)
         attended = np.asarray(self.attended) == 1
         unattended = of.covered(begins_s[~attended], ends_s[~attended])
@@ -291,14 +291,14 @@ class CounterTally:
             "longest_unattended_s": float((unattended[:, 1] - unattended[:, 0]).max(initial=0.0)),
         }
 
-    def quarter(self, at: Instant, of: Stretch) -> CounterQuarter | None:
+    def quarter(self, at: Instant, of: Window) -> CounterQuarter | None:
         """A quarter of an hour; None: nothing to say of it."""
         figures = self._figures(of)
         if not (any(figures.values()) or of.blind_s):
             return None
         return CounterQuarter(**of.quarter(self.rule, at), **figures)
 
-    def day(self, at: Instant, date: date, of: Stretch, periods: Sequence[Period]) -> CounterDay:  # noqa: ARG002
+    def day(self, at: Instant, date: date, of: Window, periods: Sequence[Period]) -> CounterDay:  # noqa: ARG002
         """A local date."""
         return CounterDay(**of.day(self.rule, at, date), **self._figures(of))
 
@@ -307,4 +307,4 @@ def _between_s(begin: Instant, end: Instant) -> float:
     return max(0.0, end.monotonic_s - begin.monotonic_s)
 
 
-Tally = LineTally | ZoneTally | CounterTally
+Tally = LineAggregate | ZoneAggregate | CounterAggregate

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from agent.core.event import Event
     from agent.core.frame import Instant
-    from agent.core.visibility import Sight
+    from agent.core.visibility import Visibility
 
 _RULE = "camera"
 # A start in the dark knows nothing of it at first: so long it must see for a spell of before to be over.
@@ -53,7 +53,7 @@ class CameraRule:
         """Go on with a spell that was told before this start; None: there is none."""
         self._spell, self._doubtful = spell, spell is not None
 
-    def update(self, sight: Sight, at: Instant, *, somebody: bool = False) -> Iterator[Event]:
+    def update(self, sight: Visibility, at: Instant, *, somebody: bool = False) -> Iterator[Event]:
         """Yield the begin or the end of a spell; `somebody`: this frame showed what somebody did."""
         if sight.cause is not None and self._spell is None:
             self._spell = CameraBlind(rule=_RULE, at=at, cause=sight.cause, since=sight.since)
@@ -70,7 +70,7 @@ class CameraRule:
                 blind_s=max(0.0, at.monotonic_s - spell.since.monotonic_s),
             )
 
-    def _sees(self, sight: Sight, at: Instant) -> bool:
+    def _sees(self, sight: Visibility, at: Instant) -> bool:
         """Whether it is sure; of what turned blind and good again under its eyes a judge is."""
         if not self._doubtful:
             return True

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from agent.core.event import EndedWhy, Event
     from agent.core.frame import Instant
-    from agent.presence.aggregates import CounterTally, ZoneTally
+    from agent.presence.aggregates import CounterAggregate, ZoneAggregate
     from agent.presence.hours import WorkingTime
 
 # Somebody who is back in time may be told of only by a later look.
@@ -21,7 +21,7 @@ _PATIENCE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Counter:
+class Desk:
     """A desk: the zones behind and before it by their ids, and for how long it may be left."""
 
     counter_id: str
@@ -46,10 +46,10 @@ class CounterRule:
 
     def __init__(
         self,
-        counter: Counter,
-        tally: CounterTally,
-        staff: ZoneTally,
-        public: ZoneTally | None,
+        counter: Desk,
+        tally: CounterAggregate,
+        staff: ZoneAggregate,
+        public: ZoneAggregate | None,
         staff_dwell_s: float,
         hours: WorkingTime,
     ) -> None:
@@ -66,8 +66,8 @@ class CounterRule:
 
     def change(
         self,
-        counter: Counter,
-        public: ZoneTally | None,
+        counter: Desk,
+        public: ZoneAggregate | None,
         staff_dwell_s: float,
         hours: WorkingTime,
         at: Instant,

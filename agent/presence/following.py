@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from agent.core.shift import UNSHIFTED, Shift
 
 if TYPE_CHECKING:
-    from agent.core.visibility import Sight
+    from agent.core.visibility import Visibility
 
 # A view is steady while its shift stays so near to its mean (part of the width, at a corner) for so long.
 _STEADY_RATIO = 0.006
@@ -19,7 +19,7 @@ _BACK_S = 3.0
 _GAP_S = 15.0
 
 
-class Following:
+class ViewFollower:
     """Told the shift of each frame, says where the rules are to lie.
 
     Attributes:
@@ -40,9 +40,9 @@ class Following:
         self._mean, self._count = shift, 0
         self._since_s = self._known_s = float("-inf")
         self._back_s: float | None = None
-        self._sight: Sight | None = None
+        self._sight: Visibility | None = None
 
-    def update(self, sight: Sight, now_s: float) -> bool:
+    def update(self, sight: Visibility, now_s: float) -> bool:
         """Take what is known at a moment; whether anything lies elsewhere from now on."""
         if sight is self._sight:
             # Frames between two that were judged say nothing new.

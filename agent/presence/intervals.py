@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Mark:
+class WallMark:
     """A moment in seconds since 1970; it moves when the clock turns out to have been wrong.
 
     Attributes:
@@ -36,9 +36,11 @@ class Mark:
     utc_s: float
     monotonic_s: float | None
 
-    def later(self, seconds: float) -> Mark:
+    def later(self, seconds: float) -> WallMark:
         """So many seconds later."""
-        return Mark(self.utc_s + seconds, None if self.monotonic_s is None else self.monotonic_s + seconds)
+        return WallMark(
+            self.utc_s + seconds, None if self.monotonic_s is None else self.monotonic_s + seconds
+        )
 
     def set_clock(self, offset_s: float) -> None:
         """Believe another clock: UTC is the monotonic clock and this."""
@@ -46,16 +48,16 @@ class Mark:
             self.utc_s = self.monotonic_s + offset_s
 
 
-def mark(moment: Instant, at: Instant, era: Era = "present") -> Mark:
+def mark(moment: Instant, at: Instant, era: Era = "present") -> WallMark:
     """The mark of a moment that was told at another."""
     if era == "nowhere":
-        return Mark(-inf, None)
+        return WallMark(-inf, None)
     moment = moment.by_clock_of(at)
-    return Mark(moment.utc.timestamp(), moment.monotonic_s if era == "present" else None)
+    return WallMark(moment.utc.timestamp(), moment.monotonic_s if era == "present" else None)
 
 
 @dataclass(slots=True)
-class Marks:
+class WallMarks:
     """Marks as columns of 8 bytes each: a busy place has 100,000 in two days.
 
     `monotonic_s` is NaN where a mark is from another run.
@@ -64,18 +66,18 @@ class Marks:
     utc_s: array[float] = field(default_factory=lambda: array("d"))
     monotonic_s: array[float] = field(default_factory=lambda: array("d"))
 
-    def append(self, moment: Mark) -> None:
+    def append(self, moment: WallMark) -> None:
         """Take one more."""
         self.utc_s.append(moment.utc_s)
         self.monotonic_s.append(nan if moment.monotonic_s is None else moment.monotonic_s)
 
     @property
-    def last(self) -> Mark:
+    def last(self) -> WallMark:
         """The newest one."""
         monotonic_s = self.monotonic_s[-1]
-        return Mark(self.utc_s[-1], None if isnan(monotonic_s) else monotonic_s)
+        return WallMark(self.utc_s[-1], None if isnan(monotonic_s) else monotonic_s)
 
-    def replace_last(self, moment: Mark) -> None:
+    def replace_last(self, moment: WallMark) -> None:
         """Have another one in place of the newest."""
         del self.utc_s[-1], self.monotonic_s[-1]
         self.append(moment)
@@ -98,11 +100,11 @@ class Marks:
 
 
 @dataclass(slots=True)
-class Spells:
+class Intervals:
     """From a moment to a moment each; the last one may not be over yet, which is an end at infinity."""
 
-    begins: Marks = field(default_factory=Marks)
-    ends: Marks = field(default_factory=Marks)
+    begins: WallMarks = field(default_factory=WallMarks)
+    ends: WallMarks = field(default_factory=WallMarks)
 
     def __len__(self) -> int:
         """How many there are."""
@@ -113,16 +115,16 @@ class Spells:
         """Whether the last one is not over."""
         return bool(self.ends.utc_s) and self.ends.utc_s[-1] == inf
 
-    def begin(self, moment: Mark) -> None:
+    def begin(self, moment: WallMark) -> None:
         """One more begins."""
-        self.append(moment, Mark(inf, None))
+        self.append(moment, WallMark(inf, None))
 
-    def append(self, begin: Mark, end: Mark) -> None:
+    def append(self, begin: WallMark, end: WallMark) -> None:
         """Take one more."""
         self.begins.append(begin)
         self.ends.append(end)
 
-    def end(self, moment: Mark) -> None:
+    def end(self, moment: WallMark) -> None:
         """The last one is over."""
         self.ends.replace_last(moment)
 
@@ -138,7 +140,7 @@ class Spells:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Window:
     """What a summary is about: from `start_s` to `end_s`, since 1970, seen up to `until_s`."""
 
     start_s: float

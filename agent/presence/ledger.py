@@ -23,7 +23,7 @@ from agent.core.event import (
     ZoneVacated,
 )
 from agent.presence.after_hours import AfterHoursRule
-from agent.presence.aggregates import CounterTally, LineTally, ZoneTally
+from agent.presence.aggregates import CounterAggregate, LineAggregate, ZoneAggregate
 from agent.presence.camera import CameraRule
 from agent.presence.clock import ClockRule
 from agent.presence.counter import CounterRule
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
     from agent.core.event import AgentStarted, ClockSet, EndedWhy, Era, Event, State
     from agent.core.frame import Instant
     from agent.core.track import Track
-    from agent.core.visibility import BlindCause, Sight
+    from agent.core.visibility import BlindCause, Visibility
     from agent.presence.aggregates import Tally
-    from agent.presence.counter import Counter
+    from agent.presence.counter import Desk
     from agent.presence.hours import WorkingTime
 
 Kind = Literal["line", "zone", "counter"]
 UnknownWhy = Literal["starting", "stopped", "clock"]
-_Kept = TypeVar("_Kept", LineTally, ZoneTally, CounterTally)
+_Kept = TypeVar("_Kept", LineAggregate, ZoneAggregate, CounterAggregate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class RuleState:
 
 
 @dataclass(frozen=True, slots=True)
-class ZoneTerms:
+class ZoneSettings:
     """What the ledger must know of a zone.
 
     Attributes:
@@ -80,7 +80,7 @@ class ZoneTerms:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class RuleSettings:
     """The rules that there are, and the hours.
 
     Attributes:
@@ -92,8 +92,8 @@ class Terms:
     """
 
     lines: Sequence[str]
-    zones: Sequence[ZoneTerms]
-    counters: Sequence[Counter]
+    zones: Sequence[ZoneSettings]
+    counters: Sequence[Desk]
     hours: WorkingTime
     wait_s: float = 0.0
 
@@ -101,7 +101,7 @@ class Terms:
 class Ledger:
     """Takes the events of each frame, and what is known of the camera's sight, and tells what follows."""
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: RuleSettings) -> None:
         """Take the rules that there are."""
         self._terms = terms
         self.reset()
@@ -112,12 +112,12 @@ class Ledger:
         self._tallies: dict[str, Tally] = {}
         self._counter_rules: dict[str, CounterRule] = {}
         # Rules of before this start that the configuration no longer has.
-        self._gone: dict[str, ZoneTally | CounterTally] = {}
+        self._gone: dict[str, ZoneAggregate | CounterAggregate] = {}
         self._clock = ClockRule()
         self._camera = CameraRule()
         self._after_hours = AfterHoursRule(terms.hours)
         self._summaries = Summaries(terms.hours)
-        self._sight: Sight | None = None
+        self._sight: Visibility | None = None
         self._seen_from: Instant | None = None
         self._at: Instant | None = None
         self._stopped: Instant | None = None
@@ -125,7 +125,7 @@ class Ledger:
         self._arrange(terms, None)
 
     def change(
-        self, terms: Terms, told: Sequence[Event], at: Instant, moved: Collection[str] = ()
+        self, terms: RuleSettings, told: Sequence[Event], at: Instant, moved: Collection[str] = ()
     ) -> list[Event]:
         """Go on by other terms; what is open in rules that there are still stays open.
 
@@ -145,9 +145,9 @@ class Ledger:
             if staff.get(counter.counter_id) != counter.staff:
                 events += self._taken(self._counter_rules.pop(counter.counter_id).close(at, at, "stopped"))
         kinds: dict[str, type[Tally]] = {
-            **dict.fromkeys(terms.lines, LineTally),
-            **dict.fromkeys((zone.zone_id for zone in terms.zones), ZoneTally),
-            **dict.fromkeys(staff, CounterTally),
+            **dict.fromkeys(terms.lines, LineAggregate),
+            **dict.fromkeys((zone.zone_id for zone in terms.zones), ZoneAggregate),
+            **dict.fromkeys(staff, CounterAggregate),
         }
         gone = [tally for rule, tally in self._tallies.items() if kinds.get(rule) is not type(tally)]
         events += self._summaries.end(gone, at)
@@ -161,17 +161,18 @@ class Ledger:
         self._judge(at)
         return events
 
-    def _arrange(self, terms: Terms, at: Instant | None) -> None:
+    def _arrange(self, terms: RuleSettings, at: Instant | None) -> None:
         """Have a tally for each rule, the one of before where there is one; `at` None: at the start."""
         self._terms, self._hours = terms, terms.hours
         self._today: tuple[datetime, datetime] | None = None
         self._recount = True
-        self._lines = [self._tally(LineTally, line) for line in terms.lines]
+        self._lines = [self._tally(LineAggregate, line) for line in terms.lines]
         zones = {zone.zone_id: zone for zone in terms.zones}
         self._settle_s = {name: zone.settle_s for name, zone in zones.items()}
-        self._zones = {name: self._tally(ZoneTally, name) for name in zones}
+        self._zones = {name: self._tally(ZoneAggregate, name) for name in zones}
         self._counters = {
-            counter.counter_id: self._tally(CounterTally, counter.counter_id) for counter in terms.counters
+            counter.counter_id: self._tally(CounterAggregate, counter.counter_id)
+            for counter in terms.counters
         }
         if at:
             for name in self._zones.keys() - self._tallies.keys():
@@ -208,7 +209,7 @@ class Ledger:
     # --- from frame to frame
 
     def update(
-        self, told: Sequence[Event], tracks: Sequence[Track], sight: Sight, at: Instant
+        self, told: Sequence[Event], tracks: Sequence[Track], sight: Visibility, at: Instant
     ) -> list[Event]:
         """Take what the rules tell of a frame; return it with all that follows, in order."""
         events: list[Event] = []
@@ -355,7 +356,7 @@ class Ledger:
         for rule in self._counter_rules.values():
             self._values[rule.rule_id] = rule.state
 
-    def _judge_line(self, line: LineTally, at: Instant) -> None:
+    def _judge_line(self, line: LineAggregate, at: Instant) -> None:
         if not at.synced:
             # It counts from local midnight, and nobody knows when that was.
             self._values[line.rule] = None
@@ -393,8 +394,10 @@ class Ledger:
             yield event
 
 
-def _kind_of(event: Event) -> type[ZoneTally | CounterTally] | None:
+def _kind_of(event: Event) -> type[ZoneAggregate | CounterAggregate] | None:
     """Of what kind of rule an event is that begins or ends something."""
     if isinstance(event, ZoneEntered | ZoneLeft | ZoneOccupied | ZoneVacated):
-        return ZoneTally
-    return CounterTally if isinstance(event, CounterAttended | CounterUnattended | CounterClosed) else None
+        return ZoneAggregate
+    return (
+        CounterAggregate if isinstance(event, CounterAttended | CounterUnattended | CounterClosed) else None
+    )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agent.core.event import AgentStarted, AgentStopped, CameraBlind, CameraRestored, Day, Quarter
-from agent.presence.intervals import Mark, Spells, Stretch, mark, union_s
+from agent.presence.intervals import Intervals, WallMark, Window, mark, union_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,7 +46,7 @@ class _Due:
     wait_s: float
     quarter_s: float | None = None
     date: date | None = None
-    begin: Mark | None = None
+    begin: WallMark | None = None
 
 
 class Summaries:
@@ -65,9 +65,9 @@ class Summaries:
         # How far those of rules had come that are gone: should they come back, nothing is told twice.
         self._ended: dict[tuple[type[Tally], str], tuple[float | None, date | None]] = {}
         self._hours = hours
-        self._watched = Spells()
+        self._watched = Intervals()
         self._blind = False
-        self._begin: Mark | None = None
+        self._begin: WallMark | None = None
         self._next_s = 0.0
 
     def change(self, tallies: Sequence[tuple[Tally, float]], hours: WorkingTime, at: Instant | None) -> None:
@@ -123,7 +123,7 @@ class Summaries:
         self._begin = mark(at, at, "past")
         if not blind:
             # The quarter that it falls into was watched as well: else who was quiet would seem blind in it.
-            self._look(Mark(_floor(at.utc.timestamp()), None))
+            self._look(WallMark(_floor(at.utc.timestamp()), None))
 
     def watch(self, at: Instant) -> None:
         """There is a frame, and it can be seen."""
@@ -183,18 +183,18 @@ class Summaries:
         due.quarter_s = event.end.timestamp()
         due.date = due.date or self._hours.date_of(event.start)
 
-    def _look(self, moment: Mark) -> None:
+    def _look(self, moment: WallMark) -> None:
         if isfinite(moment.utc_s):
             self._begin = self._begin or replace(moment)
             self._watched.begin(moment)
 
-    def _look_away(self, moment: Mark) -> None:
+    def _look_away(self, moment: WallMark) -> None:
         if not self._watched.open or not isfinite(moment.utc_s):
             return
         begin = self._watched.begins.last
         # Both ends of a spell move together.
         begin_moves = begin.monotonic_s is not None
-        end = Mark(moment.utc_s, moment.monotonic_s if begin_moves else None)
+        end = WallMark(moment.utc_s, moment.monotonic_s if begin_moves else None)
         self._watched.end(end if end.utc_s > begin.utc_s else begin)
 
     def _tell(self, due: _Due, at: Instant, known_s: float) -> Iterator[Event]:
@@ -237,13 +237,13 @@ class Summaries:
         of = self._stretch(due, begin.timestamp(), end.timestamp(), at)
         return due.tally.day(at, date, of, self._hours.periods(date))
 
-    def _stretch(self, due: _Due, start_s: float, end_s: float, at: Instant) -> Stretch:
-        of = Stretch(start_s, end_s, at.utc.timestamp(), 0.0)
+    def _stretch(self, due: _Due, start_s: float, end_s: float, at: Instant) -> Window:
+        of = Window(start_s, end_s, at.utc.timestamp(), 0.0)
         from_s = due.begin.utc_s if due.begin else start_s
         seen = of.covered(self._watched.begins.utc_s, self._watched.ends.utc_s)
         seen = np.maximum(seen[seen[:, 1] > from_s], from_s)
         blind_s = max(0.0, end_s - start_s - union_s(seen))
-        return Stretch(of.start_s, of.end_s, of.until_s, round(blind_s, 3))
+        return Window(of.start_s, of.end_s, of.until_s, round(blind_s, 3))
 
     def _away_until(self, quarter_s: float) -> float | None:
         """For a quarter long after anybody watched: begin of the one in which somebody does again."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from agent.render.timeline import Row, Span, Timeline
+    from agent.render.timeline import Timeline, TimelineRow, TimelineSpan
 
     Image = NDArray[np.uint8]
     Color = tuple[int, int, int]
@@ -167,7 +167,7 @@ class _Board:
             for y in (_TOP_PX - 14, self.bottom + 38):
                 write(self.canvas, label, (x - width_px(label, 28) / 2, y), 28, _INK)
 
-    def row(self, row: Row, top: int, bottom: int) -> None:
+    def row(self, row: TimelineRow, top: int, bottom: int) -> None:
         cv2.line(self.canvas, (40, top), (WIDTH_PX - 40, top), _GRID, 2)
         size_px = 34 if width_px(row.rule, 34) <= _ID_PX else 24
         for place, part in enumerate(in_lines(row.rule, size_px, _ID_PX, 2), 1):
@@ -183,7 +183,7 @@ class _Board:
             text = f"{len(late)} {_word('after_hours')}"
             write(self.canvas, text, (RIGHT_PX + 24, bottom - 14), 24, COLORS["after_hours"])
 
-    def _zone(self, row: Row, top: int, bottom: int) -> None:
+    def _zone(self, row: TimelineRow, top: int, bottom: int) -> None:
         counts = steps(row.spans)
         most = max((count for _, count in counts), default=0)
         levels = np.zeros(RIGHT_PX - LEFT_PX, int)
@@ -207,7 +207,7 @@ class _Board:
             (_word("in all").format(_duration(row.seconds())), _PALE),
         )
 
-    def _counter(self, row: Row, top: int, bottom: int) -> None:
+    def _counter(self, row: TimelineRow, top: int, bottom: int) -> None:
         for span in row.spans:
             left, right = self._columns(span)
             # Told apart by their heights too.
@@ -218,7 +218,7 @@ class _Board:
             top, *((f"{_word(name)} {_duration(row.seconds(name))}", COLORS[name]) for name in names)
         )
 
-    def _line(self, row: Row, top: int, bottom: int) -> None:
+    def _line(self, row: TimelineRow, top: int, bottom: int) -> None:
         middle = (top + bottom) // 2
         cv2.line(self.canvas, (LEFT_PX, middle), (RIGHT_PX, middle), _PALE, 1)
         for direction, way in (("in", -1), ("out", 1)):
@@ -261,7 +261,7 @@ class _Board:
         x = (LEFT_PX + RIGHT_PX - width_px(text, 40)) / 2
         write(self.canvas, text, (x, (_TOP_PX + _CAMERA_PX + self.bottom) / 2 + 14), 40, _PALE)
 
-    def _columns(self, span: Span) -> tuple[int, int]:
+    def _columns(self, span: TimelineSpan) -> tuple[int, int]:
         """Three px at the least."""
         left = min(time_px(self.of, span.begin), RIGHT_PX - 3)
         return left, max(time_px(self.of, span.end), left + 3)

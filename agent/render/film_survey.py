@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from agent.core.detections import FACE, PERSON, Detections
-from agent.core.regions import Look, whole
+from agent.core.regions import Regions, whole
 from agent.errors import BrokenOffError
 from agent.render.background import Background, in_front
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from agent.core.frame import Frame
     from agent.core.regions import Box
-    from agent.pipeline import Detector
+    from agent.pipeline import DetectorStage
     from agent.render.blur_grid import Grid, Levels
 
     Flags = NDArray[np.bool_]
@@ -134,7 +134,7 @@ def surveyed(
     grid: Grid,
     fps: float,
     frames: Callable[[], Iterable[Frame]],
-    finder: Detector,
+    finder: DetectorStage,
     progress: Callable[[int], None],
 ) -> Survey:
     """Look over a recording twice.
@@ -242,12 +242,12 @@ def outlined(grid: Grid, front: Flags, *, roomy: bool = True) -> Levels:
     return levels
 
 
-def possible(frame: Frame, finder: Detector, slot: int | None = None) -> list[Detections]:
+def possible(frame: Frame, finder: DetectorStage, slot: int | None = None) -> list[Detections]:
     """Whoever may be in a frame, and in all of its quarters, or in the one whose turn it is in a slot."""
     parts = quarters(frame.size_px)
     if slot is not None:
         parts = [parts[slot % len(parts)]]
-    looks = whole(frame), *(Look((part,)) for part in parts)
+    looks = whole(frame), *(Regions((part,)) for part in parts)
     return [believable(finder.detect(frame, look), frame.size_px) for look in looks]
 
 

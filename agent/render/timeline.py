@@ -26,7 +26,7 @@ _LONG_AGO, _FAR_OFF = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzi
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Span:
+class TimelineSpan:
     """Something that held from `begin` to before `end`; `label` is what, or why."""
 
     begin: datetime
@@ -35,7 +35,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Mark:
+class TimelineMark:
     """Something that happened at one moment."""
 
     at: datetime
@@ -43,7 +43,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TimelineRow:
     """One rule's day.
 
     Attributes:
@@ -55,8 +55,8 @@ class Row:
 
     kind: str
     rule: str
-    spans: tuple[Span, ...]
-    marks: tuple[Mark, ...]
+    spans: tuple[TimelineSpan, ...]
+    marks: tuple[TimelineMark, ...]
 
     def number_of(self, label: str) -> int:
         """How many marks are called so."""
@@ -84,10 +84,10 @@ class Timeline:
     begin: datetime
     end: datetime
     now: datetime
-    rows: tuple[Row, ...]
-    blind: tuple[Span, ...]
-    down: tuple[Span, ...]
-    marks: tuple[Mark, ...]
+    rows: tuple[TimelineRow, ...]
+    blind: tuple[TimelineSpan, ...]
+    down: tuple[TimelineSpan, ...]
+    marks: tuple[TimelineMark, ...]
 
 
 def timeline(
@@ -112,7 +112,7 @@ def timeline(
         end,
         min(end, now),
         tuple(
-            Row(
+            TimelineRow(
                 kind,
                 rule,
                 _within(story.spans[rule], begin, end),
@@ -128,7 +128,7 @@ def timeline(
     )
 
 
-def steps(spans: Iterable[Span]) -> list[tuple[datetime, int]]:
+def steps(spans: Iterable[TimelineSpan]) -> list[tuple[datetime, int]]:
     """How many of the spans hold from each moment on; begins and ends with a change, and at 0."""
     changes: dict[datetime, int] = defaultdict(int)
     for span in spans:
@@ -175,10 +175,10 @@ class _Story:
 
     rules: dict[str, str]
     offsets: dict[str, float]
-    spans: dict[str, list[Span]] = field(default_factory=lambda: defaultdict(list))
-    marks: dict[str, list[Mark]] = field(default_factory=lambda: defaultdict(list))
-    blind: list[Span] = field(default_factory=list)
-    down: list[Span] = field(default_factory=list)
+    spans: dict[str, list[TimelineSpan]] = field(default_factory=lambda: defaultdict(list))
+    marks: dict[str, list[TimelineMark]] = field(default_factory=lambda: defaultdict(list))
+    blind: list[TimelineSpan] = field(default_factory=list)
+    down: list[TimelineSpan] = field(default_factory=list)
     visits: dict[Key, _Open] = field(default_factory=dict)
     modes: dict[str, _Open] = field(default_factory=dict)
     sight: _Open | None = None
@@ -216,21 +216,21 @@ class _Story:
         """End what is open."""
         if self.stopped:
             self._cut(self.stopped)
-            self.down.append(Span(self.stopped, until, "stopped"))
+            self.down.append(TimelineSpan(self.stopped, until, "stopped"))
         for (rule, _), visit in self.visits.items():
-            self.spans[rule].append(Span(visit.since, visit.cut or until))
+            self.spans[rule].append(TimelineSpan(visit.since, visit.cut or until))
         for rule, mode in self.modes.items():
-            self.spans[rule].append(Span(mode.since, mode.cut or until, mode.label))
+            self.spans[rule].append(TimelineSpan(mode.since, mode.cut or until, mode.label))
         self._see(self.stopped or until)
 
     def crossed(self, said: _Said) -> None:
-        self.marks[said.rule].append(Mark(said.at, said.text("direction")))
+        self.marks[said.rule].append(TimelineMark(said.at, said.text("direction")))
 
     def after_hours(self, said: _Said) -> None:
-        self.marks[said.rule].append(Mark(said.at, "after_hours"))
+        self.marks[said.rule].append(TimelineMark(said.at, "after_hours"))
 
     def dropped(self, said: _Said) -> None:
-        self.marks[""].append(Mark(said.at, "dropped"))
+        self.marks[""].append(TimelineMark(said.at, "dropped"))
 
     def entered(self, said: _Said) -> None:
         self.visits[said.rule, said.text("track")] = _Open(said.since)
@@ -238,14 +238,14 @@ class _Story:
     def left(self, said: _Said) -> None:
         # What was told at the beginning goes: the end knows it all.
         self.visits.pop((said.rule, said.text("track")), None)
-        self.spans[said.rule].append(Span(said.since, said.after("dwell_s")))
+        self.spans[said.rule].append(TimelineSpan(said.since, said.after("dwell_s")))
 
     def turned(self, said: _Said) -> None:
         since, before = said.since, self.modes.pop(said.rule, None)
         if before:
             # The event that ends a spell has the begin of the next one, or of the one it ends.
             end = before.cut or (since if since > before.since else said.at)
-            self.spans[said.rule].append(Span(before.since, end, before.label))
+            self.spans[said.rule].append(TimelineSpan(before.since, end, before.label))
             since = max(since, end)
         if said.what != "closed" or said.text("why") in {"closed", "None"}:
             self.modes[said.rule] = _Open(since, said.what)
@@ -265,15 +265,15 @@ class _Story:
         ran_until = said.since if said.since < said.at else None
         gone = self.stopped or ran_until or self.last
         if said.text("cause") == "new_log":
-            self.down.append(Span(_LONG_AGO, said.at, "new_log"))
+            self.down.append(TimelineSpan(_LONG_AGO, said.at, "new_log"))
         elif gone:
-            self.down.append(Span(gone, said.at, "stopped" if self.stopped else "restarted"))
+            self.down.append(TimelineSpan(gone, said.at, "stopped" if self.stopped else "restarted"))
         self._cut(gone or said.at)
         self.stopped = None
 
     def _see(self, at: datetime) -> None:
         if self.sight:
-            self.blind.append(Span(self.sight.since, at, self.sight.label))
+            self.blind.append(TimelineSpan(self.sight.since, at, self.sight.label))
             self.sight = None
 
     def _cut(self, at: datetime) -> None:
@@ -298,11 +298,11 @@ _HEARD = {
 }
 
 
-def _within(spans: Iterable[Span], begin: datetime, end: datetime) -> tuple[Span, ...]:
+def _within(spans: Iterable[TimelineSpan], begin: datetime, end: datetime) -> tuple[TimelineSpan, ...]:
     """The parts in the window, in order; what has no length at all is left out."""
     return tuple(
         sorted(
-            Span(max(begin, span.begin), min(end, span.end), span.label)
+            TimelineSpan(max(begin, span.begin), min(end, span.end), span.label)
             for span in spans
             if span.begin < min(end, span.end) and span.end > begin
         )

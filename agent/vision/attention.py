@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
-from agent.core.regions import Look, whole
+from agent.core.regions import Regions, whole
 from agent.vision.motion import MotionGate
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from agent.core.frame import Frame
     from agent.core.regions import Box
-    from agent.core.track import Watched
+    from agent.core.track import LookHint
     from agent.vision.motion import Motion
 
 # Times of frames are rounded: what is due within this part of the interval is due now.
@@ -72,7 +72,7 @@ class EveryFrame:
         self._interval_s = 1 / looks_per_s
         self._due_s: float | None = None
 
-    def plan(self, frame: Frame, watched: Sequence[Watched]) -> Look | None:  # noqa: ARG002
+    def plan(self, frame: Frame, watched: Sequence[LookHint]) -> Regions | None:  # noqa: ARG002
         """The whole frame when a look is due, None otherwise."""
         now = frame.at.monotonic_s
         if self._due_s is None:
@@ -125,7 +125,7 @@ class Attention:
         self._fruitless: NDArray[np.float32] | None = None
         self._tried: NDArray[np.bool_] | None = None
 
-    def plan(self, frame: Frame, watched: Sequence[Watched]) -> Look | None:
+    def plan(self, frame: Frame, watched: Sequence[LookHint]) -> Regions | None:
         """The region that most needs a look, or None when none is due."""
         now = frame.at.monotonic_s
         motion = self._gate.update(frame.luma)
@@ -149,7 +149,7 @@ class Attention:
             return self._looks(frame, whole(frame).regions[0], motion)
         return self._looks(frame, self._window(frame, interests), motion)
 
-    def _looks(self, frame: Frame, region: Box, motion: Motion) -> Look:
+    def _looks(self, frame: Frame, region: Box, motion: Motion) -> Regions:
         width, height = frame.size_px
         left, top, right, bottom = region
         self._looked_s = frame.at.monotonic_s
@@ -161,10 +161,10 @@ class Attention:
         self._tried = np.zeros_like(motion.changed)
         rows, columns = _cells(region, frame, motion)
         self._tried[rows, columns] = motion.changed[rows, columns]
-        return Look((region,))
+        return Regions((region,))
 
     def _learn(
-        self, frame: Frame, motion: Motion, watched: Sequence[Watched], fruitless: NDArray[np.float32]
+        self, frame: Frame, motion: Motion, watched: Sequence[LookHint], fruitless: NDArray[np.float32]
     ) -> None:
         """Whether the last look at what moved there found somebody."""
         if self._tried is None:
@@ -174,7 +174,7 @@ class Attention:
         for person in watched:
             fruitless[_cells(person.xyxy, frame, motion)] = 0
 
-    def _people(self, frame: Frame, motion: Motion, watched: Sequence[Watched]) -> Iterator[_Interest]:
+    def _people(self, frame: Frame, motion: Motion, watched: Sequence[LookHint]) -> Iterator[_Interest]:
         now = frame.at.monotonic_s
         for person in watched:
             left, top, right, bottom = person.xyxy
@@ -194,7 +194,7 @@ class Attention:
                         # Before the person in it: then the look is at the whole zone.
                         yield _Interest(zone, overdue * 1.01, height)
 
-    def _places(self, frame: Frame, motion: Motion, watched: Sequence[Watched]) -> Iterator[_Interest]:
+    def _places(self, frame: Frame, motion: Motion, watched: Sequence[LookHint]) -> Iterator[_Interest]:
         """What moves where nobody is known to be."""
         if self._fruitless is None or not motion.changed.any():
             return
@@ -265,7 +265,7 @@ class Attending:
         """Take how to look."""
         self.kind = kind
 
-    def plan(self, frame: Frame, watched: Sequence[Watched]) -> Look | None:
+    def plan(self, frame: Frame, watched: Sequence[LookHint]) -> Regions | None:
         """What is worth a look."""
         return self.kind.plan(frame, watched)
 

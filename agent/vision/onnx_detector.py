@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agent.core.frame import Frame
-    from agent.core.regions import Box, Look
+    from agent.core.regions import Box, Regions
 
     Decode = Callable[[list[NDArray[np.float32]], int, int, float], Boxes]
 
@@ -226,7 +226,7 @@ class PersonFaceDetector:
         self._person_score = person_score
         self._face_score = face_score
 
-    def detect(self, frame: Frame, look: Look) -> Detections:
+    def detect(self, frame: Frame, look: Regions) -> Detections:
         """Persons and faces in the regions of a look, in px of the frame."""
         begin_s = perf_counter()
         views = [self._view(frame, region) for region in look.regions]
@@ -251,7 +251,7 @@ class PersonFaceDetector:
         return _View(frame, region, halved=even and largest == _HALF and self.faces is not None)
 
     def _on_upper_bodies(
-        self, faces: Network, frame: Frame, look: Look, persons: Boxes, least_score: float
+        self, faces: Network, frame: Frame, look: Regions, persons: Boxes, least_score: float
     ) -> Iterator[Boxes]:
         """Faces that the look at their region was too coarse for."""
         return islice(
@@ -264,7 +264,7 @@ class PersonFaceDetector:
         )
 
 
-def _worth_another_look(person: list[float], look: Look, faces: Network) -> bool:
+def _worth_another_look(person: list[float], look: Regions, faces: Network) -> bool:
     """Whether a person's face was too small for a network where it was looked at, and is no mere dot."""
     left, top, right, _ = person
     face_px = (right - left) * _FACE_TO_BODY

@@ -17,7 +17,7 @@ _BODY_BELOW = 3.4
 _LONE_FACE_RATIO = 0.6
 
 
-def bodies_of(detections: Detections) -> list[Body]:
+def person_boxes(detections: Detections) -> list[Body]:
     """Persons, made sure by their faces; for each face that is in none of them the shoulders below it."""
     if not np.any(detections.class_id == FACE):
         return _listed(detections)

@@ -12,7 +12,7 @@ from agent.vision.registration import Registration, matrix_of, shift_of, taken_b
 from agent.vision.tile_features import PLACES, Alignment, quantile
 
 if TYPE_CHECKING:
-    from agent.vision.tile_features import Eye, Flags, Floats, Look
+    from agent.vision.tile_features import Flags, Floats, TileFeatureExtractor, TileFeatures
 
 # A reference is made from this many seconds of good sight, then renewed this often; what pictures are
 # registered to follows it less often.
@@ -49,7 +49,7 @@ class Usual(NamedTuple):
         known: bool[*PLACES], where that is known: not where the shift uncovers something.
     """
 
-    look: Look
+    look: TileFeatures
     energy: Floats
     known: Flags
 
@@ -57,7 +57,7 @@ class Usual(NamedTuple):
 class Reference:
     """The mean of many pictures of a good view, each taken back by its shift."""
 
-    def __init__(self, eye: Eye, small: Floats) -> None:
+    def __init__(self, eye: TileFeatureExtractor, small: Floats) -> None:
         """Take what looks, and a first picture made small."""
         self._eye = eye
         self.change = 0.0
@@ -76,7 +76,9 @@ class Reference:
         self._registered_s = self.learned_s
         self._lay()
 
-    def learn(self, last: Look, energy: Floats, step_s: float, slow_s: float, likeness: float) -> None:
+    def learn(
+        self, last: TileFeatures, energy: Floats, step_s: float, slow_s: float, likeness: float
+    ) -> None:
         """Follow a picture: as its mean at first, slowly later on.
 
         Args:
@@ -109,7 +111,7 @@ class Reference:
         """Whether the view is not just where it was learned."""
         return self.shift != UNSHIFTED
 
-    def register(self, now: Look, hidden: Flags, *, far: bool) -> Shift | None:
+    def register(self, now: TileFeatures, hidden: Flags, *, far: bool) -> Shift | None:
         """By how much a picture is shifted; None: that is not sure.
 
         Args:
@@ -156,14 +158,14 @@ class Reference:
 
     # --- what of it is left in a picture
 
-    def textured(self, look: Look) -> Flags | None:
+    def textured(self, look: TileFeatures) -> Flags | None:
         """Where gradients across and down tell something, bool[2, *PLACES]; None: almost nowhere."""
         least = max(_TEXTURE, _TEXTURE_TO_CHANGE * self.change) ** 2
         textured = (look.energy[:2] > least) & self._eye.is_place
         enough = np.count_nonzero(textured, axis=(1, 2)) >= _LEAST_PLACES
         return textured & enough[:, None, None] if enough.any() else None
 
-    def match(self, now: Look, energy: Floats, usual: Look, seen: Flags) -> float:
+    def match(self, now: TileFeatures, energy: Floats, usual: TileFeatures, seen: Flags) -> float:
         """Share of the places that look as usual, in the direction of gradients in which fewer do."""
         least = max(LEAST_ENERGY, (_NOISE_TO_CHANGE * self.change) ** 2)
         energies = np.maximum(energy[:2], least) * np.maximum(usual.energy[:2], LEAST_ENERGY)
@@ -183,12 +185,12 @@ class Reference:
 
     # --- views that went far
 
-    def is_displaced(self, now: Look, energy: Floats) -> bool:
+    def is_displaced(self, now: TileFeatures, energy: Floats) -> bool:
         """Whether a picture is the usual view, shifted or turned far."""
         matrix, way_px = self._aligned(now)
         return self._explains(now, energy, self._look, matrix, way_px)
 
-    def jumps(self, now: Look, energy: Floats, last: Look) -> bool:
+    def jumps(self, now: TileFeatures, energy: Floats, last: TileFeatures) -> bool:
         """Whether the view is another than a moment ago, and that one was shifted or turned, or was none."""
         textured = self.textured(last)
         if textured is None:
@@ -197,11 +199,13 @@ class Reference:
             return False
         return self._explains(now, energy, last, *Alignment(last).find(now))
 
-    def _aligned(self, now: Look) -> tuple[np.ndarray, float]:
+    def _aligned(self, now: TileFeatures) -> tuple[np.ndarray, float]:
         self._alignment = self._alignment or Alignment(self._look)
         return self._alignment.find(now)
 
-    def _explains(self, now: Look, energy: Floats, before: Look, matrix: np.ndarray, way_px: float) -> bool:
+    def _explains(
+        self, now: TileFeatures, energy: Floats, before: TileFeatures, matrix: np.ndarray, way_px: float
+    ) -> bool:
         """Whether a picture of before looks more like this one once it is shifted or turned."""
         if way_px < _LEAST_WAY * now.small.shape[1]:
             return False

@@ -20,7 +20,7 @@ from agent.vision.tile_features import PLACES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from agent.vision.tile_features import Eye, Flags, Floats, Look
+    from agent.vision.tile_features import Flags, Floats, TileFeatureExtractor, TileFeatures
 
     Doubles = NDArray[np.float64]
 
@@ -63,7 +63,7 @@ class Found:
 class Registration:
     """Finds by how much pictures are shifted and turned against one reference."""
 
-    def __init__(self, eye: Eye, usual: Look) -> None:
+    def __init__(self, eye: TileFeatureExtractor, usual: TileFeatures) -> None:
         """Take what looks, and the reference."""
         self._eye = eye
         self._level = np.float32(usual.small.mean())

@@ -145,7 +145,7 @@ class _Place:
 
 
 @dataclass(slots=True)
-class _Thing:
+class _StaticObject:
     """A place where something is that never moves, and how it looks."""
 
     place: Box
@@ -162,12 +162,12 @@ class _Thing:
         return bool(np.abs(motion).max() < _STILL_PX + 2 * error)
 
 
-class Stillness:
+class StaticObjectFilter:
     """Tells things that score as persons from persons who keep still."""
 
     def __init__(self) -> None:
         self._places: list[_Place] = []
-        self._things: list[_Thing] = []
+        self._things: list[_StaticObject] = []
         self._before: list[Xyxy] = []
         self._due_s: float | None = None
 
@@ -210,7 +210,9 @@ class Stillness:
         for place in self._places:
             patch = _patch(frame, place.place)
             if patch is not None and place.add(patch) and place.fit:
-                self._things = [*self._things, _Thing(place.place, place.box, place.fit)][-_MOST_THINGS:]
+                self._things = [*self._things, _StaticObject(place.place, place.box, place.fit)][
+                    -_MOST_THINGS:
+                ]
                 if id(place) in claimed:
                     lifeless[claimed[id(place)]] = True
             elif now - place.claimed_s <= min(_FORGET_S, place.claimed_s - place.begun_s):
@@ -248,7 +250,7 @@ class Stillness:
         return known
 
     @staticmethod
-    def _stays(thing: _Thing, frame: Frame) -> bool:
+    def _stays(thing: _StaticObject, frame: Frame) -> bool:
         thing.differs = 0 if thing.is_there(frame) else thing.differs + 1
         return thing.differs < _GONE_SAMPLES
 

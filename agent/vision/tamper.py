@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from agent.core.shift import UNSHIFTED
-from agent.core.visibility import Sight
+from agent.core.visibility import Visibility
 from agent.vision.loops import Loops
 from agent.vision.reference import LEARN_S, Reference
 from agent.vision.tamper_settings import TamperSettings
-from agent.vision.tile_features import PLACES, Eye
+from agent.vision.tile_features import PLACES, TileFeatureExtractor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from agent.core.shift import Shift
     from agent.core.track import Track
     from agent.core.visibility import BlindCause
-    from agent.vision.tile_features import Look
+    from agent.vision.tile_features import TileFeatures
 
     Floats = NDArray[np.float32]
     Flags = NDArray[np.bool_]
@@ -134,7 +134,7 @@ class Tamper:
         """Whether the view was moved, and is neither back nor accepted."""
         return self._is_away
 
-    def update(self, frame: Frame, tracks: Sequence[Track]) -> Sight:
+    def update(self, frame: Frame, tracks: Sequence[Track]) -> Visibility:
         """Whether the camera sees; to be called with every frame.
 
         Args:
@@ -144,7 +144,7 @@ class Tamper:
         if self._judge is None or self._judge.luma.shape != frame.luma.shape:
             self._evidence.clear()
             self._judge = _Judge(self._settings, frame, self._before)
-            self._sight = Sight("moved" if self._is_away else None, frame.at)
+            self._sight = Visibility("moved" if self._is_away else None, frame.at)
             self._judged_s = frame.at.monotonic_s
         self._judge.loops.see(frame)
         step_s = frame.at.monotonic_s - self._judged_s
@@ -183,7 +183,7 @@ class Tamper:
             self._turn(cause, since)
 
     def _turn(self, cause: BlindCause | None, since: Instant) -> None:
-        self._sight = Sight(cause, since)
+        self._sight = Visibility(cause, since)
         # What is dark or covered meanwhile is still moved afterwards.
         self._is_away = cause == "moved" or (self._is_away and cause is not None)
         self._evidence.clear()
@@ -217,7 +217,7 @@ class _Judge:
         self._begin()
 
     def _begin(self) -> None:
-        self._eye = Eye(self.luma)
+        self._eye = TileFeatureExtractor(self.luma)
         self._last = self._eye.look(self.luma)
         self._reference = Reference(self._eye, self._last.small)
         self._is_change_due = True
@@ -291,7 +291,7 @@ class _Judge:
         is_frozen = self.loops.since or (sign.cause is None and self._is_frozen(frame.at, cause))
         return _Sign("frozen") if is_frozen else sign
 
-    def _night_or_cover(self, now: Look, cause: BlindCause | None) -> BlindCause:
+    def _night_or_cover(self, now: TileFeatures, cause: BlindCause | None) -> BlindCause:
         # One that sways may be anywhere, so that its trace is not found.
         if self._reference.learned_s < LEARN_S or cause == "dark" or self._sways:
             return "dark"
@@ -301,7 +301,7 @@ class _Judge:
         return "dark" if trace > _TRACE * float(usual.energy[:2].sum()) else "covered"
 
     def _other_view(  # noqa: PLR0911 - a sign a case
-        self, now: Look, last: Look, hidden: Flags, cause: BlindCause | None
+        self, now: TileFeatures, last: TileFeatures, hidden: Flags, cause: BlindCause | None
     ) -> _Sign:
         """Whether and how the view is another than the usual one."""
         settings, reference = self.settings, self._reference
@@ -340,7 +340,9 @@ class _Judge:
             return _Sign("moved")
         return _Sign("moved", 0.0 if by_persons else _DOUBT)
 
-    def _follow(self, now: Look, hidden: Flags, textured: Flags, cause: BlindCause | None) -> bool | None:
+    def _follow(
+        self, now: TileFeatures, hidden: Flags, textured: Flags, cause: BlindCause | None
+    ) -> bool | None:
         """Note where the view is; whether that is near enough for the rules, None: it is not known."""
         reference, now_s = self._reference, self.at.monotonic_s
         self._likeness = self._match(now, textured)
@@ -365,7 +367,7 @@ class _Judge:
             self._likeness = self._match(now, textured)
         return True
 
-    def _match(self, now: Look, textured: Flags) -> float:
+    def _match(self, now: TileFeatures, textured: Flags) -> float:
         """Share of the places that look as usual, where the view is now."""
         usual = self._reference.usual
         return self._reference.match(now, self._energy, usual.look, textured & usual.known)

@@ -43,7 +43,7 @@ _ALIGNED_SIGMA_PX = 6.0
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class TileFeatures:
     """What one picture shows.
 
     Attributes:
@@ -58,7 +58,7 @@ class Look:
     energy: Floats
 
 
-class Eye:
+class TileFeatureExtractor:
     """Looks at pictures of one size, except where they are always black."""
 
     def __init__(self, luma: Luma) -> None:
@@ -110,11 +110,11 @@ class Eye:
         )
         return True
 
-    def look(self, luma: Luma) -> Look:
+    def look(self, luma: Luma) -> TileFeatures:
         """What a picture shows."""
         return self.look_at(cv2.resize(luma, self._size, interpolation=cv2.INTER_AREA).astype(np.float32))
 
-    def look_at(self, small: Floats) -> Look:
+    def look_at(self, small: Floats) -> TileFeatures:
         """What a picture made small shows."""
         bands = np.empty((3, *small.shape), np.float32)
         # In one run over all rows; what lies across the end of a row means nothing.
@@ -128,9 +128,9 @@ class Eye:
         means = np.asarray(self._grid.sums(bands) / self._count, np.float32)
         squares = np.multiply(bands, bands, out=self._products)
         energy = self._grid.sums(squares) / self._count - means * means
-        return Look(small, bands, means, np.asarray(energy, np.float32))
+        return TileFeatures(small, bands, means, np.asarray(energy, np.float32))
 
-    def common(self, one: Look, other: Look, bands: int = 3) -> Floats:
+    def common(self, one: TileFeatures, other: TileFeatures, bands: int = 3) -> Floats:
         """Covariance of the first bands of two looks in each place, f32[bands, *PLACES]."""
         products = np.multiply(one.bands[:bands], other.bands[:bands], out=self._products[:bands])
         return self._grid.sums(products) / self._count - one.means[:bands] * other.means[:bands]
@@ -152,7 +152,7 @@ class Eye:
         means = np.asarray(self._grid.sums(bands) / self._count, np.float32)
         return means, np.stack([self.covariance(bands, means, band) for band in bands], axis=1)
 
-    def energy(self, look: Look, last: Look) -> Floats:
+    def energy(self, look: TileFeatures, last: TileFeatures) -> Floats:
         """Energy of a look without that of its noise, f32[3, *PLACES]."""
         common = self.common(look, last)
         # What two pictures do not share is noise where nothing moves, and that is so in some places.
@@ -166,25 +166,25 @@ class Eye:
         changes = np.asarray(self._row_grid.sums(difference) / self._row_count, np.float32)
         return quantile(changes[self.is_place], 0.5)
 
-    def bright_share(self, look: Look, level: float) -> float:
+    def bright_share(self, look: TileFeatures, level: float) -> float:
         """Which part of the picture is brighter than a level."""
         return float(np.count_nonzero(look.small > level)) / self._valid_px
 
-    def has_forms(self, look: Look, usual: Look) -> bool:
+    def has_forms(self, look: TileFeatures, usual: TileFeatures) -> bool:
         """Whether large forms are where they usually are, whatever became of all else."""
         now, then = self._forms(look), self._forms(usual)
         common, spread = float(now @ then), float(then @ then)
         is_alike = common > _FORMS_MATCH * float(np.sqrt(spread * (now @ now)))
         return is_alike and common > _FORMS_CONTRAST * spread
 
-    def _forms(self, look: Look) -> NDArray[np.float64]:
+    def _forms(self, look: TileFeatures) -> NDArray[np.float64]:
         forms = (self._grid.sums(look.small * self._valid) / self._count)[self.is_place]
         # A slope of light says nothing: it falls off across a cover, too.
         y, x = np.nonzero(self.is_place)
         slope = np.linalg.qr(np.stack([np.ones(x.size), x, y], axis=1))[0]
         return np.asarray(forms - slope @ (slope.T @ forms), np.float64)
 
-    def displaced(self, usual: Look, matrix: NDArray[np.float64]) -> tuple[Look, Flags]:
+    def displaced(self, usual: TileFeatures, matrix: NDArray[np.float64]) -> tuple[TileFeatures, Flags]:
         """A view shifted or turned, and the places bool[*PLACES] where it is known."""
         size = self._size
         small = cv2.warpAffine(usual.small, matrix, size, borderMode=cv2.BORDER_REPLICATE)
@@ -212,7 +212,7 @@ class _Grid:
 class Alignment:
     """Finds where a view went, by phase correlation (Kuglin and Hines, 1975) at some angles."""
 
-    def __init__(self, usual: Look) -> None:
+    def __init__(self, usual: TileFeatures) -> None:
         """Take the view as it was."""
         self._shape = usual.small.shape
         height, width = self._shape
@@ -231,13 +231,13 @@ class Alignment:
         fine = small - cv2.GaussianBlur(small, (0, 0), _ALIGNED_SIGMA_PX)
         return np.asarray(np.fft.rfft2(fine * self._window), np.complex64)
 
-    def find(self, look: Look) -> tuple[NDArray[np.float64], float]:
+    def find(self, look: TileFeatures) -> tuple[NDArray[np.float64], float]:
         """The likeliest way from the old view to this one: f64[2, 3] in px of small, and its longest way."""
         if look is not self._look:
             self._look, self._found = look, self._find(look)
         return self._found
 
-    def _find(self, look: Look) -> tuple[NDArray[np.float64], float]:
+    def _find(self, look: TileFeatures) -> tuple[NDArray[np.float64], float]:
         height, width = self._shape
         spectrum, best, found = self._spectrum(look.small), -1.0, np.eye(2, 3)
         for matrix, usual in self._turned:

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from math import exp, hypot, sqrt
 from typing import TYPE_CHECKING, Protocol
 
-from agent.core.track import Track, Watched
-from agent.vision.person_boxes import bodies_of
+from agent.core.track import LookHint, Track
+from agent.vision.person_boxes import person_boxes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from agent.core.detections import Detections
     from agent.core.frame import Frame
-    from agent.core.regions import Box, Look
+    from agent.core.regions import Box, Regions
     from agent.vision.person_boxes import Body
 
     Xyxy = tuple[float, float, float, float]
@@ -244,10 +244,10 @@ class PersonTracker:
             self._liveness.reset()
 
     @property
-    def watched(self) -> tuple[Watched, ...]:
+    def watched(self) -> tuple[LookHint, ...]:
         """Everybody followed or suspected."""
         return tuple(
-            Watched(
+            LookHint(
                 person.xyxy,
                 person.looked_s,
                 settled=person.track_id is not None and not person.unseen_s,
@@ -264,7 +264,7 @@ class PersonTracker:
         self._sure_score = sure_score
 
     def update(
-        self, frame: Frame, look: Look | None = None, detections: Detections | None = None
+        self, frame: Frame, look: Regions | None = None, detections: Detections | None = None
     ) -> tuple[Track, ...]:
         """The persons now present; without a look nobody can be missed, nor where it did not go."""
         now_s = frame.at.monotonic_s
@@ -272,7 +272,7 @@ class PersonTracker:
         for person in self._persons:
             person.predict(now_s)
         if look is not None and detections is not None:
-            self._look(frame, look, bodies_of(detections))
+            self._look(frame, look, person_boxes(detections))
         if self._liveness:
             things = self._liveness.sample(frame, [person.xyxy for person in self._persons])
             self._persons = [person for person, thing in zip(self._persons, things, strict=True) if not thing]
@@ -281,7 +281,7 @@ class PersonTracker:
         )
         return self.tracks
 
-    def _look(self, frame: Frame, look: Look, bodies: list[Body]) -> None:
+    def _look(self, frame: Frame, look: Regions, bodies: list[Body]) -> None:
         now_s = frame.at.monotonic_s
         if self._liveness and bodies:
             things = self._liveness.things(frame, [body[:4] for body in bodies])

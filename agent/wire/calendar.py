@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from agent.wire.events import Closed, Wire
+from agent.wire.events import ClosedWire, Wire
 from agent.wire.fields import LocalTime  # noqa: TC001 - pydantic reads annotations
 
 WeekDay = Annotated[
@@ -23,7 +23,7 @@ _Date = Annotated[
 ]
 
 
-class HoursWire(Closed):
+class HoursWire(ClosedWire):
     """Local working time on some days of the week, as in the configuration."""
 
     days: Annotated[tuple[WeekDay, ...], Field(description="On which days.")]
@@ -33,14 +33,14 @@ class HoursWire(Closed):
     ]
 
 
-class WorkdayWire(Closed):
+class WorkdayWire(ClosedWire):
     """A date that is worked, or not, like another day of the week."""
 
     date: _Date
     like: WeekDay
 
 
-class CalendarWire(Closed):
+class CalendarWire(ClosedWire):
     """Days that differ from their day of the week, as in the configuration."""
 
     country: (

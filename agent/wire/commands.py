@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from agent.wire.events import Closed
+from agent.wire.events import ClosedWire
 
 # Pydantic reads annotations.
 from agent.wire.fields import Hex8, Identifier  # noqa: TC001
@@ -25,7 +25,7 @@ _Seq = Annotated[int, Field(ge=1, le=_HIGHEST_SEQ)]
 RefusedWhy = Literal["busy", "unknown_log", "range"]
 
 
-class ReplayRequestWire(Closed):
+class ReplayRequestWire(ClosedWire):
     """Asks for events of a log, at most 1,000 of them."""
 
     # Of those who write to us too, unknown fields are ignored.
@@ -45,7 +45,7 @@ class ReplayRequestWire(Closed):
         return self
 
 
-class ReplayDoneWire(Closed):
+class ReplayDoneWire(ClosedWire):
     """The last message of a replay: how many events were sent, and the first and last of them.
 
     `refused`: there was none to send.

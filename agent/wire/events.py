@@ -16,7 +16,7 @@ from agent.wire import fields  # noqa: TC001
 CONTRACT: Final = "presence/v1"
 
 
-class Closed(BaseModel):
+class ClosedWire(BaseModel):
     """No field but the named ones, and nothing in them that only looks like what they take."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -39,7 +39,7 @@ def check_agent_name(payload: _OfAgent) -> None:
         raise ValueError(f"site and device have more than {LONGEST_SITE_AND_NAME} characters together")
 
 
-class Wire(Closed):
+class Wire(ClosedWire):
     """What all payloads share: the version of the contract."""
 
     v: fields.Version = 1
@@ -210,14 +210,14 @@ class DayWire(EventWire):
     blind_s: fields.BlindS
 
 
-class LineFigures(Closed):
+class LineFiguresWire(ClosedWire):
     """Crossings."""
 
     in_: fields.InCount = Field(alias="in")
     out: fields.OutCount
 
 
-class ZoneFigures(Closed):
+class ZoneFiguresWire(ClosedWire):
     """Visits that began in it, how long anybody was there, and the most at one time."""
 
     visits: fields.Visits
@@ -225,7 +225,7 @@ class ZoneFigures(Closed):
     max: fields.MostAtOnce
 
 
-class CounterFigures(Closed):
+class CounterFiguresWire(ClosedWire):
     """Working hours with and without somebody behind the desk."""
 
     attended_s: fields.AttendedS
@@ -233,25 +233,25 @@ class CounterFigures(Closed):
     longest_unattended_s: fields.LongestUnattendedS
 
 
-class LineQuarterWire(LineFigures, QuarterWire):
+class LineQuarterWire(LineFiguresWire, QuarterWire):
     """A line's quarter of an hour."""
 
     type: Literal["line.quarter"]
 
 
-class ZoneQuarterWire(ZoneFigures, QuarterWire):
+class ZoneQuarterWire(ZoneFiguresWire, QuarterWire):
     """A zone's quarter of an hour."""
 
     type: Literal["zone.quarter"]
 
 
-class CounterQuarterWire(CounterFigures, QuarterWire):
+class CounterQuarterWire(CounterFiguresWire, QuarterWire):
     """A counter's quarter of an hour."""
 
     type: Literal["counter.quarter"]
 
 
-class PeriodWire(Closed):
+class PeriodWire(ClosedWire):
     """Crossings about one working period; each counts for the period that it is nearest to."""
 
     start: fields.PeriodStart
@@ -262,7 +262,7 @@ class PeriodWire(Closed):
     out_after_end: fields.OutAfterEnd
 
 
-class LineDayWire(LineFigures, DayWire):
+class LineDayWire(LineFiguresWire, DayWire):
     """A line's day; `periods` are those that touch the date, in order."""
 
     type: Literal["line.day"]
@@ -273,13 +273,13 @@ class LineDayWire(LineFigures, DayWire):
     ]
 
 
-class ZoneDayWire(ZoneFigures, DayWire):
+class ZoneDayWire(ZoneFiguresWire, DayWire):
     """A zone's day."""
 
     type: Literal["zone.day"]
 
 
-class CounterDayWire(CounterFigures, DayWire):
+class CounterDayWire(CounterFiguresWire, DayWire):
     """A counter's day."""
 
     type: Literal["counter.day"]

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from agent.wire.events import Closed, Wire
+from agent.wire.events import ClosedWire, Wire
 
 # Pydantic reads annotations.
 from agent.wire.fields import (  # noqa: TC001
@@ -100,7 +100,7 @@ _Number = Annotated[float, Field(allow_inf_nan=False)]
 _UNKNOWN: Final = "; null: not known."
 
 
-class EarlierLogWire(Closed):
+class EarlierLogWire(ClosedWire):
     """A log of before that is still served: what is missing of it can be asked for."""
 
     log: LogId

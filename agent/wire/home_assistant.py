@@ -14,7 +14,7 @@ from pydantic import Field
 
 from agent.core.event import CounterMode
 from agent.core.identifiers import LONGEST_SITE_AND_NAME
-from agent.wire.events import CONTRACT, Closed
+from agent.wire.events import CONTRACT, ClosedWire
 from agent.wire.fields import Mode, Name
 from agent.wire.health import Verdict, VerdictIs
 from agent.wire.payloads import CounterGeometryWire
@@ -45,7 +45,7 @@ _DeviceId = Annotated[
 ]
 
 
-class DeviceWire(Closed):
+class DeviceWire(ClosedWire):
     """The agent, as a device."""
 
     identifiers: Annotated[tuple[_DeviceId, ...], Field(description="`<site>_<name>`.")]
@@ -54,14 +54,14 @@ class DeviceWire(Closed):
     sw_version: _Version
 
 
-class OriginWire(Closed):
+class OriginWire(ClosedWire):
     """Who sends the discovery."""
 
     name: Literal["presence-agent"] = "presence-agent"
     sw_version: _Version
 
 
-class ComponentWire(Closed):
+class ComponentWire(ClosedWire):
     """An entity; of one that is gone only the platform, which takes it away."""
 
     platform: _Platform
@@ -96,7 +96,7 @@ class ComponentWire(Closed):
     ] = None
 
 
-class DiscoveryWire(Closed):
+class DiscoveryWire(ClosedWire):
     """The device, its entities, and by what Home Assistant knows whether they are there."""
 
     device: Annotated[DeviceWire, Field(description="The agent, as a device.")]

@@ -17,7 +17,7 @@ from agent.core.frame import Instant
 from agent.core.visibility import BlindCause  # noqa: TC001 - pydantic reads annotations
 from agent.wire.calendar import CalendarCommandWire, CalendarWire, HoursWire
 from agent.wire.commands import ReplayDoneWire, ReplayRequestWire
-from agent.wire.events import CONTRACT, EVENTS, Closed, PeriodWire, Wire, check_agent_name
+from agent.wire.events import CONTRACT, EVENTS, ClosedWire, PeriodWire, Wire, check_agent_name
 
 # Pydantic reads annotations.
 from agent.wire.fields import (  # noqa: TC001
@@ -71,7 +71,7 @@ class StatusWire(Wire):
     ts: SaidAt | None = None
 
 
-class VersionsWire(Closed):
+class VersionsWire(ClosedWire):
     """What runs on the device."""
 
     agent: Annotated[Name, Field(description="Version of presence-agent.")]
@@ -80,7 +80,7 @@ class VersionsWire(Closed):
     opencv: Annotated[Name, Field(description="Version of OpenCV, which reads cameras and recordings.")]
 
 
-class ModelWire(Closed):
+class ModelWire(ClosedWire):
     """Which weights are in use."""
 
     name: Annotated[Name, Field(description="As `presence-agent models list` shows it.")]
@@ -89,7 +89,7 @@ class ModelWire(Closed):
     ]
 
 
-class LineGeometryWire(Closed):
+class LineGeometryWire(ClosedWire):
     """A line, in fractions of the picture."""
 
     kind: Literal["line"] = "line"
@@ -99,7 +99,7 @@ class LineGeometryWire(Closed):
     inside: Annotated[Corner, Field(description="Any point on the inner side.")]
 
 
-class ZoneGeometryWire(Closed):
+class ZoneGeometryWire(ClosedWire):
     """A zone, in fractions of the picture."""
 
     kind: Literal["zone"] = "zone"
@@ -110,7 +110,7 @@ class ZoneGeometryWire(Closed):
     min_dwell_s: Annotated[Seconds, Field(description="Shorter visits are of passers-by; s.")]
 
 
-class CounterGeometryWire(Closed):
+class CounterGeometryWire(ClosedWire):
     """A counter, by the ids of its zones."""
 
     kind: Literal["counter"] = "counter"

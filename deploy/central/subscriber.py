@@ -34,7 +34,7 @@ try:
     from agent.central.messages import ROOT
     from agent.central.overview import overview, table
     from agent.central.receiver import Receiver
-    from agent.central.retention import Retention
+    from agent.central.retention import StoreRetention
     from agent.central.store import Store
     from agent.core.identifiers import identifier
     from agent.mqtt.subscriber import Subscriber, broker_from_url
@@ -49,7 +49,11 @@ MOST_DAYS = 36_500
 
 
 def receive(
-    subscriber: Subscriber, receiver: Receiver, retention: Retention, stop: Event, until_complete: list[str]
+    subscriber: Subscriber,
+    receiver: Receiver,
+    retention: StoreRetention,
+    stop: Event,
+    until_complete: list[str],
 ) -> bool:
     """Store what comes and ask for what is missing, until told to stop; True if these logs are complete."""
     while not stop.is_set():
@@ -104,7 +108,7 @@ def run(options: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stop.set())
     with Store(options.db) as store:
         receiver = Receiver(store, settle_s=options.settle_s)
-        retention = Retention(
+        retention = StoreRetention(
             store,
             lambda: receiver.agents,
             lambda: receiver.newest_ms,

@@ -9,7 +9,7 @@ import pytest
 from agent.app.placement import geometry
 from agent.app.working_time import working_time
 from agent.config.load import load
-from agent.config.models import Attention, Tamper
+from agent.config.models import AttentionConfig, TamperConfig
 from agent.core.geometry import contains
 from agent.vision.attention import Pace
 from agent.vision.tamper import TamperSettings
@@ -45,8 +45,8 @@ def test_zone_at_the_edge(tmp_path: Path, edge: float, feet: Point, holds: bool)
 
 
 def test_settings_of_the_file_are_those_of_the_stages() -> None:
-    assert asdict(TamperSettings()) == Tamper().model_dump()
-    assert asdict(Pace()) == Attention().model_dump(exclude={"always"})
+    assert asdict(TamperSettings()) == TamperConfig().model_dump()
+    assert asdict(Pace()) == AttentionConfig().model_dump(exclude={"always"})
 
 
 HOURS = """

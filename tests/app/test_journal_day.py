@@ -12,10 +12,10 @@ import pytest
 
 from agent.app.build import random_track_ids, stages
 from agent.app.publishing import delivery
-from agent.app.run import Teller
+from agent.app.run import StepReporter
 from agent.config.load import load
 from agent.core.frame import Instant
-from agent.core.log_messages import Entry
+from agent.core.log_messages import LogMessage
 from agent.device import clock
 from agent.device.frames import frame_of
 from tests.conftest import write_config
@@ -70,7 +70,7 @@ def test_journal_of_a_day_without_faults(
         stage = stages(config, SIZE_PX, random_track_ids())
         with delivery(config, stage.ledger) as box:
             begin = Instant(now.monotonic_s, now.utc)
-            teller = Teller(config, stage, box, begin)
+            teller = StepReporter(config, stage, box, begin)
             steps = 0
             for step in stage.steps(day_and_night(vtest, begin)):
                 teller.tell(step)
@@ -79,7 +79,7 @@ def test_journal_of_a_day_without_faults(
     assert steps == 24 * 3600 / STEP_S
     lines = [f"{record.levelname} {record.getMessage()}" for record in caplog.records]
     assert 0 < len(lines) <= 100, lines
-    assert all(isinstance(record.msg, Entry) for record in caplog.records), lines
+    assert all(isinstance(record.msg, LogMessage) for record in caplog.records), lines
     # Nobody has to mend anything: the night is no fault.
     assert not [line for line in lines if line.startswith(("ERROR", "CRITICAL"))]
     assert [line for line in lines if "it is dark" in line]

@@ -33,10 +33,10 @@ from agent.core.event import (
     ZoneVacated,
 )
 from agent.core.frame import Instant
-from agent.core.visibility import Sight
+from agent.core.visibility import Visibility
 from agent.device.clock import clock_synced
 from agent.eventlog.log import EventLog
-from agent.eventlog.recovery import remembered
+from agent.eventlog.recovery import recover
 from agent.wire.payloads import Sender
 from tests.builders import make_at
 from tests.conftest import logged, wait_until, write_config
@@ -158,7 +158,7 @@ def totals(events: Sequence[dict[str, Any]], state: dict[str, Any]) -> list[int]
 # --- what the log says of long ago -----------------------------------------------------------------
 
 HOUR_S = 3600.0
-GOOD = Sight(None, make_at(0))
+GOOD = Visibility(None, make_at(0))
 
 
 def started_anew(folder: Path, told: Sequence[Event], now: Instant) -> tuple[Ledger, list[Event]]:
@@ -166,7 +166,7 @@ def started_anew(folder: Path, told: Sequence[Event], now: Instant) -> tuple[Led
     known = ledger(load(write_config(folder, "x.avi", more=DESK)))
     with EventLog(Sender("test", "yard", "0123abcd"), None) as log:
         log.append(told)
-        memory = remembered(log, now, "89abcdef")
+        memory = recover(log, now, "89abcdef")
         known.recall(((item.event, item.era) for item in memory.events), memory.begin, memory.blind)
     assert memory.last is not None
     closing = known.reopen(memory.last, memory.era)

@@ -19,7 +19,7 @@ from agent.core.frame import Instant
 from agent.device.recording import read_picture
 from agent.eventlog.log import EventLog
 from agent.render.chart import COLORS, LEFT_PX, RIGHT_PX, WIDTH_PX, chart, time_px
-from agent.render.timeline import Span, steps, timeline
+from agent.render.timeline import TimelineSpan, steps, timeline
 from tests.conftest import write_config
 from tests.day import HANOI, RULES, body, busy_day, crossing, local, visit
 from tests.samples import SENDER
@@ -46,7 +46,7 @@ def told(events: Events, now: datetime = END) -> Timeline:
     return timeline(events, BEGIN, END, now, {})
 
 
-def hours(*spans: Span) -> list[tuple[float, float, str]]:
+def hours(*spans: TimelineSpan) -> list[tuple[float, float, str]]:
     """Spans as hours after midnight."""
 
     def hour(at: datetime) -> float:
@@ -114,7 +114,11 @@ def test_visits_still_open_end_now() -> None:
 
 
 def test_steps() -> None:
-    spans = [Span(local(9), local(11)), Span(local(10), local(12)), Span(local(10), local(11))]
+    spans = [
+        TimelineSpan(local(9), local(11)),
+        TimelineSpan(local(10), local(12)),
+        TimelineSpan(local(10), local(11)),
+    ]
     assert steps(spans) == [(local(9), 1), (local(10), 3), (local(11), 1), (local(12), 0)]
 
 

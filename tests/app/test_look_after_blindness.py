@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.core.frame import NoFrame
-from agent.core.visibility import Sight
+from agent.core.visibility import Visibility
 from agent.pipeline import presence_steps
 from agent.vision.attention import Attention, EveryFrame, Pace
-from agent.vision.static_objects import Stillness
+from agent.vision.static_objects import StaticObjectFilter
 from agent.vision.tracker import PersonTracker
 from tests.builders import make_at, make_detections, make_frame
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from agent.core.detections import Detections
     from agent.core.event import Event
     from agent.core.frame import Frame, Instant
-    from agent.core.regions import Look
+    from agent.core.regions import Regions
     from agent.core.track import Track
 
 # Seconds in which nothing can be seen, of a frame a second.
@@ -30,14 +30,14 @@ BLIND = range(6, 9)
 class Judge:
     """Blind by the clock."""
 
-    def update(self, frame: Frame, tracks: Sequence[Track]) -> Sight:  # noqa: ARG002
-        return Sight("covered" if int(frame.at.monotonic_s) in BLIND else None, frame.at)
+    def update(self, frame: Frame, tracks: Sequence[Track]) -> Visibility:  # noqa: ARG002
+        return Visibility("covered" if int(frame.at.monotonic_s) in BLIND else None, frame.at)
 
 
 class Somebody:
     """Sits there in every look."""
 
-    def detect(self, frame: Frame, look: Look) -> Detections:  # noqa: ARG002
+    def detect(self, frame: Frame, look: Regions) -> Detections:  # noqa: ARG002
         return make_detections((10, 10, 30, 46))
 
 
@@ -46,7 +46,7 @@ class NoRules:
 
     rules = ()
 
-    def update(self, sight: Sight, at: Instant) -> None:
+    def update(self, sight: Visibility, at: Instant) -> None:
         """Leave all where it is."""
 
 
@@ -57,7 +57,7 @@ class NoLedger:
         self,
         told: Sequence[Event],
         tracks: Sequence[Track],  # noqa: ARG002
-        sight: Sight,  # noqa: ARG002
+        sight: Visibility,  # noqa: ARG002
         at: Instant,  # noqa: ARG002
     ) -> Sequence[Event]:
         return told
@@ -78,7 +78,7 @@ def test_first_frame_after_blindness_is_looked_at(attention: Attention | EveryFr
         for second in range(12)
     ]
     ids = iter(f"t{number}" for number in range(10))
-    tracker = PersonTracker(0.35, lambda: next(ids), Stillness())
+    tracker = PersonTracker(0.35, lambda: next(ids), StaticObjectFilter())
     attention.reset()
     steps = list(presence_steps(frames, Judge(), attention, Somebody(), tracker, NoRules(), NoLedger()))
     looked_at = [second for second, step in enumerate(steps) if step.look]

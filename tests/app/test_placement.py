@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.app.placement import Placing, geometry, is_drawn_anew, view
+from agent.app.placement import Placement, geometry, is_drawn_anew, view
 from agent.config.models import Config
 from agent.core.geometry import contains
 from agent.core.shift import UNSHIFTED, Shift
-from agent.core.visibility import Sight
+from agent.core.visibility import Visibility
 from agent.presence.line import LineRule
 from agent.presence.zone import ZoneRule
 from agent.vision.attention import Attending, Attention, Pace
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.core.event import Event
-    from agent.pipeline import Rule
+    from agent.pipeline import RuleStage
 
 SIZE = (320, 240)
 MASK = ((0.4, 0.4), (0.6, 0.4), (0.6, 0.6), (0.4, 0.6))
@@ -54,8 +54,8 @@ class Placed:
         self.tamper = Tamper(TamperSettings())
         self.line, self.zone = LineRule(lines[0]), ZoneRule(zones[0])
         self.attention = Attention(Pace(), 1.0, [zone.polygon for zone in zones])
-        rules: list[Rule] = [self.line, self.zone]
-        self.placing = Placing(config, size, rules, Attending(self.attention), self.tamper)
+        rules: list[RuleStage] = [self.line, self.zone]
+        self.placing = Placement(config, size, rules, Attending(self.attention), self.tamper)
 
 
 @pytest.mark.parametrize("size", [(640, 360), (480, 640)])
@@ -173,7 +173,7 @@ def test_masks_never_uncover(shifts: list[Shift]) -> None:
     bright = np.full((240, 320, 3), 255, np.uint8)
     still = view(config).of(bright)
     for second, shift in enumerate(shifts):
-        placed.placing.update(Sight(None, make_at(0), shift=shift), make_at(second))
+        placed.placing.update(Visibility(None, make_at(0), shift=shift), make_at(second))
         now = placed.placing.view.of(bright)
         assert not now[still == 0].any()
         corners = np.rint(shift.of(tuple((x * 320, y * 240) for x, y in MASK), SIZE)).astype(np.int32)

@@ -28,7 +28,7 @@ from agent.core.event import (
 )
 from agent.core.frame import Instant
 from agent.eventlog.log import EventLog
-from agent.eventlog.recovery import alive_note, remembered
+from agent.eventlog.recovery import alive_note, recover
 from tests.presence.office import Blind, Office, Stay, of, right_clock, utc, words
 from tests.presence.test_ledger import check_closings, check_order, crossings, scripts
 from tests.samples import SENDER
@@ -79,7 +79,7 @@ class Life:
 
     def all(self) -> list[Event]:
         """What the log has, as one who reads it in the first boot."""
-        return [item.event for item in remembered(self.log, self.clock(utc("23:00")), BOOTS[0]).events]
+        return [item.event for item in recover(self.log, self.clock(utc("23:00")), BOOTS[0]).events]
 
 
 @pytest.fixture

@@ -285,7 +285,7 @@ def test_run_says_anew_since_when_once_the_clock_is_right(
 
     stage = replace(stages(config, (64, 48), random_track_ids()), tamper=Judge([], 0.3))
     with delivery(config, stage.ledger) as box:
-        teller = run.Teller(config, stage, box, begin)
+        teller = run.StepReporter(config, stage, box, begin)
         for step in stage.steps(frames(0, 5, synced=False)):
             teller.tell(step)
         wait_until(lambda: bool(states("yard")) and states("yard")[-1]["count"] == 0)

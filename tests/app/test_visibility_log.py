@@ -9,11 +9,11 @@ import pytest
 
 from agent.app.build import random_track_ids, stages
 from agent.app.publishing import delivery
-from agent.app.run import SightTeller, Teller, _Watch
+from agent.app.run import StepReporter, VisibilityLogger, _Run
 from agent.app.working_time import working_time
 from agent.config.load import load
 from agent.core.frame import Instant
-from agent.core.visibility import Sight
+from agent.core.visibility import Visibility
 from agent.device import clock
 from agent.device.signals import service_signals
 from agent.device.systemd import Systemd
@@ -115,11 +115,11 @@ def told(
 ) -> list[str]:
     """The journal's lines for sights at local times."""
     loaded = load(config)
-    teller = SightTeller(working_time(loaded), night=loaded.camera.night)
+    teller = VisibilityLogger(working_time(loaded), night=loaded.camera.night)
     with caplog.at_level("INFO", "agent.app.run"):
         for local, cause in sights:
             moment = at(local, synced=synced)
-            teller.tell(Sight(cause, moment), moment)
+            teller.tell(Visibility(cause, moment), moment)
     return [f"{record.levelname} {record.message}" for record in caplog.records]
 
 
@@ -132,10 +132,10 @@ def test_reload_with_holidays_that_cant_be_worked_out(
     new = load(write_config(tmp_path, "x.avi", more=f'{HOURS}country = "IS"'))
     monkeypatch.setattr("agent.config.holidays.own_python", lambda *_words: ["/bin/false"])
     with service_signals() as asked:
-        watch = _Watch(config, lambda: new, asked, Systemd(), lambda: None)
+        watch = _Run(config, lambda: new, asked, Systemd(), lambda: None)
         stage = stages(config, (64, 48), random_track_ids())
         with delivery(config, stage.ledger) as box:
-            assert watch._reloaded(Teller(config, stage, box, clock.now())) is None
+            assert watch._reloaded(StepReporter(config, stage, box, clock.now())) is None
     assert watch.config == stage.config == config
     said = [record.message for record in caplog.records if "is not taken" in record.message]
     assert ["public holidays of IS" in one for one in said] == [True]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.app.run import _Watch
+from agent.app.run import _Run
 from agent.config.load import load
 from agent.core.frame import NoFrame
 from agent.device.signals import Asked
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def test_no_frame_feeds_no_watchdog(tmp_path: Path) -> None:
     config = load(write_config(tmp_path, "x.avi"))
     with listening(str(tmp_path / "notify")) as systemd:
-        watch = _Watch(config, lambda: config, Asked(), systemd.systemd(WATCHDOG), lambda: None)
+        watch = _Run(config, lambda: config, Asked(), systemd.systemd(WATCHDOG), lambda: None)
         # Before the first frame it asks for more time to start.
         watch._tell_systemd(NoFrame(make_at(0), make_at(0)))
         (asked,) = systemd.heard()
@@ -45,7 +45,7 @@ def test_rare_frames_are_waited_for(tmp_path: Path, fps: float, said: str) -> No
     path.write_text(path.read_text().replace("[camera]", f"[camera]\nfps = {fps}"))
     config = load(path)
     with listening(str(tmp_path / "notify")) as systemd:
-        watch = _Watch(config, lambda: config, Asked(), systemd.systemd(WATCHDOG), lambda: None)
+        watch = _Run(config, lambda: config, Asked(), systemd.systemd(WATCHDOG), lambda: None)
         for seconds in range(3):
             systemd.now_s += 1
             watch._tell_systemd(make_frame(seconds))

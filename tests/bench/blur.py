@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agent.core.frame import Frame
-    from agent.core.regions import Look
+    from agent.core.regions import Regions
     from agent.render.blur_grid import Levels
 
     Picture = NDArray[np.uint8]
@@ -121,7 +121,7 @@ def heads_of(clip: Path) -> dict[int, list[Box]]:
 class _Nobody:
     """What finds nobody, as networks do in a view from above."""
 
-    def detect(self, _frame: Frame, _look: Look) -> Detections:
+    def detect(self, _frame: Frame, _look: Regions) -> Detections:
         return Detections.empty()
 
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from agent.core.geometry import Line, Zone
 from agent.core.track import Track
-from agent.core.visibility import Sight
-from agent.presence.counter import Counter
-from agent.presence.ledger import Ledger, Terms, ZoneTerms
+from agent.core.visibility import Visibility
+from agent.presence.counter import Desk
+from agent.presence.ledger import Ledger, RuleSettings, ZoneSettings
 from agent.presence.line import LineRule
 from agent.presence.zone import ZoneRule
 from tests.presence.office import OFFICE, right_clock, utc
@@ -42,9 +42,9 @@ def office() -> tuple[list[LineRule | ZoneRule], Ledger]:
     lines = [
         Line(f"line{i}", (200 + 200 * i, 0), (200 + 200 * i, height), (width, 300)) for i in range(LINES)
     ]
-    counters = [Counter(f"desk{i}", f"zone{2 * i}", f"zone{2 * i + 1}", 60.0) for i in range(3)]
-    terms = [ZoneTerms(zone.zone_id, zone.min_dwell_s, 2.0) for zone in zones]
-    ledger = Ledger(Terms([line.line_id for line in lines], terms, counters, OFFICE, 420.0))
+    counters = [Desk(f"desk{i}", f"zone{2 * i}", f"zone{2 * i + 1}", 60.0) for i in range(3)]
+    terms = [ZoneSettings(zone.zone_id, zone.min_dwell_s, 2.0) for zone in zones]
+    ledger = Ledger(RuleSettings([line.line_id for line in lines], terms, counters, OFFICE, 420.0))
     return [*map(LineRule, lines), *map(ZoneRule, zones)], ledger
 
 
@@ -81,7 +81,7 @@ def cost_ms(minutes: float) -> tuple[float, float, int]:
 def look(rules: Sequence[LineRule | ZoneRule], ledger: Ledger, at: Instant, tracks: Sequence[Track]) -> int:
     """What happens after the tracker at each frame."""
     told = [event for rule in rules for event in rule.update(tracks, at)]
-    told = ledger.update(told, tracks, Sight(None, at), at)
+    told = ledger.update(told, tracks, Visibility(None, at), at)
     list(ledger.states())
     return len(told)
 

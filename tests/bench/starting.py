@@ -30,12 +30,12 @@ from agent.core.event import (
     ZoneVacated,
 )
 from agent.core.frame import Instant
-from agent.core.visibility import Sight
+from agent.core.visibility import Visibility
 from agent.device import clock
 from agent.eventlog.log import EventLog
-from agent.presence.counter import Counter
+from agent.presence.counter import Desk
 from agent.presence.hours import WorkingTime
-from agent.presence.ledger import Ledger, Terms, ZoneTerms
+from agent.presence.ledger import Ledger, RuleSettings, ZoneSettings
 from agent.wire.payloads import Sender
 
 if TYPE_CHECKING:
@@ -71,9 +71,9 @@ def happened(number: int, per_day: float, end: Instant) -> Iterator[Event]:
 
 def ledger() -> Ledger:
     """A line, two zones and a desk that is always open."""
-    zones = [ZoneTerms(name, 1.0, 2.0) for name in ("hall", "yard")]
-    desk = Counter("desk", "hall", "yard", 60.0)
-    return Ledger(Terms(["gate"], zones, [desk], WorkingTime(UTC, {}), 120.0))
+    zones = [ZoneSettings(name, 1.0, 2.0) for name in ("hall", "yard")]
+    desk = Desk("desk", "hall", "yard", 60.0)
+    return Ledger(RuleSettings(["gate"], zones, [desk], WorkingTime(UTC, {}), 120.0))
 
 
 def fill(path: Path, number: int, per_day: float) -> None:
@@ -103,7 +103,7 @@ def start(path: Path) -> None:
         begin_s = time.thread_time()
         take_up(log, known, now, clock.boot_id())
         took_s = time.thread_time() - begin_s
-        known.update((), (), Sight(None, now), now)
+        known.update((), (), Visibility(None, now), now)
     figures = {
         "took_s": took_s,
         "peak_kib": memory_kib("VmHWM"),

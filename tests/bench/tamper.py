@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import cv2
 
 from agent.core.shift import UNSHIFTED, Shift
-from agent.presence.following import SAME_RATIO, Following
+from agent.presence.following import SAME_RATIO, ViewFollower
 from agent.vision.tamper import Tamper, TamperSettings
 from tests.bench import edits
 from tests.bench.edits import Film, Scene, clip_scene, cover, cut_out, defocus, light, still_scene, warp
@@ -29,7 +29,7 @@ from tests.bench.edits import Film, Scene, clip_scene, cover, cut_out, defocus, 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from agent.core.visibility import BlindCause, Sight
+    from agent.core.visibility import BlindCause, Visibility
     from tests.bench.edits import Edit
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -238,11 +238,11 @@ class _Shifts:
 
     def __init__(self, case: Case, size_px: tuple[int, int]) -> None:
         self._case, self._size_px = case, size_px
-        self._following = Following(size_px)
+        self._following = ViewFollower(size_px)
         self._told_s: float | None = None
         self._errors: list[float | None] = []
 
-    def see(self, sight: Sight, at_s: float) -> None:
+    def see(self, sight: Visibility, at_s: float) -> None:
         self._following.update(sight, at_s)
         after_s, shift = at_s - self._case.begin_s, sight.shift
         if after_s < 0:

@@ -35,7 +35,7 @@ from agent.device.recording import open_recording
 from agent.install.manifest import load_manifest, models_directory
 from agent.install.prepare import prepared_model
 from agent.vision.onnx_detector import YOLOX, Network
-from agent.vision.static_objects import Stillness
+from agent.vision.static_objects import StaticObjectFilter
 from agent.vision.tracker import PersonTracker
 from tests.bench.accuracy import DATA, GATE
 
@@ -140,7 +140,7 @@ def updated(tracker: PersonTracker, frame: Frame, seen: Detections) -> tuple[Tra
     return tracker.update(frame, whole(frame), seen)
 
 
-def ours(frames: list[Frame], seen: Seen, liveness: Stillness | None) -> tuple[Followed, float]:
+def ours(frames: list[Frame], seen: Seen, liveness: StaticObjectFilter | None) -> tuple[Followed, float]:
     """What our tracker follows, and its thread-CPU ms an update."""
     arrays = [np.array(boxes, np.float32).reshape(-1, 5) for boxes in seen]
     given = [Detections(a[:, :4], a[:, 4], np.full(len(a), PERSON, np.int64)) for a in arrays]
@@ -182,9 +182,9 @@ def rows(frames: list[Frame], seen: Seen, passes: int, *, pipeline: bool) -> Ite
         file.write_text(json.dumps(sure))
         contenders: dict[str, Callable[[], tuple[Followed, float]]] = {
             "ours, tracker alone": lambda: ours(frames, sure, None),
-            "ours, with Stillness": lambda: ours(frames, sure, Stillness()),
+            "ours, with Stillness": lambda: ours(frames, sure, StaticObjectFilter()),
             f"ours, tracker alone, given >= {UNSURE} too": lambda: ours(frames, seen, None),
-            f"ours, with Stillness, given >= {UNSURE} too": lambda: ours(frames, seen, Stillness()),
+            f"ours, with Stillness, given >= {UNSURE} too": lambda: ours(frames, seen, StaticObjectFilter()),
         }
         for name, home, kind in OTHERS:
             worker = subprocess.Popen(

@@ -5,20 +5,20 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.central.intervals import Spans
+from agent.central.intervals import IntervalSet
 
 some_spans = st.lists(
     st.tuples(st.integers(1, 60), st.integers(0, 8)).map(lambda pair: (pair[0], sum(pair))), max_size=12
 )
 
 
-def numbers(spans: Spans) -> set[int]:
+def numbers(spans: IntervalSet) -> set[int]:
     return {number for first, last in spans for number in range(first, last + 1)}
 
 
 @given(some_spans)
 def test_spans_are_a_set_of_numbers(added: list[tuple[int, int]]) -> None:
-    spans, expected = Spans(), set[int]()
+    spans, expected = IntervalSet(), set[int]()
     kept = set[tuple[int, int]]()
     for first, last in added:
         new, replaced = spans.add(first, last)
@@ -38,11 +38,11 @@ def test_spans_are_a_set_of_numbers(added: list[tuple[int, int]]) -> None:
 
 @given(some_spans, st.integers(1, 70), st.integers(1, 70))
 def test_missing_is_the_rest(added: list[tuple[int, int]], first: int, last: int) -> None:
-    spans = Spans(added)
+    spans = IntervalSet(added)
     missing = {number for span in spans.missing(first, last) for number in range(span[0], span[1] + 1)}
     assert missing == set(range(first, last + 1)) - numbers(spans)
 
 
 def test_missing_of_huge_numbers_takes_no_time() -> None:
-    spans = Spans([(1, 5), (2**53, 2**53)])
+    spans = IntervalSet([(1, 5), (2**53, 2**53)])
     assert list(spans.missing(1, 2**53)) == [(6, 2**53 - 1)]

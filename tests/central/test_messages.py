@@ -8,7 +8,16 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from agent.central import messages
-from agent.central.messages import Done, Happened, Health, Info, Refused, StateHeard, Status, heard
+from agent.central.messages import (
+    EventMessage,
+    HealthMessage,
+    InfoMessage,
+    RefusedMessage,
+    ReplayDoneMessage,
+    StateMessage,
+    StatusMessage,
+    parse,
+)
 from agent.core.event import Event, EventsDropped
 from agent.mqtt.connection import Message
 from agent.wire.events import CONTRACT
@@ -40,39 +49,39 @@ def test_root_is_the_contract() -> None:
 
 def test_event() -> None:
     (message,) = happened(18231)
-    assert heard(message) == Happened(
+    assert parse(message) == EventMessage(
         AGENT, LOG, 18231, "zone.entered", "waiting", TS, False, message.payload, None, None
     )
 
 
 def test_event_in_replay() -> None:
     (message,) = happened(7, replay="r1")
-    thing = heard(message)
-    assert isinstance(thing, Happened)
+    thing = parse(message)
+    assert isinstance(thing, EventMessage)
     assert (thing.replay, thing.seq, thing.rule) == ("r1", 7, "waiting")
 
 
 def test_events_dropped() -> None:
-    thing = heard(dropped(9, 3, 8))
-    assert isinstance(thing, Happened)
+    thing = parse(dropped(9, 3, 8))
+    assert isinstance(thing, EventMessage)
     assert thing.dropped == (3, 8)
 
 
 def test_others() -> None:
-    assert heard(make_status(9)) == Status(AGENT, "online", None, LOG, SESSION, 1, 9, TS, live=True)
-    assert heard(make_will()) == Status(AGENT, "offline", "lost", LOG, SESSION, 0, 0, None, live=True)
-    assert heard(Message(f"{ROOT}/status", "", retain=True)) == Status(
+    assert parse(make_status(9)) == StatusMessage(AGENT, "online", None, LOG, SESSION, 1, 9, TS, live=True)
+    assert parse(make_will()) == StatusMessage(AGENT, "offline", "lost", LOG, SESSION, 0, 0, None, live=True)
+    assert parse(Message(f"{ROOT}/status", "", retain=True)) == StatusMessage(
         AGENT, "retired", None, "", "", 0, 0, None, live=False
     )
     health = make_health(9, retain=True)
-    assert heard(health) == Health(AGENT, LOG, SESSION, 1, 9, TS, health.payload, live=False)
+    assert parse(health) == HealthMessage(AGENT, LOG, SESSION, 1, 9, TS, health.payload, live=False)
     state = make_state()
-    assert heard(state) == StateHeard(AGENT, "waiting", "zone", True, LOG, SESSION, TS, state.payload)
-    assert heard(Message(f"{ROOT}/state/waiting", "", retain=True)) == StateHeard(
+    assert parse(state) == StateMessage(AGENT, "waiting", "zone", True, LOG, SESSION, TS, state.payload)
+    assert parse(Message(f"{ROOT}/state/waiting", "", retain=True)) == StateMessage(
         AGENT, "waiting", "", False, "", "", "", ""
     )
-    assert heard(make_done("r1", 3, 4, 6)) == Done(AGENT, "r1", 3, 6)
-    assert heard(make_done("r1", 0)) == Done(AGENT, "r1", 0, 0)
+    assert parse(make_done("r1", 3, 4, 6)) == ReplayDoneMessage(AGENT, "r1", 3, 6)
+    assert parse(make_done("r1", 0)) == ReplayDoneMessage(AGENT, "r1", 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -81,17 +90,19 @@ def test_others() -> None:
     [(None, False), ("range", False), ("unknown_log", False), ("busy", True), ("tired", True), ([], True)],
 )
 def test_replay_refused(refused: object, *, later: bool) -> None:
-    assert heard(make_done("r1", 0, refused=refused)) == Done(AGENT, "r1", 0, 0, later)
+    assert parse(make_done("r1", 0, refused=refused)) == ReplayDoneMessage(AGENT, "r1", 0, 0, later)
 
 
 def test_empty_log() -> None:
     # Its first number is the one after its last.
-    assert isinstance(heard(make_status(5, first_seq=6)), Status)
+    assert isinstance(parse(make_status(5, first_seq=6)), StatusMessage)
 
 
 def test_unknown_fields_and_types_are_no_reason_to_refuse() -> None:
     body = make_body(1, type="line.jumped.twice", colour="red", more={"a": [1]})
-    assert isinstance(heard(Message(f"{ROOT}/event/waiting/line/jumped/twice", json.dumps(body))), Happened)
+    assert isinstance(
+        parse(Message(f"{ROOT}/event/waiting/line/jumped/twice", json.dumps(body))), EventMessage
+    )
 
 
 WRONG_EVENTS: list[tuple[dict[str, Any], str]] = [
@@ -131,7 +142,7 @@ WRONG_EVENTS: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("other", "why"), WRONG_EVENTS)
 def test_wrong_event(other: dict[str, Any], why: str) -> None:
     body = {**make_body(1), **other}
-    assert heard(Message(EVENT_TOPIC, json.dumps(body))) == Refused(AGENT, why)
+    assert parse(Message(EVENT_TOPIC, json.dumps(body))) == RefusedMessage(AGENT, why)
 
 
 @pytest.mark.parametrize(
@@ -139,8 +150,8 @@ def test_wrong_event(other: dict[str, Any], why: str) -> None:
 )
 def test_wrong_dropped(first: object, last: object) -> None:
     body = make_body(9, type="events.dropped", from_seq=first, to_seq=last)
-    thing = heard(Message(f"{ROOT}/event/waiting/events/dropped", json.dumps(body)))
-    assert isinstance(thing, Refused)
+    thing = parse(Message(f"{ROOT}/event/waiting/events/dropped", json.dumps(body)))
+    assert isinstance(thing, RefusedMessage)
 
 
 @pytest.mark.parametrize("payload", ["", "{", "null", "7", '"text"', "[]", "[" * 100_000, "9" * 8000, "\0"])
@@ -148,9 +159,9 @@ def test_wrong_dropped(first: object, last: object) -> None:
     "topic", ["event/waiting/zone/entered", "status", "health", "state/waiting", "replay/r1"]
 )
 def test_no_payload_of_ours(topic: str, payload: str) -> None:
-    thing = heard(Message(f"{ROOT}/{topic}", payload))
+    thing = parse(Message(f"{ROOT}/{topic}", payload))
     # An empty one clears a state or a status.
-    assert isinstance(thing, Refused) or not payload
+    assert isinstance(thing, RefusedMessage) or not payload
 
 
 @pytest.mark.parametrize(
@@ -177,7 +188,7 @@ def test_no_payload_of_ours(topic: str, payload: str) -> None:
 )
 def test_no_topic_of_ours(topic: str) -> None:
     for payload in ("", json.dumps(make_body(1)), json.dumps({"state": "online"})):
-        assert isinstance(heard(Message(topic, payload)), Refused)
+        assert isinstance(parse(Message(topic, payload)), RefusedMessage)
 
 
 INFO = {
@@ -191,21 +202,21 @@ INFO = {
 }
 
 
-def info_of(said: object) -> Info | Refused:
-    thing = heard(Message(f"{ROOT}/info", json.dumps(said), retain=True))
-    assert isinstance(thing, Info | Refused)
+def info_of(said: object) -> InfoMessage | RefusedMessage:
+    thing = parse(Message(f"{ROOT}/info", json.dumps(said), retain=True))
+    assert isinstance(thing, InfoMessage | RefusedMessage)
     return thing
 
 
 def test_info() -> None:
     thing = info_of(INFO)
-    assert thing == Info(AGENT, TS, getattr(thing, "digest", ""), json.dumps(INFO))
+    assert thing == InfoMessage(AGENT, TS, getattr(thing, "digest", ""), json.dumps(INFO))
     # The same agent on another connection, and one that is set to something else.
     later = info_of({**INFO, "session": "0a0b0c0d", "log": "0a0b0c0d", "ts": "2027-01-01T00:00:00.000Z"})
     assert getattr(later, "digest", "") == getattr(thing, "digest", None)
     assert getattr(info_of({**INFO, "place": "x"}), "digest", None) != getattr(thing, "digest", None)
-    assert isinstance(info_of({**INFO, "rules": ["x" * 40_000]}), Info)
-    assert heard(Message(f"{ROOT}/info", "", retain=True)) == Info(AGENT, "", "", "")
+    assert isinstance(info_of({**INFO, "rules": ["x" * 40_000]}), InfoMessage)
+    assert parse(Message(f"{ROOT}/info", "", retain=True)) == InfoMessage(AGENT, "", "", "")
 
 
 @pytest.mark.parametrize(
@@ -220,14 +231,18 @@ def test_info() -> None:
     ids=lambda value: str(value)[:20],
 )
 def test_no_info(said: object, why: str) -> None:
-    assert info_of(said) == Refused(AGENT, why)
+    assert info_of(said) == RefusedMessage(AGENT, why)
 
 
 def test_retained_event() -> None:
     for message in happened(1):
-        assert heard(Message(message.topic, message.payload, retain=True)) == Refused(AGENT, "retained")
+        assert parse(Message(message.topic, message.payload, retain=True)) == RefusedMessage(
+            AGENT, "retained"
+        )
     for message in (*happened(1, replay="r1"), make_done("r1", 1, 1, 1)):
-        assert heard(Message(message.topic, message.payload, retain=True)) == Refused(AGENT, "retained", "r1")
+        assert parse(Message(message.topic, message.payload, retain=True)) == RefusedMessage(
+            AGENT, "retained", "r1"
+        )
 
 
 @pytest.mark.parametrize(
@@ -257,7 +272,7 @@ def test_retained_event() -> None:
     ],
 )
 def test_wrong_others(message: Message) -> None:
-    assert isinstance(heard(message), Refused)
+    assert isinstance(parse(message), RefusedMessage)
 
 
 anything = st.recursive(
@@ -285,8 +300,8 @@ def test_anything_is_read_or_refused(topic: str, retain: bool, data: st.DataObje
     for name in data.draw(st.lists(st.sampled_from(sorted(content)), max_size=3)):
         content = {**content, name: data.draw(anything)}
     payload = data.draw(st.just(json.dumps(content)) | st.text() | anything.map(json.dumps))
-    thing = heard(Message(topic, payload, retain))
-    if isinstance(thing, Happened):
+    thing = parse(Message(topic, payload, retain))
+    if isinstance(thing, EventMessage):
         # Whatever is taken fits its column.
         assert 1 <= thing.seq <= 2**53
         assert len(thing.log) == 8
@@ -299,6 +314,6 @@ def test_every_event_of_the_agent_is_read(event: Event, seq: int) -> None:
     body = event_json(event, SENDER, LOG, seq)
     topic = f"{ROOT}/event/{event.rule}/{event.TYPE.replace('.', '/')}"
     for sent in (body, made_late(body)):
-        thing = heard(Message(topic, sent))
-        assert isinstance(thing, Happened), thing
+        thing = parse(Message(topic, sent))
+        assert isinstance(thing, EventMessage), thing
         assert (thing.seq, thing.type, thing.late) == (seq, event.TYPE, sent != body)

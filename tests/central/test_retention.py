@@ -13,7 +13,7 @@ import pytest
 
 from agent.central import retention as retention_module
 from agent.central.receiver import Receiver
-from agent.central.retention import AT_ONCE, Retention
+from agent.central.retention import AT_ONCE, StoreRetention
 from agent.central.store import Store
 from agent.mqtt.connection import Message
 from tests.central.saying import (
@@ -52,7 +52,7 @@ class Place:
     def start(self, keep_days: int = 90, keep_sums_days: int = SUMS_DAYS) -> None:
         """As after a start of the program."""
         self.receiver = Receiver(self.store, settle_s=0.0)
-        self.retention = Retention(
+        self.retention = StoreRetention(
             self.store,
             lambda: self.receiver.agents,
             lambda: self.receiver.newest_ms,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.central.messages import Happened, Info, Status, heard
+from agent.central.messages import EventMessage, InfoMessage, StatusMessage, parse
 from agent.central.overview import overview
 from agent.central.store import Store
 from agent.errors import LogError
@@ -34,9 +34,9 @@ def test_store_is_durable(store: Store) -> None:
 
 
 def test_event_is_never_altered(store: Store) -> None:
-    (thing,) = (heard(message) for message in happened(7))
-    assert isinstance(thing, Happened)
-    other = Happened(
+    (thing,) = (parse(message) for message in happened(7))
+    assert isinstance(thing, EventMessage)
+    other = EventMessage(
         AGENT, thing.log, thing.seq, thing.type, thing.rule, thing.ts, late=True, body="{}", replay=None,
         dropped=None,
     )  # fmt: skip
@@ -51,11 +51,11 @@ def test_event_is_never_altered(store: Store) -> None:
 # --- infos -------------------------------------------------------------------------------------------
 
 
-def make_info(place: str, session: str = SESSION, **other: object) -> Info:
+def make_info(place: str, session: str = SESSION, **other: object) -> InfoMessage:
     site, device = AGENT.split("/")
     said = {"v": 1, "log": LOG, "session": session, "ts": TS, "site": site, "device": device, "place": place}
-    thing = heard(Message(f"{ROOT}/info", json.dumps({**said, **other}), retain=True))
-    assert isinstance(thing, Info)
+    thing = parse(Message(f"{ROOT}/info", json.dumps({**said, **other}), retain=True))
+    assert isinstance(thing, InfoMessage)
     return thing
 
 
@@ -63,7 +63,7 @@ def places(store: Store, table: str) -> list[str]:
     return [json.loads(str(body))["place"] for (body,) in store.rows(f"SELECT body FROM {table}")]  # noqa: S608
 
 
-def put(store: Store, *infos: Info) -> None:
+def put(store: Store, *infos: InfoMessage) -> None:
     with store.transaction():
         for info in infos:
             store.put_info(info, 7)
@@ -78,11 +78,11 @@ def test_newest_info_and_those_before(store: Store) -> None:
     put(store, *(make_info(str(number)) for number in range(100)))
     assert (len(places(store, "info")), places(store, "info_now")) == (10, ["99"])
     # Who is retired is set to nothing any more.
-    cleared = heard(Message(f"{ROOT}/info", "", retain=True))
-    assert isinstance(cleared, Info)
+    cleared = parse(Message(f"{ROOT}/info", "", retain=True))
+    assert isinstance(cleared, InfoMessage)
     put(store, cleared)
-    retired = heard(Message(f"{ROOT}/status", "", retain=True))
-    assert isinstance(retired, Status)
+    retired = parse(Message(f"{ROOT}/status", "", retain=True))
+    assert isinstance(retired, StatusMessage)
     with store.transaction():
         store.put_status(retired, 7)
     assert (len(places(store, "info")), places(store, "info_now")) == (10, [])

@@ -144,17 +144,17 @@ def test_load_contract_example(tmp_path: Path) -> None:
 def test_load_contract_keys_all_known() -> None:
     """Every key of the contract's example is a field, and it shows every field but the newer ones."""
     shown = {(table, key) for table, keys in tomllib.loads(CONTRACT).items() for key in _keys(keys)}
-    by_name: dict[str, type[models.Table]] = {
-        "device": models.Device,
-        "camera": models.Camera,
-        "detector": models.Detector,
-        "hours": models.Hours,
-        "calendar": models.Calendar,
-        "line": models.Line,
-        "zone": models.Zone,
-        "counter": models.Counter,
-        "mqtt": models.Mqtt,
-        "log": models.Log,
+    by_name: dict[str, type[models.BaseConfig]] = {
+        "device": models.DeviceConfig,
+        "camera": models.CameraConfig,
+        "detector": models.DetectorConfig,
+        "hours": models.HoursConfig,
+        "calendar": models.CalendarConfig,
+        "line": models.LineConfig,
+        "zone": models.ZoneConfig,
+        "counter": models.CounterConfig,
+        "mqtt": models.MqttConfig,
+        "log": models.LogConfig,
     }
     fields = {(table, key) for table, model in by_name.items() for key in model.model_fields}
     assert shown <= fields
@@ -866,7 +866,7 @@ def _load_or_tell(path: Path) -> None:
     except ConfigError as error:
         sentences = error.problems
     else:
-        assert len(digest(loaded)) == 16
+        assert len(models.digest(loaded)) == 16
         sentences = (*notices(loaded), "It loads.")
     assert sentences
     for sentence in sentences:

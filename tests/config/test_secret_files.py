@@ -15,7 +15,7 @@ from agent.config.load import load
 from agent.config.secret_files import secret_files
 from agent.core.credentials import HANDED
 from agent.device.stream import StreamCamera
-from agent.doctor import Surroundings
+from agent.doctor import System
 from agent.doctor.checks_centre import secrets_check
 from agent.errors import CameraError, DeliveryError
 from agent.mqtt.password import password_in
@@ -99,7 +99,7 @@ def test_doctor_names_the_remedy_and_it_is_one(tmp_path: Path, handed: Config) -
 
     def found() -> list[Finding]:
         told: list[Finding] = []
-        secrets_check(handed, Surroundings(tmp_path), "nobody", told.append)
+        secrets_check(handed, System(tmp_path), "nobody", told.append)
         return told
 
     (finding,) = found()

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.core import log_messages
-from agent.core.log_messages import Entry
+from agent.core.log_messages import LogMessage
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-ENTRIES = {name: value for name, value in vars(log_messages).items() if isinstance(value, Entry)}
+ENTRIES = {name: value for name, value in vars(log_messages).items() if isinstance(value, LogMessage)}
 # What runs elsewhere than in the service.
 ELSEWHERE = ("agent/central/", "agent/mqtt/subscriber.py")
 LEVELS = {"info", "warning", "error", "critical"}
@@ -29,7 +29,7 @@ def test_ids_are_different_and_well_formed() -> None:
 
 
 def test_an_entry_is_its_wording() -> None:
-    entry = Entry("it is %s", "0" * 32)
+    entry = LogMessage("it is %s", "0" * 32)
     assert entry % "so" == "it is so"
 
 

@@ -7,8 +7,8 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
-from agent.core.regions import Look
-from agent.core.track import Watched
+from agent.core.regions import Regions
+from agent.core.track import LookHint
 from agent.device.frames import frame_of
 from tests.builders import make_at, make_frame, make_track
 
@@ -31,8 +31,8 @@ def test_track_anchor() -> None:
         (make_at(0), "utc"),
         (make_frame(), "index"),
         (make_track((0, 0), 0), "xyxy"),
-        (Look(()), "regions"),
-        (Watched((0, 0, 1, 1), 0.0, settled=True, within_s=1.0), "looked_s"),
+        (Regions(()), "regions"),
+        (LookHint((0, 0, 1, 1), 0.0, settled=True, within_s=1.0), "looked_s"),
     ],
 )
 def test_values_are_frozen(value: object, field: str) -> None:

@@ -22,7 +22,7 @@ from agent.core.log_messages import (
     BROKER_CONNECTED_311,
     BROKER_TROUBLE,
     BROKER_UNSTEADY,
-    Entry,
+    LogMessage,
 )
 from agent.device import clock
 from agent.errors import DeliveryError
@@ -165,7 +165,7 @@ def broker_lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
     return [
         (names[record.msg.message_id], record.getMessage())
         for record in caplog.records
-        if isinstance(record.msg, Entry) and record.msg.message_id in names
+        if isinstance(record.msg, LogMessage) and record.msg.message_id in names
     ]
 
 

@@ -25,7 +25,7 @@ from agent.app import build
 from agent.app.placement import view
 from agent.config.load import load
 from agent.core.frame import Frame, NoFrame
-from agent.device.camera import CameraCounts, Ladder
+from agent.device.camera import CameraCounts, RecoveryPolicy
 from agent.device.clock import Clock
 from agent.device.picamera import PiCamera
 from agent.device.recovery import live_frames
@@ -83,7 +83,7 @@ def main() -> int:
             rig.install()
             frames = stack.enter_context(closing(live_frames(
                 PiCamera(camera.size, camera.fps, watch=clock.now), camera.size,
-                lambda: view(config), clock.now, Event(), Ladder(counts=counts),
+                lambda: view(config), clock.now, Event(), RecoveryPolicy(counts=counts),
             )))  # fmt: skip
             # The pictures are read when the camera is opened; then others may use the rig.
             next(frames)

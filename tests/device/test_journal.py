@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.core.log_messages import HELD_BACK, Entry
+from agent.core.log_messages import HELD_BACK, LogMessage
 from agent.device.journal import BurstGuard, JournalHandler, is_journal
 from tests.patience import BUSY_S, PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FULL = Entry("the disk is full: %s", "0123456789abcdef0123456789abcdef")
-GONE = Entry("gone %d", "1" * 32, "there")
-BACK = Entry("back %d", "2" * 32, "there")
+FULL = LogMessage("the disk is full: %s", "0123456789abcdef0123456789abcdef")
+GONE = LogMessage("gone %d", "1" * 32, "there")
+BACK = LogMessage("back %d", "2" * 32, "there")
 
 
 def record(*args: object, msg: str = FULL, **extra: str) -> logging.LogRecord:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.core.log_messages import CAMERA_HANGS
-from agent.device.camera import Patience
+from agent.device.camera import Timeouts
 from agent.device.systemd import LONGER
 from tests.conftest import ROOT
 from tests.device.test_recovery import QUICK, Scripted, Watched
@@ -43,7 +43,7 @@ class Closing(Scripted):
         self.is_closed.set()
 
 
-PROMISES: list[tuple[str, Callable[[Patience], bool]]] = [
+PROMISES: list[tuple[str, Callable[[Timeouts], bool]]] = [
     # Nobody is counted on a picture that stands still; a slow one of a busy machine is no stall.
     ("lost_after_s", lambda waits: 2 <= waits.lost_after_s <= 5),
     # Cameras on the network begin with a key frame, which may be some seconds away.
@@ -65,8 +65,8 @@ PROMISES: list[tuple[str, Callable[[Patience], bool]]] = [
 
 
 @pytest.mark.parametrize("holds", [pytest.param(holds, id=name) for name, holds in PROMISES])
-def test_patience_by_default(holds: Callable[[Patience], bool]) -> None:
-    assert holds(Patience())
+def test_patience_by_default(holds: Callable[[Timeouts], bool]) -> None:
+    assert holds(Timeouts())
 
 
 def test_close_that_takes_its_time_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:

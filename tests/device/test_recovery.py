@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from agent.core.frame import Frame, Instant, NoFrame
-from agent.device.camera import CameraCounts, Ladder, Patience, Picture
+from agent.device.camera import CameraCounts, Picture, RecoveryPolicy, Timeouts
 from agent.device.clock import Clock, now
 from agent.device.frames import View
 from agent.device.recovery import live_frames
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SIZE_PX = (64, 48)
 PERIOD_S = 0.01
-QUICK = Patience(
+QUICK = Timeouts(
     begin_s=1.0,
     lost_after_s=0.5,
     first_after_s=0.8,
@@ -92,7 +92,7 @@ class Watched:
     """The frames of a camera, one after the other."""
 
     camera: Scripted = field(default_factory=Scripted)
-    patience: Patience = QUICK
+    patience: Timeouts = QUICK
     view: View = field(default_factory=View)
     stop: Event = field(default_factory=Event)
     counts: CameraCounts = field(default_factory=CameraCounts)
@@ -101,7 +101,7 @@ class Watched:
     taken: list[Frame | NoFrame] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        ladder = Ladder(self.patience, self.counts, lambda: self.tries.append(None))
+        ladder = RecoveryPolicy(self.patience, self.counts, lambda: self.tries.append(None))
         self.frames = live_frames(self.camera, SIZE_PX, lambda: self.view, self.watch, self.stop, ladder)
 
     def until(
@@ -330,7 +330,7 @@ def test_hang_at_the_end(watched: Watched, step: str, caplog: pytest.LogCaptureF
 
 @pytest.mark.parametrize("state", ["pictures", "lost", "refused", "paused"])
 def test_stop(state: str) -> None:
-    patience = Patience(begin_s=0, lost_after_s=0.5, pauses_s=(600.0,))
+    patience = Timeouts(begin_s=0, lost_after_s=0.5, pauses_s=(600.0,))
     watched = Watched(Scripted(refuses="none" if state in {"refused", "paused"} else None), patience)
     if state == "pictures":
         watched.frame()
@@ -471,7 +471,7 @@ class OnTime(Scripted):
 def usual() -> Watched:
     """A camera with the patience of a device."""
     clock = Simulated()
-    return Watched(OnTime(clock=clock), Patience(), stop=Waiting(clock), watch=clock.now)
+    return Watched(OnTime(clock=clock), Timeouts(), stop=Waiting(clock), watch=clock.now)
 
 
 def test_usual_camera_is_lost_after_3_s_and_opened_again_and_again() -> None:

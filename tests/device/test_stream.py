@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.core.frame import Frame, NoFrame
-from agent.device.camera import Ladder, Patience
+from agent.device.camera import RecoveryPolicy, Timeouts
 from agent.device.clock import now
 from agent.device.frames import View
 from agent.device.recovery import live_frames
@@ -28,7 +28,7 @@ SIZE_PX = (640, 360)
 PYTHON = "/usr/bin/python3"
 SERVER = Path(__file__).with_name("rtsp_server.py")
 PASSWORD = "p@ss:/w%rd Đ"  # noqa: S105 - of this test
-IMPATIENT = Patience(lost_after_s=3.0, first_after_s=9.0, say_every_s=0.1, pauses_s=(0.2,))
+IMPATIENT = Timeouts(lost_after_s=3.0, first_after_s=9.0, say_every_s=0.1, pauses_s=(0.2,))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -92,7 +92,7 @@ def test_rtsp_gives_pictures_as_often_as_asked() -> None:
 
 def test_rtsp_server_that_dies_and_comes_back() -> None:
     port, stop = free_port(), Event()
-    ladder = Ladder(IMPATIENT)
+    ladder = RecoveryPolicy(IMPATIENT)
     camera = StreamCamera(address(port), SIZE_PX, 10.0)
     with closing(live_frames(camera, SIZE_PX, View, now, stop, ladder)) as frames:
         for round_ in range(3):

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from agent.core.frame import Frame, NoFrame
-from agent.device.camera import CameraCounts, Ladder, Patience
+from agent.device.camera import CameraCounts, RecoveryPolicy, Timeouts
 from agent.device.clock import Clock
 from agent.device.frames import View
 from agent.device.picamera import PiCamera
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:setDaemon:DeprecationWarning")
 
 SIZE_PX = (640, 480)
 WEDGES = int(os.environ.get("PRESENCE_TEST_WEDGES", "0"))
-QUICK = Patience(
+QUICK = Timeouts(
     lost_after_s=0.4, first_after_s=0.8, say_every_s=0.1, pauses_s=(0.1, 0.2, 0.4), close_s=2.0, end_s=1.5
 )
 
@@ -43,13 +43,13 @@ QUICK = Patience(
 class Wedging:
     """A camera on the rig, and the file that wedges it."""
 
-    def __init__(self, stall: Path, patience: Patience) -> None:
+    def __init__(self, stall: Path, patience: Timeouts) -> None:
         self.stall = stall
         self.counts = CameraCounts()
         clock = Clock()
         self.frames: Generator[Frame | NoFrame] = live_frames(
             PiCamera(SIZE_PX, 10.0, watch=clock.now), SIZE_PX, View, clock.now, Event(),
-            Ladder(patience, self.counts),
+            RecoveryPolicy(patience, self.counts),
         )  # fmt: skip
 
     def wedge(self, for_s: float) -> tuple[int, float]:
@@ -80,7 +80,7 @@ def stall(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 def test_wedged_and_freed(stall: Path) -> None:
     # What takes its time on a busy machine does not hang.
-    patience = Patience() if WEDGES else replace(QUICK, close_s=PATIENCE_S, end_s=PATIENCE_S)
+    patience = Timeouts() if WEDGES else replace(QUICK, close_s=PATIENCE_S, end_s=PATIENCE_S)
     wedging, chance = Wedging(stall, patience), random.Random(6)  # noqa: S311
     handles, waited_s = [], []
     with closing(wedging.frames):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from agent.app.sources import camera_of
-from agent.doctor import Surroundings, doctor
+from agent.doctor import System, examine
 from tests.conftest import GATE
 from tests.patience import PATIENCE_S
 
@@ -132,8 +132,8 @@ class Place:
         return self.config
 
     def examined(self, limit_s: float = PATIENCE_S) -> Report:
-        machine = Surroundings(self.root, self.folder / "run", lambda: self.synced)
-        return doctor(self.write_config(), machine, self.camera_of, limit_s)
+        machine = System(self.root, self.folder / "run", lambda: self.synced)
+        return examine(self.write_config(), machine, self.camera_of, limit_s)
 
 
 def _toml(value: object) -> str:

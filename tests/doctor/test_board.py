@@ -16,7 +16,7 @@ import pytest
 
 from agent.doctor.checks_board import board_checks
 from agent.doctor.kernel_log import _from_kernel, kernel_lines
-from agent.doctor.system import Surroundings
+from agent.doctor.system import System
 from agent.errors import CameraError
 from tests.doctor.place import Place, codes
 from tests.doctor.test_faults import Shown
@@ -174,7 +174,7 @@ CASES: list[tuple[str, Callable[[Place], None], str, str, str, tuple[str, ...]]]
 
 def told(place: Place) -> list[Finding]:
     found: list[Finding] = []
-    board_checks(Surroundings(place.root, place.folder / "run", lambda: place.synced), found.append)
+    board_checks(System(place.root, place.folder / "run", lambda: place.synced), found.append)
     return found
 
 
@@ -220,7 +220,7 @@ def test_wifi_on_the_first_host(place: Place) -> None:
 
 def test_kernel_without_a_journal(place: Place) -> None:
     (place.root / "var/log/journal/0123/system.journal").unlink()
-    machine = Surroundings(place.root, place.folder / "run", lambda: True)
+    machine = System(place.root, place.folder / "run", lambda: True)
     assert kernel_lines(machine) is None
     assert "card.unknown" in [item.code for item in told(place)]
     place.write("dev/kmsg", "6,339,5140900,-;mmc0: error -110\n SUBSYSTEM=mmc\n4,340,5140901,-;next; line\n")

@@ -21,7 +21,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from agent.core.log_messages import HEALTH
-from agent.doctor import Surroundings, doctor, write_bundle
+from agent.doctor import System, examine, write_bundle
 from agent.doctor.bundle.archive import FOLDER, MEMBERS
 from agent.doctor.bundle.configuration import configuration, written
 from agent.doctor.bundle.redaction import HIDDEN, Redactor
@@ -173,7 +173,7 @@ def programs(place: Place, lines: list[str]) -> None:
 
 def bundled(place: Place, to: Path | None = None) -> dict[str, str]:
     """The members of a bundle of what is there now."""
-    machine = Surroundings(place.root, place.folder / "run", lambda: place.synced)
+    machine = System(place.root, place.folder / "run", lambda: place.synced)
     path = to or place.folder / "bundle.tar.gz"
     write_bundle(path, place.examined(), place.config, False, machine)
     return unpacked(path.read_bytes())
@@ -282,9 +282,9 @@ def test_secret_in_a_wrong_configuration(place: Place, text: str, secret: str) -
     programs(place, [f"2026-11-30 presence-agent: not taken: {secret} is wrong"])
     place.examined()
     place.config.write_text(device + text)
-    machine = Surroundings(place.root, place.folder / "run", lambda: True)
+    machine = System(place.root, place.folder / "run", lambda: True)
     path = place.folder / "bundle.tar.gz"
-    report = doctor(place.config, machine, limit_s=PATIENCE_S)
+    report = examine(place.config, machine, limit_s=PATIENCE_S)
     assert report.exit_code == 2
     write_bundle(path, report, place.config, False, machine)
     assert found_in(gzip.decompress(path.read_bytes()), {"": secret}) == []
@@ -372,9 +372,9 @@ def test_configuration_that_can_not_be_read(place: Place) -> None:
     """It may name secrets that nobody knows then. A folder in its place can't be read by root either."""
     programs(place, ["2026-11-30 presence-agent: fine"])
     place.config.mkdir()
-    machine = Surroundings(place.root, place.folder / "run", lambda: True)
+    machine = System(place.root, place.folder / "run", lambda: True)
     path = place.folder / "bundle.tar.gz"
-    write_bundle(path, doctor(place.config, machine, limit_s=PATIENCE_S), place.config, False, machine)
+    write_bundle(path, examine(place.config, machine, limit_s=PATIENCE_S), place.config, False, machine)
     members = unpacked(path.read_bytes())
     for name in ("units.txt", "journal.txt"):
         assert members[name].startswith(f"{place.config} can't be read")
@@ -387,7 +387,7 @@ def test_configuration_that_can_not_be_read(place: Place) -> None:
 def test_folder_such_as_a_stick(set_up: Place, tmp_path: Path) -> None:
     stick = tmp_path / "stick"
     stick.mkdir()
-    machine = Surroundings(set_up.root, set_up.folder / "run", lambda: True)
+    machine = System(set_up.root, set_up.folder / "run", lambda: True)
     said = write_bundle(stick, set_up.examined(), set_up.config, False, machine)
     (path,) = stick.iterdir()
     assert path.name.startswith("presence-agent-que-phong-one-stop-2")
@@ -401,7 +401,7 @@ def test_folder_such_as_a_stick(set_up: Place, tmp_path: Path) -> None:
 
 
 def test_vietnamese(set_up: Place) -> None:
-    machine = Surroundings(set_up.root, set_up.folder / "run", lambda: True)
+    machine = System(set_up.root, set_up.folder / "run", lambda: True)
     path = set_up.folder / "b.tar.gz"
     said = write_bundle(path, set_up.examined(), set_up.config, True, machine)
     assert "không có hình ảnh" in said
@@ -412,7 +412,7 @@ def test_vietnamese(set_up: Place) -> None:
 
 @pytest.mark.parametrize("bad", ["no/such/folder.tar.gz", "/dev/null", "/proc/bundle.tar.gz"])
 def test_place_that_takes_no_file(set_up: Place, tmp_path: Path, bad: str) -> None:
-    machine = Surroundings(set_up.root, set_up.folder / "run", lambda: True)
+    machine = System(set_up.root, set_up.folder / "run", lambda: True)
     with pytest.raises(AgentError, match="can't be written") as raised:
         write_bundle(tmp_path / bad, set_up.examined(), set_up.config, False, machine)
     assert raised.value.exit_code == 1

@@ -11,7 +11,7 @@ import pytest
 from agent.app.central_calendar import CalendarKeeper, kept_at
 from agent.config.load import load
 from agent.doctor.checks_centre import certificate_check, hours_check
-from agent.doctor.system import Surroundings
+from agent.doctor.system import System
 from agent.mqtt.certificates import certificate_ends
 from tests.builders import make_at
 from tests.conftest import write_config
@@ -84,7 +84,7 @@ def certificate_of(folder: Path, certificate: Path) -> Finding:
     files = f'certificate_file = "{certificate}"\nkey_file = "{folder / "device.key"}"'
     config.write_text(config.read_text().replace("tls = false", files))
     found: list[Finding] = []
-    certificate_check(load(config), Surroundings(), found.append)
+    certificate_check(load(config), System(), found.append)
     (finding,) = found
     return finding
 
@@ -92,5 +92,5 @@ def certificate_of(folder: Path, certificate: Path) -> Finding:
 @pytest.mark.parametrize("port", [None, 8883])
 def test_no_certificate(tmp_path: Path, port: int | None) -> None:
     found: list[Finding] = []
-    certificate_check(load(write_config(tmp_path, "x.avi", port=port)), Surroundings(), found.append)
+    certificate_check(load(write_config(tmp_path, "x.avi", port=port)), System(), found.append)
     assert found == []

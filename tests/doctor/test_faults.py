@@ -22,7 +22,7 @@ from agent.config.models import digest
 from agent.core.log_messages import HEALTH
 from agent.device import clock
 from agent.device.camera import Picture
-from agent.device.reload_answers import Reloads
+from agent.device.reload_answers import ReloadAnswers
 from agent.errors import CameraError
 from agent.eventlog.log import EventLog
 from agent.install.manifest import load_manifest, models_directory
@@ -498,7 +498,7 @@ def test_last_words_of_a_service_that_the_journal_does_not_have(place: Place) ->
 
 def test_refused_configuration_is_told(place: Place) -> None:
     place.sight(verdict="degraded", reasons=["configuration_refused"])
-    refusals = Reloads(place.folder / "run")
+    refusals = ReloadAnswers(place.folder / "run")
     refusals.begin()
     refusals.refuse(("[camera] sise is unknown here.",))
     report = place.examined()

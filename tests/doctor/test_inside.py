@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.doctor import Finding, doctor
-from agent.doctor.inside import Answer, _read, as_json, ask_inside, program, properties, settings
+from agent.doctor import Finding, examine
+from agent.doctor.inside import SandboxAnswer, _read, as_json, ask_inside, program, properties, settings
 from tests.conftest import ROOT, write_config
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def installed(place: Place, says: str) -> None:
 
 
 def asked(place: Place) -> Report:
-    return doctor(place.write_config(), ask_inside=ask_inside)
+    return examine(place.write_config(), ask_inside=ask_inside)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may look as another user")
@@ -119,7 +119,7 @@ def test_without_a_service_it_is_said_for_whom_it_holds(tmp_path: Path, place: P
 def test_who_is_not_root_is_told_so(place: Place) -> None:
     installed(place, "")
     place.folder.chmod(0o755)
-    answer: Answer | None = None
+    answer: SandboxAnswer | None = None
     path = place.write_config()
     os.seteuid(65534)
     try:

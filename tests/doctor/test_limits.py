@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.doctor.checks_limits import memory_limits
-from agent.doctor.system import Surroundings
+from agent.doctor.system import System
 from tests.doctor.place import CGROUP, SERVICE, Place, codes
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def test_limit_that_is_not_in_force(
 
 def found(place: Place, **shown: str) -> list[str]:
     unit = SERVICE | {"ActiveState": "active"} | shown
-    return [finding.code for finding in memory_limits(unit, Surroundings(place.root, place.folder / "run"))]
+    return [finding.code for finding in memory_limits(unit, System(place.root, place.folder / "run"))]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_service_that_does_not_run_has_no_limits(place: Place, shown: dict[str, 
 
 
 def test_machine_without_systemd(place: Place) -> None:
-    assert list(memory_limits(None, Surroundings(place.root, place.folder / "run"))) == []
+    assert list(memory_limits(None, System(place.root, place.folder / "run"))) == []
 
 
 def test_limits_that_can_not_be_read(place: Place) -> None:

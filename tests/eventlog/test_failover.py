@@ -12,9 +12,9 @@ import pytest
 from agent.core.event import EventsDropped, ZoneEntered
 from agent.eventlog import file as log_file
 from agent.eventlog.damage import asides, set_aside
-from agent.eventlog.failover import Keeper
+from agent.eventlog.failover import FailoverLog
 from agent.eventlog.log import EventLog
-from agent.eventlog.recovery import remembered
+from agent.eventlog.recovery import recover
 from agent.eventlog.retention import Retention
 from agent.eventlog.set_aside import MARKS
 from tests.builders import make_at
@@ -49,7 +49,7 @@ class Run:
     def __init__(self, path: Path, memory: Path | None, stack: ExitStack, board: str | None = None) -> None:
         self.card = stack.enter_context(EventLog(SENDER, path, board=board))
         retention = Retention(30, 200, delivers=True)
-        self.keeper = stack.enter_context(Keeper(self.card, SENDER, retention, folder=memory))
+        self.keeper = stack.enter_context(FailoverLog(self.card, SENDER, retention, folder=memory))
         self.served: list[EventLog] = []
         self.keeper.serve(lambda *logs: self.served.extend(logs))
         self.at_s = 0.0
@@ -437,7 +437,7 @@ def test_start_knows_what_was_kept_in_memory(path: Path, memory: Path) -> None:
     killed.close()
     with run(path, memory) as agent:
         now = make_at(500)
-        told = remembered(agent.card, now, SENDER.boot, agent.keeper.left)
+        told = recover(agent.card, now, SENDER.boot, agent.keeper.left)
         events = [item.event for item in told.events]
         assert [event.count for event in events if isinstance(event, ZoneEntered)] == [1, 2, 3, 4]
         assert told.last

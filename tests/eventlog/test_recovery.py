@@ -27,7 +27,7 @@ from agent.core.event import (
 from agent.core.frame import Instant
 from agent.errors import LogError
 from agent.eventlog.log import EventLog
-from agent.eventlog.recovery import Memory, alive_note, remembered
+from agent.eventlog.recovery import RecoveredState, alive_note, recover
 from agent.wire.payloads import event_json
 from tests.builders import BEGIN, make_at
 from tests.samples import (
@@ -66,14 +66,14 @@ def log(path: Path) -> Iterator[EventLog]:
         yield opened
 
 
-def recalled(*told: Event, now: Instant = NOW, boot: str = BOOT) -> Memory:
+def recalled(*told: Event, now: Instant = NOW, boot: str = BOOT) -> RecoveredState:
     """What is known of these at a start."""
     with EventLog(SENDER, None) as log:
         log.append(told)
-        return whole(remembered(log, now, boot))
+        return whole(recover(log, now, boot))
 
 
-def whole(memory: Memory) -> Memory:
+def whole(memory: RecoveredState) -> RecoveredState:
     """With its events read, before the log is closed."""
     return replace(memory, events=tuple(memory.events))
 
@@ -151,7 +151,7 @@ def test_what_was_absent_is_none(event: Event, field: str) -> None:
 
 
 def test_new_log_knows_nothing() -> None:
-    assert recalled() == Memory(())
+    assert recalled() == RecoveredState(())
 
 
 def test_young_log_is_recalled_whole() -> None:
@@ -310,7 +310,7 @@ def test_step_of_a_wrong_clock_puts_nothing_right() -> None:
 def test_clock_of_another_boot_puts_nothing_right(log: EventLog) -> None:
     log.append(UNSYNCED)
     log.append([clock_set(20, BEGIN)], BOOT)
-    memory = remembered(log, NOW, BOOT)
+    memory = recover(log, NOW, BOOT)
     assert [item.event.at.synced for item in memory.events] == [False] * 3 + [True]
     assert [item.era for item in memory.events] == ["nowhere"] * 3 + ["present"]
 
@@ -321,7 +321,7 @@ def test_clock_of_another_boot_puts_nothing_right(log: EventLog) -> None:
 def test_note_is_the_last_moment(log: EventLog) -> None:
     log.append([make_entered(9)])
     log.note_alive(alive_note(make_at(60), BOOT_BEFORE))
-    last = remembered(log, NOW, BOOT).last
+    last = recover(log, NOW, BOOT).last
     assert last is not None
     assert (last.utc, last.synced) == (make_at(60).utc, True)
     assert last.monotonic_s == pytest.approx(77 - (5 * HOUR_S - 60))
@@ -331,7 +331,7 @@ def test_note_before_an_event_is_not_the_last_moment(log: EventLog) -> None:
     log.note_alive(alive_note(make_at(60), BOOT_BEFORE))
     log.append([make_entered(70)])
     assert log.alive is None
-    last = remembered(log, NOW, BOOT).last
+    last = recover(log, NOW, BOOT).last
     assert last is not None
     assert last.utc == make_at(70).utc
 
@@ -339,12 +339,12 @@ def test_note_before_an_event_is_not_the_last_moment(log: EventLog) -> None:
 def test_note_of_another_boot_without_a_clock(log: EventLog) -> None:
     log.append([make_entered(9)])
     log.note_alive(alive_note(make_at(60, synced=False), BOOT_BEFORE))
-    memory = remembered(log, NOW, BOOT)
+    memory = recover(log, NOW, BOOT)
     assert (memory.boot, memory.monotonic_s) == (BOOT_BEFORE, 60.0)
     assert memory.last is not None
     assert not memory.last.synced
     # In the same boot it is the moment that it was.
-    assert remembered(log, NOW, BOOT_BEFORE).last == make_at(60, synced=False)
+    assert recover(log, NOW, BOOT_BEFORE).last == make_at(60, synced=False)
 
 
 def test_note_is_kept_in_the_file(path: Path) -> None:
@@ -353,7 +353,7 @@ def test_note_is_kept_in_the_file(path: Path) -> None:
         log.note_alive(alive_note(make_at(60), BOOT_BEFORE))
         log.note_alive(alive_note(make_at(120), BOOT_BEFORE))
     with EventLog(SENDER, path) as log:
-        last = remembered(log, NOW, BOOT).last
+        last = recover(log, NOW, BOOT).last
         assert last is not None
         assert last.utc == make_at(120).utc
 
@@ -406,7 +406,7 @@ def test_damaged_event_is_told(path: Path, body: str, where: str) -> None:
         if where == "first":
             log.append([make_entered(1)])
         with pytest.raises(LogError) as raised:
-            whole(remembered(log, NOW, BOOT))
+            whole(recover(log, NOW, BOOT))
     assert is_sentence(str(raised.value))
     assert str(path) in str(raised.value)
 
@@ -427,7 +427,7 @@ def test_events_of_a_newer_version_are_left_out(path: Path, own: dict[str, Any])
     put(path, json.dumps({**HEAD, **own}))
     with EventLog(SENDER, path) as log:
         log.append([make_entered(2, make_at(77))])
-        assert [item.event.at.utc for item in remembered(log, NOW, BOOT).events] == [
+        assert [item.event.at.utc for item in recover(log, NOW, BOOT).events] == [
             make_at(1).utc, make_at(77).utc,
         ]  # fmt: skip
 
@@ -438,7 +438,7 @@ def test_event_with_more_fields_is_known(path: Path) -> None:
     more = {"type": "line.crossed", "direction": "in", "track": "t7", "confidence": 1, "speed": [1.5, {}]}
     put(path, json.dumps({**HEAD, **more, "late": True}))
     with EventLog(SENDER, path) as log:
-        (item,) = remembered(log, NOW, BOOT).events
+        (item,) = recover(log, NOW, BOOT).events
     assert isinstance(item.event, LineCrossed)
     assert (item.event.direction, item.event.track) == ("in", "t7")
 
@@ -448,7 +448,7 @@ def test_last_event_of_a_newer_version_is_the_last_moment(path: Path) -> None:
         log.append([make_entered(1)])
     put(path, json.dumps({**HEAD, "type": "zone.emptied"}))
     with EventLog(SENDER, path) as log:
-        last = remembered(log, NOW, BOOT).last
+        last = recover(log, NOW, BOOT).last
     assert last is not None
     assert last.utc == make_at(9).utc
 
@@ -463,7 +463,7 @@ def test_spell_whose_begin_is_deleted(path: Path, over: bool) -> None:
         log.append([make_entered(n, make_at(n * HOUR_S)) for n in range(71, 200)])
         log.delete(150)
     with EventLog(SENDER, path) as log:
-        memory = remembered(log, make_at(210 * HOUR_S), BOOT)
+        memory = recover(log, make_at(210 * HOUR_S), BOOT)
         assert (memory.blind is None) == over
         if memory.blind:
             assert memory.blind.since.utc == make_at(5).utc
@@ -477,7 +477,7 @@ def test_log_of_an_older_version_gets_its_index(path: Path) -> None:
         database.execute("PRAGMA user_version = 1")
         database.commit()
     with EventLog(SENDER, path) as log:
-        memory = remembered(log, NOW, BOOT)
+        memory = recover(log, NOW, BOOT)
         assert memory.blind is not None
         assert memory.blind.since.utc == make_at(5).utc
     with closing(sqlite3.connect(path)) as database:
@@ -491,7 +491,7 @@ def test_recall_takes_no_time(path: Path) -> None:
     with EventLog(SENDER, path) as log:
         log.append(told)
         begin_s = time.thread_time()
-        memory = remembered(log, Instant(1.0, make_at(2500 * 52.0).utc), BOOT)
+        memory = recover(log, Instant(1.0, make_at(2500 * 52.0).utc), BOOT)
         number = len(tuple(memory.events))
         took_s = time.thread_time() - begin_s
     assert number == 5000

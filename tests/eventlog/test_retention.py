@@ -12,7 +12,7 @@ import pytest
 from agent.core.event import AgentStarted
 from agent.eventlog import retention
 from agent.eventlog.log import EventLog
-from agent.eventlog.recovery import remembered
+from agent.eventlog.recovery import recover
 from agent.eventlog.retention import Retention
 from tests.builders import make_at
 from tests.samples import CHECKOUT, SENDER, make_entered, make_started, seqs
@@ -228,7 +228,7 @@ def test_start_after_deletion(path: Path, kept: int) -> None:
             pass
         assert log.first_seq > 20
     with EventLog(SENDER, path) as log:
-        memory = remembered(log, now, SENDER.boot)
+        memory = recover(log, now, SENDER.boot)
         assert memory.begin is not None
         assert memory.begin.utc >= make_at((8 - max(kept, 50 / 24)) * DAY_S).utc
         assert not [item for item in memory.events if isinstance(item.event, AgentStarted)]

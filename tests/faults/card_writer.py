@@ -14,7 +14,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from agent.errors import LogError
-from agent.eventlog.failover import Keeper
+from agent.eventlog.failover import FailoverLog
 from agent.eventlog.log import EventLog
 from agent.eventlog.retention import Retention
 from agent.mqtt.outbox import Outbox
@@ -55,7 +55,7 @@ def write(log: Path, memory: Path, notes: Path, first: int, events: int) -> None
     with ExitStack() as stack:
         card = stack.enter_context(EventLog(SENDER, log))
         retention = Retention(3650, 200, delivers=True)
-        keeper = stack.enter_context(Keeper(card, SENDER, retention, folder=memory))
+        keeper = stack.enter_context(FailoverLog(card, SENDER, retention, folder=memory))
         broker = Broker(said, card)
         keeper.serve(broker.use)
         number = first

@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any
 
 from agent.core.event import ZoneEntered, ZoneState
 from agent.device import clock
-from agent.eventlog.failover import Keeper
+from agent.eventlog.failover import FailoverLog
 from agent.eventlog.log import EventLog
 from agent.eventlog.retention import Retention
 from agent.mqtt.connection import Broker
-from agent.mqtt.publish_state import Extras
+from agent.mqtt.publish_state import Callbacks
 from agent.mqtt.publisher import Publisher
 from agent.wire.client import client_id
 from agent.wire.health import EarlierLogWire, HealthWire
@@ -108,7 +108,9 @@ def health(facts: DeliveryFacts) -> str:
     ).text()
 
 
-def publisher(log: EventLog, broker: Broker, name: str = NAME, keeper: Keeper | None = None) -> Publisher:
+def publisher(
+    log: EventLog, broker: Broker, name: str = NAME, keeper: FailoverLog | None = None
+) -> Publisher:
     """The real one, for this log."""
     return Publisher(
         broker,
@@ -117,7 +119,7 @@ def publisher(log: EventLog, broker: Broker, name: str = NAME, keeper: Keeper | 
         log,
         lambda log_id, session: info(name, log_id, session),
         client_id=client_id(SITE, name, log.client_secret),
-        extras=Extras(health=health, superseded=keeper.superseded if keeper else None),
+        extras=Callbacks(health=health, superseded=keeper.superseded if keeper else None),
     )
 
 
@@ -181,7 +183,7 @@ def run(path: Path, broker: Broker, rate: float, keep_mb: int) -> None:
     retention = Retention(_KEEP_DAYS, keep_mb, delivers=True)
     with (
         EventLog(sender(), path) as card,
-        Keeper(card, sender(), retention, folder=path.with_name("memory")) as keeper,
+        FailoverLog(card, sender(), retention, folder=path.with_name("memory")) as keeper,
     ):
         book = Book(path)
         publishing = publisher(keeper.log, broker, keeper=keeper)

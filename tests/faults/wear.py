@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from agent.eventlog.failover import Keeper
+from agent.eventlog.failover import FailoverLog
 from agent.eventlog.log import EventLog
 from agent.eventlog.retention import Retention
 from tests.builders import make_at
@@ -52,7 +52,7 @@ def measured(folder: Path, burst: int, times: int, pace_s: float, note_s: float)
         retention = Retention(30, 200, delivers=True)
         with (
             EventLog(SENDER, card / "log" / "events.db") as log,
-            Keeper(log, SENDER, retention) as keeper,
+            FailoverLog(log, SENDER, retention) as keeper,
         ):
             return _kept(keeper, device, [burst] * times, pace_s, note_s)
     finally:
@@ -61,7 +61,7 @@ def measured(folder: Path, burst: int, times: int, pace_s: float, note_s: float)
 
 
 def _kept(
-    keeper: Keeper, device: str, bursts: list[int], pace_s: float, note_s: float
+    keeper: FailoverLog, device: str, bursts: list[int], pace_s: float, note_s: float
 ) -> tuple[float, float]:
     keeper.keep([make_entered()], make_at(0))
     before, noted_s = (_of_process(), _of_device(device)), 0.0

@@ -20,7 +20,7 @@ from agent.app.central_calendar import CentralCalendar, calendar_wire, hours_wir
 from agent.app.log_export import export, tail
 from agent.app.log_verify import verify
 from agent.app.working_time import working_time
-from agent.central.messages import HIGHEST_SEQ, Happened, Refused, heard
+from agent.central.messages import HIGHEST_SEQ, EventMessage, RefusedMessage, parse
 from agent.config.examples import PLACES, example
 from agent.config.load import load
 from agent.config.models import digest
@@ -29,7 +29,7 @@ from agent.config.risks import absences, notices
 from agent.core.frame import Instant
 from agent.errors import AgentError, ConfigError
 from agent.eventlog.log import EventLog
-from agent.eventlog.recovery import remembered
+from agent.eventlog.recovery import recover
 from agent.mqtt.connection import Broker, Message
 from agent.mqtt.replays import Replays
 from agent.wire.commands import presence, replay_request
@@ -134,7 +134,7 @@ def log_file(data: bytes, folder: Path) -> None:
         assert log.append([make_entered(1)]) == last_seq + 1
         assert log.read(last_seq, 10)[-1].seq == last_seq + 1
         log.read(first_seq - 1, 1000)
-        tuple(remembered(log, Instant(77.0, BEGIN + timedelta(hours=5)), SENDER.boot).events)
+        tuple(recover(log, Instant(77.0, BEGIN + timedelta(hours=5)), SENDER.boot).events)
         log.delete(last_seq)
         log.delivered = last_seq
 
@@ -157,7 +157,7 @@ def log_rows(data: bytes, folder: Path) -> None:
         db.commit()
     _read(folder)
     with suppress(AgentError), EventLog(SENDER, path) as log:
-        tuple(remembered(log, Instant(77.0, BEGIN + timedelta(hours=5)), SENDER.boot).events)
+        tuple(recover(log, Instant(77.0, BEGIN + timedelta(hours=5)), SENDER.boot).events)
         log.delete(log.last_seq)
 
 
@@ -180,12 +180,12 @@ def heard_by_central(data: bytes, _folder: Path) -> None:
     first, _, rest = data.partition(b"\n")
     topic, text = first.decode(errors="replace"), rest.decode(errors="replace")
     for retain in (False, True):
-        said = heard(Message(topic, text, retain))
-        if isinstance(said, Refused):
+        said = parse(Message(topic, text, retain))
+        if isinstance(said, RefusedMessage):
             assert said.agent == "" or re.fullmatch(r"[a-z0-9-]{1,32}/[a-z0-9-]{1,32}", said.agent)
             assert _is_line(said.why)
             assert len(said.why) <= _MOST_WHY
-        elif isinstance(said, Happened):
+        elif isinstance(said, EventMessage):
             assert 1 <= said.seq <= HIGHEST_SEQ
             assert not retain
 

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from agent.app.build import face_network
-from agent.config.models import Detector
+from agent.config.models import DetectorConfig
 from agent.core.frame import Instant, NoFrame
 from agent.device.clock import now
 from agent.device.frames import frame_of
 from agent.doctor.service_numbers import numbers_in
-from agent.health.camera_stats import NAME, Orientation, SightNumbers
-from agent.health.monitor import Health
+from agent.health.camera_stats import NAME, CameraStats, Orientation
+from agent.health.monitor import HealthMonitor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,9 +40,9 @@ def frames_of(path: Path, *, turned: bool, count: int = 3) -> list[Frame]:
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_doctor_reads_what_is_written(astronaut: Path, tmp_path: Path, turned: bool) -> None:
-    numbers = SightNumbers(tmp_path, Orientation(face_network(Detector(), 1)))
+    numbers = CameraStats(tmp_path, Orientation(face_network(DetectorConfig(), 1)))
     for frame in frames_of(astronaut, turned=turned):
-        numbers.see(frame, None, Health(tmp_path), somebody=True)
+        numbers.see(frame, None, HealthMonitor(tmp_path), somebody=True)
     read = numbers_in(tmp_path)
     assert read is not None
     assert (read.upright, read.upside_down) == ((0, 1) if turned else (1, 0))
@@ -60,11 +60,11 @@ def test_blurred_is_less_sharp_than_usual(vtest: Path, tmp_path: Path) -> None:
     sharp = capture.read()[1]
     capture.release()
     begin = Instant(1000.0, now().utc)
-    numbers = SightNumbers(tmp_path, None)
+    numbers = CameraStats(tmp_path, None)
     for n, image in enumerate([sharp] * 5 + [cv2.GaussianBlur(sharp, (0, 0), 6)]):
         at = Instant(begin.monotonic_s + 20 * n, begin.utc + timedelta(seconds=20 * n))
         frame = frame_of(n, at, image.astype(np.uint8, copy=False))
-        numbers.see(frame, None, Health(tmp_path), somebody=False)
+        numbers.see(frame, None, HealthMonitor(tmp_path), somebody=False)
     content = json.loads((tmp_path / NAME).read_text())
     assert content["sharpness"] < 0.6 * content["usual_sharpness"]
     # Numbers only: nothing of the picture.
@@ -74,13 +74,13 @@ def test_blurred_is_less_sharp_than_usual(vtest: Path, tmp_path: Path) -> None:
 
 def test_without_a_folder_nothing_is_written(astronaut: Path, tmp_path: Path) -> None:
     for frame in frames_of(astronaut, turned=False):
-        SightNumbers(None, None).see(frame, None, Health(tmp_path), somebody=True)
+        CameraStats(None, None).see(frame, None, HealthMonitor(tmp_path), somebody=True)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_change_is_written_at_once(astronaut: Path, tmp_path: Path) -> None:
     (frame,) = frames_of(astronaut, turned=False, count=1)
-    numbers, health = SightNumbers(tmp_path, None), Health(tmp_path)
+    numbers, health = CameraStats(tmp_path, None), HealthMonitor(tmp_path)
     health.see(frame.at, None, night=False)
     numbers.see(frame, None, health, somebody=False)
     before = numbers_in(tmp_path)

@@ -16,8 +16,8 @@ from agent.core.log_messages import HEALTH
 from agent.device import clock
 from agent.device.camera import CameraCounts
 from agent.eventlog.log import EventLog
-from agent.health.monitor import Health, Machine, machine_now
-from agent.health.rates import Figures
+from agent.health.monitor import HealthMonitor, MachineState, machine_now
+from agent.health.rates import Rates
 from agent.health.reasons import beyond
 from agent.mqtt.publish_state import DeliveryFacts
 from tests.builders import make_at
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from agent.core.visibility import BlindCause
 
-GOOD = Machine(temp_c=61.0, throttled=0, under_voltage=False, mem_free_mb=512, disk_free_mb=20480)
+GOOD = MachineState(temp_c=61.0, throttled=0, under_voltage=False, mem_free_mb=512, disk_free_mb=20480)
 
 
 class Place:
@@ -38,7 +38,7 @@ class Place:
 
     def __init__(self, path: Path) -> None:
         self.machine = GOOD
-        self.health = Health(path, lambda _: self.machine)
+        self.health = HealthMonitor(path, lambda _: self.machine)
         self.now_s = 0.0
         self.cause: BlindCause | None = None
         self.night = False
@@ -147,7 +147,7 @@ def test_damaged_log_holds_until_it_is_dealt_with(tmp_path: Path, caplog: pytest
     # Each is an agent that was started again.
     for _ in range(2):
         begun = Place(path)
-        begun.health = Health(path, lambda path: replace(machine_now(path), **vars_of(GOOD)))  # type: ignore[arg-type]
+        begun.health = HealthMonitor(path, lambda path: replace(machine_now(path), **vars_of(GOOD)))  # type: ignore[arg-type]
         begun.run(3700)
         assert begun.holds(caplog) == "health verdict=degraded reasons=log_damaged"
         caplog.clear()
@@ -156,7 +156,7 @@ def test_damaged_log_holds_until_it_is_dealt_with(tmp_path: Path, caplog: pytest
     assert begun.holds(caplog) == "health verdict=ok reasons=none"
 
 
-def vars_of(machine: Machine) -> dict[str, object]:
+def vars_of(machine: MachineState) -> dict[str, object]:
     """What it says of the machine, and nothing of the log."""
     return {name: value for name, value in asdict(machine).items() if name != "log_damaged"}
 
@@ -258,7 +258,7 @@ def test_payload_at_its_worst_is_small(place: Place, tmp_path: Path) -> None:
     place.health.volatile = True
     place.health.fps = 30.0
     place.synced = False
-    place.machine = Machine(
+    place.machine = MachineState(
         temp_c=101.234, throttled=0xF000F, under_voltage=True, mem_free_mb=12, disk_free_mb=12
     )
     for _ in range(200):
@@ -296,7 +296,7 @@ def test_frame_age_is_that_of_the_last_frame(place: Place, tmp_path: Path, age_s
 
 def test_figures_are_what_was_told(place: Place, tmp_path: Path) -> None:
     """Each in its own field, and none of them a constant."""
-    place.machine = Machine(
+    place.machine = MachineState(
         temp_c=51.5, throttled=0x50000, under_voltage=False, mem_free_mb=313, disk_free_mb=4141
     )
     place.health.stalls = CameraCounts(stalls=7, recoveries=6)
@@ -335,7 +335,7 @@ def test_uptime_goes_on(place: Place, tmp_path: Path) -> None:
 
 
 def test_figures_over_time() -> None:
-    figures = Figures()
+    figures = Rates()
     for index in range(1200):
         looked_ms = 40.0 + index % 10 if index % 5 == 0 else None
         figures.frame(index / 10, moved=index % 4 == 0, looked_ms=looked_ms)

@@ -15,17 +15,17 @@ from agent.core.frame import Instant
 from agent.device import clock
 from agent.device.camera import CameraCounts
 from agent.eventlog.log import EventLog
-from agent.health.monitor import Health, Machine
+from agent.health.monitor import HealthMonitor, MachineState
 from agent.mqtt.publish_state import DeliveryFacts
 from tests.samples import SENDER, make_entered
 
-BUSY = Machine(temp_c=71.5, throttled=0x50000, under_voltage=True, mem_free_mb=333, disk_free_mb=44_444)
-IDLE = Machine(temp_c=41.0, throttled=0x0, under_voltage=False, mem_free_mb=555, disk_free_mb=66_666)
+BUSY = MachineState(temp_c=71.5, throttled=0x50000, under_voltage=True, mem_free_mb=333, disk_free_mb=44_444)
+IDLE = MachineState(temp_c=41.0, throttled=0x0, under_voltage=False, mem_free_mb=555, disk_free_mb=66_666)
 
 
 def said(tmp_path: Path, *, busy: bool) -> dict[str, Any]:
     """The payload of an agent that has run for two minutes: a busy one with faults, or an idle one."""
-    health = Health(tmp_path / "events.db", lambda _: BUSY if busy else IDLE)
+    health = HealthMonitor(tmp_path / "events.db", lambda _: BUSY if busy else IDLE)
     health._begin_s = time.monotonic() - (7200 if busy else 120)
     now = clock.now()
     end = Instant(now.monotonic_s, now.utc, synced=not busy)
@@ -115,7 +115,7 @@ def test_reason_alone(
     tmp_path: Path, agent: dict[str, Any], moment: dict[str, Any], reason: str, verdict: str
 ) -> None:
     machine = replace(IDLE, **moment.get("machine", {}))
-    health = Health(tmp_path / "events.db", lambda _: machine)
+    health = HealthMonitor(tmp_path / "events.db", lambda _: machine)
     for name, value in agent.items():
         setattr(health, name, value)
     now = clock.now()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.install.atomic import write_whole
+from agent.install.atomic import write_atomically
 from tests.conftest import ROOT
 from tests.patience import PATIENCE_S
 
@@ -22,7 +22,7 @@ WRITE = "import sys, pathlib; from agent.install.atomic import write_whole; "
 
 def test_write_whole_is_readable_for_everybody(tmp_path: Path) -> None:
     # The service runs as another user than whoever fetched the weights.
-    write_whole(tmp_path / "thing.bin", b"whole")
+    write_atomically(tmp_path / "thing.bin", b"whole")
     assert (tmp_path / "thing.bin").read_bytes() == b"whole"
     assert (tmp_path / "thing.bin").stat().st_mode & 0o777 == 0o644
     assert [path.name for path in tmp_path.iterdir()] == ["thing.bin"]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from agent.core.event import AgentStarted, AgentStopped
 from agent.device import clock
 from agent.eventlog import failover
-from agent.eventlog.failover import Keeper
+from agent.eventlog.failover import FailoverLog
 from agent.eventlog.log import EventLog
 from agent.eventlog.retention import Retention
 from agent.mqtt.connection import Broker
@@ -99,7 +99,7 @@ class Agent:
         begun: StartCause = "started" if card.ended_in_order else "restarted"
         card.append([AgentStarted(rule="agent", at=clock.now(), cause=begun if card.last_seq else "new_log")])
         retention = Retention(30, 200, delivers=True)
-        self._keeper = stack.enter_context(Keeper(card, sender(), retention, folder=memory))
+        self._keeper = stack.enter_context(FailoverLog(card, sender(), retention, folder=memory))
         self._publisher: Publisher | None = None
 
     def keep(self, *events: Event) -> None:

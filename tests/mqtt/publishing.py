@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from agent.core.event import Event
-    from agent.mqtt.publish_state import Extras
+    from agent.mqtt.publish_state import Callbacks
 
 
 def to(port: int, protocol: int = 5) -> Broker:
@@ -59,7 +59,7 @@ def publishing(
     *states: StateNow,
     stop_s: float = 2,
     info: Callable[[str, str], str] = info_text,
-    extras: Extras | None = None,
+    extras: Callbacks | None = None,
 ) -> Iterator[Publisher]:
     """A publisher of this log, stopped in order at the end."""
     site, name = SENDER.site, SENDER.device

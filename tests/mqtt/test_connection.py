@@ -18,7 +18,7 @@ import pytest
 
 from agent.errors import DeliveryError
 from agent.mqtt import connection as mqtt
-from agent.mqtt.connection import Broker, Connection, Message, Taken
+from agent.mqtt.connection import Broker, Connection, Message, PubAck
 from agent.mqtt.tls import tls_context
 from tests.conftest import Mosquitto, free_port
 from tests.mqtt.answering import KEY_IDENTIFIERS, WHOLE_AUTHORITY, Authority, answering
@@ -49,9 +49,9 @@ def connected(broker: Broker, client_id: str = "test", will: Message | None = No
         connection.close()
 
 
-def pumped(connection: Connection, number: int, within_s: float = PATIENCE_S) -> list[Taken | Message]:
+def pumped(connection: Connection, number: int, within_s: float = PATIENCE_S) -> list[PubAck | Message]:
     """What comes, until so many reports are there."""
-    reports: list[Taken | Message] = []
+    reports: list[PubAck | Message] = []
     give_up_s = time.monotonic() + within_s
     while len(reports) < number:
         assert time.monotonic() < give_up_s, f"only {reports}"
@@ -138,7 +138,7 @@ def test_publish_comes_back(mosquitto: Mosquitto, protocol: int) -> None:
         connection.subscribe("presence/#")
         mid = connection.publish(Message("presence/v1/a", '{"place":"Bộ phận một cửa"}'))
         reports = pumped(connection, 2)
-    assert set(reports) == {Taken(mid, None), Message("presence/v1/a", '{"place":"Bộ phận một cửa"}')}
+    assert set(reports) == {PubAck(mid, None), Message("presence/v1/a", '{"place":"Bộ phận một cửa"}')}
 
 
 @PROTOCOLS
@@ -160,14 +160,14 @@ def test_publish_many_in_order(mosquitto: Mosquitto, protocol: int) -> None:
         mids = [connection.publish(message) for message in sent]
         reports = pumped(connection, 2 * len(sent))
     assert [report for report in reports if isinstance(report, Message)] == sent
-    assert {report.mid for report in reports if isinstance(report, Taken)} == set(mids)
+    assert {report.mid for report in reports if isinstance(report, PubAck)} == set(mids)
 
 
 @PROTOCOLS
 def test_publish_without_subscribers_is_taken(mosquitto: Mosquitto, protocol: int) -> None:
     with connected(plain(mosquitto.port, protocol)) as connection:
         mid = connection.publish(Message("presence/v1/nobody", "1"))
-        assert pumped(connection, 1) == [Taken(mid, None, unheard=protocol == 5)]
+        assert pumped(connection, 1) == [PubAck(mid, None, unheard=protocol == 5)]
 
 
 @pytest.mark.parametrize(("protocol", "refusal"), [(5, "Not authorized"), (311, None)])
@@ -182,7 +182,7 @@ def test_publish_denied(
     with connected(plain(broker.port, protocol)) as connection:
         good = connection.publish(Message("presence/v1/allowed", "1"))
         bad = connection.publish(Message("presence/v1/denied", "1"))
-        assert set(pumped(connection, 2)) == {Taken(good, None, unheard=protocol == 5), Taken(bad, refusal)}
+        assert set(pumped(connection, 2)) == {PubAck(good, None, unheard=protocol == 5), PubAck(bad, refusal)}
 
 
 @PROTOCOLS
@@ -227,7 +227,7 @@ def test_will_of_a_closed_connection_is_not_sent(mosquitto: Mosquitto) -> None:
         with connected(plain(mosquitto.port), "leaver", will):
             pass
         mid = watcher.publish(Message("presence/after", "1"))
-        assert set(pumped(watcher, 2)) == {Taken(mid, None), Message("presence/after", "1")}
+        assert set(pumped(watcher, 2)) == {PubAck(mid, None), Message("presence/after", "1")}
 
 
 # --- TLS ---------------------------------------------------------------------------------------------
@@ -243,7 +243,7 @@ def test_tls(
         connection.subscribe("presence/#")
         text = "x" * 40_000  # more than a TLS record
         mid = connection.publish(Message("presence/v1/a", text))
-        assert set(pumped(connection, 2)) == {Taken(mid, None), Message("presence/v1/a", text)}
+        assert set(pumped(connection, 2)) == {PubAck(mid, None), Message("presence/v1/a", text)}
 
 
 def test_tls_with_client_certificate(start_mosquitto: Callable[..., Mosquitto], authority: Authority) -> None:
@@ -253,7 +253,7 @@ def test_tls_with_client_certificate(start_mosquitto: Callable[..., Mosquitto], 
     device = replace(broker, certificate_file=authority.pem("device"), key_file=authority.key("device"))
     with connected(device) as connection:
         mid = connection.publish(Message("presence/v1/a", "1"))
-        assert pumped(connection, 1) == [Taken(mid, None, unheard=True)]
+        assert pumped(connection, 1) == [PubAck(mid, None, unheard=True)]
     assert "certificate" in failed(broker)
 
 
@@ -338,7 +338,7 @@ def test_tls_certificate_that_is_not_whole_as_this_python_reads_it(
     else:
         with connected(broker) as connection:
             mid = connection.publish(Message("presence/v1/a", "1"))
-            assert pumped(connection, 1) == [Taken(mid, None, unheard=True)]
+            assert pumped(connection, 1) == [PubAck(mid, None, unheard=True)]
 
 
 @PROTOCOLS
@@ -390,7 +390,7 @@ def test_login(
     broker = replace(plain(port, protocol), username="que-phong/one-stop", password_file=password_file)
     with connected(broker) as connection:
         mid = connection.publish(Message("presence/v1/a", "1"))
-        assert pumped(connection, 1) == [Taken(mid, None, unheard=protocol == 5)]
+        assert pumped(connection, 1) == [PubAck(mid, None, unheard=protocol == 5)]
     # The file is read at each connection: a password that was changed is used at the next.
     password_file.write_text(f"{PASSWORD}-old")
     assert "password_file" in failed(broker)

@@ -10,8 +10,8 @@ import pytest
 from paho.mqtt.publish import multiple
 
 from agent.eventlog.log import EventLog
-from agent.mqtt.connection import Connection, Message, Taken
-from agent.mqtt.publish_state import Extras
+from agent.mqtt.connection import Connection, Message, PubAck
+from agent.mqtt.publish_state import Callbacks
 from tests.mqtt.publishing import make_now, make_zone, publishing, to
 from tests.patience import PATIENCE_S
 from tests.samples import ROOT, SENDER
@@ -52,7 +52,7 @@ def test_hostile_payloads(
     discovery = Message("homeassistant/device/x/config", "{}", retain=True)
     with EventLog(SENDER, tmp_path / "events.db") as log:
         log.append([make_now(number) for number in range(3)])
-        extras = Extras(discovery=lambda _: discovery)
+        extras = Callbacks(discovery=lambda _: discovery)
         with publishing(
             to(mosquitto.port, protocol), log, make_zone("waiting", 1), extras=extras
         ) as publisher:
@@ -88,7 +88,7 @@ def replayed(broker: Mosquitto, log_id: str) -> list[dict[str, Any]]:
     while len(answers) < 4 and time.monotonic() < give_up_s:
         reports = reader.pump(0.1)
         answers += [report.payload for report in reports if isinstance(report, Message)]
-        there = there or any(isinstance(report, Taken) and report.mid == subscribed for report in reports)
+        there = there or any(isinstance(report, PubAck) and report.mid == subscribed for report in reports)
         if there and not answers and time.monotonic() >= ask_at_s:
             # Some of the hostile ones are requests too; while they wait, there is no room for more.
             ask_at_s = time.monotonic() + 2

@@ -16,7 +16,7 @@ from agent.eventlog.clocks import EventClock, clock_at, clocks_after, clocks_of,
 from agent.eventlog.log import EventLog
 from agent.mqtt import connection, sending
 from agent.mqtt import publisher as publisher_module
-from agent.mqtt.publish_state import Extras
+from agent.mqtt.publish_state import Callbacks
 from tests.conftest import wait_until
 from tests.mqtt.misbehaving import SUCCESS, Misbehaving, misbehaving
 from tests.mqtt.publishing import publishing, to
@@ -43,7 +43,7 @@ def happened(ago_s: float, said_ago_s: float, *, synced: bool) -> Event:
 def sent_late(log: EventLog, *, synced_now: bool = True) -> list[bool]:
     """Publish a log; which of its events were late."""
     with misbehaving(Misbehaving(lambda _: SUCCESS)) as broker:
-        with publishing(to(broker.port), log, extras=Extras(clock_synced=lambda: synced_now)) as publisher:
+        with publishing(to(broker.port), log, extras=Callbacks(clock_synced=lambda: synced_now)) as publisher:
             assert publisher.wait_delivered(PATIENCE_S)
         bodies = [json.loads(one.payload) for one in broker.events()]
     assert [body["seq"] for body in bodies] == list(range(log.first_seq, log.last_seq + 1))

@@ -19,7 +19,7 @@ from tests.samples import SENDER, make_entered
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.eventlog.log import Entry
+    from agent.eventlog.log import StoredEvent
 
 WINDOW = 5
 
@@ -56,7 +56,7 @@ class Delivery(RuleBasedStateMachine):
         self.told: dict[int, tuple[int, int]] = {}
         self.arrived: set[int] = set()
 
-    def sent(self, limit: int) -> list[Entry]:
+    def sent(self, limit: int) -> list[StoredEvent]:
         """Send as the publisher does, and judge what was chosen."""
         entries = self.outbox.next(limit)
         numbers = [entry.seq for entry in entries]
@@ -74,7 +74,7 @@ class Delivery(RuleBasedStateMachine):
         self.ever_sent |= set(numbers)
         return entries
 
-    def give(self, entry: Entry) -> None:
+    def give(self, entry: StoredEvent) -> None:
         # A number of a message that is answered is used again at once.
         mid = next(mid for mid in count(1) if mid not in self.under_way)
         self.outbox.sending(mid, entry)

@@ -13,7 +13,7 @@ import pytest
 
 from agent.central.store import STALE_S
 from agent.errors import DeliveryError
-from agent.eventlog.failover import Keeper
+from agent.eventlog.failover import FailoverLog
 from agent.eventlog.log import EventLog
 from agent.eventlog.retention import Retention
 from agent.mqtt import connection as mqtt
@@ -130,7 +130,7 @@ def test_replays_one_at_a_time_and_at_most_four_wait(begun: bool) -> None:
 def test_keeper_notes_each_minute_that_it_runs(tmp_path: Path) -> None:
     with (
         EventLog(SENDER, tmp_path / "events.db") as card,
-        Keeper(card, SENDER, Retention(30, 200, delivers=False)) as keeper,
+        FailoverLog(card, SENDER, Retention(30, 200, delivers=False)) as keeper,
     ):
         keeper.keep([make_entered(1, make_at(1000))], make_at(1000))
         notes = {}

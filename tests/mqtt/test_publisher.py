@@ -23,7 +23,7 @@ from agent.mqtt import publisher as publisher_module
 from agent.mqtt import refused_events
 from agent.mqtt import session as conversation
 from agent.mqtt.outbox import Outbox
-from agent.mqtt.publish_state import DeliveryFacts, Extras
+from agent.mqtt.publish_state import Callbacks, DeliveryFacts
 from agent.mqtt.publisher import Publisher
 from agent.wire.payloads import schemas
 from tests.conftest import Heard, Listener, Mosquitto, free_port, wait_until
@@ -623,7 +623,7 @@ def test_events_denied_in_311_pass_for_taken(
 
     with with_rights(start_mosquitto, tmp_path, ALL_BUT_EVENTS) as (broker, _):
         appended(log, *range(50))
-        with publishing(to(broker.port, 311), log, extras=Extras(health=health)) as publisher:
+        with publishing(to(broker.port, 311), log, extras=Callbacks(health=health)) as publisher:
             assert publisher.wait_delivered(PATIENCE_S)
         assert len(denied(broker)) >= 50
     assert {facts.refusals_seen for facts in said} == {False}
@@ -760,7 +760,7 @@ def test_changed_configuration(mosquitto: Mosquitto, listener: Listener, log: Ev
         before = len(topics(listener))
         publisher.change(
             lambda _log, _session: '{"changed":true}',
-            Extras(),
+            Callbacks(),
             [make_zone("waiting", None), make_line("new", 0)],
         )
         wait_until(lambda: "state/new" in topics(listener)[before:])
@@ -783,7 +783,7 @@ def test_changed_configuration_offline(
 ) -> None:
     mosquitto.stop()
     with publishing(to(mosquitto.port), log, make_zone("old", 1)) as publisher:
-        publisher.change(info_text, Extras(), [make_line("new", 0)])
+        publisher.change(info_text, Callbacks(), [make_line("new", 0)])
         mosquitto.start()
         listener = hears(listen, mosquitto.port)
         wait_until(lambda: is_online(listener))
@@ -795,8 +795,8 @@ def test_changed_configuration_leaks_nothing(mosquitto: Mosquitto, listener: Lis
         wait_until(lambda: is_online(listener))
         files, threads = open_files(), threading.active_count()
         for number in range(1000):
-            publisher.change(info_text, Extras(), [make_zone(f"r{number % 3}", 1), make_zone("a", 1)])
-        publisher.change(info_text, Extras(), [make_zone("last", 1)])
+            publisher.change(info_text, Callbacks(), [make_zone(f"r{number % 3}", 1), make_zone("a", 1)])
+        publisher.change(info_text, Callbacks(), [make_zone("last", 1)])
         wait_until(lambda: "state/last" in topics(listener))
         assert (open_files(), threading.active_count()) == (files, threads)
     retained = {message.topic: message.payload for message in heard_of(listener, "state/")}

@@ -18,10 +18,10 @@ from agent.mqtt import connection as mqtt
 from agent.mqtt import publisher as publisher_module
 from agent.mqtt import refused_events, session
 from agent.mqtt.addresses import Client
-from agent.mqtt.connection import Message, Taken
+from agent.mqtt.connection import Message, PubAck
 from agent.mqtt.outbox import Outbox
-from agent.mqtt.publish_state import DeliveryFacts, Extras, Served
-from agent.mqtt.refused_events import Pauses
+from agent.mqtt.publish_state import Callbacks, DeliveryFacts, PublishState
+from agent.mqtt.refused_events import RetryPauses
 from agent.mqtt.sending import Sending
 from tests.conftest import wait_until
 from tests.mqtt.misbehaving import (
@@ -235,7 +235,7 @@ def test_health_says_refused_all_the_time(log: EventLog, monkeypatch: pytest.Mon
         return "{}"
 
     log.append([make_now(number) for number in range(5)])
-    extras = Extras(health=health)
+    extras = Callbacks(health=health)
     with refusing(NOT_AUTHORIZED) as broker, publishing(to(broker.port), log, extras=extras) as publisher:
         wait_until(lambda: len(broker.events()) >= 12)
         refused = [facts.refused for facts in said]
@@ -263,7 +263,7 @@ def test_health_says_refused_at_once(log: EventLog) -> None:
         return "{}"
 
     log.append([make_now(number) for number in range(50)])
-    extras = Extras(health=health)
+    extras = Callbacks(health=health)
     with refusing(NOT_AUTHORIZED) as broker, publishing(to(broker.port), log, extras=extras, stop_s=0):
         wait_until(lambda: said == [False, True])
 
@@ -286,7 +286,9 @@ def test_what_is_said_of_the_agent_refused(log: EventLog, topic: str) -> None:
     log.append([make_now(1)])
     with (
         misbehaving(Misbehaving(no)) as broker,
-        publishing(to(broker.port), log, make_zone("waiting", 1), extras=Extras(health=health)) as publisher,
+        publishing(
+            to(broker.port), log, make_zone("waiting", 1), extras=Callbacks(health=health)
+        ) as publisher,
     ):
         begin_s = time.monotonic()
         while all_of_it() < 6:
@@ -348,7 +350,7 @@ class Refusing(RuleBasedStateMachine):
         super().__init__()
         self.log = EventLog(SENDER, None)
         self.log.__enter__()
-        self.served = Served([Outbox(self.log)])
+        self.served = PublishState([Outbox(self.log)])
         self.now_s = 1000.0
         self.taken: set[int] = set()
         self.rights = frozenset(RULES)
@@ -392,7 +394,7 @@ class Refusing(RuleBasedStateMachine):
             refusal = "Payload format invalid"
         else:
             self.taken.add(seq)
-        self.sending.judge(Taken(mid, refusal), self.now_s)
+        self.sending.judge(PubAck(mid, refusal), self.now_s)
 
     @rule(rights=st.frozensets(st.sampled_from(RULES)), full=st.booleans())
     def change(self, rights: frozenset[str], *, full: bool) -> None:
@@ -447,7 +449,7 @@ TestRefusing = Refusing.TestCase
 
 
 def test_pauses_grow_and_begin_short_again() -> None:
-    pauses, now_s = Pauses(refused_events.LONGEST_PAUSE_S), 100.0
+    pauses, now_s = RetryPauses(refused_events.LONGEST_PAUSE_S), 100.0
     seen = []
     for _ in range(8):
         pauses.refused(now_s)
@@ -461,7 +463,7 @@ def test_pauses_grow_and_begin_short_again() -> None:
 
 
 def test_an_hour_of_refusals_is_little() -> None:
-    pauses, now_s, tries = Pauses(refused_events.LONGEST_PAUSE_S), 0.0, 0
+    pauses, now_s, tries = RetryPauses(refused_events.LONGEST_PAUSE_S), 0.0, 0
     while now_s < 3600:
         pauses.refused(now_s)
         now_s, tries = pauses.until_s, tries + 1

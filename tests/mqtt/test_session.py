@@ -19,7 +19,7 @@ from agent.mqtt import connection
 from agent.mqtt import publisher as publisher_module
 from agent.mqtt import session as conversation
 from agent.mqtt.connection import Message
-from agent.mqtt.publish_state import DeliveryFacts, Extras
+from agent.mqtt.publish_state import Callbacks, DeliveryFacts
 from agent.mqtt.replays import Replays
 from tests.conftest import Listener, Mosquitto, free_port, wait_until
 from tests.mqtt.answering import answering
@@ -297,7 +297,7 @@ def test_discovery_is_sent_again_and_cleared(
         return [one.payload for one in home.heard() if one.topic == DISCOVERY.topic]
 
     with EventLog(SENDER, tmp_path / "events.db") as log:
-        with publishing(to(mosquitto.port), log, extras=Extras(discovery=lambda _: DISCOVERY)):
+        with publishing(to(mosquitto.port), log, extras=Callbacks(discovery=lambda _: DISCOVERY)):
             wait_until(lambda: told() == [DISCOVERY.payload])
             say(mosquitto, "homeassistant/status", "offline")
             say(mosquitto, "homeassistant/status", "online")
@@ -322,7 +322,7 @@ def test_rules_that_are_gone_are_told_to_discovery(mosquitto: Mosquitto, log: Ev
         [make_zone("staff", 1), make_zone("exit", 1)],
         [make_zone("staff", 1), make_zone("exit", 1)],
     ):
-        with publishing(to(mosquitto.port), log, *states, extras=Extras(discovery=discovery)) as publisher:
+        with publishing(to(mosquitto.port), log, *states, extras=Callbacks(discovery=discovery)) as publisher:
             log.append([make_now(1)])
             publisher.tell()
             assert publisher.wait_delivered(PATIENCE_S)
@@ -343,7 +343,7 @@ def test_health_tells_how_delivery_stands(
 ) -> None:
     monkeypatch.setattr(conversation, "HEALTH_EVERY_S", 0.1)
     log.append([make_now(number) for number in range(3)])
-    with publishing(to(mosquitto.port, protocol), log, extras=Extras(health=health_text)) as publisher:
+    with publishing(to(mosquitto.port, protocol), log, extras=Callbacks(health=health_text)) as publisher:
         assert publisher.wait_delivered(PATIENCE_S)
 
         def said() -> dict[str, Any]:
@@ -365,7 +365,7 @@ def test_health_tells_of_earlier_logs(mosquitto: Mosquitto, listener: Listener, 
 
     with (
         EventLog(SENDER, None) as other,
-        publishing(to(mosquitto.port), log, extras=Extras(health=text)) as one,
+        publishing(to(mosquitto.port), log, extras=Callbacks(health=text)) as one,
     ):
         wait_until(lambda: len(said_of(listener, "health")) == 1)
         one.use_log(other)
@@ -383,7 +383,7 @@ def test_log_that_is_come_back_to_is_served_once(
         return health_text(facts)
 
     with EventLog(SENDER, None) as other:
-        with publishing(to(mosquitto.port), log, extras=Extras(health=text)) as publisher:
+        with publishing(to(mosquitto.port), log, extras=Callbacks(health=text)) as publisher:
             for current in (other, log, other, log):
                 publisher.use_log(current)
                 current.append([make_now(number) for number in range(3)])
@@ -403,7 +403,7 @@ def test_states_and_health_are_not_behind_a_backlog(
     monkeypatch.setattr(conversation, "HEALTH_EVERY_S", 0.05)
     for _ in range(8):
         log.append([make_now(number) for number in range(500)])
-    with publishing(to(mosquitto.port), log, extras=Extras(health=health_text)) as publisher:
+    with publishing(to(mosquitto.port), log, extras=Callbacks(health=health_text)) as publisher:
         for number in count():
             publisher.tell([make_zone("waiting", number)])
             if publisher.wait_delivered(0.02):
@@ -479,7 +479,7 @@ def test_log_that_went_on_elsewhere_is_not_sent(
         told.append((which, last_seq))
         return True
 
-    extras = Extras(superseded=superseded)
+    extras = Callbacks(superseded=superseded)
     with EventLog(SENDER, None) as other, publishing(to(mosquitto.port), log, extras=extras) as publisher:
         wait_until(lambda: bool(told))
         assert told == [(log, 7)]
@@ -509,7 +509,7 @@ def test_card_that_went_on_elsewhere_while_it_takes_nothing(
         memory.append([make_now(1)])
         publisher = publisher_module.Publisher(
             to(mosquitto.port), SENDER.site, SENDER.device, log, info_text,
-            client_id="presence-test", extras=Extras(superseded=superseded),
+            client_id="presence-test", extras=Callbacks(superseded=superseded),
         )  # fmt: skip
         publisher.use_log(memory)
         publisher.start()
@@ -537,7 +537,7 @@ def test_own_status_of_the_start_before_is_no_copy(
         told.append(last_seq)
         return True
 
-    extras = Extras(superseded=superseded)
+    extras = Callbacks(superseded=superseded)
     with (
         EventLog(SENDER, path) as log,
         publishing(to(mosquitto.port), log, extras=extras) as publisher,

@@ -11,7 +11,7 @@ from agent.errors import DeliveryError
 from agent.eventlog.log import EventLog
 from agent.mqtt import connection
 from agent.mqtt import publisher as publisher_module
-from agent.mqtt.connection import Message, Taken
+from agent.mqtt.connection import Message, PubAck
 from tests.conftest import wait_until
 from tests.mqtt.misbehaving import SUCCESS, Misbehaving, misbehaving
 from tests.mqtt.publishing import make_now, publishing, to
@@ -89,7 +89,7 @@ def test_answer_that_waited_while_this_side_was_slow(monkeypatch: pytest.MonkeyP
         wait_until(lambda: len(broker.got) == 1)
         # It is there by now, behind or before what the broker says besides.
         time.sleep(2.2)
-        reports: list[Taken | Message] = []
-        while Taken(mid, None) not in reports:
+        reports: list[PubAck | Message] = []
+        while PubAck(mid, None) not in reports:
             reports += writer.pump(1)
         writer.close()

@@ -19,10 +19,10 @@ from agent.core.event import (
 )
 from agent.core.frame import Instant
 from agent.core.geometry import Line, Zone
-from agent.core.visibility import Sight
-from agent.presence.counter import Counter
+from agent.core.visibility import Visibility
+from agent.presence.counter import Desk
 from agent.presence.hours import WorkingTime
-from agent.presence.ledger import Ledger, Terms, ZoneTerms
+from agent.presence.ledger import Ledger, RuleSettings, ZoneSettings
 from agent.presence.line import LineRule
 from agent.presence.zone import ZoneRule
 from tests.builders import make_track
@@ -50,7 +50,7 @@ PLACES = {
 STAFF = Zone("staff", ((0, 0), (400, 0), (400, 1000), (0, 1000)), 1.0)
 PUBLIC = Zone("public", ((600, 0), (1000, 0), (1000, 1000), (600, 1000)), 1.0)
 GATE = Line("gate", (0, 2000), (1000, 2000), (500, 1000))
-DESK = Counter("desk", "staff", "public", 60.0)
+DESK = Desk("desk", "staff", "public", 60.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +91,12 @@ class Office:
         hours: WorkingTime = OFFICE,
         *,
         wait_s: float = 60.0,
-        counter: Counter = DESK,
+        counter: Desk = DESK,
         clock: Callable[[datetime], Instant] = right_clock,
     ) -> None:
         self.rules: tuple[LineRule | ZoneRule, ...] = (LineRule(GATE), ZoneRule(STAFF), ZoneRule(PUBLIC))
-        zones = [ZoneTerms(zone.zone_id, zone.min_dwell_s, 2.0) for zone in (STAFF, PUBLIC)]
-        self.ledger = Ledger(Terms(["gate"], zones, [counter], hours, wait_s))
+        zones = [ZoneSettings(zone.zone_id, zone.min_dwell_s, 2.0) for zone in (STAFF, PUBLIC)]
+        self.ledger = Ledger(RuleSettings(["gate"], zones, [counter], hours, wait_s))
         self.clock = clock
         self.told: list[Event] = []
         self.states: list[list[RuleState]] = []
@@ -122,7 +122,7 @@ class Office:
         dark = next((part for part in there if isinstance(part, Blind)), None)
         if dark and dark.begin not in self._spells:
             self._spells.append(dark.begin)
-        sight = Sight(dark.cause, self.clock(utc(dark.begin))) if dark else Sight(None, at)
+        sight = Visibility(dark.cause, self.clock(utc(dark.begin))) if dark else Visibility(None, at)
         self._frame(at, [self._track(part, at) for part in there if isinstance(part, Stay)], sight)
 
     def stop(self, local: str) -> Sequence[Event]:
@@ -132,7 +132,7 @@ class Office:
         self.told += (closed := self.ledger.close(told, at, "stopped"))
         return closed
 
-    def _frame(self, at: Instant, tracks: Sequence[Track], sight: Sight) -> None:
+    def _frame(self, at: Instant, tracks: Sequence[Track], sight: Visibility) -> None:
         told: list[Event] = []
         for rule in self.rules:
             told += rule.close(at, "blind") if sight.cause else rule.update(tracks, at)

@@ -7,7 +7,7 @@ import pytest
 
 from agent.core.event import AfterHours
 from agent.core.frame import Instant
-from agent.core.visibility import Sight
+from agent.core.visibility import Visibility
 from tests.builders import make_track
 from tests.presence.office import ALWAYS, PLACES, Blind, Office, Stay, of, right_clock, utc, words
 
@@ -94,7 +94,7 @@ def test_after_hours_only_who_was_seen(seen: list[str], expected: list[str]) -> 
         last_s = max(s for s in (right_clock(utc(text)).monotonic_s for text in seen) if s <= at.monotonic_s)
         track = make_track(PLACES["staff"], at.monotonic_s, "ta", seen_s=last_s)
         told = [event for rule in office.rules for event in rule.update([track], at)]
-        office.told += office.ledger.update(told, [track], Sight(None, at), at)
+        office.told += office.ledger.update(told, [track], Visibility(None, at), at)
     assert words(of(office.told, AfterHours)) == expected
 
 

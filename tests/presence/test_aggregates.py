@@ -17,9 +17,9 @@ from agent.core.event import (
     ZoneVacated,
 )
 from agent.core.frame import Instant
-from agent.core.visibility import Sight
-from agent.presence.aggregates import ZoneTally
-from agent.presence.intervals import Stretch
+from agent.core.visibility import Visibility
+from agent.presence.aggregates import ZoneAggregate
+from agent.presence.intervals import Window
 from tests.builders import BEGIN
 from tests.conftest import write_config
 
@@ -63,7 +63,7 @@ def test_visit_during_which_the_clock_is_set(tmp_path: Path) -> None:
     events: list[Event] = []
     for second in range(0, 3000, 10):
         at = wrong(second) if second < 200 else right(second)
-        events += known.update(told.get(second, []), (), Sight(None, at), at)
+        events += known.update(told.get(second, []), (), Visibility(None, at), at)
     (clock_set,) = (event for event in events if isinstance(event, ClockSet))
     assert clock_set.at == right(200)
     visits = [event for event in events if isinstance(event, ZoneQuarter)]
@@ -86,13 +86,13 @@ def test_visit_during_which_the_clock_is_set(tmp_path: Path) -> None:
     ],
 )
 def test_visit_of_an_era(era: Era, visits: int) -> None:
-    tally = ZoneTally("yard")
+    tally = ZoneAggregate("yard")
     came = right(100)
     tally.take(ZoneEntered(rule="yard", at=right(110), since=came, count=1, track="t1"), era)
     tally.take(
         ZoneLeft(rule="yard", at=right(400), since=came, count=0, track="t1", dwell_s=250.0, why="seen"), era
     )
     begin_s = BEGIN.timestamp()
-    quarter = tally.quarter(right(1000), Stretch(begin_s, begin_s + 900, begin_s + 1000, 1.0))
+    quarter = tally.quarter(right(1000), Window(begin_s, begin_s + 900, begin_s + 1000, 1.0))
     assert quarter
     assert (quarter.visits, quarter.occupied_s) == (visits, 250.0 * visits)

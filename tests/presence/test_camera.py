@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.event import CameraBlind, CameraRestored
-from agent.core.visibility import Sight
+from agent.core.visibility import Visibility
 from agent.presence.camera import CameraRule
 from tests.builders import make_at
 from tests.samples import BLIND_CAUSES
@@ -26,7 +26,7 @@ def told(*sights: tuple[float, BlindCause | None, float]) -> list[Event]:
     return [
         event
         for at_s, cause, since_s in sights
-        for event in rule.update(Sight(cause, make_at(since_s)), make_at(at_s))
+        for event in rule.update(Visibility(cause, make_at(since_s)), make_at(at_s))
     ]
 
 
@@ -90,7 +90,9 @@ def resumed(*sights: tuple[float, BlindCause | None, bool, bool]) -> list[Event]
     return [
         event
         for at_s, cause, suspected, somebody in sights
-        for event in rule.update(Sight(cause, make_at(at_s), suspected), make_at(at_s), somebody=somebody)
+        for event in rule.update(
+            Visibility(cause, make_at(at_s), suspected), make_at(at_s), somebody=somebody
+        )
     ]
 
 
@@ -121,18 +123,18 @@ def test_spell_of_before_ends(
 def test_spell_after_one_of_before() -> None:
     rule = CameraRule()
     rule.resume(NIGHT)
-    assert list(rule.update(Sight(None, make_at(0)), make_at(0))) == []
-    assert list(rule.update(Sight(None, make_at(0)), make_at(4))) == [restored(4, "dark", -105)]
+    assert list(rule.update(Visibility(None, make_at(0)), make_at(0))) == []
+    assert list(rule.update(Visibility(None, make_at(0)), make_at(4))) == [restored(4, "dark", -105)]
     assert not rule.blind
-    assert list(rule.update(Sight("covered", make_at(5)), make_at(9))) == [blind(9, "covered", 5)]
-    assert list(rule.update(Sight(None, make_at(20)), make_at(20))) == [restored(20, "covered", 5)]
+    assert list(rule.update(Visibility("covered", make_at(5)), make_at(9))) == [blind(9, "covered", 5)]
+    assert list(rule.update(Visibility(None, make_at(20)), make_at(20))) == [restored(20, "covered", 5)]
 
 
 def test_nothing_to_resume() -> None:
     rule = CameraRule()
     rule.resume(None)
     assert not rule.blind
-    assert list(rule.update(Sight(None, make_at(0)), make_at(4))) == []
+    assert list(rule.update(Visibility(None, make_at(0)), make_at(4))) == []
 
 
 @given(st.lists(st.none() | st.sampled_from(BLIND_CAUSES)))

@@ -26,9 +26,9 @@ from agent.core.event import (
     ZoneVacated,
 )
 from agent.core.geometry import Line, Zone
-from agent.core.visibility import Sight
+from agent.core.visibility import Visibility
 from agent.presence.hours import WorkingTime
-from agent.presence.ledger import Ledger, Terms, ZoneTerms
+from agent.presence.ledger import Ledger, RuleSettings, ZoneSettings
 from agent.presence.line import LineRule
 from tests.builders import make_at, make_track
 from tests.presence.office import DESK, GATE, OFFICE, PUBLIC, STAFF, VN, Office, Stay, of, utc, words
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agent.core.event import Direction
-    from agent.presence.counter import Counter
+    from agent.presence.counter import Desk
     from tests.presence.office import Blind
 
 # The same hours, those of a shorter and of a longer morning, another time zone, and none at all.
@@ -70,16 +70,16 @@ def change(
     *,
     zones: Sequence[Zone] = (STAFF, PUBLIC),
     lines: Sequence[Line] = (GATE,),
-    counters: Sequence[Counter] = (DESK,),
+    counters: Sequence[Desk] = (DESK,),
     hours: WorkingTime = OFFICE,
 ) -> list[Event]:
     """Go on by other rules, as with a configuration."""
     at = office.clock(utc(now))
     rules, told, moved = with_rules(office.rules, lines, zones, at)
     office.rules = tuple(rules)
-    terms = Terms(
+    terms = RuleSettings(
         [line.line_id for line in lines],
-        [ZoneTerms(zone.zone_id, zone.min_dwell_s, 2.0) for zone in zones],
+        [ZoneSettings(zone.zone_id, zone.min_dwell_s, 2.0) for zone in zones],
         counters,
         hours,
         60.0,
@@ -238,7 +238,7 @@ def test_hours_change_from_now_on() -> None:
 
 def test_day_goes_by_the_hours_in_force_when_it_is_told() -> None:
     """Each crossing counts once, for the periods of the evening: also those of before the change."""
-    gate = Terms(["gate"], [], [], HOURS["same"])
+    gate = RuleSettings(["gate"], [], [], HOURS["same"])
     ledger = Ledger(gate)
     told: list[Event] = []
     ways: dict[float, Direction | None] = {0: None, 1500: "in", 16_500: "out", 18_000: None, 22_800: "in"}
@@ -248,8 +248,8 @@ def test_day_goes_by_the_hours_in_force_when_it_is_told() -> None:
         if seconds == 18_000:
             told += ledger.change(replace(gate, hours=HOURS["longer"]), [], at)
         crossed = [LineCrossed(rule="gate", at=at, direction=way, track="t1", confidence=0.77)] if way else []
-        told += ledger.update(crossed, [], Sight(None, at), at)
-    told += ledger.update([], [], Sight(None, make_at(62_200)), make_at(62_200))
+        told += ledger.update(crossed, [], Visibility(None, at), at)
+    told += ledger.update([], [], Visibility(None, make_at(62_200)), make_at(62_200))
     (day,) = of(told, LineDay)
     (period,) = day.periods
     assert (day.in_count, day.out_count, period.start, period.end) == (2, 1, "07:00", "12:00")

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from agent.core.event import CounterAttended, CounterClosed, CounterState, CounterUnattended
-from agent.core.visibility import Sight
-from agent.presence.counter import Counter
+from agent.core.visibility import Visibility
+from agent.presence.counter import Desk
 from tests.presence.office import ALWAYS, OFFICE, Blind, Office, Stay, of, utc, words
 
 COUNTER = CounterAttended, CounterUnattended, CounterClosed
@@ -92,7 +92,7 @@ def test_counter_without_hours_is_always_open() -> None:
 
 
 def test_counter_without_a_public_zone() -> None:
-    office = Office(counter=Counter("desk", "staff", None, 60.0))
+    office = Office(counter=Desk("desk", "staff", None, 60.0))
     assert told(office, "08:00", "08:02", Stay("public", "08:00", "09:00")) == [
         "08:01:03 unattended 08:00:00 wNone"
     ]
@@ -146,5 +146,5 @@ def test_counter_state() -> None:
 def test_counter_waiting_is_null_before_it_is_known() -> None:
     office = Office(ALWAYS)
     at = office.clock(utc("08:00"))
-    office._frame(at, [office._track(Stay("staff", "", ""), at)], Sight(None, at))
+    office._frame(at, [office._track(Stay("staff", "", ""), at)], Visibility(None, at))
     assert state_of(office) == (None, None, "starting")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.core.shift import UNSHIFTED, Shift
-from agent.core.visibility import Sight
-from agent.presence.following import Following
+from agent.core.visibility import Visibility
+from agent.presence.following import ViewFollower
 from tests.builders import make_at
 
 if TYPE_CHECKING:
@@ -22,17 +22,17 @@ BUMP = Shift(0.02, -0.01, 0.4)
 def followed(
     shift_at: Callable[[int], Shift | None],
     seconds: int,
-    following: Following | None = None,
+    following: ViewFollower | None = None,
     *,
     begin_s: int = 0,
     cause: BlindCause | None = None,
 ) -> list[tuple[int, Shift]]:
     """When rules were laid elsewhere, and where."""
-    following = following or Following(SIZE)
+    following = following or ViewFollower(SIZE)
     laid = []
     for second in range(begin_s, begin_s + seconds):
         before = following.placed
-        following.update(Sight(cause, make_at(0), shift=shift_at(second)), second)
+        following.update(Visibility(cause, make_at(0), shift=shift_at(second)), second)
         if following.placed != before:
             laid.append((second, following.placed))
     return laid
@@ -62,14 +62,14 @@ def test_trembling_is_steady() -> None:
 
 
 def test_back_again() -> None:
-    following = Following(SIZE, BUMP)
+    following = ViewFollower(SIZE, BUMP)
     ((moment, placed),) = followed(lambda second: UNSHIFTED if second >= 20 else BUMP, 60, following)
     assert placed == UNSHIFTED
     assert 20 <= moment <= 25
 
 
 def test_not_back_by_swaying_through() -> None:
-    following = Following(SIZE, Shift(0.01))
+    following = ViewFollower(SIZE, Shift(0.01))
     assert followed(lambda second: Shift(0.01 * sin(2 * pi * second / 9)), 300, following) == []
 
 
@@ -85,14 +85,14 @@ def test_blind_moves_nothing() -> None:
 
 
 def test_masks_cover_where_the_view_was_at_once() -> None:
-    following = Following(SIZE)
+    following = ViewFollower(SIZE)
     assert list(following.covered) == [UNSHIFTED]
-    following.update(Sight(None, make_at(0), shift=BUMP), 0)
+    following.update(Visibility(None, make_at(0), shift=BUMP), 0)
     assert list(following.covered) == [UNSHIFTED, BUMP]
     assert following.placed == UNSHIFTED
     sway = [Shift(0.02 * sin(second)) for second in range(30)]
     for second, shift in enumerate(sway):
-        following.update(Sight(None, make_at(0), shift=shift), second)
+        following.update(Visibility(None, make_at(0), shift=shift), second)
     for shift in sway:
         assert min(shift.apart_ratio(known, SIZE) for known in following.covered) <= 0.0025
     followed(lambda _: BUMP, 100, following, begin_s=30)

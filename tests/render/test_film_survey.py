@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agent.core.frame import Frame
-    from agent.core.regions import Look
+    from agent.core.regions import Regions
     from agent.render.blur_grid import Levels
 
     Picture = NDArray[np.uint8]
@@ -45,9 +45,9 @@ class Finder:
 
     def __init__(self, found: dict[int, Detections] | None = None) -> None:
         self.found = found or {}
-        self.looks: list[Look] = []
+        self.looks: list[Regions] = []
 
-    def detect(self, frame: Frame, look: Look) -> Detections:
+    def detect(self, frame: Frame, look: Regions) -> Detections:
         self.looks.append(look)
         everything = look.regions == ((0, 0, *SIZE),)
         return self.found.get(frame.index, Detections.empty()) if everything else Detections.empty()

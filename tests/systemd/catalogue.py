@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass
 
 from agent.core import log_messages
-from agent.core.log_messages import Entry
+from agent.core.log_messages import LogMessage
 from agent.health.reason_messages import REASON_LINES
 from tests.conftest import ROOT
 
 # By message id, the names of all lines that are explained.
 ENTRIES = {
-    value.message_id: name for name, value in vars(log_messages).items() if isinstance(value, Entry)
+    value.message_id: name for name, value in vars(log_messages).items() if isinstance(value, LogMessage)
 } | {line.message_id: reason for reason, line in REASON_LINES.items()}
 FILES = {
     "en": ROOT / "systemd" / "presence-agent.catalog",

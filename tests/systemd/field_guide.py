@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.core import log_messages
-from agent.core.log_messages import Entry
+from agent.core.log_messages import LogMessage
 from agent.health.reason_messages import REASON_LINES
 from tests.conftest import ROOT
 from tests.systemd.catalogue import explained
@@ -32,7 +32,7 @@ _MARKS = ("%.0f", "%.1f", "%dx%d", "%d", "%s")
 def guide() -> str:
     """The whole page."""
     english, vietnamese = explained("en"), explained("vi")
-    entries = [value for value in vars(log_messages).values() if isinstance(value, Entry)]
+    entries = [value for value in vars(log_messages).values() if isinstance(value, LogMessage)]
     page = _HEAD
     for entry in entries:
         line = str(entry).replace("`", "")

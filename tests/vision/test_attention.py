@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.core.frame import Frame
-from agent.core.regions import Look, whole
-from agent.core.track import Watched
+from agent.core.regions import Regions, whole
+from agent.core.track import LookHint
 from agent.vision.attention import Attention, EveryFrame, Pace
 from tests.builders import make_at, make_frame
 
@@ -67,7 +67,7 @@ def test_every_frame_begins_anywhere() -> None:
 
 
 def test_every_frame_looks_at_the_whole_frame() -> None:
-    assert EveryFrame(10).plan(make_frame(size_px=(1280, 720)), ()) == Look(((0, 0, 1280, 720),))
+    assert EveryFrame(10).plan(make_frame(size_px=(1280, 720)), ()) == Regions(((0, 0, 1280, 720),))
 
 
 def test_every_frame_after_a_gap() -> None:
@@ -139,11 +139,11 @@ def attention(pace: Pace = PACE, *zones: Sequence[tuple[float, float]]) -> Atten
     return Attention(pace, SCALE, zones)
 
 
-def settled(box: Xyxy, looked_s: float, within_s: float = 1.0) -> Watched:
-    return Watched(box, looked_s, settled=True, within_s=within_s)
+def settled(box: Xyxy, looked_s: float, within_s: float = 1.0) -> LookHint:
+    return LookHint(box, looked_s, settled=True, within_s=within_s)
 
 
-def covers(look: Look | None, box: Sequence[float], size_px: tuple[int, int] = SIZE_PX) -> bool:
+def covers(look: Regions | None, box: Sequence[float], size_px: tuple[int, int] = SIZE_PX) -> bool:
     """Whether a look shows all of a box that lies in the picture (a px of rounding apart)."""
     if look is None:
         return False
@@ -220,7 +220,7 @@ def test_first_frame_after_reset() -> None:
     assert plans.plan(hall.at(0), ()) is not None
     assert plans.plan(hall.at(0.5), ()) is None
     plans.reset()
-    assert plans.plan(hall.at(0.6), ()) == Look((WHOLE,))
+    assert plans.plan(hall.at(0.6), ()) == Regions((WHOLE,))
     assert plans.plan(hall.at(1.2), ()) is None
 
 
@@ -258,20 +258,20 @@ def test_occupied_zone_is_looked_at_as_a_whole() -> None:
     shift = Shift(attention(PACE, ZONE), Hall(), 5)
     looked = shift.go(30, lambda _: [sits])
     zone = (*ZONE[0], *ZONE[2])
-    shown_s = [time_s for time_s, region in looked if covers(Look((region,)), zone)]
+    shown_s = [time_s for time_s, region in looked if covers(Regions((region,)), zone)]
     assert max(after - before for before, after in pairwise(shown_s)) <= 2.2
     # By crops; without the zone they would be of the person.
     crops = [region for _, region in looked if region != WHOLE]
     assert len(crops) >= 8
     alone = Shift(attention(), Hall(), 5).go(30, lambda _: [sits])
-    assert not any(covers(Look((region,)), zone) for _, region in alone if region != WHOLE)
+    assert not any(covers(Regions((region,)), zone) for _, region in alone if region != WHOLE)
 
 
 def test_zone_without_anybody_needs_no_look() -> None:
     sits = (400.0, 100.0, 440.0, 160.0)
     looked = Shift(attention(PACE, ZONE), Hall(), 5).go(30, lambda _: [sits])
     zone = (*ZONE[0], *ZONE[2])
-    assert not any(covers(Look((region,)), zone) for _, region in looked if region != WHOLE)
+    assert not any(covers(Regions((region,)), zone) for _, region in looked if region != WHOLE)
 
 
 @pytest.mark.parametrize("looks_per_s", [2, 10])
@@ -283,7 +283,7 @@ def test_motion_starts_a_look_there(looks_per_s: float, fps: int) -> None:
     comes = (500.0, 200.0, 520.0, 250.0)
     looked = shift.go(7, others=lambda _: [comes])
     assert looked[0][0] <= 5.4 + 1 / looks_per_s + 1 / fps
-    assert covers(Look((looked[0][1],)), comes)
+    assert covers(Regions((looked[0][1],)), comes)
 
 
 def test_motion_alone_looks_once() -> None:
@@ -384,7 +384,7 @@ def test_somebody_elsewhere_is_looked_at_despite_fruitless_motion() -> None:
     shift.go(40, others=tree)
     came_s = 40.05
     looked = shift.go(42, others=lambda time_s: [*tree(time_s), *walking(time_s)])
-    first_s = next(time_s for time_s, region in looked if covers(Look((region,)), walking(time_s)[0]))
+    first_s = next(time_s for time_s, region in looked if covers(Regions((region,)), walking(time_s)[0]))
     assert first_s - came_s <= 0.2
 
 
@@ -441,7 +441,7 @@ def test_who_is_not_settled_is_looked_at_again_soon() -> None:
     for seen in (True, False):
         plans, hall = attention(), Hall()
         plans.plan(hall.at(0, box), ())
-        watched = Watched(box, 0.0, settled=seen, within_s=0.4)
+        watched = LookHint(box, 0.0, settled=seen, within_s=0.4)
         looked = [i for i in range(1, 15) if plans.plan(hall.at(i / 10, box), [watched]) is not None]
         assert looked[:1] == ([] if seen else [4])
 

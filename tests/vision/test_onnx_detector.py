@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agent.core.detections import FACE, PERSON
-from agent.core.regions import Look
+from agent.core.regions import Regions
 from agent.device.frames import frame_of
 from agent.errors import ModelError
 from agent.install.prepare import prepared_model
@@ -39,7 +39,7 @@ def detector(persons_network: Network, faces_network: Network) -> PersonFaceDete
 def look_at(detector: PersonFaceDetector, image: Picture, *regions: Box) -> Detections:
     """What is seen in these regions, or in the whole picture."""
     height, width = image.shape[:2]
-    return detector.detect(frame_of(0, make_at(0), image), Look(regions or ((0, 0, width, height),)))
+    return detector.detect(frame_of(0, make_at(0), image), Regions(regions or ((0, 0, width, height),)))
 
 
 def boxes_of(detections: Detections, class_id: int, min_score: float = 0.0) -> list[list[float]]:

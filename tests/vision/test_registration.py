@@ -11,7 +11,7 @@ import pytest
 
 from agent.core.shift import UNSHIFTED, Shift
 from agent.vision.registration import Registration, matrix_of, shift_of, taken_back
-from agent.vision.tile_features import PLACES, Eye
+from agent.vision.tile_features import PLACES, TileFeatureExtractor
 from tests.bench import edits
 from tests.bench.edits import Film, Scene, clip_scene, light, warp
 from tests.vision.test_tamper import ROOM, make_room
@@ -52,7 +52,7 @@ def found(scene: Scene, shift: Shift, *, edit: Edit | None = None, noise: float 
 
     film = Film(scene, seconds=LEARNED_S + 6, fps=2, edit=edited, begin_s=LEARNED_S, noise=noise)
     frames = list(film.frames())
-    eye = Eye(frames[0].luma)
+    eye = TileFeatureExtractor(frames[0].luma)
     usual = [eye.look(frame.luma).small for frame in frames if frame.at.monotonic_s < LEARNED_S]
     registration = Registration(eye, eye.look_at(np.mean(usual, axis=0, dtype=np.float32)))
     near = Shift(shift.dx_ratio + 0.005, shift.dy_ratio - 0.004)
@@ -131,7 +131,7 @@ def test_find_where_all_gradients_are_one_way() -> None:
 
 def test_find_counts_only_who_is_not_hidden() -> None:
     """Persons whose places are known tell nothing, however much of the picture they fill."""
-    eye = Eye(make_room()[..., 0])
+    eye = TileFeatureExtractor(make_room()[..., 0])
     usual = eye.look(make_room()[..., 0])
     crowd = cv2.warpAffine(make_room(), np.array([[1, 0, 5.0], [0, 1, 0]]), (320, 240))
     crowd[:, :96] = make_room()[:, :96]

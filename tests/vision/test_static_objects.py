@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from agent.vision.static_objects import Stillness
+from agent.vision.static_objects import StaticObjectFilter
 from tests.vision.walkers import Room, Still
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Watch:
     def __init__(
         self, room: Room, box: tuple[int, int, int, int] = BOARD, fps: float = 5, seed: int = 3
     ) -> None:
-        self.stillness = Stillness()
+        self.stillness = StaticObjectFilter()
         self._room, self._box, self._fps = room, box, fps
         self._rng = np.random.default_rng(seed)
         self._index = count()
@@ -235,7 +235,7 @@ def test_too_small_a_place_for_a_verdict(box: tuple[int, int, int, int]) -> None
 
 def test_two_places_do_not_mix() -> None:
     sitter = Still((200, 60, 240, 140), seed=2, stretch_px=BREATH_PX)
-    room, stillness = Room([Still(BOARD), sitter]), Stillness()
+    room, stillness = Room([Still(BOARD), sitter]), StaticObjectFilter()
     boxes: list[Box] = [(60, 60, 100, 140), (200, 60, 240, 140)]
     verdicts = [stillness.sample(room.at(i / 5), boxes) for i in range(100)]
     assert sum(verdict[0] for verdict in verdicts) == 1
@@ -245,7 +245,7 @@ def test_two_places_do_not_mix() -> None:
 
 
 def test_somebody_who_walks_is_never_judged() -> None:
-    room, stillness = Room([Still((0, 0, 320, 240))]), Stillness()
+    room, stillness = Room([Still((0, 0, 320, 240))]), StaticObjectFilter()
     for i in range(300):
         x = 10.0 + 8 * (i % 30)
         assert stillness.sample(room.at(i / 5), [(x, 60, x + 40, 140)]) == [False]
@@ -274,7 +274,7 @@ def test_reset_forgets_who_lives() -> None:
 
 
 def test_nobody_to_judge() -> None:
-    room, stillness = Room([]), Stillness()
+    room, stillness = Room([]), StaticObjectFilter()
     assert stillness.sample(room.at(0), []) == []
     assert stillness.things(room.at(0), []) == []
     assert stillness.things(room.at(0), [(60, 60, 100, 140)]) == [False]

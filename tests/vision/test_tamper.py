@@ -9,7 +9,7 @@ import pytest
 
 from agent.device.frames import frame_of
 from agent.vision.tamper import Tamper, TamperSettings
-from agent.vision.tile_features import Eye
+from agent.vision.tile_features import TileFeatureExtractor
 from tests.bench import edits
 from tests.bench.edits import Film, Scene, cover, defocus, light, warp
 from tests.builders import make_at, make_track
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from agent.core.frame import Frame
     from agent.core.track import Track
-    from agent.core.visibility import Sight
+    from agent.core.visibility import Visibility
     from tests.bench.edits import Edit, Picture
 
 BEGIN_S = 20.0
@@ -51,10 +51,10 @@ def filmed(edit: Edit | None = None, scene: Scene = ROOM, **changes: object) -> 
 
 def told(
     frames: Iterable[Frame], tamper: Tamper | None = None, tracks: Sequence[Track] = ()
-) -> list[tuple[float, Sight]]:
+) -> list[tuple[float, Visibility]]:
     """Each change of sight, and when it was told."""
     tamper = tamper or Tamper(TamperSettings())
-    changes: list[tuple[float, Sight]] = []
+    changes: list[tuple[float, Visibility]] = []
     for frame in frames:
         sight = tamper.update(frame, tracks)
         if not changes or (sight.cause, sight.since) != (changes[-1][1].cause, changes[-1][1].since):
@@ -351,7 +351,7 @@ def test_few_dark_px_are_no_mask() -> None:
     picture = make_room()[..., 0].copy()
     dark = np.random.default_rng(4).choice(picture.size, picture.size // 1000, replace=False)
     picture.flat[dark] = 0
-    eye = Eye(picture)
+    eye = TileFeatureExtractor(picture)
     assert eye.valid is None
     for px in dark:
         picture.flat[px] = 9

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.core.frame import Frame
-    from agent.core.visibility import Sight
+    from agent.core.visibility import Visibility
     from tests.bench.edits import Edit, Picture, Scene
 
 SIZE = (320, 240)
@@ -48,7 +48,7 @@ def both(one: Edit, other: Edit, after_s: float = 0.0) -> Edit:
     return edit
 
 
-def sights(frames: Iterable[Frame], tamper: Tamper | None = None) -> list[tuple[float, Sight]]:
+def sights(frames: Iterable[Frame], tamper: Tamper | None = None) -> list[tuple[float, Visibility]]:
     tamper = tamper or Tamper(TamperSettings())
     return [(frame.at.monotonic_s, tamper.update(frame, ())) for frame in frames]
 

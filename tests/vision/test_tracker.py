@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.core.detections import FACE, Detections
-from agent.core.regions import Look, whole
-from agent.vision.static_objects import Stillness
+from agent.core.regions import Regions, whole
+from agent.vision.static_objects import StaticObjectFilter
 from tests.builders import make_detections
 from tests.vision.opencv import overlap
 from tests.vision.walkers import Eyes, Followed, Room, Still, Walker, follow, new_tracker, saw
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from agent.core.frame import Frame
-    from agent.core.track import Track, Watched
+    from agent.core.track import LookHint, Track
     from agent.vision.tracker import PersonTracker
 
 BOX = (100, 100, 140, 200)
@@ -128,7 +128,7 @@ def test_birth_not_by_a_predicted_way(xs: list[float | None], frames_per_look: i
 def test_birth_only_in_a_look_that_found() -> None:
     """What breathes there may be what hides the one in doubt: a sighting must say that it is they."""
 
-    class Breathing(Stillness):
+    class Breathing(StaticObjectFilter):
         def lives(self, frame: Frame, box: tuple[float, float, float, float]) -> bool:  # noqa: ARG002
             return frame.at.monotonic_s > 0.5
 
@@ -366,7 +366,7 @@ def test_looks_elsewhere_do_not_miss_anybody(region: tuple[int, int, int, int]) 
     for at_s, seen in seen_for(1, BOX):
         saw(tracker, seen, at_s)
     for i in range(600):
-        tracks = saw(tracker, NOBODY, 1 + i / 10, Look((region,)))
+        tracks = saw(tracker, NOBODY, 1 + i / 10, Regions((region,)))
         assert [track.track_id for track in tracks] == ["t1"]
     # The time of those looks is not held against them either.
     tracks = saw(tracker, NOBODY, 61.0)
@@ -381,7 +381,7 @@ def test_look_that_shows_nearly_all_misses_somebody() -> None:
     for at_s, seen in seen_for(1, BOX):
         saw(tracker, seen, at_s)
     for i in range(80):
-        saw(tracker, NOBODY, 1 + i / 10, Look(((98, 98, 142, 202),)))
+        saw(tracker, NOBODY, 1 + i / 10, Regions(((98, 98, 142, 202),)))
     assert tracker.tracks == ()
 
 
@@ -399,7 +399,7 @@ def test_what_the_picture_has_of_somebody_is_enough_to_miss_them() -> None:
 def test_sighting_in_a_crop_prolongs_a_track() -> None:
     tracker = new_tracker()
     for at_s, seen in seen_for(20, BOX):
-        saw(tracker, seen, at_s, Look(((50, 50, 250, 250),)))
+        saw(tracker, seen, at_s, Regions(((50, 50, 250, 250),)))
     assert [(track.track_id, track.last_seen_s) for track in tracker.tracks] == [("t1", 19.9)]
 
 
@@ -599,7 +599,7 @@ def test_who_comes_from_behind_a_desk_grows() -> None:
 def test_watched_tells_what_a_look_should_settle() -> None:
     tracker = new_tracker()
 
-    def watched(seen: Detections | None, time_s: float, look: Look | None = None) -> Watched:
+    def watched(seen: Detections | None, time_s: float, look: Regions | None = None) -> LookHint:
         saw(tracker, seen, time_s, look)
         (person,) = tracker.watched
         return person
@@ -614,7 +614,7 @@ def test_watched_tells_what_a_look_should_settle() -> None:
     assert known.looked_s == pytest.approx(1.9)
     assert known.within_s >= 0.5
     # Without a look, or with one elsewhere, all that stays.
-    for unlooked in (watched(None, 2.0), watched(NOBODY, 2.1, Look(((800, 400, 1600, 900),)))):
+    for unlooked in (watched(None, 2.0), watched(NOBODY, 2.1, Regions(((800, 400, 1600, 900),)))):
         assert (unlooked.settled, unlooked.looked_s) == (True, known.looked_s)
     missed = watched(NOBODY, 2.2)
     assert (missed.settled, missed.looked_s) == (False, 2.2)
@@ -670,7 +670,7 @@ class Guard:
     room: Room
     fps: float = 5
     index: int = 0
-    tracker: PersonTracker = field(default_factory=lambda: new_tracker(Stillness()))
+    tracker: PersonTracker = field(default_factory=lambda: new_tracker(StaticObjectFilter()))
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(5))
     ids: list[list[str]] = field(default_factory=list)
 
@@ -722,7 +722,7 @@ def test_thing_never_becomes_a_track() -> None:
 @pytest.mark.parametrize("shift_px", [0.0, 0.5])
 def test_lone_face_that_keeps_still_must_breathe(shift_px: float) -> None:
     # A portrait on the wall; somebody behind a counter, of whom only the face is seen.
-    room, tracker = Room([Still((100, 80, 220, 200), shift_px=shift_px)]), new_tracker(Stillness())
+    room, tracker = Room([Still((100, 80, 220, 200), shift_px=shift_px)]), new_tracker(StaticObjectFilter())
     seen = make_detections((150, 100, 174, 130), confidence=0.9, class_id=FACE)
     counts = []
     for i in range(200):

@@ -12,7 +12,7 @@ import numpy as np
 
 from agent.core.detections import PERSON, Detections
 from agent.core.frame import Frame
-from agent.core.regions import Look, whole
+from agent.core.regions import Regions, whole
 from agent.device.frames import frame_of
 from agent.vision.tracker import PersonTracker
 from tests.builders import make_at
@@ -124,7 +124,7 @@ def scene_at(time_s: float) -> Frame:
 
 
 def saw(
-    tracker: PersonTracker, seen: Detections | None, time_s: float, look: Look | None = None
+    tracker: PersonTracker, seen: Detections | None, time_s: float, look: Regions | None = None
 ) -> tuple[Track, ...]:
     """The tracks after a look, at the whole frame unless told; None for `seen`: nobody looked."""
     frame = scene_at(time_s)

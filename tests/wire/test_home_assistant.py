@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from agent.core.identifiers import is_too_long
 from agent.wire import home_assistant
-from agent.wire.events import CONTRACT, Closed
+from agent.wire.events import CONTRACT, ClosedWire
 from agent.wire.examples import _info, examples
 from agent.wire.home_assistant import (
     ComponentWire,
@@ -100,7 +100,9 @@ def test_topic_is_one_that_home_assistant_takes() -> None:
 
 def test_discovery_has_only_these_models() -> None:
     models = [
-        model for _, model in inspect.getmembers(home_assistant, inspect.isclass) if issubclass(model, Closed)
+        model
+        for _, model in inspect.getmembers(home_assistant, inspect.isclass)
+        if issubclass(model, ClosedWire)
     ]
     assert {model for model in models if model.__module__ == home_assistant.__name__} == set(ALLOWED)
 

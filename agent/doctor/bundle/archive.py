@@ -16,9 +16,9 @@ from agent.doctor.bundle.configuration import configuration, written
 from agent.doctor.bundle.redaction import HIDDEN, Redactor
 from agent.doctor.bundle.secrets import look_at_units, secrets_of
 from agent.doctor.bundle.units import NotHadError
-from agent.doctor.system import Surroundings
+from agent.doctor.system import System
 from agent.errors import AgentError, ConfigError
-from agent.install.atomic import replace_whole
+from agent.install.atomic import replace_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +106,7 @@ class _Contents:
 
 
 def write_bundle(
-    to: Path, report: Report, config_path: Path, vietnamese: bool, machine: Surroundings | None = None
+    to: Path, report: Report, config_path: Path, vietnamese: bool, machine: System | None = None
 ) -> str:
     """Write what is known of this device into one file, and say so in one sentence.
 
@@ -121,10 +121,10 @@ def write_bundle(
         AgentError: it can't be written; what was there is as it was.
     """
     path = _path(to, report)
-    contents = _collected(report, config_path, vietnamese, machine or Surroundings())
+    contents = _collected(report, config_path, vietnamese, machine or System())
     content = _packed(contents.texts, round(report.at.timestamp()))
     try:
-        replace_whole(path, content, stat.S_IRUSR | stat.S_IWUSR)
+        replace_atomically(path, content, stat.S_IRUSR | stat.S_IWUSR)
     except OSError as error:
         raise AgentError(
             f"The bundle can't be written to {path}: {error.strerror or error}; free some room there, or "
@@ -157,7 +157,7 @@ def _path(to: Path, report: Report) -> Path:
     return to
 
 
-def _collected(report: Report, config_path: Path, vietnamese: bool, machine: Surroundings) -> _Contents:
+def _collected(report: Report, config_path: Path, vietnamese: bool, machine: System) -> _Contents:
     raw, text = written(config_path)
     secrets = secrets_of(config_path, raw, text, machine)
     look_at_units(units.unit_texts() or "", secrets, machine)
@@ -213,9 +213,7 @@ def _collected(report: Report, config_path: Path, vietnamese: bool, machine: Sur
     return contents
 
 
-def _health(
-    machine: Surroundings, searched: Callable[[Callable[[], str]], Callable[[], str]]
-) -> dict[str, Any]:
+def _health(machine: System, searched: Callable[[Callable[[], str]], Callable[[], str]]) -> dict[str, Any]:
     def or_why(make: Callable[[], object]) -> object:
         try:
             return make()

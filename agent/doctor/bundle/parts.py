@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.config.models import Config
-    from agent.doctor.system import Surroundings
+    from agent.doctor.system import System
 
 _MB = 1_000_000
 _MEMORY = ("MemTotal", "MemFree", "MemAvailable", "SwapTotal", "SwapFree", "CmaTotal", "CmaFree", "Dirty")
@@ -45,7 +45,7 @@ _KIND = re.compile(r"^[a-z]{1,20}\.[a-z_]{1,30}$")
 _MOST_BYTES = 65_536
 
 
-def versions(machine: Surroundings) -> dict[str, Any]:
+def versions(machine: System) -> dict[str, Any]:
     """Of the agent and all below it; the weights with what is wrong with them."""
     try:
         directory = models_directory()
@@ -68,7 +68,7 @@ def versions(machine: Surroundings) -> dict[str, Any]:
     }
 
 
-def figures(machine: Surroundings, config: Config | None) -> dict[str, Any]:
+def figures(machine: System, config: Config | None) -> dict[str, Any]:
     """Disks, memory and the board."""
     places = {"/", "/boot/firmware", "/tmp", str(machine.runtime)}  # noqa: S108 - looked at only
     if config:
@@ -89,7 +89,7 @@ def figures(machine: Surroundings, config: Config | None) -> dict[str, Any]:
     }
 
 
-def kernel(machine: Surroundings) -> str:
+def kernel(machine: System) -> str:
     """The kernel's last lines on card and supply.
 
     Raises:
@@ -105,7 +105,7 @@ def kernel(machine: Surroundings) -> str:
     )
 
 
-def numbers(machine: Surroundings) -> dict[str, Any]:
+def numbers(machine: System) -> dict[str, Any]:
     """What the running service keeps of its sight: figures and words, whatever else is in the file.
 
     Raises:
@@ -151,7 +151,7 @@ def events(config: Config) -> dict[str, Any]:
     return {**span, "counts": dict(sorted(counts.items()))}
 
 
-def files(config_path: Path, machine: Surroundings) -> Iterator[dict[str, Any]]:
+def files(config_path: Path, machine: System) -> Iterator[dict[str, Any]]:
     """Of the configuration, the secrets and the log who may read them; nothing of what is in them."""
     folder = machine.root / "etc/presence-agent"
     there = [config_path]
@@ -188,14 +188,14 @@ def _libraries() -> set[str]:
     return {found[0] for text in ours if (found := _PACKAGE.match(text))}
 
 
-def _os_release(machine: Surroundings) -> Iterator[tuple[str, str]]:
+def _os_release(machine: System) -> Iterator[tuple[str, str]]:
     for line in _lines(machine, "etc/os-release"):
         name, separator, value = line.partition("=")
         if separator:
             yield name, value.strip('"')
 
 
-def _memory(machine: Surroundings) -> Iterator[tuple[str, int]]:
+def _memory(machine: System) -> Iterator[tuple[str, int]]:
     for line in _lines(machine, "proc/meminfo"):
         name, _, value = line.partition(":")
         if name in _MEMORY:
@@ -216,7 +216,7 @@ def _room(place: Path) -> dict[str, Any] | None:
     }
 
 
-def _lines(machine: Surroundings, path: str) -> list[str]:
+def _lines(machine: System, path: str) -> list[str]:
     try:
         return (machine.root / path).read_text(errors="replace").splitlines()
     except OSError:

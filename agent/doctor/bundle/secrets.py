@@ -16,7 +16,7 @@ from agent.doctor.bundle.configuration import is_shown
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from agent.doctor.system import Surroundings
+    from agent.doctor.system import System
 
 _MOST_BYTES = 65_536
 _NAMES = re.compile(r"pass|pwd|secret|token|key|cred", re.IGNORECASE)
@@ -100,7 +100,7 @@ class Secrets:
         self.add(text)
 
 
-def secrets_of(path: Path, raw: Mapping[str, Any] | None, text: str, machine: Surroundings) -> Secrets:
+def secrets_of(path: Path, raw: Mapping[str, Any] | None, text: str, machine: System) -> Secrets:
     """What this set-up has.
 
     Args:
@@ -128,7 +128,7 @@ def secrets_of(path: Path, raw: Mapping[str, Any] | None, text: str, machine: Su
     return found
 
 
-def look_at_units(text: str, found: Secrets, machine: Surroundings) -> None:
+def look_at_units(text: str, found: Secrets, machine: System) -> None:
     """Take the secrets of units: credentials and variables that are written out, and files that are named.
 
     Args:
@@ -150,7 +150,7 @@ def look_at_units(text: str, found: Secrets, machine: Surroundings) -> None:
                 found.values |= set(_of_environment(word.partition("=")[::2] for word in shlex.split(value)))
 
 
-def _of_tables(raw: Mapping[str, Any], found: Secrets, machine: Surroundings) -> None:
+def _of_tables(raw: Mapping[str, Any], found: Secrets, machine: System) -> None:
     device = raw.get("device")
     parts = [device.get(name) for name in ("site", "name")] if isinstance(device, dict) else []
     agent = "/".join(str(part) for part in parts)
@@ -161,7 +161,7 @@ def _of_tables(raw: Mapping[str, Any], found: Secrets, machine: Surroundings) ->
             found.add(str(value))
 
 
-def _of_text(table: str, key: str, value: str, agent: str, found: Secrets, machine: Surroundings) -> None:
+def _of_text(table: str, key: str, value: str, agent: str, found: Secrets, machine: System) -> None:
     if _FILES_OF_SECRETS.match(key):
         for path in {Path(value), machine.secret(Path(value)) or Path(value)}:
             found.read(path)

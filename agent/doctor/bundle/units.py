@@ -13,7 +13,7 @@ from agent.doctor.system import journals, printed_by
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from agent.doctor.system import Surroundings
+    from agent.doctor.system import System
 
 UNITS: Final = (
     "presence-agent.service",
@@ -80,7 +80,7 @@ def units() -> str:
     return "\n".join(parts)
 
 
-def journal(machine: Surroundings) -> str:
+def journal(machine: System) -> str:
     """The last lines of the units.
 
     Raises:
@@ -94,7 +94,7 @@ def journal(machine: Surroundings) -> str:
     return said
 
 
-def last_health(machine: Surroundings) -> str:
+def last_health(machine: System) -> str:
     """The newest line that sums up how the agent is; empty: there is none.
 
     Raises:
@@ -133,7 +133,7 @@ def _safe_status(status: str) -> Iterator[str]:
             yield line
 
 
-def _see_that_it_may_be_read(machine: Surroundings) -> None:
+def _see_that_it_may_be_read(machine: System) -> None:
     there = journals(machine)
     if there and not any(os.access(file, os.R_OK) for file in there):
         raise NotHadError("the journal may not be read by this user; run it with sudo")
