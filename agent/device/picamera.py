@@ -205,7 +205,8 @@ def _free_camera(libcamera: ModuleType, picamera2: ModuleType) -> int:
     """
     found = _cameras(picamera2)
     if not found:
-        # Cameras are looked for when libcamera starts: one that came later needs a new start.
+        # Cameras are looked for when libcamera starts: one that came later needs a new start, which nothing
+        # public of picamera2 gives before a camera was open. tests/test_private_apis.py holds this.
         picamera2.Picamera2._cm.reset()  # noqa: SLF001
         found = _cameras(picamera2)
     if not found:

@@ -15,8 +15,9 @@ class Client(paho.Client):
     others, still lets everybody connect. And so each node gets its share of the agents.
     """
 
+    # Of paho's own; nothing public lets a name's addresses be chosen. tests/test_private_apis.py holds it.
     def _create_socket_connection(self) -> socket.socket:
-        found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         families = [family for family, *_ in found]
         random.shuffle(found)
         # Which of IPv6 and IPv4 comes first stays the system's choice.
@@ -24,7 +25,7 @@ class Client(paho.Client):
         failed: OSError | None = None
         for *_, address in found:
             try:
-                return socket.create_connection((str(address[0]), self._port), timeout=self._connect_timeout)
+                return socket.create_connection((str(address[0]), self.port), timeout=self.connect_timeout)
             except OSError as error:
                 failed = error
         raise failed or OSError("the name has no address")
