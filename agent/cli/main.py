@@ -288,6 +288,7 @@ def models_list() -> int:
 
     directory = models_directory()
     print(f"in {directory}:")
+    # Not rich.Table: in a pipe it takes 80 columns and cuts files' names, and it has no row across columns.
     for row in listing(load_manifest(directory), directory):
         size = f"{row.size_bytes / 1e6:.1f} MB"
         print(f"{row.name:<12} {row.kind:<8} {row.state:<8} {size:>8}  {row.file}  ({row.licence})")
