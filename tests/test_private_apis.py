@@ -25,7 +25,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 import agent
-from agent.delivery.addresses import Client
+from agent.mqtt.addresses import Client
 from tests.conftest import ROOT
 from tests.device import rig
 from tests.patience import PATIENCE_S

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from agent.install.models import load_manifest, models_directory
+from agent.install.manifest import load_manifest, models_directory
 from tests.conftest import ROOT
 from tests.patience import PATIENCE_S
 
@@ -20,7 +20,7 @@ PROGRAM = f"""
 import sys
 # What is None can't be imported: as if only paho were installed, which the central side needs.
 sys.modules.update(dict.fromkeys(["rich", "rich.table", "rich.console", "pydantic", "cyclopts"]))
-from agent.delivery.central.overview import table
+from agent.central.overview import table
 figures = {{"last_seq": 9, "stored": 3, "dropped": 0, "gone": 0, "missing": 6, "gaps": [[3, 4], [6, 9]]}}
 states = [{{"rule": "gate", "known": True, "state": {{"kind": "line", "in_count": 2}}}}]
 logs = [{{"log": "{LONG}"}} | figures]
