@@ -1,1 +1,1 @@
-"""What each command does, and how its stages are built from the configuration."""
+"""Commands: one module each, and the stages built from the configuration."""

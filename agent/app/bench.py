@@ -1,4 +1,4 @@
-"""`presence-agent bench`: what each stage costs on this machine."""
+"""`presence-agent bench`: the cost of each stage on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the configuration to the pieces of the pipeline; the only place that knows both."""
+"""Composition root: the stages of the pipeline, built from the configuration."""
 
 from __future__ import annotations
 

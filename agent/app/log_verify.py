@@ -1,4 +1,4 @@
-"""`presence-agent log verify`: whether a log is whole, and everything in it is what was promised."""
+"""`presence-agent log verify`: integrity of an event log, and of every event in it."""
 
 from __future__ import annotations
 

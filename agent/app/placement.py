@@ -1,7 +1,8 @@
-"""Where the configured lines, zones and masks lie in the frames: they follow a view that is shifted."""
+"""Placement of lines, zones and masks in the frames: they follow a view that is shifted."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.geometry import Line, Zone, scaled
@@ -104,13 +105,18 @@ def drawing(config: Config) -> tuple[object, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    lines: tuple[Line, ...]
+    zones: tuple[Zone, ...]
+    view: View
+
+
 class Placement:
     """Moves rules and masks along with the view.
 
     Attributes:
         rules: all of them; the same list throughout.
-        lines, zones: where they are now, in px.
-        view: the masks of the frames to come.
     """
 
     def __init__(
@@ -128,7 +134,22 @@ class Placement:
         self._attending = attending
         self._tamper = tamper
         self._following = ViewFollower(size_px)
-        self._note()
+        self._placed = self._place_now()
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The lines as they lie now, px."""
+        return self._placed.lines
+
+    @property
+    def zones(self) -> tuple[Zone, ...]:
+        """The zones as they lie now, px."""
+        return self._placed.zones
+
+    @property
+    def view(self) -> View:
+        """Rotation and masks of the frames to come."""
+        return self._placed.view
 
     @property
     def shift(self) -> Shift:
@@ -152,17 +173,17 @@ class Placement:
     def change(self, config: Config) -> None:
         """Take another configuration, by which the rules have been made already."""
         self._config = config
-        self._note()
+        self._placed = self._place_now()
 
     def _cover(self) -> None:
         before = self.view
-        self._note()
+        self._placed = self._place_now()
         if self.view != before:
             self._tamper.mask(self.view.masks)
 
-    def _note(self) -> None:
-        self.lines, self.zones = geometry(self._config, self._size_px, self.shift)
-        self.view = view(self._config, self._following.covered, self._size_px)
+    def _place_now(self) -> _Placed:
+        lines, zones = geometry(self._config, self._size_px, self.shift)
+        return _Placed(lines, zones, view(self._config, self._following.covered, self._size_px))
 
     def _lay(self, at: Instant) -> None:
         lines = {line.line_id: line for line in self.lines}

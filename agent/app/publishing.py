@@ -1,4 +1,4 @@
-"""From the running agent to its event log and the broker."""
+"""Event log and publisher of a running agent."""
 
 from __future__ import annotations
 

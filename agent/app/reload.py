@@ -1,4 +1,4 @@
-"""What a changed configuration changes, and how the stages go on with it."""
+"""Reload of a changed configuration: the parts that change, and the stages that go on with them."""
 
 from __future__ import annotations
 

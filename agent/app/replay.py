@@ -1,4 +1,4 @@
-"""`presence-agent replay` and `detect`: the same stages over what was recorded."""
+"""`presence-agent replay` and `detect`: the same stages over a recording."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`presence-agent retire`: what a broker retains of an agent that is gone is cleared."""
+"""`presence-agent retire`: clears the retained topics of an agent that is gone."""
 
 from __future__ import annotations
 

@@ -133,17 +133,17 @@ class _Run:
             delivery.health.stalls = source.counts
             delivery.health.fps = self.config.camera.fps if source.counts else None
             at = self._clock.now()
-            self._keeper = ViewKeeper(self.config, stage, at)
+            keeper = ViewKeeper(self.config, stage, at)
             self._view = stage.placing.view
-            teller = StepReporter(self._calendar.over(self.config), stage, delivery, at)
+            reporter = StepReporter(self._calendar.over(self.config), stage, delivery, at)
             broken, new = None, None
             try:
-                new = self._watch(stage, source, teller)
+                new = self._watch(stage, source, reporter, keeper)
             except (BrokenOffError, CameraError) as error:
                 broken = error
             if new is None:
                 self._systemd.stopping()
-            teller.close()
+            reporter.close()
             if isinstance(broken, CameraError):
                 raise broken
             asked = new is not None or self._asked.stop.is_set()
@@ -165,26 +165,28 @@ class _Run:
         delivery = open_delivery(self.config, stage.ledger, self._calendar)
         return source, stage, stack.enter_context(delivery)
 
-    def _watch(self, stage: Stages, source: Source, teller: StepReporter) -> Config | None:
+    def _watch(
+        self, stage: Stages, source: Source, reporter: StepReporter, keeper: ViewKeeper
+    ) -> Config | None:
         for step in stage.steps(source.frames):
-            teller.tell(step)
-            self._keeper.update(step.sight, step.frame.at)
+            reporter.report(step)
+            keeper.update(step.sight, step.frame.at)
             self._view = stage.placing.view
             now_s = step.frame.at.monotonic_s
             if now_s - self._told_s >= 1:
                 self._told_s = now_s
-                self._systemd.status(teller.status)
-                self._keeper.answer(step.frame.at)
+                self._systemd.status(reporter.status)
+                keeper.answer(step.frame.at)
                 if self._calendar.take(self._clock.now()):
-                    teller.change(self.config, self._calendar.over(self.config))
+                    reporter.change(self.config, self._calendar.over(self.config))
                 self._look_at_refused(now_s)
                 self._tick()
             self._tell_systemd(step.frame)
-            if self._asked.reload.is_set() and (new := self._reloaded(teller)):
+            if self._asked.reload.is_set() and (new := self._reloaded(reporter, keeper)):
                 return new
         return None
 
-    def _reloaded(self, teller: StepReporter) -> Config | None:
+    def _reloaded(self, reporter: StepReporter, keeper: ViewKeeper) -> Config | None:
         """Take up the configuration as it is now; return it if that can't be done between two frames."""
         self._asked.reload.clear()
         self._systemd.reloading()
@@ -197,8 +199,8 @@ class _Run:
                 self._systemd.no_frame()
                 return new
             if differ.way != "nothing":
-                teller.change(new, in_force, reconnect=differ.way == "delivery")
-                self._keeper.change(new)
+                reporter.change(new, in_force, reconnect=differ.way == "delivery")
+                keeper.change(new)
                 self.config = new
         except (ConfigError, ModelError) as error:
             problems = tuple(str(error).splitlines())
@@ -261,8 +263,8 @@ class StepReporter:
         self._numbers = CameraStats(runtime_folder(), Orientation(faces) if faces else None)
         self._sight = VisibilityLogger(working_time(config), night=config.camera.night)
 
-    def tell(self, step: Step[Frame | NoFrame]) -> None:
-        """Tell of a frame, or that there was none."""
+    def report(self, step: Step[Frame | NoFrame]) -> None:
+        """Report a frame, or that there was none."""
         self._at = at = step.frame.at
         delivery = self._delivery
         seq = delivery.keep(step.events, at)
@@ -270,7 +272,7 @@ class StepReporter:
             _log.info(CLOCK_SET, at.utc.isoformat(" ", "seconds").removesuffix("+00:00"))
             # All that was said before has the times of a wrong clock.
             self._changed = ChangedStates()
-        self._sight.tell(step.sight, at)
+        self._sight.log(step.sight, at)
         self._figure(step)
         delivery.tell(self._changed.of(self._stage.ledger, at, seq), news=bool(step.events))
 
@@ -334,16 +336,15 @@ class VisibilityLogger:
 
     def __init__(self, hours: WorkingTime, *, night: bool) -> None:
         """Take the working hours, and whether it should be light at night."""
-        self.change(hours, night=night)
+        self._hours, self._night = hours, night
         self._told: BlindCause | Literal["night"] | None = None
 
     def change(self, hours: WorkingTime, *, night: bool) -> None:
         """Judge by these from now on."""
-        self._hours = hours
-        self._night = night
+        self._hours, self._night = hours, night
 
-    def tell(self, sight: Visibility, at: Instant) -> None:
-        """Say what is new at this frame."""
+    def log(self, sight: Visibility, at: Instant) -> None:
+        """Log a change at this frame."""
         now = "night" if sight.cause == "dark" and self._is_night(at) else sight.cause
         if now == self._told:
             return

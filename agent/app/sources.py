@@ -1,4 +1,4 @@
-"""Where frames come from: the camera or the recording that the configuration names."""
+"""Source of frames: the camera or the recording that the configuration names."""
 
 from __future__ import annotations
 

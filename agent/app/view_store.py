@@ -1,4 +1,4 @@
-"""Where the view is, kept beside the event log over restarts; and `presence-agent accept-view`.
+"""Place of the view over restarts, kept beside the event log; and `presence-agent accept-view`.
 
 Three numbers and whether the view was moved: no picture is ever kept.
 """
@@ -107,22 +107,36 @@ def drawn_for(config: Config) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The view's files beside a log, and the drawing that they are for."""
+
+    kept: Path
+    asked: Path
+    drawn_for: str
+
+    @classmethod
+    def of(cls, config: Config) -> _Place:
+        path = config.log.path
+        return cls(kept_at(path), asked_at(path), drawn_for(config))
+
+
 class ViewKeeper:
     """Goes on where the view was before this start, keeps where it is now, and tells the journal."""
 
     def __init__(self, config: Config, stage: Stages, at: Instant) -> None:
         """Take the stages, whose ledger knows what the log has of the time before."""
         self._stage = stage
-        self._take(config)
+        self._place = _Place.of(config)
         self._shifts = Shifts()
         self._is_shifted = self._is_deaf = False
         self._sight: Visibility | None = None
         self._is_told = True
-        self._kept = before = read_view(self._path)
+        self._kept = before = read_view(self._place.kept)
         spell = stage.ledger.spell
         moved = spell is not None and spell.cause == "moved"
         shift = UNSHIFTED
-        if before and before.drawn_for != self._drawn_for:
+        if before and before.drawn_for != self._place.drawn_for:
             if before.moved or moved or before.shift != UNSHIFTED:
                 _log.info(VIEW_ACCEPTED, _BY_CONFIGURATION)
             moved = False
@@ -131,11 +145,6 @@ class ViewKeeper:
         self._was_moved, self._told_shift = False, shift
         stage.resume_view(shift, at, moved=moved)
         self._keep()
-
-    def _take(self, config: Config) -> None:
-        self._path = kept_at(config.log.path)
-        self._asked = asked_at(config.log.path)
-        self._drawn_for = drawn_for(config)
 
     @property
     def _is_moved(self) -> bool:
@@ -176,9 +185,9 @@ class ViewKeeper:
 
     def change(self, config: Config) -> None:
         """Take another configuration, by which the stages go on already."""
-        before, was_moved = self._drawn_for, self._was_moved
-        self._take(config)
-        if self._drawn_for != before:
+        before, was_moved = self._place.drawn_for, self._was_moved
+        self._place = _Place.of(config)
+        if self._place.drawn_for != before:
             if (was_moved and not self._is_moved) or self._told_shift != UNSHIFTED:
                 _log.info(VIEW_ACCEPTED, _BY_CONFIGURATION)
             self._forget()
@@ -186,18 +195,18 @@ class ViewKeeper:
 
     def answer(self, at: Instant) -> None:
         """Do what `presence-agent accept-view` asks for, if it does."""
-        if self._is_deaf or not self._asked.exists():
+        if self._is_deaf or not self._place.asked.exists():
             return
         self._stage.accept_view(at)
         self._forget()
         self._keep()
         _log.info(VIEW_ACCEPTED, _BY_COMMAND)
         try:
-            self._asked.unlink(missing_ok=True)
+            self._place.asked.unlink(missing_ok=True)
         except OSError as error:
             # Not again and again, each second.
             self._is_deaf = True
-            _log.warning(VIEW_NOT_KEPT, f"{self._asked}: {error.strerror}")
+            _log.warning(VIEW_NOT_KEPT, f"{self._place.asked}: {error.strerror}")
 
     def _forget(self) -> None:
         """The journal begins with an unshifted view again."""
@@ -205,12 +214,12 @@ class ViewKeeper:
         self._told_shift, self._was_moved = UNSHIFTED, self._is_moved
 
     def _keep(self) -> None:
-        now = KeptView(self._stage.placing.shift, self._is_moved, self._drawn_for)
+        now = KeptView(self._stage.placing.shift, self._is_moved, self._place.drawn_for)
         if now == self._kept:
             return
         self._kept = now
         try:
-            write_view(self._path, now)
+            write_view(self._place.kept, now)
         except OSError as error:
             if self._is_told:
                 _log.warning(VIEW_NOT_KEPT, error.strerror or error)

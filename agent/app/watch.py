@@ -1,4 +1,4 @@
-"""`presence-agent watch`: what a broker passes on, a line an event, for people."""
+"""`presence-agent watch`: events from a broker, one line each, for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the configuration to the working time of the place."""
+"""Working time of the place, from the configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands that talk to a broker as somebody else than an agent."""
+"""Commands that log in to a broker as somebody else than an agent: `watch`, `retire`."""
 
 from __future__ import annotations
 

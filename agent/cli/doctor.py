@@ -1,4 +1,4 @@
-"""The command `presence-agent doctor`."""
+"""Command `presence-agent doctor`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors as one sentence that says what to do, with the contract's exit codes."""
+"""Errors as one sentence with the remedy, and the contract's exit codes."""
 
 from __future__ import annotations
 

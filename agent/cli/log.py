@@ -1,4 +1,4 @@
-"""The commands under `presence-agent log`."""
+"""Commands under `presence-agent log`."""
 
 from __future__ import annotations
 

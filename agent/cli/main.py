@@ -1,4 +1,4 @@
-"""The command line: what is typed becomes arguments, errors become one sentence and an exit code."""
+"""Command line: commands, their options, and exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command `presence-agent reload`, which the service's unit calls."""
+"""Command `presence-agent reload`, which the service's unit calls."""
 
 from __future__ import annotations
 

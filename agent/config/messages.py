@@ -1,4 +1,4 @@
-"""What is wrong with a configuration file, in one plain sentence each."""
+"""Sentences on a configuration file that can't be used, one for each problem."""
 
 from __future__ import annotations
 

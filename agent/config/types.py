@@ -1,4 +1,4 @@
-"""Kinds of values in the configuration file; each raises ValueError with what would be right instead."""
+"""Field types of the configuration file; each raises ValueError that says what would be right."""
 
 import ipaddress
 import re

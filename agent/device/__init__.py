@@ -1,1 +1,1 @@
-"""The machine: sources of frames and its clocks."""
+"""The machine: cameras, recordings, clocks, journal, systemd."""

@@ -1,4 +1,4 @@
-"""Cameras, which may stall, as a source of frames that says so."""
+"""Cameras: the protocol, pictures, timeouts and counts."""
 
 from __future__ import annotations
 

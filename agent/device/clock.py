@@ -1,4 +1,4 @@
-"""What time it is, and whether that is known."""
+"""Wall clock and monotonic clock, and whether the wall clock is synchronised."""
 
 from __future__ import annotations
 

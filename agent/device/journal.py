@@ -1,4 +1,4 @@
-"""What is logged goes to the journal with fields of its own, or to standard error as lines."""
+"""Journal handler with fields of its own; without a journal, lines on standard error."""
 
 from __future__ import annotations
 

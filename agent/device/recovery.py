@@ -1,4 +1,4 @@
-"""What is done about a camera that gives no pictures, step by step."""
+"""Camera recovery: flush, close, reopen, then exit."""
 
 from __future__ import annotations
 

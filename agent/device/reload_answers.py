@@ -1,4 +1,4 @@
-"""What became of each reload: kept for health, and told to whoever asked for it by a file in memory."""
+"""Answers to reloads: kept for health, and given to the caller by a file in memory."""
 
 from __future__ import annotations
 

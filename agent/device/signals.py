@@ -1,4 +1,4 @@
-"""What the operating system asks of a command that runs on."""
+"""Signals of the operating system to a running command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a service tells systemd (man 3 sd_notify); where no systemd listens, nothing is said."""
+"""Notifications to systemd (man 3 sd_notify); none where no systemd listens."""
 
 from __future__ import annotations
 

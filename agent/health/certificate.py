@@ -1,4 +1,4 @@
-"""How long the agent's own certificate holds."""
+"""Days that the agent's own certificate is still valid."""
 
 from __future__ import annotations
 

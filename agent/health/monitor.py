@@ -1,4 +1,4 @@
-"""How the agent is: what its threads know of it, put together for `health`, the journal and systemd."""
+"""Health of the agent: figures of all threads, for `health`, the journal and systemd."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fast the agent is, over the last minutes."""
+"""Rates of the agent over the last minutes: frames, delays, shifts."""
 
 from __future__ import annotations
 

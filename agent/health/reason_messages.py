@@ -1,4 +1,4 @@
-"""Journal lines of the reasons of health, one each: those that are there are explained, and no other."""
+"""Journal messages of the reasons of health, one each; the catalogue explains them."""
 
 from __future__ import annotations
 

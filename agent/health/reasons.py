@@ -1,4 +1,4 @@
-"""Which faults hold: one that comes and goes quickly is not told each time."""
+"""Reasons of bad health, held so long that one that flaps is not reported each time."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What installers run."""
+"""Installation: weights and samples, fetched, prepared and verified."""

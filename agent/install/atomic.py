@@ -1,4 +1,4 @@
-"""Files that are whole under their name, also after a power cut."""
+"""Atomic writing of files: whole under their name, also after a power cut."""
 
 from __future__ import annotations
 

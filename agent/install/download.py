@@ -1,4 +1,4 @@
-"""Downloads over HTTP that go on where they broke off."""
+"""Downloads over HTTP that resume where they broke off."""
 
 from __future__ import annotations
 

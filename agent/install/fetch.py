@@ -1,4 +1,4 @@
-"""Gets what the manifest names; nothing but the very file is ever put in place."""
+"""Fetching of what the manifest names; a file is put in place only if its digest is right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An upstream network rewritten for the agent: it takes bytes and pictures of any shape."""
+"""Upstream networks rewritten for the agent: u8 input, pictures of any shape."""
 
 from __future__ import annotations
 

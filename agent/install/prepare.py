@@ -1,4 +1,4 @@
-"""Models made for the agent from the upstream files, when these are fetched.
+"""Prepared models, made from the upstream files when these are fetched.
 
 A file is called NAME-UPSTREAM-rRECIPE-ortVERSION-CONTENT.onnx, with the first digits of two
 sha256: of the upstream file, and of its own content. So nothing is used that was made of another

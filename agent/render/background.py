@@ -1,4 +1,4 @@
-"""What of a film is its still background, and where something else is in front of it."""
+"""Still background of a film, and the parts of a picture in front of it."""
 
 from __future__ import annotations
 

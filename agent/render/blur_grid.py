@@ -1,4 +1,4 @@
-"""What is blurred in pictures for people, and how coarse: on a grid of cells.
+"""Blur of pictures for people, on a grid of cells.
 
 A cell's level says in what blocks it is shown: 0 as it is, k in blocks of 2**k cells each way. The size of
 a block goes by the person, not by the blurred region, so that a head is left one or two of them: it can't

@@ -1,4 +1,4 @@
-"""The picture of a timeline: a row for each rule, and what nobody could see hatched over all of them.
+"""Chart of a timeline: a row for each rule, and blind spells hatched over all of them.
 
 ::
 

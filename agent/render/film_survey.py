@@ -1,4 +1,4 @@
-"""Who is blurred in a film: found before it is drawn, in two looks over the whole recording.
+"""Survey of a film for blurring: two passes over the whole recording before it is drawn.
 
 The first finds the still background, the second what is in front of it and where a person or a face may be.
 Kept are counts of colours on a coarse grid and where something was: no picture.

@@ -1,4 +1,4 @@
-"""What events say, for people, in English or Vietnamese."""
+"""Sentences on events, for people, in English and Vietnamese."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words in pictures, in Vietnamese too.
+"""Text in pictures, in Vietnamese too.
 
 OpenCV 5 brings a font with most of the world's letters; OpenCV 4 has but ASCII, so there marks are left out.
 

@@ -1,4 +1,4 @@
-"""From events to what held when: the pure part of the picture of a day. Standard library only.
+"""Timeline of a day from its events: rows of spans and marks. Standard library only.
 
 Times are UTC. Nothing is taken for granted of an event but that it is a JSON object: what a later version
 says otherwise is left out.

@@ -70,12 +70,12 @@ def test_journal_of_a_day_without_faults(
         stage = stages(config, SIZE_PX, random_track_ids())
         with delivery(config, stage.ledger) as box:
             begin = Instant(now.monotonic_s, now.utc)
-            teller = StepReporter(config, stage, box, begin)
+            reporter = StepReporter(config, stage, box, begin)
             steps = 0
             for step in stage.steps(day_and_night(vtest, begin)):
-                teller.tell(step)
+                reporter.report(step)
                 steps += 1
-            teller.close()
+            reporter.close()
     assert steps == 24 * 3600 / STEP_S
     lines = [f"{record.levelname} {record.getMessage()}" for record in caplog.records]
     assert 0 < len(lines) <= 100, lines

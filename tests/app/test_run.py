@@ -285,14 +285,14 @@ def test_run_says_anew_since_when_once_the_clock_is_right(
 
     stage = replace(stages(config, (64, 48), random_track_ids()), tamper=Judge([], 0.3))
     with delivery(config, stage.ledger) as box:
-        teller = run.StepReporter(config, stage, box, begin)
+        reporter = run.StepReporter(config, stage, box, begin)
         for step in stage.steps(frames(0, 5, synced=False)):
-            teller.tell(step)
+            reporter.report(step)
         wait_until(lambda: bool(states("yard")) and states("yard")[-1]["count"] == 0)
         assert str(states("yard")[-1]["since"]).startswith("1970-01-01")
         assert [state["why"] for state in states("gate")] in (["clock"], ["starting", "clock"])
         for step in stage.steps(frames(5, 6, synced=True)):
-            teller.tell(step)
+            reporter.report(step)
         # The same nobody, since the same moment.
         wait_until(lambda: str(states("yard")[-1]["since"]).startswith(f"{begin.utc:%Y-}"))
         assert states("yard")[-1]["count"] == 0

@@ -10,6 +10,7 @@ import pytest
 from agent.app.build import random_track_ids, stages
 from agent.app.publishing import delivery
 from agent.app.run import StepReporter, VisibilityLogger, _Run
+from agent.app.view_store import ViewKeeper
 from agent.app.working_time import working_time
 from agent.config.load import load
 from agent.core.frame import Instant
@@ -115,11 +116,11 @@ def told(
 ) -> list[str]:
     """The journal's lines for sights at local times."""
     loaded = load(config)
-    teller = VisibilityLogger(working_time(loaded), night=loaded.camera.night)
+    logger = VisibilityLogger(working_time(loaded), night=loaded.camera.night)
     with caplog.at_level("INFO", "agent.app.run"):
         for local, cause in sights:
             moment = at(local, synced=synced)
-            teller.tell(Visibility(cause, moment), moment)
+            logger.log(Visibility(cause, moment), moment)
     return [f"{record.levelname} {record.message}" for record in caplog.records]
 
 
@@ -135,7 +136,9 @@ def test_reload_with_holidays_that_cant_be_worked_out(
         watch = _Run(config, lambda: new, asked, Systemd(), lambda: None)
         stage = stages(config, (64, 48), random_track_ids())
         with delivery(config, stage.ledger) as box:
-            assert watch._reloaded(StepReporter(config, stage, box, clock.now())) is None
+            at = clock.now()
+            reporter, keeper = StepReporter(config, stage, box, at), ViewKeeper(config, stage, at)
+            assert watch._reloaded(reporter, keeper) is None
     assert watch.config == stage.config == config
     said = [record.message for record in caplog.records if "is not taken" in record.message]
     assert ["public holidays of IS" in one for one in said] == [True]

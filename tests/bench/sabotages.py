@@ -169,8 +169,8 @@ _PRIVACY = [
     Sabotage(
         "running-agent-writes-a-picture",
         "agent/app/run.py",
-        "        self._sight.tell(step.sight, at)\n        self._figure(step)\n",
-        "        self._sight.tell(step.sight, at)\n        self._figure(step)\n"
+        "        self._sight.log(step.sight, at)\n        self._figure(step)\n",
+        "        self._sight.log(step.sight, at)\n        self._figure(step)\n"
         "        if isinstance(step.frame, Frame):\n"
         '            step.frame.image.tofile(self._stage.config.log.path.with_name("last.bgr"))\n',
         ("tests/test_privacy.py",),
@@ -236,8 +236,8 @@ _BLINDNESS = [
     Sabotage(
         "no-frame-is-no-blindness",
         "agent/pipeline.py",
-        'else Sight("lost", frame.since)',
-        "else Sight(None, frame.since)",
+        'else Visibility("lost", frame.since)',
+        "else Visibility(None, frame.since)",
         ("tests/app/test_look_after_blindness.py",),
     ),
     # After a start the first good frame ends a spell of before.
@@ -515,7 +515,7 @@ _DELIVERY = [
         for name, file, old, new in (
             (
                 "without-a-secret",
-                "agent/mqtt/identity.py",
+                "agent/wire/client.py",
                 'return f"presence-{site}-{name}-{secret}"',
                 'return f"presence-{site}-{name}"',
             ),
@@ -894,7 +894,7 @@ _HEALTH = [
             ("refusals_unseen", "not self._refusals_seen"),
             ("too_slow", "self._is_slow()"),
             ("too_hot", "beyond(now.temp_c, *_TEMP_C)"),
-            ("throttled", "now.throttled is not None and power.slowed_now(now.throttled)"),
+            ("throttled", "now.throttled is not None and machine.slowed_now(now.throttled)"),
             ("under_voltage", "bool(now.under_voltage)"),
             ("card_errors", "bool(now.card_errors)"),
         )

@@ -23,10 +23,10 @@ def test_font_still_draws_it_wrongly(letter: str, drawn_as: str) -> None:
 
 # Names of rules and places may be in any of them; a font for Vietnamese alone leaves them out.
 @pytest.mark.skipif(not text.UNICODE, reason="this OpenCV has no font but ASCII")
-@pytest.mark.parametrize("text", ["中央", "Москва", "→", "€", "–"])
-def test_letters_of_others_are_drawn(text: str) -> None:
+@pytest.mark.parametrize("word", ["中央", "Москва", "→", "€", "–"])
+def test_letters_of_others_are_drawn(word: str) -> None:
     pictures = []
-    for each in (text, "?" * len(text)):
+    for each in (word, "?" * len(word)):
         canvas = np.full((60, 300, 3), 255, np.uint8)
         text.write(canvas, each, (5, 40), 30, (0, 0, 0))
         assert (canvas != 255).any()
