@@ -273,7 +273,12 @@ class Listener:
         return [Heard(topic, payload, retain == "1") for retain, topic, payload in rows]
 
     def events(self) -> list[dict[str, object]]:
+        """In the order in which they came: what happens after the connection before what happened earlier."""
         return [message.json for message in self.heard() if "/event/" in message.topic]
+
+    def numbered(self) -> list[dict[str, object]]:
+        """The events of one log in the order in which they happened."""
+        return sorted(self.events(), key=lambda event: str(event["seq"]).zfill(9))
 
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)

@@ -42,7 +42,7 @@ class Running:
             )
 
     def types(self) -> list[object]:
-        return [event["type"] for event in self.listener.events()]
+        return [event["type"] for event in self.listener.numbered()]
 
     def states(self, rule: str) -> list[dict[str, object]]:
         return [heard.json for heard in self.listener.heard() if heard.topic.endswith(f"/state/{rule}")]
@@ -77,7 +77,7 @@ def test_run_camera_with_people(start: Callable[..., Running]) -> None:
     running.process.send_signal(signal.SIGTERM)
     assert running.process.wait(PATIENCE_S) == 0, running.said()
     assert time.monotonic() - stopped_s < 5 + BUSY_S
-    events = running.listener.events()
+    events = running.listener.numbered()
     assert events[0]["type"] == "agent.started"
     assert events[-1]["type"] == "agent.stopped"
     # Nothing that libcamera or picamera2 say of themselves gets into the journal.
@@ -91,7 +91,7 @@ def test_run_camera_wedged_and_freed(start: Callable[..., Running]) -> None:
     wait_until(lambda: "zone.entered" in running.types())
     running.stall.touch()
     wait_until(lambda: "camera.blind" in running.types())
-    blind = running.listener.events()[running.types().index("camera.blind")]
+    blind = running.listener.numbered()[running.types().index("camera.blind")]
     assert blind["cause"] == "lost"
     wait_until(lambda: running.states("yard")[-1]["valid"] is False)
     running.stall.unlink()

@@ -33,13 +33,13 @@ def test_run_stays_online_without_its_camera(
     agent = start_agent(config)
 
     def types() -> list[object]:
-        return [event["type"] for event in listener.events()]
+        return [event["type"] for event in listener.numbered()]
 
     def last_of(topic: str) -> dict[str, object]:
         return [message.json for message in listener.heard() if message.topic.endswith(topic)][-1]
 
     wait_until(lambda: types() == ["agent.started", "camera.blind"])
-    assert listener.events()[-1]["cause"] == "lost"
+    assert listener.numbered()[-1]["cause"] == "lost"
     wait_until(lambda: last_of("state/yard")["why"] == "lost")
     assert last_of("state/yard")["count"] is None
     for round_ in (1, 2):
