@@ -1,27 +1,4 @@
-"""What was received, in SQLite: the tables are what an integrator reads.
-
-::
-
-    event      n rises with each arrival (read on with WHERE n > the last you had); agent is site/name;
-               log, seq, type, rule, ts; late 1: first sent long after ts; body: the JSON as it came;
-               heard_ms: when that was, UTC. By type and time there are indexes: (type, ts) and (ts)
-    info       what an agent is made of and set to, the last ten different ones: body, ts, heard_ms when it
-               came last, digest of all in it but log, session and ts
-    info_now   a view: the newest of each agent that is not retired
-    span       numbers from first to last of a log: how = stored, dropped (the agent said that they never
-               come) or gone (it could no longer give them); dropped and gone may overlap with stored
-    log        an agent's logs: first_seq and last_seq as the agent told them; how many doubles were thrown
-               away, how many replays were asked for and how many events came by them; ended 1: the agent has
-               another log now, and nothing more in this one
-    agent      state online|offline|retired, log, session and ts of its last status; heard_ms: its last sign
-               of life, UTC
-    state_now  a view: each rule's last state; known 0: what it says may no longer hold, show 'unknown'
-    refused    what was none of these, by agent and reason
-    own        what the subscriber keeps for itself: as whom it logs in, which nobody else is to know
-
-Every number from 1 to last_seq ends in a span, and stays there when its event is too old to be kept.
-One transaction a batch with synchronous=FULL; only what is in it is acknowledged to the broker.
-"""
+"""SQLite store of received messages (one writer, any number of readers); its tables are in `schema`."""
 
 from __future__ import annotations
 
@@ -34,6 +11,7 @@ from time import time_ns
 from typing import TYPE_CHECKING, Literal, Self
 
 from agent.central.intervals import IntervalSet
+from agent.central.schema import APPLICATION_ID, SCHEMA, SINCE_2, VERSION
 from agent.errors import BusyError, LogError
 
 if TYPE_CHECKING:
@@ -43,68 +21,7 @@ if TYPE_CHECKING:
     from agent.central.messages import EventMessage, HealthMessage, InfoMessage, StateMessage, StatusMessage
 
 How = Literal["stored", "dropped", "gone"]
-STALE_S = 180
-_APPLICATION_ID = 0x63656E74  # "cent" in ASCII
-_VERSION = 2
 _MOST_INFOS = 10
-# What version 2 has beside what version 1 had; `event` also has `heard_ms`.
-_SINCE_2 = """
-CREATE TABLE info (
-    n INTEGER PRIMARY KEY AUTOINCREMENT, agent TEXT NOT NULL, digest TEXT NOT NULL, ts TEXT NOT NULL,
-    heard_ms INTEGER NOT NULL, body TEXT NOT NULL,
-    UNIQUE (agent, digest)
-) STRICT;
-CREATE VIEW info_now AS
-    SELECT i.agent, i.ts, i.heard_ms, i.body FROM info i LEFT JOIN agent a USING (agent)
-    WHERE i.n = (SELECT max(n) FROM info WHERE agent = i.agent) AND coalesce(a.state, '') != 'retired';
-CREATE TABLE own (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE INDEX event_by_type ON event (type, ts);
-CREATE INDEX event_by_time ON event (ts);
-PRAGMA user_version = 2;
-"""
-_SCHEMA = f"""
-CREATE TABLE event (
-    n INTEGER PRIMARY KEY AUTOINCREMENT,
-    agent TEXT NOT NULL,
-    log TEXT NOT NULL,
-    seq INTEGER NOT NULL,
-    type TEXT NOT NULL,
-    rule TEXT NOT NULL,
-    ts TEXT NOT NULL,
-    late INTEGER NOT NULL,
-    body TEXT NOT NULL,
-    heard_ms INTEGER NOT NULL,
-    UNIQUE (agent, log, seq)
-) STRICT;
-CREATE TABLE span (
-    agent TEXT NOT NULL, log TEXT NOT NULL, how TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
-    PRIMARY KEY (agent, log, how, first)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE log (
-    agent TEXT NOT NULL, log TEXT NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
-    doubles INTEGER NOT NULL, asked INTEGER NOT NULL, replayed INTEGER NOT NULL, ended INTEGER NOT NULL,
-    PRIMARY KEY (agent, log)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE agent (
-    agent TEXT PRIMARY KEY, state TEXT NOT NULL, why TEXT, log TEXT NOT NULL, session TEXT NOT NULL,
-    ts TEXT, heard_ms INTEGER NOT NULL, health TEXT
-) STRICT, WITHOUT ROWID;
-CREATE TABLE state (
-    agent TEXT NOT NULL, rule TEXT NOT NULL, kind TEXT NOT NULL, valid INTEGER NOT NULL, log TEXT NOT NULL,
-    session TEXT NOT NULL, ts TEXT NOT NULL, body TEXT NOT NULL,
-    PRIMARY KEY (agent, rule)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE refused (
-    agent TEXT NOT NULL, why TEXT NOT NULL, times INTEGER NOT NULL, PRIMARY KEY (agent, why)
-) STRICT, WITHOUT ROWID;
-CREATE VIEW state_now AS
-    SELECT s.agent, s.rule, s.kind, s.ts, s.body,
-        coalesce(s.valid AND a.state = 'online' AND a.log = s.log AND a.session = s.session
-            AND a.heard_ms > (strftime('%s', 'now') - {STALE_S}) * 1000, 0) AS known
-    FROM state s LEFT JOIN agent a USING (agent);
-PRAGMA application_id = {_APPLICATION_ID};
-{_SINCE_2}
-"""  # noqa: S608 - it is all written here
 
 
 @dataclass(slots=True)
@@ -197,7 +114,7 @@ class Store:
                 # FULL: what a commit returned for is there after a power cut.
                 self.db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
                 if self.db.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,):
-                    self.db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+                    self.db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
             self._check()
             if not self._reading and self._version() == 1:
                 self._renew()
@@ -226,11 +143,11 @@ class Store:
         """Make a store of version 1 one of now, or leave it as it is; nobody knows when its events came."""
         now_ms = time_ns() // 1_000_000
         column = f"ALTER TABLE event ADD COLUMN heard_ms INTEGER NOT NULL DEFAULT {now_ms}"
-        self.db.executescript(f"BEGIN IMMEDIATE; {column}; {_SINCE_2} COMMIT;")
+        self.db.executescript(f"BEGIN IMMEDIATE; {column}; {SINCE_2} COMMIT;")
 
     def _check(self) -> None:
         (application,) = self.db.execute("PRAGMA application_id").fetchone()
-        if application != _APPLICATION_ID or not 1 <= self._version() <= _VERSION:
+        if application != APPLICATION_ID or not 1 <= self._version() <= VERSION:
             raise LogError(f"{self._path} is not a store of this subscriber; give another file.")
 
     @contextmanager

@@ -6,7 +6,7 @@
 
 Runs with the package presence-agent installed, or with PYTHONPATH set to a checkout of it; of other
 packages it needs paho-mqtt (2.1 or newer) alone. Meant to be read, and to be begun from. What is in the
-tables is told by --help, and in agent/central/store.py; a query for events that are new, and one
+tables is told by --help, and in agent/central/schema.py; a query for events that are new, and one
 for what holds now:
 
     SELECT n, agent, seq, type, rule, ts, body FROM event WHERE n > :the_last_n_i_had ORDER BY n;
@@ -30,7 +30,7 @@ except ImportError:
     sys.stderr.write("This needs presence-agent: install it, or set PYTHONPATH to a checkout of it.\n")
     sys.exit(2)
 try:
-    from agent.central import store as tables
+    from agent.central import schema as tables
     from agent.central.messages import ROOT
     from agent.central.overview import overview, table
     from agent.central.receiver import Receiver

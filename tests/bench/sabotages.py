@@ -693,7 +693,7 @@ _KEEPING = [
     # A state of an agent that fell silent is known.
     Sabotage(
         "silent-agent-is-known",
-        "agent/central/store.py",
+        "agent/central/schema.py",
         "STALE_S = 180",
         "STALE_S = 18_000",
         ("tests/central/test_receiver.py::test_state_of_a_silent_agent_is_unknown",),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.central.store import STALE_S
+from agent.central.schema import STALE_S
 from agent.errors import DeliveryError
 from agent.eventlog.failover import FailoverLog
 from agent.eventlog.log import EventLog
