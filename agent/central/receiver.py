@@ -149,9 +149,15 @@ class Receiver:
 
     def _said(self, thing: StatusMessage | HealthMessage | InfoMessage | StateMessage) -> bool:
         """Keep what an agent says of itself; False: it says too much."""
-        owner = self._agent(thing.agent)
+        if isinstance(thing, StateMessage | InfoMessage) and not thing.body:
+            # It clears what there may be, and makes no agent known.
+            self._clear(thing)
+            return True
+        is_new, owner = thing.agent not in self.agents, self._agent(thing.agent)
         if owner is None:
             return False
+        if is_new:
+            self._store.put_agent(thing.agent)
         if isinstance(thing, StateMessage):
             return self._state(thing)
         now_ms = time_ns() // 1_000_000
@@ -192,17 +198,22 @@ class Receiver:
 
     def _state(self, state: StateMessage) -> bool:
         """Keep the last state of a rule."""
-        (known,) = self._store.rows(
-            "SELECT count(*) FROM state WHERE agent = ? AND rule = ?", (state.agent, state.rule)
-        )[0]
-        if not state.body:
-            self._rules[state.agent] -= 1 if known else 0
-        elif not known:
+        if not self._has_state(state):
             if self._rules[state.agent] >= _MOST_RULES:
                 return False
             self._rules[state.agent] += 1
         self._store.put_state(state)
         return True
+
+    def _clear(self, message: StateMessage | InfoMessage) -> None:
+        """Forget the state of a rule that is gone; the last `info` stays."""
+        if isinstance(message, StateMessage) and self._has_state(message):
+            self._rules[message.agent] -= 1
+            self._store.put_state(message)
+
+    def _has_state(self, state: StateMessage) -> bool:
+        query = "SELECT 1 FROM state WHERE agent = ? AND rule = ?"
+        return bool(self._store.rows(query, (state.agent, state.rule)))
 
     def _answered(self, done: ReplayDoneMessage) -> bool:
         """A replay is over: what it should have brought and did not is no longer to be had."""

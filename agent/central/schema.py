@@ -13,8 +13,8 @@
     log        an agent's logs: first_seq and last_seq as the agent told them; how many doubles were thrown
                away, how many replays were asked for and how many events came by them; ended 1: the agent has
                another log now, and nothing more in this one
-    agent      state online|offline|retired, log, session and ts of its last status; heard_ms: its last sign
-               of life, UTC
+    agent      state online|offline|retired, or unknown before its first status; log, session and ts of that;
+               heard_ms: its last sign of life, UTC
     state_now  a view: each rule's last state; known 0: what it says may no longer hold, show 'unknown'
     refused    what was none of these, by agent and reason
     own        what the subscriber keeps for itself: as whom it logs in, which nobody else is to know

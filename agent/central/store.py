@@ -263,6 +263,12 @@ class Store:
             ),
         )
 
+    def put_agent(self, agent: str) -> None:
+        """An agent is known from now on, though no status or event of it came yet."""
+        self.db.execute(
+            "INSERT OR IGNORE INTO agent VALUES (?, 'unknown', NULL, '', '', NULL, 0, NULL)", (agent,)
+        )
+
     def put_status(self, status: StatusMessage, heard_ms: int) -> None:
         """Whether an agent is there."""
         self.db.execute(

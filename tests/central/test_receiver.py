@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from agent.central import receiver as receiver_module
@@ -523,6 +523,10 @@ junk = st.tuples(
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(junk, max_size=20))
+@example([("state/a", "", False)])
+@example([("info", "", True)])
+@example([("state/waiting", make_state("waiting").payload, True)])
+@example([("state/waiting", make_state("waiting").payload, True), ("state/waiting", "", True)])
 def test_anything_may_come(central: Central, sent: list[tuple[str, str, bool]]) -> None:
     before = sum(central.refused().values())
     central.take([Message(f"{ROOT}/{topic}", text, retain) for topic, text, retain in sent])
