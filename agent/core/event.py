@@ -21,7 +21,7 @@ StopCause = Literal["signal", "recording_ended", "recording_broken"]
 DropCause = Literal["keep_days", "keep_mb", "disk_full"]
 EndedWhy = Literal["seen", "lost", "blind", "closed", "stopped", "restarted"]
 CounterMode = Literal["attended", "unattended", "closed"]
-Era = Literal["present", "past", "nowhere"]
+ClockEpoch = Literal["this_boot", "earlier_boot", "unknown"]
 """Of an event: on the present monotonic clock, on an earlier one, or nobody knows when it was."""
 
 

@@ -55,12 +55,12 @@ _AT_ONCE = 500
 class RecoveredEvent:
     """An event read back.
 
-    `era`: whether its monotonic clock is the present one, an earlier one, or whether it is not known when
+    `epoch`: whether its monotonic clock is the present one, an earlier one, or whether it is not known when
     it was: its clock was wrong, and nobody tells by how much.
     """
 
     event: core.Event
-    era: core.Era
+    epoch: core.ClockEpoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class RecoveredState:
         blind: the spell of blindness that was open then.
         last: the last moment at which the agent is known to have run, on the present clocks; None: the
             log is new.
-        era: of that moment.
+        epoch: of that moment.
         boot, monotonic_s: of that moment, where its clock was not synchronised and another than the
             present one.
     """
@@ -83,7 +83,7 @@ class RecoveredState:
     begin: Instant | None = None
     blind: core.CameraBlind | None = None
     last: Instant | None = None
-    era: core.Era = "past"
+    epoch: core.ClockEpoch = "earlier_boot"
     boot: str | None = None
     monotonic_s: float = 0.0
 
@@ -129,7 +129,7 @@ def recover(log: EventLog, now: Instant, boot: str, beside: Sequence[EventLog] =
             return RecoveredState(())
         last = _last(log, _row(window.newest), beside)
         at = _instant(last, now, boot, {})
-        foreign = _era(last, at, boot) == "nowhere"
+        foreign = _epoch(last, at, boot) == "unknown"
         first = window.firsts.get(0, log.last_seq + 1)
         older = log.last_spells(first) if first > 1 else ()
         spells = [item for entry in older if (item := _recalled(_row(entry), now, boot, {}))]
@@ -140,7 +140,7 @@ def recover(log: EventLog, now: Instant, boot: str, beside: Sequence[EventLog] =
             _instant(_row(window.oldest), now, boot, {}) if first > 1 else None,
             next((item.event for item in spells if isinstance(item.event, core.CameraBlind)), None),
             at,
-            _era(last, at, boot),
+            _epoch(last, at, boot),
             last["boot"] if foreign else None,
             last["mono_s"] if foreign else 0.0,
         )
@@ -263,13 +263,13 @@ def _recalled(
     """
     kind = _KINDS.get(row["type"])
     event = _event(kind, row, at := _instant(row, now, boot, offsets)) if kind else None
-    return RecoveredEvent(event, _era(row, at, boot)) if event else None
+    return RecoveredEvent(event, _epoch(row, at, boot)) if event else None
 
 
-def _era(row: Mapping[str, Any], at: Instant, boot: str) -> core.Era:
+def _epoch(row: Mapping[str, Any], at: Instant, boot: str) -> core.ClockEpoch:
     if row.get("boot") == boot:
-        return "present"
-    return "past" if at.synced else "nowhere"
+        return "this_boot"
+    return "earlier_boot" if at.synced else "unknown"
 
 
 def _instant(row: Mapping[str, Any], now: Instant, boot: str, offsets: Mapping[str, float]) -> Instant:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from agent.core.event import CounterMode, Era, Event
+    from agent.core.event import ClockEpoch, CounterMode, Event
     from agent.core.frame import Instant
     from agent.presence.hours import Period
     from agent.presence.intervals import WallMark, Window
@@ -61,11 +61,11 @@ class LineAggregate:
     inward: array[int] = field(default_factory=lambda: array("b"))
     today: tuple[int, int] = (0, 0)
 
-    def take(self, event: Event, era: Era = "present") -> None:
+    def take(self, event: Event, epoch: ClockEpoch = "this_boot") -> None:
         """Count an event of this line."""
-        if isinstance(event, LineCrossed) and era != "nowhere":
+        if isinstance(event, LineCrossed) and epoch != "unknown":
             inward = event.direction == "in"
-            self.crossings.append(mark(event.at, event.at, era))
+            self.crossings.append(mark(event.at, event.at, epoch))
             self.inward.append(inward)
             self.today = self.today[0] + inward, self.today[1] + (not inward)
 
@@ -181,14 +181,14 @@ class ZoneAggregate:
                 why="restarted",
             )
 
-    def take(self, event: Event, era: Era = "present") -> None:
+    def take(self, event: Event, epoch: ClockEpoch = "this_boot") -> None:
         """Count an event of this zone."""
         match event:
             case ZoneEntered():
-                self.open[event.track] = event.since, mark(event.since, event.at, era)
+                self.open[event.track] = event.since, mark(event.since, event.at, epoch)
             case ZoneLeft():
                 self.open.pop(event.track, None)
-                begin = mark(event.since, event.at, era)
+                begin = mark(event.since, event.at, epoch)
                 self.done.append(begin, begin.later(event.dwell_s))
             case ZoneOccupied():
                 self.occupied = event.since
@@ -255,11 +255,11 @@ class CounterAggregate:
         if self.mode in {"attended", "unattended"}:
             yield CounterClosed(rule=self.rule, at=last, since=last, waiting=None, why="restarted")
 
-    def take(self, event: Event, era: Era = "present") -> None:
+    def take(self, event: Event, epoch: ClockEpoch = "this_boot") -> None:
         """Count an event of this counter."""
         if not isinstance(event, CounterAttended | CounterUnattended | CounterClosed):
             return
-        moment = mark(event.since, event.at, era)
+        moment = mark(event.since, event.at, epoch)
         if self.spells.open:
             self.spells.end(moment)
         if isinstance(event, CounterClosed):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from agent.core.event import Era
+    from agent.core.event import ClockEpoch
     from agent.core.frame import Instant
 
     Column = array[float] | NDArray[np.float64]
@@ -48,12 +48,12 @@ class WallMark:
             self.utc_s = self.monotonic_s + offset_s
 
 
-def mark(moment: Instant, at: Instant, era: Era = "present") -> WallMark:
+def mark(moment: Instant, at: Instant, epoch: ClockEpoch = "this_boot") -> WallMark:
     """The mark of a moment that was told at another."""
-    if era == "nowhere":
+    if epoch == "unknown":
         return WallMark(-inf, None)
     moment = moment.by_clock_of(at)
-    return WallMark(moment.utc.timestamp(), moment.monotonic_s if era == "present" else None)
+    return WallMark(moment.utc.timestamp(), moment.monotonic_s if epoch == "this_boot" else None)
 
 
 @dataclass(slots=True)

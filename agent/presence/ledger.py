@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from agent.core.event import AgentStarted, ClockSet, EndedWhy, Era, Event, State
+    from agent.core.event import AgentStarted, ClockEpoch, ClockSet, EndedWhy, Event, State
     from agent.core.frame import Instant
     from agent.core.track import Track
     from agent.core.visibility import BlindCause, Visibility
@@ -259,48 +259,48 @@ class Ledger:
         """The summaries of what was begun: nothing more will ever come."""
         return list(self._summaries.finish(at))
 
-    def take(self, event: Event, era: Era = "present") -> None:
+    def take(self, event: Event, epoch: ClockEpoch = "this_boot") -> None:
         """Count an event."""
         tally = self._tallies.get(event.rule)
         if tally:
-            tally.take(event, era)
-        self._summaries.take(event, era)
+            tally.take(event, epoch)
+        self._summaries.take(event, epoch)
 
     # --- from start to start
 
     def recall(
-        self, events: Iterable[tuple[Event, Era]], begin: Instant | None, blind: CameraBlind | None
+        self, events: Iterable[tuple[Event, ClockEpoch]], begin: Instant | None, blind: CameraBlind | None
     ) -> None:
         """Take what was told before this start.
 
         Args:
-            events: oldest first, each with its era.
+            events: oldest first, each with its epoch.
             begin: when the oldest was told, where there are older ones that are not given.
             blind: the spell of blindness that was open then.
         """
         if begin:
             self._summaries.recall_from(begin, blind=blind is not None)
-        for event, era in events:
+        for event, epoch in events:
             if event.rule not in self._tallies and (kind := _kind_of(event)):
-                self._gone.setdefault(event.rule, kind(event.rule)).take(event, era)
-            self.take(event, era)
+                self._gone.setdefault(event.rule, kind(event.rule)).take(event, epoch)
+            self.take(event, epoch)
             if isinstance(event, CameraBlind):
                 blind = event
             elif isinstance(event, CameraRestored):
                 blind = None
-            if era == "present":
+            if epoch == "this_boot":
                 self._clock.recall(event.at)
         self._camera.resume(blind)
 
-    def reopen(self, last: Instant, era: Era) -> list[Event]:
-        """What a start tells first: the end of all that was open, at the last moment known, of that era.
+    def reopen(self, last: Instant, epoch: ClockEpoch) -> list[Event]:
+        """What a start tells first: the end of all that was open, at the last moment known, of that epoch.
 
         Also of rules that there are no more.
         """
         events: list[Event] = []
         for tally in [*self._tallies.values(), *self._gone.values()]:
             for event in tally.closings(last):
-                tally.take(event, era)
+                tally.take(event, epoch)
                 events.append(event)
         self._gone.clear()
         return events
@@ -388,9 +388,9 @@ class Ledger:
         self._summaries.set_clock(change.offset_s, step_s, at)
         self._recount = True
 
-    def _taken(self, events: Iterable[Event], era: Era = "present") -> Iterator[Event]:
+    def _taken(self, events: Iterable[Event], epoch: ClockEpoch = "this_boot") -> Iterator[Event]:
         for event in events:
-            self.take(event, era)
+            self.take(event, epoch)
             yield event
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
 
-    from agent.core.event import Era, Event
+    from agent.core.event import ClockEpoch, Event
     from agent.core.frame import Instant
     from agent.presence.aggregates import Tally
     from agent.presence.hours import WorkingTime
@@ -94,24 +94,26 @@ class Summaries:
                 yield from self._finish(due, at)
                 self._ended[type(due.tally), due.tally.rule] = due.quarter_s, due.date
 
-    def take(self, event: Event, era: Era = "present") -> None:
+    def take(self, event: Event, epoch: ClockEpoch = "this_boot") -> None:
         """Note when nobody watched, and which summaries were told before."""
         match event:
             case AgentStarted():
                 if event.since:
-                    self._look_away(mark(event.since, event.at, "past" if era == "nowhere" else era))
+                    self._look_away(
+                        mark(event.since, event.at, "earlier_boot" if epoch == "unknown" else epoch)
+                    )
                 if not self._blind:
-                    self._look(mark(event.at, event.at, era))
+                    self._look(mark(event.at, event.at, epoch))
             case AgentStopped():
-                self._look_away(mark(event.at, event.at, era))
+                self._look_away(mark(event.at, event.at, epoch))
             case CameraBlind():
                 self._blind = True
-                self._look_away(mark(event.since, event.at, era))
+                self._look_away(mark(event.since, event.at, epoch))
             case CameraRestored():
                 # Its begin may be older than all that was recalled.
-                self._look_away(mark(event.since, event.at, era))
+                self._look_away(mark(event.since, event.at, epoch))
                 self._blind = False
-                self._look(mark(event.at, event.at, era))
+                self._look(mark(event.at, event.at, epoch))
             case Quarter() | Day():
                 for due in self._due:
                     if due.tally.rule == event.rule:
@@ -120,7 +122,7 @@ class Summaries:
     def recall_from(self, at: Instant, *, blind: bool) -> None:
         """Begin with an older run, which goes on from here: whatever is taken next is later."""
         self._blind = blind
-        self._begin = mark(at, at, "past")
+        self._begin = mark(at, at, "earlier_boot")
         if not blind:
             # The quarter that it falls into was watched as well: else who was quiet would seem blind in it.
             self._look(WallMark(_floor(at.utc.timestamp()), None))

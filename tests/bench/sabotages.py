@@ -369,7 +369,7 @@ _COUNTS = [
     Sabotage(
         "visits-of-nowhere",
         "agent/presence/intervals.py",
-        'if era == "nowhere":',
+        'if epoch == "unknown":',
         "if False:",
         ("tests/presence/test_aggregates.py::test_visit_of_an_era",),
     ),

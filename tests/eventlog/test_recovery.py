@@ -132,7 +132,7 @@ def test_times_are_those_of_the_present_clocks() -> None:
     assert isinstance(item.event, ZoneLeft)
     assert item.event.at == Instant(77.0 - (5 * HOUR_S - 632), told.at.utc)
     assert item.event.since == Instant(77.0 - (5 * HOUR_S - 600), told.since.utc)
-    assert item.era == "past"
+    assert item.epoch == "earlier_boot"
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,9 @@ UNSYNCED = [
 
 def test_unsynced_of_this_boot() -> None:
     memory = recalled(*UNSYNCED, boot=BOOT_BEFORE, now=Instant(99.0, WRONG + timedelta(seconds=89), False))
-    assert [(item.event, item.era) for item in memory.events] == [(event, "present") for event in UNSYNCED]
+    assert [(item.event, item.epoch) for item in memory.events] == [
+        (event, "this_boot") for event in UNSYNCED
+    ]
     assert memory.last == UNSYNCED[-1].at
     assert memory.boot is None
 
@@ -266,7 +268,7 @@ def test_unsynced_that_was_put_right(same_boot: bool) -> None:
     )
     memory = recalled(*UNSYNCED, clock_set(20, noon), boot=BOOT_BEFORE if same_boot else BOOT, now=now)
     told = [item for item in memory.events if isinstance(item.event, LineCrossed)]
-    assert {item.era for item in told} == {"present" if same_boot else "past"}
+    assert {item.epoch for item in told} == {"this_boot" if same_boot else "earlier_boot"}
     for item, was in zip(told, UNSYNCED, strict=True):
         at = item.event.at
         assert at.synced
@@ -279,7 +281,7 @@ def test_unsynced_that_was_put_right(same_boot: bool) -> None:
 
 def test_unsynced_of_another_boot_stays_unsynced() -> None:
     memory = recalled(*UNSYNCED)
-    assert [item.era for item in memory.events] == ["nowhere"] * 3
+    assert [item.epoch for item in memory.events] == ["unknown"] * 3
     assert [item.event.at.utc for item in memory.events] == [event.at.utc for event in UNSYNCED]
     assert not any(item.event.at.synced for item in memory.events)
     # What is told of that moment is told on the clock that it had.
@@ -312,7 +314,7 @@ def test_clock_of_another_boot_puts_nothing_right(log: EventLog) -> None:
     log.append([clock_set(20, BEGIN)], BOOT)
     memory = recover(log, NOW, BOOT)
     assert [item.event.at.synced for item in memory.events] == [False] * 3 + [True]
-    assert [item.era for item in memory.events] == ["nowhere"] * 3 + ["present"]
+    assert [item.epoch for item in memory.events] == ["unknown"] * 3 + ["this_boot"]
 
 
 # --- the last sign of life -------------------------------------------------------------------------

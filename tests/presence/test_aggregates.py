@@ -26,7 +26,7 @@ from tests.conftest import write_config
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.core.event import Era, Event
+    from agent.core.event import ClockEpoch, Event
 
 DESK = """
 [[counter]]
@@ -76,21 +76,22 @@ def test_visit_during_which_the_clock_is_set(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("era", "visits"),
+    ("epoch", "visits"),
     [
         # Of this start, or of an earlier one that knew the time: it lies where it was told.
-        ("present", 1),
-        ("past", 1),
+        ("this_boot", 1),
+        ("earlier_boot", 1),
         # Told by a clock of which nobody ever learns how wrong it was.
-        ("nowhere", 0),
+        ("unknown", 0),
     ],
 )
-def test_visit_of_an_era(era: Era, visits: int) -> None:
+def test_visit_of_an_epoch(epoch: ClockEpoch, visits: int) -> None:
     tally = ZoneAggregate("yard")
     came = right(100)
-    tally.take(ZoneEntered(rule="yard", at=right(110), since=came, count=1, track="t1"), era)
+    tally.take(ZoneEntered(rule="yard", at=right(110), since=came, count=1, track="t1"), epoch)
     tally.take(
-        ZoneLeft(rule="yard", at=right(400), since=came, count=0, track="t1", dwell_s=250.0, why="seen"), era
+        ZoneLeft(rule="yard", at=right(400), since=came, count=0, track="t1", dwell_s=250.0, why="seen"),
+        epoch,
     )
     begin_s = BEGIN.timestamp()
     quarter = tally.quarter(right(1000), Window(begin_s, begin_s + 900, begin_s + 1000, 1.0))
