@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from agent.errors import LogError
 from agent.eventlog.reader import LogReader
-from agent.eventlog.set_aside import damaged_asides, how_to_deal
+from agent.eventlog.set_aside import damaged_asides, salvage_hint
 from agent.render.sentences import harmless
 from agent.wire.events import EVENTS
 
@@ -163,7 +163,7 @@ def verify(config: Config) -> tuple[list[str], list[str]]:
     explained = sorted([*checks.dropped, (1, min(taken, head.first_seq - 1))])
     for first, last in _unexplained(begin + checks.gaps, explained):
         found.add("gap", f"number {first}" if first == last else f"numbers {first} to {last}")
-    left = [f"{aside} is a damaged log that was set aside: {how_to_deal(aside)}." for aside in asides]
+    left = [f"{aside} is a damaged log that was set aside: {salvage_hint(aside)}." for aside in asides]
     return _summary(path, head, checks, ZoneInfo(config.device.timezone)), [*left, *found.sentences()]
 
 

@@ -65,7 +65,7 @@ class Delivery:
 
     def keep(self, events: Sequence[Event], at: Instant) -> int:
         """Keep events; return the last number."""
-        seq = self._keeper.keep(events, at)
+        seq = self._keeper.append(events, at)
         self.health.volatile = self._keeper.volatile
         return seq
 
@@ -89,7 +89,8 @@ class Delivery:
         self._config = config
         self._tell_health()
         self.note_calendar()
-        self._retention.change(config.log.keep_days, config.log.keep_mb, delivers=config.mqtt is not None)
+        delivers = config.mqtt is not None
+        self._retention.apply_settings(config.log.keep_days, config.log.keep_mb, delivers=delivers)
         if reconnect:
             self.disconnect()
             self.connect(at, seq)
@@ -175,7 +176,7 @@ def delivery(config: Config, ledger: Ledger, calendar: CalendarKeeper | None = N
         retention = Retention(config.log.keep_days, config.log.keep_mb, delivers=config.mqtt is not None)
         keeper = stack.enter_context(FailoverLog(card, who, retention, folder=runtime_folder()))
         begin = clock.now()
-        take_up(keeper.log, ledger, begin, who.boot, keeper.left)
+        take_up(keeper.log, ledger, begin, who.boot, keeper.leftover)
         box = Delivery(config, keeper, retention, HealthMonitor(config.log.path), calendar)
         box.note_calendar()
         box.connect(begin, keeper.log.last_seq)
@@ -193,9 +194,9 @@ def take_up(log: EventLog, ledger: Ledger, at: Instant, boot: str, beside: Seque
     """
     try:
         before = recover(log, at, boot, beside)
-        ledger.recall(((item.event, item.epoch) for item in before.events), before.begin, before.blind)
+        ledger.recall(((item.event, item.epoch) for item in before.events), before.start, before.blind)
     except DamagedError as error:
-        log.begin_anew(error)
+        log.restart(error)
         # What was read of it before the damage showed is no part of the new one.
         ledger.reset()
         before = RecoveredState(())
@@ -210,5 +211,5 @@ def _kept(log: EventLog, events: Sequence[Event], boot: str) -> None:
     try:
         log.append(events, boot)
     except DamagedError as error:
-        log.begin_anew(error)
+        log.restart(error)
         log.append(events, boot)

@@ -1,4 +1,4 @@
-"""Which clocks the events of a log have: what their UTC is worth within one boot, however wrong it was."""
+"""Clocks of a log's events: the offset of UTC to the monotonic clock, which orders them within a boot."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class EventClock:
 
 
 def clocks_after(clocks: tuple[EventClock, ...], now: EventClock) -> tuple[EventClock, ...]:
-    """With what holds from a number on, if that is something else."""
+    """Add a clock, unless it is the last one still."""
     last = clocks[-1] if clocks else None
     if last and last.boot == now.boot and abs(last.offset_s - now.offset_s) <= _STEP_S:
         return clocks
@@ -35,17 +35,17 @@ def clocks_after(clocks: tuple[EventClock, ...], now: EventClock) -> tuple[Event
 
 
 def clock_at(clocks: tuple[EventClock, ...], seq: int) -> EventClock | None:
-    """What an event has; None: that is not known."""
+    """The clock of an event; None: not known."""
     return next((clock for clock in reversed(clocks) if clock.first_seq <= seq), None)
 
 
 def clocks_text(clocks: tuple[EventClock, ...]) -> str:
-    """As it is kept beside the events."""
+    """As JSON, for the log's notes."""
     return json.dumps([astuple(clock) for clock in clocks], separators=(",", ":"))
 
 
 def clocks_of(text: str | None) -> tuple[EventClock, ...]:
-    """What is kept; what can't be read is not known."""
+    """Read such JSON; empty where it can't be read."""
     try:
         return tuple(
             EventClock(int(seq), str(boot), float(offset)) for seq, boot, offset in json.loads(text or "[]")

@@ -1,4 +1,4 @@
-"""What SQLite says of a file that is no log, or no more, and where a damaged one goes."""
+"""Damaged event logs: SQLite's errors as sentences, and the files that are set aside."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def asides(path: Path, mark: str) -> list[Path]:
     return [file for *_, file in sorted(found, reverse=True)]
 
 
-def forget_oldest(path: Path, mark: str) -> list[Path]:
+def delete_oldest(path: Path, mark: str) -> list[Path]:
     """Delete what was set aside, but the newest of it; return what is gone."""
     gone = asides(path, mark)[_KEPT:]
     for file in gone:
@@ -66,23 +66,23 @@ def delete(path: Path) -> None:
             path.with_name(path.name + end).unlink(missing_ok=True)
 
 
-def after(path: Path) -> Path:
-    """Where the log is made that comes after the one at a path."""
+def next_path(path: Path) -> Path:
+    """Where the successor of a log is written before it takes that one's place."""
     return path.with_name(f"{path.name}.next")
 
 
-def swap(path: Path) -> None:
-    """Put the log that comes after another in its place, if that was made room; else it is not finished."""
-    if not after(path).exists():
+def finish_swap(path: Path) -> None:
+    """Let a successor whose log is moved away take its place; where the log is there still, delete it."""
+    if not next_path(path).exists():
         return
     if path.exists():
-        delete(after(path))
+        delete(next_path(path))
     else:
-        after(path).rename(path)
-        delete(after(path))
+        next_path(path).rename(path)
+        delete(next_path(path))
 
 
-def said(error: sqlite3.Error) -> str:
+def sqlite_remedy(error: sqlite3.Error) -> str:
     """SQLite's words, and what to do about the commonest."""
     remedies = {
         "SQLITE_FULL": "the disk is full; make room",
@@ -94,7 +94,7 @@ def said(error: sqlite3.Error) -> str:
         "SQLITE_IOERR": "the disk gives errors; check the card",
     }
     name = getattr(error, "sqlite_errorname", "")
-    for known, remedy in remedies.items():
+    for known, advice in remedies.items():
         if name.startswith(known):
-            return remedy
+            return advice
     return str(error)

@@ -1,4 +1,4 @@
-"""Room for the event log on a disk that may be full: a reserve, and what is done when it is needed."""
+"""Disk space of the event log: a reserve file, which is given up when the disk is full."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from agent.eventlog.schema import transaction
 
 RESERVE_BYTES = 1_048_576
-# With less than this nothing can be begun: SQLite's shared index alone takes 32 kB, and would kill us where
+# With less than this nothing can be started: SQLite's shared index alone takes 32 kB, and would kill us where
 # its blocks are not to be had (SIGBUS).
 _NO_ROOM_BYTES = 131_072
 _PAGE_BYTES = 4096
@@ -50,12 +50,12 @@ class DiskReserve:
             return True
         return name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) and self._free_bytes() < _NO_ROOM_BYTES
 
-    def begin(self) -> None:
+    def prepare(self) -> None:
         """The log is about to be opened: there must be room for what SQLite puts beside it."""
         if self._path and self._free_bytes() < _NO_ROOM_BYTES:
-            self.give_up()
+            self.release()
 
-    def give_up(self) -> bool:
+    def release(self) -> bool:
         """Give the reserve's room to the log; return whether there was one."""
         if self._reserve is None:
             return False
@@ -98,7 +98,7 @@ class DiskReserve:
             sqlite3.Error: the log can't be read.
         """
         self.tight = True
-        self.give_up()
+        self.release()
         wal_pages = self._claim_wal() // (_PAGE_BYTES + 24)
         self._claim_pages(db, min(_FREE_PAGES, wal_pages // 2))
         # A transaction must fit in beside what is not written back yet.
@@ -106,7 +106,7 @@ class DiskReserve:
         (pages,) = db.execute("PRAGMA page_count").fetchone()
         db.execute(f"PRAGMA max_page_count = {max(1, int(pages))}")
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """The log is closed: keep the room that it took beside the file for the next start."""
         if self.tight:
             # A disk tells late what was freed on it, but finds it when it is asked for.
@@ -137,8 +137,8 @@ class DiskReserve:
             db.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
             db.execute(f"PRAGMA max_page_count = {_NO_LIMIT}")
             (free,) = db.execute("PRAGMA freelist_count").fetchone()
-            # What could not be written back would keep the WAL from ever being begun again.
-            if free < pages // 2 and self._make(2 * pages * _PAGE_BYTES, 0) and self.give_up():
+            # What could not be written back would keep the WAL from ever being restarted.
+            if free < pages // 2 and self._make(2 * pages * _PAGE_BYTES, 0) and self.release():
                 with transaction(db):
                     fill = "INSERT OR REPLACE INTO meta VALUES ('fill', hex(zeroblob(?)))"
                     db.execute(fill, ((pages - free) * _PAGE_BYTES // 2,))
@@ -158,7 +158,7 @@ class DiskReserve:
             with self._reserve.open("wb") as file:
                 os.posix_fallocate(file.fileno(), 0, size_bytes)
         except OSError:
-            self.give_up()
+            self.release()
             return False
         return True
 

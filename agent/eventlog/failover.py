@@ -1,4 +1,4 @@
-"""Where events are kept: on the card, or, while that takes none, in a log in memory."""
+"""Event storage with failover: the SD card, or an in-memory log while the card cannot be written."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from agent.eventlog.damage import asides, delete
 from agent.eventlog.log import SHARED, EventLog
 from agent.eventlog.recovery import alive_note
 from agent.eventlog.retention import Retention
-from agent.eventlog.set_aside import forget_too_old
+from agent.eventlog.set_aside import delete_too_old
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,9 +41,9 @@ _log = logging.getLogger(__name__)
 
 # A card wears: what was open when the agent was killed ends at most this long too early.
 _NOTE_S = 60.0
-# As often it is seen whether the card takes events again, and what is delivered.
-_LOOK_S = 60.0
-# As often what is too old goes of logs that are not the current one; soon again where there is more.
+# As often it is checked whether the card takes events again, and what is delivered.
+_CHECK_S = 60.0
+# As often old events of the other logs are deleted; soon again where there is more.
 _TIDY_S = 3600.0
 _TIDY_SOON_S = 1.0
 _VOLATILE_DAYS = 30
@@ -53,7 +53,7 @@ _AFTER = "after"
 
 
 class FailoverLog:
-    """Keeps events, whatever the card does; the only one who decides in which log.
+    """Stores events whatever the card does; the one place that decides in which log.
 
     ::
 
@@ -67,7 +67,14 @@ class FailoverLog:
     def __init__(
         self, card: EventLog, sender: Sender, retention: Retention, *, folder: Path | None = None
     ) -> None:
-        """Take the opened log on the card, whose events come, how long they are kept, and the folder."""
+        """Take the log on the card.
+
+        Args:
+            card: open.
+            sender: goes into each event.
+            retention: of the log on the card.
+            folder: for volatile logs, kept in memory by the system; None: they end with the process.
+        """
         self._card = card
         self._sender = sender
         self._retention = retention
@@ -78,7 +85,7 @@ class FailoverLog:
         self._others: list[EventLog] = []
         self._ended: list[EventLog] = []
         self._noted_s = 0.0
-        self._look_at_s: float | None = None
+        self._check_at_s: float | None = None
         self._tidy_at_s: float | None = None
         self._lock = Lock()
         self._superseded: tuple[EventLog, int] | None = None
@@ -86,11 +93,11 @@ class FailoverLog:
 
     def __enter__(self) -> Self:
         """Find what earlier runs left undelivered elsewhere than in the card's log."""
-        for path in self._left():
+        for path in self._leftover():
             try:
                 log = self._stack.enter_context(EventLog(self._sender, path, reserve=False))
-                self._forget_doubles(log)
-                self._forget_unshared(log)
+                self._delete_doubles(log)
+                self._delete_unshared(log)
             except (LogError, BusyError) as error:
                 _log.warning(LOG_LEFT_UNREADABLE, error)
                 continue
@@ -98,11 +105,7 @@ class FailoverLog:
                 self._close(log)
                 continue
             self._others.append(log)
-            _log.info(
-                LOG_LEFT,
-                log.last_seq - max(log.delivered, log.deleted),
-                path,
-            )
+            _log.info(LOG_LEFT, log.last_seq - max(log.delivered, log.deleted), path)
         return self
 
     def __exit__(
@@ -127,12 +130,12 @@ class FailoverLog:
         return self._card.client_secret
 
     @property
-    def left(self) -> tuple[EventLog, ...]:
+    def leftover(self) -> tuple[EventLog, ...]:
         """The logs in memory that an earlier run left."""
         return tuple(log for log in self._others if self._is_volatile(log))
 
     def serve(self, use: Callable[..., None]) -> None:
-        """Say who is told of logs: of what earlier runs left, now, and of what becomes current.
+        """Set who serves the logs: those that earlier runs left, now, and whatever becomes current.
 
         Args:
             use: takes logs; the last is the one that events go to from then on.
@@ -142,7 +145,7 @@ class FailoverLog:
             use(*(log for log in self._others if not self._is_superseded(log)), self._log)
 
     def superseded(self, log: EventLog, last_seq: int) -> bool:
-        """A broker was told a number of a log that this one never told: go on in another; from any thread.
+        """A broker knows a number of a log that was never sent from here: go on in another; from any thread.
 
         Returns:
             Whether nothing of it may be sent until then; not if no events go to it any more.
@@ -157,19 +160,19 @@ class FailoverLog:
         with self._lock:
             return self._superseded is not None and self._superseded[0] is log
 
-    def keep(self, events: Sequence[Event], at: Instant) -> int:
-        """Keep events; return the last number.
+    def append(self, events: Sequence[Event], at: Instant) -> int:
+        """Append events; return the last number.
 
-        Without events it is noted now and then that the agent still ran. What is not to be kept any
-        longer goes.
+        Without events it is noted every minute that the agent still ran. Events past their retention are
+        deleted.
 
         Raises:
             LogError: not even memory takes them.
         """
-        self._renumber()
-        if self._look_at_s is None or at.monotonic_s >= self._look_at_s:
-            self._look_at_s = at.monotonic_s + _LOOK_S
-            self._look(at)
+        self._replace_superseded()
+        if self._check_at_s is None or at.monotonic_s >= self._check_at_s:
+            self._check_at_s = at.monotonic_s + _CHECK_S
+            self._check_card(at)
         try:
             self._log.watch()
             if not events and at.monotonic_s - self._noted_s >= _NOTE_S:
@@ -177,12 +180,12 @@ class FailoverLog:
                 self._log.note_alive(alive_note(at, self._sender.boot))
             seq = self._log.append(events)
         except LogError as error:
-            self._leave(error)
+            self._switch(error)
             seq = self._log.append(events)
-            # What is new is safe; now for what was.
+            # What is new is safe; now for what was there before.
             self._put_back(self._card)
         try:
-            (self._volatile_retention if self.volatile else self._retention).look(self._log, at)
+            (self._volatile_retention if self.volatile else self._retention).delete_due(self._log, at)
             if at.synced and (self._tidy_at_s is None or at.monotonic_s >= self._tidy_at_s):
                 self._tidy_at_s = at.monotonic_s + _TIDY_S
                 if self._tidied(at):
@@ -208,11 +211,11 @@ class FailoverLog:
                 self._close(log)
         if self._card.path:
             in_use = [log.path for log in (*self._others, *self._ended, self._log)]
-            more |= forget_too_old(self._card.path, before_ms, int(at.utc.timestamp() * 1000), in_use)
+            more |= delete_too_old(self._card.path, before_ms, int(at.utc.timestamp() * 1000), in_use)
         return more
 
-    def _leave(self, error: LogError) -> None:
-        """Go on in another log: the current one takes nothing."""
+    def _switch(self, error: LogError) -> None:
+        """Go on in another log: the current one can't be written."""
         failed = self._log
         if isinstance(error, DamagedError) and failed is self._card:
             try:
@@ -224,7 +227,7 @@ class FailoverLog:
                 self._use(self._log)
                 return
         _log.error(LOG_IN_MEMORY, error)
-        self._log = self._begun(failed)
+        self._log = self._volatile_log(failed)
         self._others.append(failed)
         self._use(self._log)
 
@@ -245,7 +248,7 @@ class FailoverLog:
         try:
             aside = log.put_back()
         except DamagedError:
-            return self._put_anew()
+            return self._replace_gone()
         except (LogError, BusyError) as error:
             _log.warning(LOG_NOT_PUT_BACK, error)
             return False
@@ -255,8 +258,8 @@ class FailoverLog:
             _log.warning(LOG_PUT_BACK, log.path)
         return True
 
-    def _put_anew(self) -> bool:
-        """As not all of the card's log can be read any more, begin a new one there; return whether it is."""
+    def _replace_gone(self) -> bool:
+        """Start a new log on the card, as not all of the old one can be read; return whether that worked."""
         try:
             self._replace_card()
         except (LogError, BusyError) as error:
@@ -265,12 +268,12 @@ class FailoverLog:
         self._use(self._card, self._log)
         return True
 
-    def _begun(self, failed: EventLog) -> EventLog:
-        """A log in memory, that of an earlier time where it still is; not the one that failed."""
+    def _volatile_log(self, failed: EventLog) -> EventLog:
+        """A log in memory: an earlier one that is still there, else a new one; not the one that failed."""
         earlier = [log for log in self._others if self._is_volatile(log)]
         if failed is self._card and self._folder:
             try:
-                log = earlier[-1] if earlier else self._made(self._folder)
+                log = earlier[-1] if earlier else self._make_volatile(self._folder)
                 log.note(_AFTER, f"{self._card.log_id} {self._card.last_seq}")
             except (LogError, BusyError) as error:
                 _log.warning(LOG_NO_MEMORY_FILE, error)
@@ -279,12 +282,12 @@ class FailoverLog:
                 return log
         return self._stack.enter_context(EventLog(self._sender, None))
 
-    def _made(self, folder: Path) -> EventLog:
-        path = folder / f"{self._mark()}{secrets.token_hex(4)}.db"
+    def _make_volatile(self, folder: Path) -> EventLog:
+        path = folder / f"{self._prefix()}{secrets.token_hex(4)}.db"
         return self._stack.enter_context(EventLog(self._sender, path, reserve=False))
 
-    def _look(self, at: Instant) -> None:
-        """Once in a while: see how the card is, and what is delivered of the logs that are left."""
+    def _check_card(self, at: Instant) -> None:
+        """Check whether the card can be written again, and what is delivered of the other logs."""
         try:
             if self.volatile and not self._put_back(self._card):
                 return
@@ -293,27 +296,23 @@ class FailoverLog:
                 self._card.note_alive(alive_note(at, self._sender.boot))
                 # From here on a number after that one is an event of the card's.
                 self._log.note(_AFTER, "")
-                self._return(*self._supersede() if self._is_superseded(self._card) else (self._card,))
+                self._return_to_card(*self._supersede() if self._is_superseded(self._card) else (self._card,))
         except LogError:
-            # That it takes no events was said.
+            # That it takes no events is in the journal.
             return
         for log in self._ended:
             self._close(log)
         self._ended = [log for log in self._others if log is not self._card and log.delivered >= log.last_seq]
         self._others = [log for log in self._others if log not in (*self._ended, self._card)]
 
-    def _return(self, *logs: EventLog) -> None:
+    def _return_to_card(self, *logs: EventLog) -> None:
         left = self._log
         self._others.append(left)
         self._log = self._card
         self._use(*logs)
-        _log.info(
-            LOG_ON_CARD,
-            self._card.path,
-            left.last_seq - left.deleted,
-        )
+        _log.info(LOG_ON_CARD, self._card.path, left.last_seq - left.deleted)
 
-    def _renumber(self) -> None:
+    def _replace_superseded(self) -> None:
         """Go on in a new log where a broker knows this one better than the card does."""
         if self.volatile or not self._is_superseded(self._card):
             return
@@ -321,7 +320,7 @@ class FailoverLog:
             logs = self._supersede()
         except LogError as error:
             # Once the card takes events again that comes first.
-            self._leave(error)
+            self._switch(error)
             return
         self._log = self._card
         self._use(*logs)
@@ -334,7 +333,7 @@ class FailoverLog:
         """
         old, new = self._card, self._card.superseded()
         with self._lock:
-            _, seen = self._superseded or (old, old.told_seq)
+            _, seen = self._superseded or (old, old.reported_seq)
             self._card, self._superseded = new, None
         self._stack.push(new)
         self._others = [log for log in self._others if log is not old]
@@ -343,31 +342,31 @@ class FailoverLog:
         _log.warning(LOG_RESTORED, old.log_id, seen, new.log_id, new.last_seq - new.deleted)
         return (*left, new)
 
-    def _left(self) -> list[Path]:
+    def _leftover(self) -> list[Path]:
         """Logs of earlier runs, oldest first."""
         card = self._card.path
         found = [*asides(card, "of")[::-1], *asides(card, "superseded")[::-1]] if card else []
         if self._folder and self._folder.is_dir():
-            files = [file for file in self._folder.glob(f"{self._mark()}*.db") if file.is_file()]
+            files = [file for file in self._folder.glob(f"{self._prefix()}*.db") if file.is_file()]
             found += sorted(files, key=lambda file: file.stat().st_mtime)
         return found
 
-    def _forget_doubles(self, volatile: EventLog) -> None:
+    def _delete_doubles(self, volatile: EventLog) -> None:
         """What the card failed to acknowledge it may hold all the same: it is in the volatile log."""
         log_id, _, seq = (volatile.noted(_AFTER) or "").partition(" ")
         if log_id == self._card.log_id and seq:
-            self._card.forget_after(int(seq))
+            self._card.delete_after(int(seq))
             volatile.note(_AFTER, "")
 
     @staticmethod
-    def _forget_unshared(log: EventLog) -> None:
+    def _delete_unshared(log: EventLog) -> None:
         """Of a log that was superseded nothing may be sent but what is the same everywhere."""
         if _is_shared(log):
             # An earlier version moved all that was to be delivered.
             shared = log.noted(SHARED)
-            log.forget_after(int(shared) if shared else log.delivered)
+            log.delete_after(int(shared) if shared else log.delivered)
 
-    def _mark(self) -> str:
+    def _prefix(self) -> str:
         """What tells this card's volatile logs from those of other agents in the folder."""
         return (
             hashlib.sha256(str(self._card.path and self._card.path.absolute()).encode()).hexdigest()[:8] + "-"

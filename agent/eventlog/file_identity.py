@@ -1,4 +1,4 @@
-"""Whether the files of an open log are still what its path names.
+"""Identity of an open log's files: detects that they were removed, replaced or written by others.
 
 SQLite goes on writing into a file that was deleted or renamed, and nothing of that outlives the process.
 """
@@ -17,7 +17,7 @@ _Stamp = tuple[int, int]
 
 
 class FileIdentity:
-    """What was at a log's path when it was opened, against what is there now.
+    """What was at a log's path when it was opened, compared with what is there now.
 
     Attributes:
         state: `kept`: the same files, written by nobody else; `written`: the same, but somebody else has
@@ -25,16 +25,22 @@ class FileIdentity:
     """
 
     def __init__(self, path: Path | None) -> None:
-        """Take the path of a log that was opened just now; None: it is in memory, and is always kept."""
+        """Take the path of a log; None: it is in memory, and is always kept."""
+        self._index_name = f"{path}-shm" if path else None
         self._names = [f"{path}{end}" for end in ENDS] if path else []
         self._ids: _Ids = ()
         self._stamp: _Stamp = (0, 0)
         # Held until the database is closed: to close it would take SQLite's locks off that file.
         self._index = -1
-        with suppress(OSError):
-            self._index = os.open(f"{path}-shm", os.O_RDONLY | os.O_CLOEXEC) if path else -1
-        self._moved = self._moved_now()
+        self._moved = b""
         self.state: Literal["kept", "written", "gone"] = "kept"
+
+    def open(self) -> None:
+        """Note what is there: the log was opened just now."""
+        if self._index_name:
+            with suppress(OSError):
+                self._index = os.open(self._index_name, os.O_RDONLY | os.O_CLOEXEC)
+        self._moved = self._moved_now()
         self._take(*self._seen())
 
     def close(self) -> None:
@@ -43,7 +49,7 @@ class FileIdentity:
             os.close(self._index)
         self._index = -1
 
-    def look(self) -> None:
+    def check(self) -> None:
         """See whether it is as it was after our last writing: three stats, a few µs."""
         if self._names and self.state == "kept":
             ids, stamp = self._seen()
@@ -56,7 +62,7 @@ class FileIdentity:
         """We have written; what was not kept before is not kept now.
 
         SQLite writes into the WAL, and into the database only what it moves there from the WAL. Where it
-        moved nothing it was somebody else, since the last look, who wrote there.
+        moved nothing it was somebody else, since the last check, who wrote there.
         """
         if self._names and self.state == "kept":
             ids, stamp = self._seen()
@@ -119,7 +125,7 @@ class FileIdentity:
         return ids, (stats[0].st_size, stats[0].st_mtime_ns) if stats else (0, 0)
 
 
-def what_is_in(
+def contents(
     db: sqlite3.Connection, log_id: str, deleted: int, last_seq: int
 ) -> Literal["all", "other", "damaged"]:
     """Whether all events of a log can be read in a database, from its disk and not from memory.

@@ -1,4 +1,4 @@
-"""One agent a log."""
+"""Lock file of an event log: one agent at a time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def locked(path: Path, room: DiskReserve) -> IO[str]:
         try:
             file = name.open("w")
         except OSError as error:
-            if error.errno != errno.ENOSPC or not room.give_up():
+            if error.errno != errno.ENOSPC or not room.release():
                 raise
             file = name.open("w")
     except OSError as error:

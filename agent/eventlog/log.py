@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Self, cast
 
 from agent.core.event import AgentStarted, EventsDropped
 from agent.eventlog.clocks import EventClock, clock_at, clocks_after, clocks_text
-from agent.eventlog.damage import after, swap
-from agent.eventlog.schema import LAST_SPELL, RULES_WITH_SPELLS, transaction
+from agent.eventlog.damage import finish_swap, next_path
+from agent.eventlog.schema import LAST_INTERVAL, RULES_WITH_INTERVALS, transaction
 from agent.eventlog.watched_file import Row, WatchedFile
 from agent.wire.payloads import event_json
 
@@ -52,7 +52,7 @@ class EventLog(WatchedFile):
     """Appends events and reads them back, from any thread."""
 
     def append(self, events: Sequence[Event], boot: str | None = None) -> int:
-        """Number and keep events, all or none; return the last number once they are on the card.
+        """Number and store events, all or none; return the last number once they are on the card.
 
         Args:
             events: in order.
@@ -75,7 +75,7 @@ class EventLog(WatchedFile):
     def _appended(self, events: Sequence[Event], sender: Sender) -> int:
         with self._transaction():
             last_seq = self._insert(events, sender, self.last_seq)
-        self.last_seq = last_seq
+        self._state.last_seq = last_seq
         return last_seq
 
     def _insert(self, events: Sequence[Event], sender: Sender, after_seq: int) -> int:
@@ -89,17 +89,17 @@ class EventLog(WatchedFile):
         return rows[-1][0]
 
     def _note_clocks(self, events: Sequence[Event], boot: str, after_seq: int) -> None:
-        clocks = self._clocks
+        clocks = self._state.clocks
         for seq, event in enumerate(events, after_seq + 1):
             offset_s = event.at.utc.timestamp() - event.at.monotonic_s
             clocks = clocks_after(clocks, EventClock(seq, boot, round(offset_s, 3)))
-        if clocks is not self._clocks:
+        if clocks is not self._state.clocks:
             self._db.execute("INSERT OR REPLACE INTO meta VALUES ('clocks', ?)", (clocks_text(clocks),))
-            self._clocks = clocks
+            self._state.clocks = clocks
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        clocks = self._clocks
+        clocks = self._state.clocks
         try:
             self._inspect()
             with transaction(self._db):
@@ -108,14 +108,14 @@ class EventLog(WatchedFile):
             self._place.written()
             self._refuse_gone()
         except BaseException:
-            self._clocks = clocks
+            self._state.clocks = clocks
             raise
 
     def age_s(self, entry: StoredEvent) -> float | None:
         """How long ago an event happened, whatever the wall clock said; None: before the present boot."""
         if self.recorded:
             return None
-        now_s, clock = time.monotonic(), clock_at(self._clocks, entry.seq)
+        now_s, clock = time.monotonic(), clock_at(self._state.clocks, entry.seq)
         if clock:
             return now_s - (entry.ts_ms / 1000 - clock.offset_s) if clock.boot == self._sender.boot else None
         # An earlier version, or another log that this one goes on from, kept it.
@@ -134,27 +134,27 @@ class EventLog(WatchedFile):
                 return self._appended(events, sender)
         portion = _RECYCLED
         while True:
-            through = min(self._deleted + portion, self.last_seq - 1)
+            through = min(self._state.deleted + portion, self.last_seq - 1)
             try:
                 with self._transaction():
                     _, lost, first = self._take_out(through)
                     last_seq = self._insert(events, sender, self.last_seq)
                     if lost:
                         at = events[-1].at
-                        told = EventsDropped(
+                        dropped = EventsDropped(
                             rule="agent", at=at, cause="disk_full", from_seq=first, to_seq=through
                         )
-                        last_seq = self._insert([told], self._sender, last_seq)
+                        last_seq = self._insert([dropped], self._sender, last_seq)
             except sqlite3.Error as error:
                 if not self._room.is_full(error) or through >= self.last_seq - 1:
                     raise
                 portion *= 4
                 continue
-            self.last_seq = last_seq
-            self._deleted = max(self._deleted, through)
+            self._state.last_seq = last_seq
+            self._state.deleted = max(self._state.deleted, through)
             return last_seq
 
-    def forget_after(self, seq: int) -> None:
+    def delete_after(self, seq: int) -> None:
         """Delete what was never acknowledged: it came after a number, and is kept in another log.
 
         Raises:
@@ -163,11 +163,11 @@ class EventLog(WatchedFile):
         with self._lock, self._translated():
             with self._transaction():
                 self._db.execute("DELETE FROM event WHERE seq > ?", (seq,))
-            self.last_seq = min(self.last_seq, seq)
-            self.opened_seq = min(self.opened_seq, seq)
+            self._state.last_seq = min(self.last_seq, seq)
+            self._state.opened_seq = min(self.opened_seq, seq)
 
     def superseded(self) -> Self:
-        """Begin a new log that has what came since this one was opened, under numbers of its own.
+        """Start a new log that has what came since this one was opened, under numbers of its own.
 
         From there on its numbers belong to other events too: the card was restored, and a broker knows what
         it held before. Whoever still reads this one finds in it only what is the same everywhere.
@@ -178,24 +178,20 @@ class EventLog(WatchedFile):
         with self._lock, self._translated():
             if self._path is None:
                 return self
-            path = self._path
+            path, shared_seq = self._path, self._state.opened_seq
             # First of all: were the power cut in between, nobody must send the rest of it.
-            self._set(f"note.{SHARED}", str(self.opened_seq))
-            self._path = self._moved("superseded", self.opened_seq)
-            self._connect()
+            self._set(f"note.{SHARED}", str(shared_seq))
+            self._rebind(self._moved("superseded", shared_seq))
             with self._transaction():
-                self._db.execute("DELETE FROM event WHERE seq > ?", (self.opened_seq,))
-            self.last_seq = self.opened_seq
-            aside, self._path = self._path, path
-            other = self._successor()
-            self._path = aside
-            return other
+                self._db.execute("DELETE FROM event WHERE seq > ?", (shared_seq,))
+            self._state.last_seq = shared_seq
+            return self._successor(path)
 
     def _moved(self, mark: str, after_seq: int) -> Path:
         """Put a new log into the file's place, with the events after a number; return where this one is."""
         path = cast("Path", self._path)
-        swap(path)
-        with type(self)(self._sender, after(path), board=self._board, reserve=False) as other:
+        finish_swap(path)
+        with type(self)(self._sender, next_path(path), board=self._board, reserve=False) as other:
             rows = self._db.execute(
                 "SELECT seq, ts_ms, type, rule, body FROM event WHERE seq > ? ORDER BY seq", (after_seq,)
             )
@@ -203,7 +199,7 @@ class EventLog(WatchedFile):
         # In order: what is in the WAL is in the file then.
         self._db.close()
         aside = self._set_aside(mark)
-        swap(path)
+        finish_swap(path)
         return aside
 
     def _is_renamed(self) -> bool:
@@ -218,7 +214,7 @@ class EventLog(WatchedFile):
         return False
 
     def _take_over(self, rows: Iterable[Row], after_seq: int = 0, *, restored: bool = False) -> None:
-        """Keep events of another log, numbered as if that had begun after a number of its own.
+        """Store events of another log, renumbered as if that had started after a number of its own.
 
         Args:
             rows: seq, ts_ms, type, rule, body, in order.
@@ -227,39 +223,38 @@ class EventLog(WatchedFile):
         """
 
         def renumbered() -> Iterator[Row]:
-            shift, untold = after_seq, restored
-            for was, ts_ms, kind, rule, body in rows:
-                told, seq = json.loads(body), was - shift
-                if kind == EventsDropped.TYPE and told["to_seq"] <= after_seq:
+            shift, start_is_told = after_seq, not restored
+            for old_seq, ts_ms, kind, rule, text in rows:
+                body, seq = json.loads(text), old_seq - shift
+                if kind == EventsDropped.TYPE and body["to_seq"] <= after_seq:
                     # Of what is in that log only.
                     shift += 1
                     continue
                 if kind == EventsDropped.TYPE:
-                    told["from_seq"] = max(1, told["from_seq"] - after_seq)
-                    told["to_seq"] -= after_seq
-                if kind == AgentStarted.TYPE and untold:
-                    told["cause"], untold = "new_log", False
-                told |= {"log": self.log_id, "seq": seq, "id": f"{self.log_id}/{seq}"}
-                told |= {"site": self._sender.site, "device": self._sender.device}
-                text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
-                yield seq, ts_ms, kind, rule, text
+                    body["from_seq"] = max(1, body["from_seq"] - after_seq)
+                    body["to_seq"] -= after_seq
+                if kind == AgentStarted.TYPE and not start_is_told:
+                    body["cause"], start_is_told = "new_log", True
+                body |= {"log": self.log_id, "seq": seq, "id": f"{self.log_id}/{seq}"}
+                body |= {"site": self._sender.site, "device": self._sender.device}
+                yield seq, ts_ms, kind, rule, json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
         with self._transaction():
             self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", renumbered())
         (last_seq,) = self._db.execute("SELECT max(seq) FROM event").fetchone()
-        self.last_seq = int(last_seq or 0)
+        self._state.last_seq = int(last_seq or 0)
 
     def _readable(self) -> list[Row]:
         found: list[Row] = []
-        first = max(self._delivered, self._deleted, self.last_seq - _MOST_READABLE) + 1
+        first = max(self._state.delivered, self._state.deleted, self.last_seq - _MOST_READABLE) + 1
         for seq in range(first, self.last_seq + 1):
             with suppress(sqlite3.Error, ValueError, TypeError, RecursionError):
                 row = self._db.execute(
                     "SELECT ts_ms, type, rule, body FROM event WHERE seq = ?", (seq,)
                 ).fetchone()
                 # Of this one, and no other that was put in its place.
-                told = json.loads(row[3])
-                if (told["log"], told["seq"], told["type"]) == (self.log_id, seq, row[1]) and (
+                body = json.loads(row[3])
+                if (body["log"], body["seq"], body["type"]) == (self.log_id, seq, row[1]) and (
                     row[1] != EventsDropped.TYPE
                 ):
                     found.append((len(found) + 1, *row))
@@ -269,26 +264,26 @@ class EventLog(WatchedFile):
         """Delete up to a number.
 
         Returns:
-            How many went, how many of them no broker is known to have taken, and the first of which the
-            event must tell that tells of them.
+            How many went, how many of them no broker is known to have taken, and the first number that the
+            event must name that reports them.
         """
-        # Who did not learn what an earlier one tells, learns it from the one that tells of it.
+        # Whoever missed an earlier report that goes too learns of its numbers from this one.
         lost, first, earlier = self._db.execute(
             "SELECT count(*), min(seq), min(json_extract(body, '$.from_seq')) "
             "FILTER (WHERE type = 'events.dropped') FROM event WHERE seq > ? AND seq <= ?",
-            (self._delivered, through),
+            (self._state.delivered, through),
         ).fetchone()
-        self._keep_spells(through)
+        self._keep_intervals(through)
         gone = self._db.execute("DELETE FROM event WHERE seq <= ?", (through,)).rowcount
         return gone, lost, min(first, earlier or first) if lost else 0
 
-    def delete(self, through_seq: int, told: Callable[[int, int], Event] | None = None) -> tuple[int, int]:
+    def delete(self, through_seq: int, report: Callable[[int, int], Event] | None = None) -> tuple[int, int]:
         """Delete the events up to a number but the last, from which numbers go on.
 
         Args:
             through_seq: the last to go.
-            told: makes the event that tells, in the same transaction, of those that no broker is known
-                to have taken; from which number to which. None: nothing tells of them.
+            report: makes the event that reports, in the same transaction, those that no broker is known
+                to have taken, from their first and last number. None: no event does.
 
         Returns:
             How many went, and how many of them no broker is known to have taken.
@@ -300,16 +295,11 @@ class EventLog(WatchedFile):
             last_seq, through = self.last_seq, min(through_seq, self.last_seq - 1)
             with self._transaction():
                 gone, lost, first = self._take_out(through)
-                if lost and told:
-                    last_seq = self._insert([told(first, through)], self._sender, last_seq)
-            self.last_seq = last_seq
-            self._deleted = max(self._deleted, through)
+                if lost and report:
+                    last_seq = self._insert([report(first, through)], self._sender, last_seq)
+            self._state.last_seq = last_seq
+            self._state.deleted = max(self._state.deleted, through)
             return gone, lost
-
-    @property
-    def deleted(self) -> int:
-        """There is no event up to this number any more."""
-        return self._deleted
 
     @property
     def size_bytes(self) -> int:
@@ -345,8 +335,8 @@ class EventLog(WatchedFile):
                 return
             before = rows[-1][0]
 
-    def last_spells(self, before_seq: int) -> list[StoredEvent]:
-        """Of each rule the newest event older than a number that begins or ends a spell of it.
+    def last_intervals(self, before_seq: int) -> list[StoredEvent]:
+        """Of each rule the newest event before a number that starts or ends an occupancy or a blindness.
 
         Such an event is known for as long as none comes after it, also when it is deleted.
         """
@@ -354,18 +344,18 @@ class EventLog(WatchedFile):
             rows = self._db.execute("SELECT value FROM meta WHERE key GLOB 'spell.*'").fetchall()
             kept = [StoredEvent(*json.loads(value)) for (value,) in rows]
             found = {entry.rule: entry for entry in kept if entry.seq < before_seq}
-            found.update((entry.rule, entry) for entry in self._spells(before_seq))
+            found.update((entry.rule, entry) for entry in self._intervals(before_seq))
         return sorted(found.values(), key=lambda entry: entry.seq)
 
-    def _spells(self, before_seq: int) -> Iterator[StoredEvent]:
-        for (rule,) in self._db.execute(RULES_WITH_SPELLS).fetchall():
-            row = self._db.execute(LAST_SPELL, (rule, before_seq)).fetchone()
+    def _intervals(self, before_seq: int) -> Iterator[StoredEvent]:
+        for (rule,) in self._db.execute(RULES_WITH_INTERVALS).fetchall():
+            row = self._db.execute(LAST_INTERVAL, (rule, before_seq)).fetchone()
             if row:
                 yield StoredEvent(*row)
 
-    def _keep_spells(self, through: int) -> None:
-        """What is to be deleted of spells that may last still: they may be older than anything is kept."""
-        for entry in list(self._spells(_AFTER_ALL)):
+    def _keep_intervals(self, through: int) -> None:
+        """Keep the last event of each interval among those to be deleted: it may last still."""
+        for entry in list(self._intervals(_AFTER_ALL)):
             if entry.seq <= through:
                 row = json.dumps(astuple(entry), ensure_ascii=False)
                 self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"spell.{entry.rule}", row))

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from agent.errors import ConfigError, LogError
-from agent.eventlog.damage import said
+from agent.eventlog.damage import sqlite_remedy
 from agent.eventlog.schema import APPLICATION_ID, VERSION
 
 if TYPE_CHECKING:
@@ -291,7 +291,7 @@ class LogReader:
             if live and _is_being_opened(failure):
                 continue
             if failure:
-                why = said(failure) if isinstance(failure, sqlite3.Error) else "it is damaged"
+                why = sqlite_remedy(failure) if isinstance(failure, sqlite3.Error) else "it is damaged"
                 raise LogError(f"the event log {path} can't be read: {why}.") from failure
             return answer
         raise LogError(f"the event log {path} is opened and closed all the time; try again.")

@@ -1,4 +1,4 @@
-"""Events as the log has them, made into what they were: how a start takes up where the log ends."""
+"""Restores state from the event log at start-up."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _NAMES = {
     for kind in _KINDS.values()
 }
 
-# What of a rule may still hold that was told longer ago than is read back.
+# Of a rule these may still hold, also where they happened longer ago than is read back.
 _STANDING = (core.ZoneOccupied, core.CounterAttended, core.CounterUnattended)
 # Two local days of 25 hours at the most are still to be summed up; visits that are open are younger.
 _BACK_S = 50 * 3600.0
@@ -55,8 +55,8 @@ _AT_ONCE = 500
 class RecoveredEvent:
     """An event read back.
 
-    `epoch`: whether its monotonic clock is the present one, an earlier one, or whether it is not known when
-    it was: its clock was wrong, and nobody tells by how much.
+    `epoch`: whether its monotonic clock is the present one or an earlier one; unknown: its clock was wrong,
+    and by how much no later event says.
     """
 
     event: core.Event
@@ -68,10 +68,10 @@ class RecoveredState:
     """What a log knows of the time before this start.
 
     Attributes:
-        events: of the last days, oldest first; before them those that told what still held then. Read
-            while they are gone through, which may raise DamagedError and LogError.
-        begin: when the first of the last days was told, if there are older ones.
-        blind: the spell of blindness that was open then.
+        events: of the last days, oldest first; before them those that started what still lasted then. Read
+            lazily, which may raise DamagedError and LogError.
+        start: when the first event of the last days happened, if there are older ones.
+        blind: the blindness that lasted then.
         last: the last moment at which the agent is known to have run, on the present clocks; None: the
             log is new.
         epoch: of that moment.
@@ -80,20 +80,20 @@ class RecoveredState:
     """
 
     events: Iterable[RecoveredEvent]
-    begin: Instant | None = None
+    start: Instant | None = None
     blind: core.CameraBlind | None = None
     last: Instant | None = None
     epoch: core.ClockEpoch = "earlier_boot"
     boot: str | None = None
     monotonic_s: float = 0.0
 
-    def at_that_time(self, told: Sequence[core.Event]) -> list[core.Event]:
+    def at_that_time(self, events: Sequence[core.Event]) -> list[core.Event]:
         """Events of the last moment, on the monotonic clock of its own boot."""
         if self.boot is None or self.last is None:
-            return list(told)
+            return list(events)
         shift_s = self.monotonic_s - self.last.monotonic_s
         moved = []
-        for event in told:
+        for event in events:
             instants: dict[str, Any] = {
                 each.name: replace(value, monotonic_s=value.monotonic_s + shift_s)
                 for each in fields(event)
@@ -129,20 +129,20 @@ def recover(log: EventLog, now: Instant, boot: str, beside: Sequence[EventLog] =
             return RecoveredState(())
         last = _last(log, _row(window.newest), beside)
         at = _instant(last, now, boot, {})
-        foreign = _epoch(last, at, boot) == "unknown"
+        is_unknown = _epoch(last, at, boot) == "unknown"
         first = window.firsts.get(0, log.last_seq + 1)
-        older = log.last_spells(first) if first > 1 else ()
-        spells = [item for entry in older if (item := _recalled(_row(entry), now, boot, {}))]
-        standing = [item for item in spells if isinstance(item.event, _STANDING)]
+        older = log.last_intervals(first) if first > 1 else ()
+        intervals = [item for entry in older if (item := _recovered(_row(entry), now, boot, {}))]
+        standing = [item for item in intervals if isinstance(item.event, _STANDING)]
         return RecoveredState(
             _Read(logs, window, standing, now, boot),
             # Also where the older ones are deleted.
             _instant(_row(window.oldest), now, boot, {}) if first > 1 else None,
-            next((item.event for item in spells if isinstance(item.event, core.CameraBlind)), None),
+            next((item.event for item in intervals if isinstance(item.event, core.CameraBlind)), None),
             at,
             _epoch(last, at, boot),
-            last["boot"] if foreign else None,
-            last["mono_s"] if foreign else 0.0,
+            last["boot"] if is_unknown else None,
+            last["mono_s"] if is_unknown else 0.0,
         )
 
 
@@ -212,7 +212,7 @@ def _newest(logs: Sequence[EventLog]) -> Iterator[tuple[StoredEvent, int]]:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """The events of a window, oldest first, read anew and one after the other by whoever asks."""
+    """The events of a window, oldest first, read from the log again by each iteration."""
 
     logs: Sequence[EventLog]
     window: _Window
@@ -228,7 +228,7 @@ class _Read:
             for of in reversed(self.window.order):
                 if (entry := next(pages[of], None)) is None:
                     continue
-                if item := _recalled(_row(entry), self.now, self.boot, self.window.offsets):
+                if item := _recovered(_row(entry), self.now, self.boot, self.window.offsets):
                     yield item
 
 
@@ -254,12 +254,12 @@ def _row(entry: StoredEvent) -> dict[str, Any]:
     return row
 
 
-def _recalled(
+def _recovered(
     row: dict[str, Any], now: Instant, boot: str, offsets: Mapping[str, float]
 ) -> RecoveredEvent | None:
-    """What an event was; None: this version does not know it, or not so.
+    """Read an event; None: this version does not know its type or form.
 
-    What was unsynced is put right where an `agent.clock_set` of its boot tells by how much.
+    An unsynced time is corrected where an `agent.clock_set` of its boot has the offset.
     """
     kind = _KINDS.get(row["type"])
     event = _event(kind, row, at := _instant(row, now, boot, offsets)) if kind else None
@@ -273,7 +273,7 @@ def _epoch(row: Mapping[str, Any], at: Instant, boot: str) -> core.ClockEpoch:
 
 
 def _instant(row: Mapping[str, Any], now: Instant, boot: str, offsets: Mapping[str, float]) -> Instant:
-    """When a row was told, on the present clocks."""
+    """The moment of a row, on the present clocks."""
     utc, synced = datetime.fromisoformat(row["ts"]), row["clock"] == "synced"
     if not synced and row["boot"] in offsets:
         utc, synced = datetime.fromtimestamp(row["mono_s"] + offsets[row["boot"]], UTC), True

@@ -1,8 +1,9 @@
-"""How long events are kept, and how many: `[log] keep_days` and `keep_mb`."""
+"""Retention of events by age and size: `[log] keep_days` and `keep_mb`."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.event import EventsDropped
@@ -25,32 +26,55 @@ _DAY_MS = 86_400_000
 _MB = 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """How much is kept, and whether there is a broker that takes events."""
+
+    keep_ms: int
+    keep_bytes: int
+    delivers: bool
+
+    @classmethod
+    def of(cls, keep_days: int, keep_mb: int, *, delivers: bool) -> _Limits:
+        return cls(keep_days * _DAY_MS, keep_mb * _MB, delivers)
+
+
 class Retention:
     """Deletes the oldest events of a log, a portion at a time.
 
-    What no broker has taken is told by an event; without a broker, that it went is said in the journal
-    only: nobody waits for it.
+    An event reports the loss of what no broker has acknowledged; without a broker only the journal does.
     """
 
     def __init__(self, keep_days: int, keep_mb: int, *, delivers: bool) -> None:
-        """Take how much is kept, and whether there is a broker to take it."""
-        self.change(keep_days, keep_mb, delivers=delivers)
+        """Take how much is kept.
+
+        Args:
+            keep_days: no event is kept for longer, days.
+            keep_mb: the log may be this large, MB of 10**6 bytes.
+            delivers: whether there is a broker that takes events.
+        """
+        self._limits = _Limits.of(keep_days, keep_mb, delivers=delivers)
+        self._due_s: float | None = None
         # Of each log by its id: up to here nothing tells how old it is.
         self._undated: dict[str, int] = {}
 
     def before_ms(self, at: Instant) -> int:
-        """What is older is too old; UTC in ms since 1970."""
-        return int(at.utc.timestamp() * 1000) - self._keep_ms
+        """The oldest moment that is kept; UTC in ms since 1970."""
+        return int(at.utc.timestamp() * 1000) - self._limits.keep_ms
 
-    def change(self, keep_days: int, keep_mb: int, *, delivers: bool) -> None:
-        """Keep so much from now on; it is time to look."""
-        self._keep_ms = keep_days * _DAY_MS
-        self._keep_bytes = keep_mb * _MB
-        self._delivers = delivers
-        self._due_s: float | None = None
+    def apply_settings(self, keep_days: int, keep_mb: int, *, delivers: bool) -> None:
+        """Keep so much from now on; the next `delete_due` deletes.
 
-    def look(self, log: EventLog, at: Instant) -> None:
-        """Delete what is due, if it is time to look: at the start, each hour, soon again if there is more.
+        Args:
+            keep_days: as at the start.
+            keep_mb: as at the start.
+            delivers: as at the start.
+        """
+        self._limits = _Limits.of(keep_days, keep_mb, delivers=delivers)
+        self._due_s = None
+
+    def delete_due(self, log: EventLog, at: Instant) -> None:
+        """Delete a portion of what is due: at the start, each hour, and after 1 s where there is more.
 
         Raises:
             LogError: the log can't be read or written.
@@ -67,13 +91,13 @@ class Retention:
         Args:
             log: whose events.
             at: now.
-            tells: whether an event of that log may tell of it; not where its number would be another's.
+            tells: whether an event of that log may report it; not where its number would be another's.
 
         Raises:
             LogError: the log can't be read or written.
         """
         oldest = log.read(log.deleted, AT_ONCE)
-        excess_bytes = log.size_bytes - self._keep_bytes
+        excess_bytes = log.size_bytes - self._limits.keep_bytes
         through = _taking(oldest, excess_bytes) if excess_bytes > 0 else 0
         cause: DropCause = "keep_mb"
         more = False
@@ -100,25 +124,15 @@ class Retention:
         return min(through, oldest[-1].seq), False
 
     def _deleted(self, log: EventLog, through: int, cause: DropCause, at: Instant, *, tells: bool) -> int:
-        def told(from_seq: int, to_seq: int) -> Event:
+        def dropped(from_seq: int, to_seq: int) -> Event:
             return EventsDropped(rule="agent", at=at, cause=cause, from_seq=from_seq, to_seq=to_seq)
 
-        gone, lost = log.delete(through, told if self._delivers and tells else None)
-        if lost and self._delivers:
-            _log.warning(
-                EVENTS_DROPPED,
-                lost,
-                through,
-                cause,
-            )
+        gone, lost = log.delete(through, dropped if self._limits.delivers and tells else None)
+        if lost and self._limits.delivers:
+            _log.warning(EVENTS_DROPPED, lost, through, cause)
         elif gone and cause == "keep_mb":
-            _log.info(
-                EVENTS_OVER_SIZE,
-                gone,
-                through,
-                cause,
-            )
-        elif gone and not self._delivers:
+            _log.info(EVENTS_OVER_SIZE, gone, through, cause)
+        elif gone and not self._limits.delivers:
             _log.info(EVENTS_TOO_OLD, gone)
         return gone
 

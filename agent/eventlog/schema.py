@@ -1,4 +1,4 @@
-"""The form of the event log's file: what tells it from others, its tables, how an older one becomes this."""
+"""Schema of the event log (SQLite): identification, tables, migration of older forms."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
 
 # Tells our files from other people's databases: "pres" in ASCII.
 APPLICATION_ID = 0x70726573
-# What may last longer than a start reads back.
-SPELLS = (
+# Types that start or end what may last longer than a start reads back.
+INTERVALS = (
     "type IN ('camera.blind', 'camera.restored', 'zone.occupied', 'zone.vacated', "
     "'counter.attended', 'counter.unattended', 'counter.closed')"
 )
 # From each rule straight to the next one, past its thousands of events.
-RULES_WITH_SPELLS = f"""
+RULES_WITH_INTERVALS = f"""
 WITH RECURSIVE found(rule) AS (
-    SELECT min(rule) FROM event INDEXED BY spell WHERE {SPELLS}
+    SELECT min(rule) FROM event INDEXED BY spell WHERE {INTERVALS}
     UNION ALL
-    SELECT (SELECT min(rule) FROM event INDEXED BY spell WHERE {SPELLS} AND rule > found.rule)
+    SELECT (SELECT min(rule) FROM event INDEXED BY spell WHERE {INTERVALS} AND rule > found.rule)
     FROM found WHERE found.rule IS NOT NULL
 )
 SELECT rule FROM found WHERE rule IS NOT NULL
 """  # noqa: S608 - it is all written here
-LAST_SPELL = f"""
+LAST_INTERVAL = f"""
 SELECT seq, ts_ms, type, rule, body FROM event INDEXED BY spell
-WHERE {SPELLS} AND rule = ? AND seq < ? ORDER BY seq DESC LIMIT 1
+WHERE {INTERVALS} AND rule = ? AND seq < ? ORDER BY seq DESC LIMIT 1
 """  # noqa: S608
 _FIRST_FORM = """
 CREATE TABLE event (
@@ -46,7 +46,7 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT RO
 # What makes each form of the one before it: the first step makes form 2 of form 1.
 _STEPS = (
     # A start asks for the last of few among many. Some logs of form 1 have it already.
-    f"CREATE INDEX IF NOT EXISTS spell ON event (rule, seq) WHERE {SPELLS}",
+    f"CREATE INDEX IF NOT EXISTS spell ON event (rule, seq) WHERE {INTERVALS}",
 )
 VERSION = 1 + len(_STEPS)
 

@@ -1,4 +1,4 @@
-"""Logs that were set aside: what is in them is kept as long as other events, and no longer."""
+"""Retention of event logs that were set aside: their events are kept as long as others, and no longer."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def damaged_asides(card: Path) -> list[Path]:
     return asides(card, DAMAGED)
 
 
-def how_to_deal(aside: Path) -> str:
-    """What to do about a damaged log that was set aside."""
+def salvage_hint(aside: Path) -> str:
+    """Advice for a technician about a damaged log that was set aside."""
     return (
         f"save what can be read of it with 'sudo presence-agent log export --file {aside} --out "
         f"damaged.jsonl', then delete it with 'sudo rm -f {aside} {aside}-wal {aside}-shm'"
     )
 
 
-def forget_too_old(card: Path, before_ms: int, now_ms: int, in_use: Collection[Path | None]) -> bool:
+def delete_too_old(card: Path, before_ms: int, now_ms: int, in_use: Collection[Path | None]) -> bool:
     """Delete what is too old of the logs that were set aside at a path, a portion of each.
 
     Args:
@@ -95,9 +95,9 @@ def _thinned(path: Path, before_ms: int) -> bool:
         return bool(old) and len(rows) == _AT_ONCE
 
 
-def _opened(path: Path, how: str) -> sqlite3.Connection:
+def _opened(path: Path, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(
-        f"{path.absolute().as_uri()}?{how}", uri=True, timeout=_BUSY_S, isolation_level=None
+        f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=_BUSY_S, isolation_level=None
     )
 
 

@@ -1,4 +1,4 @@
-"""A log's file, watched: that it is still what its path names, and written back where it is not."""
+"""Watched file of an event log: detects that it was removed or overwritten, and writes it back."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Literal, Self, cast
 
 from agent.core.log_messages import LOG_DAMAGED
 from agent.errors import DamagedError, LogError
-from agent.eventlog.damage import DAMAGED, after, delete, is_damage
+from agent.eventlog.damage import DAMAGED, delete, is_damage, next_path
 from agent.eventlog.file import LogFile
-from agent.eventlog.file_identity import ENDS, FileIdentity, put_in_place, what_is_in, written_copy
-from agent.eventlog.lock import is_lock_of, locked
+from agent.eventlog.file_identity import ENDS, contents, put_in_place, written_copy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,19 +32,6 @@ class WatchedFile(LogFile):
     the open descriptors even where it can't.
     """
 
-    def _connect(self) -> None:
-        self._let_go()
-        super()._connect()
-        self._place = FileIdentity(self._path)
-
-    def _let_go(self) -> None:
-        if hasattr(self, "_place"):
-            self._place.close()
-
-    def _close(self) -> None:
-        super()._close()
-        self._let_go()
-
     def _open(self) -> None:
         super()._open()
         self._place.written()
@@ -56,7 +42,7 @@ class WatchedFile(LogFile):
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        self._place.look()
+        self._place.check()
         yield
         self._place.written()
 
@@ -76,7 +62,7 @@ class WatchedFile(LogFile):
             self._inspect()
 
     def _inspect(self) -> None:
-        self._place.look()
+        self._place.check()
         if self._place.state == "written":
             # By a technician's shell, which leaves it whole, by cp, or by what was meant for another file.
             match self._found():
@@ -99,7 +85,7 @@ class WatchedFile(LogFile):
         )
         resized = self._place.is_resized(pages * page_bytes)
         try:
-            found = what_is_in(self._db, self.log_id, self._deleted, self.last_seq)
+            found = contents(self._db, self.log_id, self._state.deleted, self.last_seq)
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
@@ -136,27 +122,18 @@ class WatchedFile(LogFile):
                     self._bring_home()
                 else:
                     aside = self._copied_back()
-                    put_in_place(after(path), path)
+                    put_in_place(next_path(path), path)
                 self._db.close()
                 for end in ENDS[1:]:
                     path.with_name(path.name + end).unlink(missing_ok=True)
             except OSError as error:
                 raise LogError(f"the event log {path} can't be written back ({error.strerror}).") from error
             finally:
-                delete(after(path))
+                delete(next_path(path))
             self._connect()
             self._db.execute("DELETE FROM event WHERE seq > ?", (self.last_seq,))
             self._place.written()
             return aside
-
-    def _lock_again(self) -> None:
-        """Hold the file that tells other agents of this one; it may have gone with the rest."""
-        path = cast("Path", self._path)
-        if self._file_lock is None or not is_lock_of(self._file_lock, path):
-            lock = locked(path, self._room)
-            if self._file_lock:
-                self._file_lock.close()
-            self._file_lock = lock
 
     def _bring_home(self) -> None:
         """Write what is in the WAL, which may be no file any more, into the database, which is."""
@@ -167,9 +144,9 @@ class WatchedFile(LogFile):
     def _copied_back(self) -> Path | None:
         """Write all of it beside its place, and set aside what is there."""
         path = cast("Path", self._path)
-        delete(after(path))
-        with closing(written_copy(self._db, after(path), self.last_seq)) as copy:
-            if what_is_in(copy, self.log_id, self._deleted, self.last_seq) != "all":
+        delete(next_path(path))
+        with closing(written_copy(self._db, next_path(path), self.last_seq)) as copy:
+            if contents(copy, self.log_id, self._state.deleted, self.last_seq) != "all":
                 raise DamagedError(f"the event log {path} {DAMAGED}.")
         # A WAL that is ours would be written over what others have put beside it, when that is opened.
         for file in self._place.beside():
@@ -195,7 +172,7 @@ class WatchedFile(LogFile):
             self._lock_again()
             aside = self._set_aside("damaged") if self._is_anything_there() else "gone"
             self._db.close()
-            other = self._successor()
+            other = self._successor(self._path)
             with suppress(LogError), other._translated():  # noqa: SLF001 - of the same class
                 other._take_over(rows)  # noqa: SLF001
         _log.warning(LOG_DAMAGED, other.path, aside)

@@ -48,7 +48,7 @@ def classify_sender(said: Presence, session: str, served: PublishState, *, retai
         return "own" if said.session == session else "own_before"
     ours = served.log_of(said.log)
     # What came into the log since it was opened is no proof: a card that was put back fills up, too.
-    if retained and ours and said.last_seq > ours.told_seq:
+    if retained and ours and said.last_seq > ours.reported_seq:
         return "copied"
     if not served.sessions:
         return "earlier_start"
@@ -67,9 +67,9 @@ def two_agents(root: str, their_log: str, log: str) -> str:
     )
 
 
-def copied_log(told_seq: int, known_seq: int) -> str:
+def copied_log(sent_seq: int, known_seq: int) -> str:
     """What the journal says of a log that is a copy."""
     return (
-        f"the broker knows this event log up to number {known_seq}, from this card it was told {told_seq}: "
+        f"the broker knows this event log up to number {known_seq}, from this card it was told {sent_seq}: "
         "the card is a copy, or was put back; a new log is begun"
     )

@@ -184,10 +184,10 @@ class PublishState:
             refusals_seen=refusals_seen,
         )
 
-    def note_told(self) -> None:
+    def note_reported(self) -> None:
         """A broker is to know how far the log went; where a start finds less, the card was put back."""
         with suppress(LogError):
-            self.log.note_told()
+            self.log.note_reported()
 
     def tell(self, states: Iterable[StateNow]) -> None:
         """These states are new."""

@@ -276,7 +276,7 @@ class PublishSession:
             seen = self.speaker.broker.protocol == MQTT_5
             facts = self.served.facts(self.session, refused=refused, refusals_seen=seen)
             body = self.speaker.extras.health(facts)
-            self.served.note_told()
+            self.served.note_reported()
             self._say(Message(f"{self.speaker.root}/health", body, retain=True))
 
     def _replay(self) -> None:
@@ -320,7 +320,7 @@ class PublishSession:
                 if superseded and superseded(log, said.last_seq):
                     self.halted |= log is served.log
                     served.give_up(log)
-                    self._warn(copied_log(log.told_seq, said.last_seq))
+                    self._warn(copied_log(log.reported_seq, said.last_seq))
             case _:
                 pass
 
@@ -388,5 +388,5 @@ class PublishSession:
                 ts=utc_text(datetime.now(UTC)),
             )
         )
-        self.served.note_told()
+        self.served.note_reported()
         return message

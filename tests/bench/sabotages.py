@@ -84,16 +84,16 @@ _FOUND = [
     Sabotage(
         "keeper-loses-the-event-that-fails",
         "agent/eventlog/failover.py",
-        "            self._leave(error)\n            seq = self._log.append(events)\n",
-        "            self._leave(error)\n            seq = self._log.last_seq\n",
+        "            self._switch(error)\n            seq = self._log.append(events)\n",
+        "            self._switch(error)\n            seq = self._log.last_seq\n",
         ("tests/eventlog/test_failover.py",),
     ),
     # The same, only where a new log is made because this one is damaged.
     Sabotage(
         "keeper-loses-the-event-that-finds-damage",
         "agent/eventlog/failover.py",
-        "            self._leave(error)\n            seq = self._log.append(events)\n",
-        "            self._leave(error)\n"
+        "            self._switch(error)\n            seq = self._log.append(events)\n",
+        "            self._switch(error)\n"
         "            seq = self._log.append(events if self.volatile else ())\n",
         ("tests/eventlog/test_failover.py",),
     ),
@@ -365,13 +365,13 @@ _COUNTS = [
         "if True:",
         ("tests/presence/test_states.py",),
     ),
-    # What a clock of nowhere told lies in the quarters of 1970, or of today.
+    # What an unknown clock told lies in the quarters of 1970, or of today.
     Sabotage(
-        "visits-of-nowhere",
+        "visits-of-an-unknown-clock",
         "agent/presence/intervals.py",
         'if epoch == "unknown":',
         "if False:",
-        ("tests/presence/test_aggregates.py::test_visit_of_an_era",),
+        ("tests/presence/test_aggregates.py::test_visit_of_an_epoch",),
     ),
     # A desk that is left is told as left only much later.
     Sabotage(
@@ -482,7 +482,7 @@ _DELIVERY = [
     Sabotage(
         "dropped-events-are-not-told",
         "agent/eventlog/retention.py",
-        "log.delete(through, told if self._delivers and tells else None)",
+        "log.delete(through, dropped if self._limits.delivers and tells else None)",
         "log.delete(through, None)",
         ("tests/eventlog/test_retention.py",),
     ),
@@ -709,8 +709,8 @@ _KEEPING = [
     Sabotage(
         "retention-mb",
         "agent/eventlog/retention.py",
-        "self._keep_bytes = keep_mb * _MB",
-        "self._keep_bytes = 10 * keep_mb * _MB",
+        "keep_mb * _MB, delivers)",
+        "10 * keep_mb * _MB, delivers)",
         ("tests/eventlog/test_retention.py",),
     ),
     # What an unsynced clock says is believed when events are deleted.
@@ -733,8 +733,8 @@ _KEEPING = [
     Sabotage(
         "keeper-looks",
         "agent/eventlog/failover.py",
-        "_LOOK_S = 60.0",
-        "_LOOK_S = 6000.0",
+        "_CHECK_S = 60.0",
+        "_CHECK_S = 6000.0",
         ("tests/eventlog/test_failover.py",),
     ),
 ]

@@ -57,7 +57,7 @@ class Run:
     def keep(self, *counts: int, after_s: float = 1.0) -> int:
         self.at_s += after_s
         at = make_at(self.at_s)
-        return self.keeper.keep([make_entered(count, at) for count in counts], at)
+        return self.keeper.append([make_entered(count, at) for count in counts], at)
 
 
 @contextmanager
@@ -206,7 +206,7 @@ def test_restored_card_gets_a_new_log(path: Path, caplog: pytest.LogCaptureFixtu
     with run(path) as agent:
         agent.keep(1, 2, 3)
         agent.card.delivered = 2
-        agent.card.note_told()
+        agent.card.note_reported()
     with run(path) as agent:
         old, before = agent.card, agent.card.log_id
         agent.keep(4)
@@ -239,17 +239,17 @@ def test_restored_card_tells_once_up_to_where_it_is_shared(path: Path) -> None:
     """Over starts without a broker, of which nothing was told."""
     with run(path) as agent:
         agent.keep(1, 2, 3)
-        agent.card.note_told()
+        agent.card.note_reported()
         agent.keep(4)
     for count in (5, 6):
         with run(path) as agent:
-            assert (agent.card.told_seq, agent.card.opened_seq) == (3, 4)
+            assert (agent.card.reported_seq, agent.card.opened_seq) == (3, 4)
             agent.keep(count)
     with run(path) as agent:
-        agent.card.note_told()
+        agent.card.note_reported()
         assert agent.card.opened_seq == 4
     with run(path) as agent:
-        assert (agent.card.told_seq, agent.card.opened_seq) == (6, 6)
+        assert (agent.card.reported_seq, agent.card.opened_seq) == (6, 6)
 
 
 def test_log_of_an_earlier_version_is_no_copy(path: Path) -> None:
@@ -259,21 +259,21 @@ def test_log_of_an_earlier_version_is_no_copy(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("DELETE FROM meta WHERE key = 'told'")
     with run(path) as agent:
-        assert (agent.card.told_seq, agent.card.opened_seq) == (3, 3)
+        assert (agent.card.reported_seq, agent.card.opened_seq) == (3, 3)
         agent.keep(4)
-        agent.card.note_told()
+        agent.card.note_reported()
     # That version again for a while, which notes only what is delivered.
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("INSERT INTO event SELECT 5, ts_ms, type, rule, body FROM event WHERE seq = 4")
         db.execute("INSERT OR REPLACE INTO meta VALUES ('delivered', '5')")
     with run(path) as agent:
-        assert agent.card.told_seq == 5
+        assert agent.card.reported_seq == 5
 
 
 def test_restored_card_whose_events_were_dropped(path: Path) -> None:
     with run(path) as agent:
         agent.keep(1, 2, 3)
-        agent.card.note_told()
+        agent.card.note_reported()
     with run(path) as agent:
         agent.keep(4, 5, 6)
         at = make_at(9)
@@ -321,7 +321,7 @@ def test_superseded_log_tells_nothing_of_what_it_drops(path: Path) -> None:
     """The number of that event would be one of the card's that it was copied from."""
     with run(path) as agent:
         agent.keep(1, 2, 3)
-        agent.card.note_told()
+        agent.card.note_reported()
     with run(path) as agent:
         old = agent.card
         agent.keeper.superseded(old, 500)
@@ -416,7 +416,7 @@ def test_board_unknown_or_not_noted(path: Path) -> None:
 
 def test_note_of_being_alive(path: Path) -> None:
     with run(path) as agent:
-        agent.keeper.keep([make_started()], make_at(0))
+        agent.keeper.append([make_started()], make_at(0))
         agent.keep(after_s=59)
         assert agent.card.alive is None
         agent.keep(after_s=2)
@@ -437,7 +437,7 @@ def test_start_knows_what_was_kept_in_memory(path: Path, memory: Path) -> None:
     killed.close()
     with run(path, memory) as agent:
         now = make_at(500)
-        told = recover(agent.card, now, SENDER.boot, agent.keeper.left)
+        told = recover(agent.card, now, SENDER.boot, agent.keeper.leftover)
         events = [item.event for item in told.events]
         assert [event.count for event in events if isinstance(event, ZoneEntered)] == [1, 2, 3, 4]
         assert told.last
@@ -641,9 +641,9 @@ def test_set_aside_log_stays_while_it_is_not_known_what_time_it_is(path: Path) -
     aside = put_aside(path, "renamed", [1])
     with run(path) as agent:
         at = make_at(100 * DAY_S)
-        agent.keeper.keep([], replace(at, synced=False))
+        agent.keeper.append([], replace(at, synced=False))
         assert left_in(aside) == 1
-        agent.keeper.keep([], at)
+        agent.keeper.append([], at)
         assert not aside.exists()
 
 
@@ -702,6 +702,6 @@ def test_set_aside_log_that_nobody_takes(path: Path) -> None:
         agent.keep(*range(20))
     with run(path, board="two") as agent:
         # There is no broker any more.
-        agent.keeper._retention.change(KEPT_DAYS, 200, delivers=False)
+        agent.keeper._retention.apply_settings(KEPT_DAYS, 200, delivers=False)
         agent.keep(1, after_s=(KEPT_DAYS + 1) * DAY_S)
         assert asides(path, "of") == []

@@ -695,7 +695,7 @@ def test_log_of_form_1_is_taken_over(path: Path, indexed: bool) -> None:
         with EventLog(SENDER, path) as log:
             assert (log.log_id, seqs(log)) == (log_id, [1, 2, 3])
             assert log._db.execute("PRAGMA user_version").fetchone() == (VERSION,)
-            assert log.last_spells(9) == []
+            assert log.last_intervals(9) == []
 
 
 # --- a device that is called otherwise ---------------------------------------------------------------

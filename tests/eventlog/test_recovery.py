@@ -158,14 +158,14 @@ def test_young_log_is_recalled_whole() -> None:
     memory = recalled(*(make_entered(number, make_at(number * HOUR_S)) for number in range(51)))
     assert [item.event.at.utc for item in memory.events] == [make_at(n * HOUR_S).utc for n in range(51)]
     # Before the first of them there was nothing.
-    assert memory.begin is None
+    assert memory.start is None
 
 
 def test_old_log_is_recalled_for_two_days() -> None:
     memory = recalled(*(make_entered(number, make_at(number * HOUR_S)) for number in range(100)))
     assert [item.event.at.utc for item in memory.events] == [make_at(n * HOUR_S).utc for n in range(49, 100)]
-    assert memory.begin is not None
-    assert memory.begin.utc == make_at(49 * HOUR_S).utc
+    assert memory.start is not None
+    assert memory.start.utc == make_at(49 * HOUR_S).utc
     assert memory.last is not None
     assert memory.last.utc == make_at(99 * HOUR_S).utc
 
@@ -215,8 +215,8 @@ def test_what_has_held_for_long_is_recalled() -> None:
         (CounterAttended, "desk"),
         (type(later[0]), "room"),
     ]
-    assert memory.begin is not None
-    assert memory.begin.utc == make_at(49 * HOUR_S).utc
+    assert memory.start is not None
+    assert memory.start.utc == make_at(49 * HOUR_S).utc
 
 
 @pytest.mark.parametrize("cause", BLIND_CAUSES)

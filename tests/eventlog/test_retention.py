@@ -176,24 +176,24 @@ def test_look_each_hour_and_soon_while_there_is_more(log: EventLog, monkeypatch:
     keep = Retention(1, 200, delivers=True)
     firsts = []
     for second in (0, 0.1, 0.9, 1, 1.5, 2, 3, 4):
-        keep.look(log, make_at(NOW_S + second))
+        keep.delete_due(log, make_at(NOW_S + second))
         firsts.append(log.first_seq)
     assert firsts == [4, 4, 4, 7, 7, 10, 10, 10]
     told(log, [NOW_S / DAY_S + 0.01])
     log.delivered = 11
     later = NOW_S + 2 * DAY_S
-    keep.look(log, make_at(later))
+    keep.delete_due(log, make_at(later))
     assert log.first_seq == 11
     told(log, [42.0])
     log.delivered = 12
     for second in (1, 2):
-        keep.look(log, make_at(later + second))
+        keep.delete_due(log, make_at(later + second))
     statements: list[str] = []
     log._db.set_trace_callback(statements.append)
     for second in range(3, 3602):
-        keep.look(log, make_at(later + second))
+        keep.delete_due(log, make_at(later + second))
     assert statements == []
-    keep.look(log, make_at(later + 3602))
+    keep.delete_due(log, make_at(later + 3602))
     assert statements
 
 
@@ -229,8 +229,8 @@ def test_start_after_deletion(path: Path, kept: int) -> None:
         assert log.first_seq > 20
     with EventLog(SENDER, path) as log:
         memory = recover(log, now, SENDER.boot)
-        assert memory.begin is not None
-        assert memory.begin.utc >= make_at((8 - max(kept, 50 / 24)) * DAY_S).utc
+        assert memory.start is not None
+        assert memory.start.utc >= make_at((8 - max(kept, 50 / 24)) * DAY_S).utc
         assert not [item for item in memory.events if isinstance(item.event, AgentStarted)]
 
 

@@ -62,7 +62,7 @@ def write(log: Path, memory: Path, notes: Path, first: int, events: int) -> None
         while number < first + events:
             at = make_at(number)
             many = range(number, number + chance.choice([1, 1, 2, 5]))
-            seq = keeper.keep([make_entered(each, at) for each in many], at)
+            seq = keeper.append([make_entered(each, at) for each in many], at)
             where = f"{keeper.log.log_id} {seq}{' volatile' * keeper.volatile}"
             os.write(said, f"kept {many.start} {many.stop} {where}\n".encode())
             number = many.stop

@@ -195,11 +195,11 @@ def run(path: Path, broker: Broker, rate: float, keep_mb: int) -> None:
         due_s = time.monotonic()
         while not stop.is_set() and publishing.failure is None:
             if not rate:
-                keeper.keep([], clock.now())
+                keeper.append([], clock.now())
                 stop.wait(1.0)
                 continue
             count, pause_s = pause(rate)
-            last = keeper.keep(events(keeper.log.last_seq + 1, count), clock.now())
+            last = keeper.append(events(keeper.log.last_seq + 1, count), clock.now())
             book.note(keeper.log.log_id, last - count + 1, last)
             publishing.tell([state(last)])
             # What the card takes of the time is no pause.

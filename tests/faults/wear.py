@@ -63,11 +63,11 @@ def measured(folder: Path, burst: int, times: int, pace_s: float, note_s: float)
 def _kept(
     keeper: FailoverLog, device: str, bursts: list[int], pace_s: float, note_s: float
 ) -> tuple[float, float]:
-    keeper.keep([make_entered()], make_at(0))
+    keeper.append([make_entered()], make_at(0))
     before, noted_s = (_of_process(), _of_device(device)), 0.0
     for number, burst in enumerate(bursts):
         at = make_at(number)
-        keeper.keep([make_entered(number, at)] * burst, at)
+        keeper.append([make_entered(number, at)] * burst, at)
         if (number - noted_s) * max(pace_s, 1) >= note_s:
             keeper.log.delivered, noted_s = keeper.log.last_seq, number
         time.sleep(pace_s)

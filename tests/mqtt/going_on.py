@@ -104,7 +104,7 @@ class Agent:
 
     def keep(self, *events: Event) -> None:
         """What is done with each frame."""
-        self._keeper.keep(events, clock.now())
+        self._keeper.append(events, clock.now())
         if self._publisher and events:
             self._publisher.tell()
 
@@ -132,7 +132,7 @@ def main(path: Path, memory: Path) -> None:
     """Do what is said, until told to stop or nobody is there to tell."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
     # The card is looked at as often as it takes a test to be quick.
-    failover._LOOK_S = 0.5
+    failover._CHECK_S = 0.5
     memory.mkdir(exist_ok=True)
     with ExitStack() as stack:
         agent = Agent(path, memory, stack)

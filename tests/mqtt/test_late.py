@@ -218,4 +218,4 @@ def test_clock_of_events_that_were_not_kept(tmp_path: Path) -> None:
             log.append([wrong, replace(wrong, track="a name")])
         (entry,) = log.read(0, 9)
         assert log.age_s(entry) == pytest.approx(2, abs=60)
-        assert len(log._clocks) == 1
+        assert len(log._state.clocks) == 1

@@ -132,10 +132,10 @@ def test_keeper_notes_each_minute_that_it_runs(tmp_path: Path) -> None:
         EventLog(SENDER, tmp_path / "events.db") as card,
         FailoverLog(card, SENDER, Retention(30, 200, delivers=False)) as keeper,
     ):
-        keeper.keep([make_entered(1, make_at(1000))], make_at(1000))
+        keeper.append([make_entered(1, make_at(1000))], make_at(1000))
         notes = {}
         for second in range(1000, 1300):
-            keeper.keep([], make_at(second))
+            keeper.append([], make_at(second))
             notes[second] = card.alive
         # As long as nothing happens, a start after a kill finds a moment of the last minute.
         changes = [second for second, note in notes.items() if note != notes.get(second - 1)]

@@ -367,7 +367,7 @@ def test_log_unreadable_is_not_online(
     with publishing(to(mosquitto.port), log) as publisher:
         wait_until(lambda: is_online(listener))
         log._db.execute("DROP TABLE event")
-        log.last_seq += 1
+        log._state.last_seq += 1
         publisher.tell()
         wait_until(lambda: told(caplog, "can't be used") != [])
         wait_until(lambda: not is_online(listener))

@@ -526,7 +526,7 @@ def test_own_status_of_the_start_before_is_no_copy(
     path = tmp_path / "events.db"
     with EventLog(SENDER, path) as log:
         log.append([make_now(number) for number in range(5)])
-        log.note_told()
+        log.note_reported()
         log.append([make_now(number) for number in range(5)])
     # What a will leaves tells no number.
     before = status(log.log_id, last_seq=known, state="online" if known else "offline")
