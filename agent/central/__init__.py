@@ -1,1 +1,1 @@
-"""For central systems: storing what agents say, and asking again for what did not come."""
+"""Central side: storing what agents publish, and asking again for what did not arrive."""

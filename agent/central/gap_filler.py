@@ -1,4 +1,4 @@
-"""When an agent is asked for what is missing: one request at a time, and not for what is on its way."""
+"""Gap filler: asks an agent for missing events, one request at a time, and not for what is on its way."""
 
 from __future__ import annotations
 
@@ -25,17 +25,30 @@ MOST_EVENTS = 1000
 _NO_PROGRESS_S = 10.0
 _FIRST_PAUSE_S = 2.0
 _LONGEST_PAUSE_S = 300.0
-# So often the agent says that it has not got what it should have, before that is believed.
+# So often the agent answers that it lacks what it should have, before that is believed.
 _DOUBTS = 3
 
 
 @dataclass(slots=True)
+class _Backoff:
+    """The pause after the next failure, and until when none is asked (monotonic seconds)."""
+
+    pause_s: float = _FIRST_PAUSE_S
+    ask_at_s: float = 0.0
+
+    def wait(self, now_s: float) -> None:
+        self.ask_at_s = now_s + self.pause_s * random.uniform(0.5, 1.0)  # noqa: S311
+        self.pause_s = min(2 * self.pause_s, _LONGEST_PAUSE_S)
+
+
+@dataclass(slots=True)
 class _Request:
-    """What is asked for now.
+    """The request that is not answered yet.
 
     Attributes:
         beyond: these numbers come after the last that is known, and perhaps there are none.
-        heard_s: when something of the answer was last there.
+        progress_s: when something of the answer was last received, monotonic seconds.
+        received: so many messages of the answer.
     """
 
     request: str
@@ -43,8 +56,8 @@ class _Request:
     first: int
     last: int
     beyond: bool
-    heard_s: float
-    came: int = 0
+    progress_s: float
+    received: int = 0
 
 
 @dataclass(slots=True)
@@ -56,10 +69,16 @@ class _Watched:
 
 
 class GapFiller:
-    """Asks one agent."""
+    """Asks one agent for its missing events."""
 
     def __init__(self, agent: str, kept: AgentKept, settle_s: float) -> None:
-        """Take what is known of the agent, and how long numbers may be on their way."""
+        """Take whom to ask.
+
+        Args:
+            agent: site/name.
+            kept: what is known of it, kept up to date by the caller.
+            settle_s: so long numbers may be on their way, s.
+        """
         self._agent = agent
         self._kept = kept
         self._settle_s = settle_s
@@ -67,25 +86,24 @@ class GapFiller:
         self._watched: dict[str, _Watched] = {}
         self._doubts: dict[str, tuple[int, int]] = {}
         self._progress = False
-        self.begin_anew()
+        self._backoff = _Backoff()
 
-    def begin_anew(self) -> None:
-        """The agent is there again: what it was asked before it may have forgotten."""
-        self._pause_s = _FIRST_PAUSE_S
-        self._ask_at_s = 0.0
+    def restart(self) -> None:
+        """The agent has a new session: it may have forgotten the last request."""
+        self._backoff = _Backoff()
         self._request = None
 
-    def answered_badly(self, request: str | None) -> None:
-        """What came in a replay can't be taken: it counts as come, and as missing."""
+    def count_refused(self, request: str | None) -> None:
+        """A message of a replay was refused: it counts as received, and its event as missing."""
         if self._request and request == self._request.request:
-            self._request.came += 1
+            self._request.received += 1
             self._progress = True
 
-    def heard(self, events: Sequence[EventMessage]) -> None:
-        """Events came, by themselves or in a replay."""
+    def count(self, events: Sequence[EventMessage]) -> None:
+        """Events were received, by themselves or in a replay."""
         for event in events:
             if self._request and event.replay == self._request.request:
-                self._request.came += 1
+                self._request.received += 1
                 self._progress = True
                 continue
             watched = self._watched.get(event.log)
@@ -94,25 +112,25 @@ class GapFiller:
                 watched.lowest = 0
 
     def answers(self, request: str) -> bool:
-        """Whether this is what was asked."""
+        """Whether this is the request that is not answered yet."""
         return self._request is not None and self._request.request == request
 
     def next(self, now_s: float) -> Message | None:
         """The next request, if one is due."""
         if self._request:
             if self._progress:
-                self._progress, self._request.heard_s = False, now_s
-            if now_s - self._request.heard_s < _NO_PROGRESS_S:
+                self._progress, self._request.progress_s = False, now_s
+            if now_s - self._request.progress_s < _NO_PROGRESS_S:
                 return None
             _log.warning(
                 "%s does not answer: events of its log %s are missing", self._agent, self._request.log
             )
             self._request = None
-            self._wait(now_s)
+            self._backoff.wait(now_s)
         if self._kept.state != "online":
             return None
         due = self._due(now_s)
-        if due is None or now_s < self._ask_at_s:
+        if due is None or now_s < self._backoff.ask_at_s:
             return None
         log, (first, last) = due
         last = min(last, first + MOST_EVENTS - 1)
@@ -120,35 +138,39 @@ class GapFiller:
         kept.asked += 1
         self._request = _Request(secrets.token_hex(8), log, first, last, first > kept.highest, now_s)
         _log.info("asking %s for events %d to %d of log %s", self._agent, first, last, log)
-        asked = {"log": log, "from_seq": first, "to_seq": last, "request": self._request.request}
-        return Message(f"{ROOT}/{self._agent}/cmd/replay", json.dumps(asked))
+        request = {"log": log, "from_seq": first, "to_seq": last, "request": self._request.request}
+        return Message(f"{ROOT}/{self._agent}/cmd/replay", json.dumps(request))
 
-    def over(self, done: ReplayDoneMessage, now_s: float) -> tuple[str, list[Span]]:
-        """The answer is complete; which log it was of, and which numbers will never come."""
+    def finish(self, done: ReplayDoneMessage, now_s: float) -> tuple[str, list[Span]]:
+        """Take the end of the answer.
+
+        Returns:
+            Of which log it was, and which of its numbers will never come.
+        """
         request = self._request
         assert request is not None  # noqa: S101
         self._request = None
         kept = self._kept.logs[request.log]
         if done.later:
-            self._wait(now_s)
+            self._backoff.wait(now_s)
             return request.log, []
         if request.beyond:
             if done.sent == 0:
                 kept.ended = True
-            elif request.came < done.sent:
-                self._wait(now_s)
+            elif request.received < done.sent:
+                self._backoff.wait(now_s)
             return request.log, []
         missing = list(kept.settled.missing(request.first, request.last))
         if not missing:
-            self._pause_s = _FIRST_PAUSE_S
+            self._backoff.pause_s = _FIRST_PAUSE_S
             return request.log, []
-        if request.came < done.sent:
+        if request.received < done.sent:
             # The broker lost some of it.
-            self._wait(now_s)
+            self._backoff.wait(now_s)
             return request.log, []
         if self._believed(request, kept, missing[0][0]):
             return request.log, missing
-        self._wait(now_s)
+        self._backoff.wait(now_s)
         return request.log, []
 
     def _believed(self, request: _Request, kept: LogKept, lowest: int) -> bool:
@@ -179,12 +201,8 @@ class GapFiller:
         return None
 
     def _wanted(self, log: str, kept: LogKept) -> Span | None:
-        """The lowest missing numbers; of a log that no status tells about any more also what is after it."""
+        """The lowest missing numbers; of a log that no status names any more also what is after it."""
         gap = next(kept.missing, None)
         if gap is None and log != self._kept.log and not kept.ended:
             return kept.highest + 1, kept.highest + MOST_EVENTS
         return gap
-
-    def _wait(self, now_s: float) -> None:
-        self._ask_at_s = now_s + self._pause_s * random.uniform(0.5, 1.0)  # noqa: S311
-        self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)

@@ -1,4 +1,4 @@
-"""Sets of numbers that come mostly in rows: 1–18230 is one pair, not 18,230 numbers."""
+"""Interval sets of whole numbers that come mostly in rows: 1–18230 is one pair, not 18,230 numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class IntervalSet:
     """A set of whole numbers, as the fewest spans (first, last) that hold them, in order."""
 
     def __init__(self, spans: Iterable[Span] = ()) -> None:
-        """Take what is in it to begin with."""
+        """Take what is in it at the start."""
         self._firsts: list[int] = []
         self._lasts: list[int] = []
         for first, last in spans:
@@ -34,7 +34,7 @@ class IntervalSet:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"Spans({list(self)})"
+        return f"IntervalSet({list(self)})"
 
     def __contains__(self, number: int) -> bool:
         at = bisect_right(self._firsts, number) - 1
@@ -53,14 +53,14 @@ class IntervalSet:
     def add(self, first: int, last: int) -> tuple[Span, list[Span]]:
         """Put these numbers in; return the span that holds them now, and those that it replaces."""
         # Spans that touch are one: from the first that ends at first - 1 or later …
-        begin = bisect_left(self._lasts, first - 1)
-        # … to the last that begins at last + 1 or before.
+        start = bisect_left(self._lasts, first - 1)
+        # … to the last that starts at last + 1 or before.
         end = bisect_right(self._firsts, last + 1)
-        replaced = list(zip(self._firsts[begin:end], self._lasts[begin:end], strict=True))
+        replaced = list(zip(self._firsts[start:end], self._lasts[start:end], strict=True))
         if replaced:
             first, last = min(first, replaced[0][0]), max(last, replaced[-1][1])
-        self._firsts[begin:end] = [first]
-        self._lasts[begin:end] = [last]
+        self._firsts[start:end] = [first]
+        self._lasts[start:end] = [last]
         return (first, last), replaced
 
     def missing(self, first: int, last: int) -> Iterator[Span]:

@@ -1,6 +1,6 @@
-"""What comes in, read as if it came from an enemy: anybody may have published anything.
+"""Parser of received messages, each read as if it came from an enemy: anybody may publish anything.
 
-A message is either one of the values here, whole and within bounds, or `RefusedMessage` with a word why.
+The result is one of the values here, whole and within bounds, or `RefusedMessage` with the reason in a word.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class EventMessage:
 
 @dataclass(frozen=True, slots=True)
 class StatusMessage:
-    """Whether an agent is there; seqs are 0 where it does not tell, `state` is retired if it is cleared."""
+    """Whether an agent is online; seqs are 0 where they are absent, `state` is retired if it is cleared."""
 
     agent: str
     state: str
@@ -91,7 +91,7 @@ class InfoMessage:
     """What an agent is made of and set to; an empty body: it is cleared.
 
     Attributes:
-        digest: the same for as long as the agent says the same of itself, over all its connections.
+        digest: of all but log, session and ts: the same over connections while nothing else changes.
     """
 
     agent: str
@@ -138,7 +138,7 @@ class RefusedMessage:
     replay: str | None = None
 
 
-Heard = (
+Parsed = (
     EventMessage
     | StatusMessage
     | HealthMessage
@@ -153,8 +153,8 @@ class _WrongError(Exception):
     """In a few words, without what was sent."""
 
 
-def parse(message: Message) -> Heard:
-    """Read what an agent, or somebody else, has published."""
+def parse(message: Message) -> Parsed:
+    """Parse what an agent, or somebody else, has published."""
     levels = message.topic.split("/")
     match levels:
         case [_, _, site, name, *rest] if rest and "/".join(levels[:_ROOT_LEVELS]) == ROOT:
@@ -171,7 +171,7 @@ def parse(message: Message) -> Heard:
         return RefusedMessage(agent, str(error), replay)
 
 
-def _read(agent: str, levels: list[str], message: Message) -> Heard:
+def _read(agent: str, levels: list[str], message: Message) -> Parsed:
     match levels:
         case ["event", rule, *kind] if kind:
             return _event(agent, message, rule=rule, kind=".".join(kind))
@@ -287,7 +287,7 @@ def _status(agent: str, message: Message) -> StatusMessage:
 
 
 def _bounds(content: dict[str, Any]) -> tuple[int, int]:
-    """The first and last number of the log; 0 where it is not told."""
+    """The first and last number of the log; 0 where absent."""
     first_seq, last_seq = (
         _seq(content, name, 0) if content.get(name) is not None else 0 for name in ("first_seq", "last_seq")
     )
@@ -307,13 +307,13 @@ def _health(agent: str, message: Message) -> HealthMessage:
 
 
 def _earlier(content: dict[str, Any]) -> tuple[str, ...]:
-    """Logs of before that can be asked for; an agent of an older version tells none."""
-    told = content.get("earlier_logs") or []
-    if not isinstance(told, list) or len(told) > _MOST_EARLIER:
+    """Logs of before that can be asked for; an older agent names none."""
+    logs = content.get("earlier_logs") or []
+    if not isinstance(logs, list) or len(logs) > _MOST_EARLIER:
         raise _WrongError("earlier_logs")
-    if not all(isinstance(one, dict) for one in told):
+    if not all(isinstance(one, dict) for one in logs):
         raise _WrongError("earlier_logs")
-    return tuple(_text(one, "log", _HEX8) for one in told)
+    return tuple(_text(one, "log", _HEX8) for one in logs)
 
 
 def _info(agent: str, message: Message) -> InfoMessage:
@@ -323,8 +323,8 @@ def _info(agent: str, message: Message) -> InfoMessage:
     if f"{content.get('site')}/{content.get('device')}" != agent:
         raise _WrongError("of another agent")
     ts = _text(content, "ts", _TS)
-    said = {name: value for name, value in content.items() if name not in _OF_CONNECTION}
-    text = json.dumps(said, sort_keys=True)
+    lasting = {name: value for name, value in content.items() if name not in _OF_CONNECTION}
+    text = json.dumps(lasting, sort_keys=True)
     return InfoMessage(agent, ts, hashlib.sha256(text.encode()).hexdigest()[:16], message.payload)
 
 

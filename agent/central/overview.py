@@ -1,4 +1,4 @@
-"""What is in a store, for people and programs that ask: agents, their logs and gaps, and states."""
+"""Overview of a store, for people and programs: agents, their logs and gaps, and states."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def overview(store: Store) -> dict[str, Any]:
         of_agent.append({"rule": rule, "known": bool(known), "state": json.loads(str(body))})
     # A store of before version 2 has none.
     there = store.rows("SELECT 1 FROM sqlite_schema WHERE name = 'info_now'")
-    told = store.rows("SELECT agent, body FROM info_now") if there else []
-    infos = {str(agent): str(body) for agent, body in told}
+    rows = store.rows("SELECT agent, body FROM info_now") if there else []
+    infos = {str(agent): str(body) for agent, body in rows}
     return {
         "agents": [
             _of_agent(agent, kept, states.get(agent, []), infos.get(agent))
@@ -68,17 +68,17 @@ def table(seen: dict[str, Any]) -> str:
     rows = [("rule", "kind", "now")]
     for agent in seen["agents"]:
         for state in agent["states"]:
-            said = state["state"]
-            values = {name: said.get(name) for name in ("count", "in_count", "out_count", "mode", "waiting")}
-            told = ", ".join(f"{name} {value}" for name, value in values.items() if value is not None)
+            body = state["state"]
+            values = {name: body.get(name) for name in ("count", "in_count", "out_count", "mode", "waiting")}
+            shown = ", ".join(f"{name} {value}" for name, value in values.items() if value is not None)
             rows.append(
-                (f"{agent['agent']} {state['rule']}", said["kind"], told if state["known"] else "unknown")
+                (f"{agent['agent']} {state['rule']}", body["kind"], shown if state["known"] else "unknown")
             )
     if len(rows) > 1:
         lines += ["", *_aligned(rows)]
     if seen["refused"]:
-        told = ", ".join(f"{row['agent'] or '?'} {row['why']} {row['times']}" for row in seen["refused"])
-        lines += ["", f"not taken: {told}"]
+        counts = ", ".join(f"{row['agent'] or '?'} {row['why']} {row['times']}" for row in seen["refused"])
+        lines += ["", f"not taken: {counts}"]
     return "\n".join(lines)
 
 
@@ -104,7 +104,7 @@ def _of_agent(agent: str, kept: AgentKept, states: list[dict[str, Any]], info: s
 
 def _of_log(agent: AgentKept, log: str) -> dict[str, Any]:
     kept = agent.logs[log]
-    told = IntervalSet([*kept.stored, *kept.dropped])
+    explained = IntervalSet([*kept.stored, *kept.dropped])
     gaps = list(kept.missing)
     return {
         "log": log,
@@ -112,8 +112,8 @@ def _of_log(agent: AgentKept, log: str) -> dict[str, Any]:
         "first_seq": kept.first_seq,
         "last_seq": kept.last_seq,
         "stored": kept.stored.count,
-        "dropped": told.count - kept.stored.count,
-        "gone": kept.settled.count - told.count,
+        "dropped": explained.count - kept.stored.count,
+        "gone": kept.settled.count - explained.count,
         "missing": sum(last - first + 1 for first, last in gaps),
         "gaps": gaps[:_MOST_GAPS],
         "doubles": kept.doubles,

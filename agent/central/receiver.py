@@ -1,8 +1,8 @@
-"""From messages to a store without gaps: what to keep, what to ask for, and when.
+"""Receiver: from messages to a store without gaps; what to keep, what to ask for, and when.
 
 ::
 
-    messages ─▶ read ─▶ one transaction ─▶ acknowledged
+    messages ─▶ parse ─▶ one transaction ─▶ acknowledged
                               │
                      a number is missing ─▶ is it on its way? ─▶ cmd/replay ─▶ replay/<request> ─▶ messages
 """
@@ -10,9 +10,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic, time_ns
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from agent.central.gap_filler import GapFiller
 from agent.central.messages import (
@@ -37,77 +38,93 @@ if TYPE_CHECKING:
 _MOST_LOGS = 1000
 _MOST_RULES = 500
 _MOST_AGENTS = 100_000
-_LOOK_EVERY_S = 0.25
+_CHECK_EVERY_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of each agent, by site/name; `rules`: how many of them have a state in the store."""
+
+    agents: dict[str, AgentKept]
+    rules: Counter[str]
+    gap_fillers: dict[str, GapFiller]
 
 
 class Receiver:
-    """Takes what a broker passes on, and tells what to ask for."""
+    """Stores what a broker passes on, and makes requests for what is missing; `load` comes first."""
 
     def __init__(self, store: Store, *, settle_s: float = 3.0) -> None:
         """Take the open store, and how long a number may be on its way before it is asked for."""
         self._store = store
         self._settle_s = settle_s
-        self._look_at_s = 0.0
+        self._check_at_s = 0.0
         # The newest time that an agent told whose clock is right.
         self.newest_ms = 0
-        self.load()
+        self._known = _Known({}, Counter(), {})
 
-    def load(self) -> None:
-        """Go on from what is in the store: at the begin, and where a batch could not be stored."""
-        self.agents = self._store.load()
-        self._rules = Counter(str(agent) for (agent,) in self._store.rows("SELECT agent FROM state"))
-        self._asking = {agent: GapFiller(agent, kept, self._settle_s) for agent, kept in self.agents.items()}
+    def load(self) -> Self:
+        """Go on from what is in the store: at the start, and where a batch could not be stored."""
+        agents = self._store.load()
+        rules = Counter(str(agent) for (agent,) in self._store.rows("SELECT agent FROM state"))
+        gap_fillers = {agent: GapFiller(agent, kept, self._settle_s) for agent, kept in agents.items()}
+        self._known = _Known(agents, rules, gap_fillers)
+        return self
 
-    def take(self, messages: Sequence[Message]) -> None:
-        """Store what came; when this returns it is on the disk, and may be acknowledged.
+    @property
+    def agents(self) -> dict[str, AgentKept]:
+        """What is known of each agent, by site/name."""
+        return self._known.agents
+
+    def receive(self, messages: Sequence[Message]) -> None:
+        """Store messages; when this returns they are on the disk, and may be acknowledged.
 
         Raises:
             LogError: nothing of it is stored; call `load` before anything else.
         """
-        things = [parse(message) for message in messages]
+        parsed = [parse(message) for message in messages]
         refused = Counter[tuple[str, str]]()
         answers: list[ReplayDoneMessage] = []
         with self._store.transaction():
-            begin = 0
+            start = 0
             # Events that came one after the other are stored together, everything else in its turn.
-            for at, thing in enumerate([*things, None]):
-                if isinstance(thing, EventMessage):
+            for at, message in enumerate([*parsed, None]):
+                if isinstance(message, EventMessage):
                     continue
-                self._happened(
-                    [thing for thing in things[begin:at] if isinstance(thing, EventMessage)], refused
+                self._store_events(
+                    [event for event in parsed[start:at] if isinstance(event, EventMessage)], refused
                 )
-                begin = at + 1
-                if isinstance(thing, RefusedMessage):
-                    refused[thing.agent, thing.why] += 1
-                    if thing.replay and thing.agent in self._asking:
-                        self._asking[thing.agent].answered_badly(thing.replay)
-                elif isinstance(thing, ReplayDoneMessage):
-                    answers.append(thing)
-                elif thing is not None and not self._said(thing):
-                    refused[thing.agent, "too many"] += 1
+                start = at + 1
+                if isinstance(message, RefusedMessage):
+                    refused[message.agent, message.why] += 1
+                    if message.replay and message.agent in self._known.gap_fillers:
+                        self._known.gap_fillers[message.agent].count_refused(message.replay)
+                elif isinstance(message, ReplayDoneMessage):
+                    answers.append(message)
+                elif message is not None and not self._store_report(message):
+                    refused[message.agent, "too many"] += 1
             for done in answers:
-                if not self._answered(done):
+                if not self._finish_replay(done):
                     refused[done.agent, "not asked for"] += 1
             self._store.put_refused(refused)
 
-    def due(self) -> list[Message]:
-        """What to ask agents for now; it looks a few times a second, however often it is called."""
+    def next_requests(self) -> list[Message]:
+        """Make the requests that are due; it checks a few times a second, however often it is called."""
         now_s = monotonic()
-        if now_s < self._look_at_s:
+        if now_s < self._check_at_s:
             return []
-        self._look_at_s = now_s + _LOOK_EVERY_S
-        return [message for asking in self._asking.values() if (message := asking.next(now_s))]
+        self._check_at_s = now_s + _CHECK_EVERY_S
+        return [request for filler in self._known.gap_fillers.values() if (request := filler.next(now_s))]
 
     def complete(self, log: str) -> bool:
-        """Whether a log is known, and each of its numbers up to the last one told has ended."""
-        found = [kept for kept in self.agents.values() if log in kept.logs]
+        """Whether a log is known, and each of its numbers up to the last one has ended."""
+        found = [kept for kept in self._known.agents.values() if log in kept.logs]
         return bool(found) and all(kept.complete(log) for kept in found)
 
     def _agent(self, agent: str) -> AgentKept | None:
-        kept = self.agents.get(agent)
-        if kept is None and len(self.agents) < _MOST_AGENTS:
-            kept = self.agents[agent] = AgentKept()
-            self._asking[agent] = GapFiller(agent, kept, self._settle_s)
+        kept = self._known.agents.get(agent)
+        if kept is None and len(self._known.agents) < _MOST_AGENTS:
+            kept = self._known.agents[agent] = AgentKept()
+            self._known.gap_fillers[agent] = GapFiller(agent, kept, self._settle_s)
         return kept
 
     def _log(self, agent: str, log: str) -> LogKept | None:
@@ -121,7 +138,7 @@ class Receiver:
             self._store.put_log(agent, log, kept)
         return kept
 
-    def _happened(self, events: Iterable[EventMessage], refused: Counter[tuple[str, str]]) -> None:
+    def _store_events(self, events: Iterable[EventMessage], refused: Counter[tuple[str, str]]) -> None:
         by_log: dict[tuple[str, str], list[EventMessage]] = {}
         for event in events:
             by_log.setdefault((event.agent, event.log), []).append(event)
@@ -134,7 +151,7 @@ class Receiver:
             for event in some:
                 if event.seq not in kept.stored:
                     new.setdefault(event.seq, event)
-            self._asking[agent].heard(some)
+            self._known.gap_fillers[agent].count(some)
             self._store.put_events(new.values(), time_ns() // 1_000_000)
             for span in _spans(sorted(new)):
                 self._store.put_span(agent, log, "stored", kept, span)
@@ -147,90 +164,90 @@ class Receiver:
                 kept.replayed += replayed
                 self._store.put_log(agent, log, kept)
 
-    def _said(self, thing: StatusMessage | HealthMessage | InfoMessage | StateMessage) -> bool:
-        """Keep what an agent says of itself; False: it says too much."""
-        if isinstance(thing, StateMessage | InfoMessage) and not thing.body:
+    def _store_report(self, message: StatusMessage | HealthMessage | InfoMessage | StateMessage) -> bool:
+        """Store what an agent reports about itself; False: it has too many logs or rules."""
+        if isinstance(message, StateMessage | InfoMessage) and not message.body:
             # It clears what there may be, and makes no agent known.
-            self._clear(thing)
+            self._clear(message)
             return True
-        is_new, owner = thing.agent not in self.agents, self._agent(thing.agent)
+        is_new, owner = message.agent not in self._known.agents, self._agent(message.agent)
         if owner is None:
             return False
         if is_new:
-            self._store.put_agent(thing.agent)
-        if isinstance(thing, StateMessage):
-            return self._state(thing)
+            self._store.put_agent(message.agent)
+        if isinstance(message, StateMessage):
+            return self._store_state(message)
         now_ms = time_ns() // 1_000_000
-        if isinstance(thing, InfoMessage):
-            self._store.put_info(thing, now_ms)
+        if isinstance(message, InfoMessage):
+            self._store.put_info(message, now_ms)
             return True
-        # What is retained was said at some time before; an agent whose clock is wrong is heard again soon.
-        heard_ms = now_ms if thing.live else min(now_ms, _ms(thing.ts))
+        # What is retained is older; an agent whose clock is wrong will publish again soon.
+        heard_ms = now_ms if message.live else min(now_ms, _ms(message.ts))
         owner.heard_ms = max(owner.heard_ms, heard_ms)
-        if isinstance(thing, StatusMessage):
-            if thing.state == "online" and thing.session != owner.session:
-                self._asking[thing.agent].begin_anew()
-                self._look_at_s = 0.0
-            owner.state, owner.log, owner.session = thing.state, thing.log, thing.session
-            self._store.put_status(thing, owner.heard_ms)
+        if isinstance(message, StatusMessage):
+            if message.state == "online" and message.session != owner.session:
+                self._known.gap_fillers[message.agent].restart()
+                self._check_at_s = 0.0
+            owner.state, owner.log, owner.session = message.state, message.log, message.session
+            self._store.put_status(message, owner.heard_ms)
         else:
-            if thing.live and thing.knows_time:
-                self.newest_ms = max(self.newest_ms, _ms(thing.ts))
-            self._store.put_health(thing, owner.heard_ms)
+            if message.live and message.knows_time:
+                self.newest_ms = max(self.newest_ms, _ms(message.ts))
+            self._store.put_health(message, owner.heard_ms)
             # Nothing of them may ever have come; once known, they are asked for to their ends.
-            for log in thing.earlier:
-                self._log(thing.agent, log)
-        return not thing.log or self._told(thing)
+            for log in message.earlier:
+                self._log(message.agent, log)
+        return not message.log or self._store_bounds(message)
 
-    def _told(self, thing: StatusMessage | HealthMessage) -> bool:
-        """An agent told from where to where its log goes."""
-        kept = self._log(thing.agent, thing.log)
+    def _store_bounds(self, message: StatusMessage | HealthMessage) -> bool:
+        """Store the first and last number of a log, as its agent reports them."""
+        kept = self._log(message.agent, message.log)
         if kept is None:
             return False
-        first_seq, last_seq = max(kept.first_seq, thing.first_seq), max(kept.last_seq, thing.last_seq)
+        first_seq, last_seq = max(kept.first_seq, message.first_seq), max(kept.last_seq, message.last_seq)
         if kept.ended or (first_seq, last_seq) != (kept.first_seq, kept.last_seq):
             # A log that the agent came back to goes on.
             kept.first_seq, kept.last_seq, kept.ended = first_seq, last_seq, False
-            self._store.put_log(thing.agent, thing.log, kept)
+            self._store.put_log(message.agent, message.log, kept)
             # Nobody has these any more; should one be on its way, it is stored all the same.
-            self._end(thing.agent, thing.log, kept, "gone", (1, first_seq - 1))
+            self._store_ended(message.agent, message.log, kept, "gone", (1, first_seq - 1))
         return True
 
-    def _state(self, state: StateMessage) -> bool:
+    def _store_state(self, state: StateMessage) -> bool:
         """Keep the last state of a rule."""
         if not self._has_state(state):
-            if self._rules[state.agent] >= _MOST_RULES:
+            if self._known.rules[state.agent] >= _MOST_RULES:
                 return False
-            self._rules[state.agent] += 1
+            self._known.rules[state.agent] += 1
         self._store.put_state(state)
         return True
 
     def _clear(self, message: StateMessage | InfoMessage) -> None:
         """Forget the state of a rule that is gone; the last `info` stays."""
         if isinstance(message, StateMessage) and self._has_state(message):
-            self._rules[message.agent] -= 1
+            self._known.rules[message.agent] -= 1
             self._store.put_state(message)
 
     def _has_state(self, state: StateMessage) -> bool:
         query = "SELECT 1 FROM state WHERE agent = ? AND rule = ?"
         return bool(self._store.rows(query, (state.agent, state.rule)))
 
-    def _answered(self, done: ReplayDoneMessage) -> bool:
-        """A replay is over: what it should have brought and did not is no longer to be had."""
-        asking = self._asking.get(done.agent)
-        if asking is None or not asking.answers(done.request):
+    def _finish_replay(self, done: ReplayDoneMessage) -> bool:
+        """A replay is over: what it should have brought and did not is lost."""
+        gap_filler = self._known.gap_fillers.get(done.agent)
+        if gap_filler is None or not gap_filler.answers(done.request):
             return False
-        log, lost = asking.over(done, monotonic())
+        log, lost = gap_filler.finish(done, monotonic())
         # What is still missing is asked for at once.
-        self._look_at_s = 0.0
-        kept = self.agents[done.agent].logs[log]
+        self._check_at_s = 0.0
+        kept = self._known.agents[done.agent].logs[log]
         self._store.put_log(done.agent, log, kept)
         for span in lost:
-            self._end(done.agent, log, kept, "gone", span)
+            self._store_ended(done.agent, log, kept, "gone", span)
         return True
 
-    def _end(self, agent: str, log: str, kept: LogKept, how: How, among: tuple[int, int]) -> None:
-        """The missing ones among these numbers have ended."""
+    def _store_ended(self, agent: str, log: str, kept: LogKept, how: How, among: tuple[int, int]) -> None:
+        """Store how the missing ones among these numbers ended."""
         for span in list(kept.settled.missing(*among)):
             self._store.put_span(agent, log, how, kept, span)
 

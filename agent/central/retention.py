@@ -1,4 +1,4 @@
-"""How long events are kept in the store.
+"""Retention of events in the central store.
 
 Which numbers there were stays known, so that nothing old is asked for again.
 """
@@ -67,7 +67,7 @@ class StoreRetention:
         self._due_s = 0.0
         self._pages: Iterator[int] | None = None
 
-    def look(self, now_s: float) -> None:
+    def delete_due(self, now_s: float) -> None:
         """Delete one page, if it is time: all that is due once an hour. By the monotonic clock."""
         if now_s < self._due_s:
             return
@@ -85,7 +85,7 @@ class StoreRetention:
         """Go through all that is old, a page at each step; yield how many events of it went."""
         now_s = time()
         if newest_ms := self._newest_ms():
-            # Anybody may tell any time: also the last there is.
+            # Anybody may publish any time: also the last there is.
             now_s = min(now_s, newest_ms / 1000 + _DAY.total_seconds())
         now = datetime.fromtimestamp(now_s, UTC)
         for kind in self._types():

@@ -8,7 +8,7 @@ import sqlite3
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from time import time_ns
-from typing import TYPE_CHECKING, Literal, Self
+from typing import IO, TYPE_CHECKING, Literal, Self
 
 from agent.central.intervals import IntervalSet
 from agent.central.schema import APPLICATION_ID, SCHEMA, SINCE_2, VERSION
@@ -31,8 +31,8 @@ class LogKept:
     Attributes:
         stored: numbers of events that were stored, whether or not they are still in the table.
         settled: those, and the ones that never come.
-        first_seq: the oldest that the agent still has, as it told.
-        last_seq: the newest that it told of.
+        first_seq: the oldest that the agent still has, as it reports.
+        last_seq: the newest that it reports.
         ended: the agent has another log now, and nothing after the highest number here.
     """
 
@@ -63,7 +63,7 @@ class LogKept:
 
     @property
     def complete(self) -> bool:
-        """Whether every number up to the last one has ended, as far as the agent told."""
+        """Whether every number up to the last one has ended, as far as the agent reported."""
         return (self.last_seq > 0 or self.ended) and next(self.missing, None) is None
 
 
@@ -78,18 +78,26 @@ class AgentKept:
     logs: dict[str, LogKept] = field(default_factory=dict)
 
     def complete(self, log: str) -> bool:
-        """Whether a log has come as far as the agent told; an older one also to its end."""
+        """Whether a log is complete up to the last number reported; an older one also to its end."""
         kept = self.logs[log]
         return kept.complete and (log == self.log or kept.ended)
 
 
 class Store:
-    """The file; one writer at a time."""
+    """The store's file; one writer at a time."""
 
     def __init__(self, path: Path, *, reading: bool = False) -> None:
         """Take where it is, and whether it is only read: as it is at one moment, beside who writes it."""
         self._path = path
         self._reading = reading
+        self._db: sqlite3.Connection | None = None
+        self._lock_file: IO[str] | None = None
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        """The open file."""
+        assert self._db is not None  # noqa: S101 - a store is used while it is open
+        return self._db
 
     def __enter__(self) -> Self:
         """Open or make it.
@@ -100,21 +108,20 @@ class Store:
         """
         with self._translated(), ExitStack() as failing:
             if self._reading:
-                self.db = sqlite3.connect(
-                    f"{self._path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None
-                )
-                failing.callback(self.db.close)
+                uri = f"{self._path.absolute().as_uri()}?mode=ro"
+                self._db = db = sqlite3.connect(uri, uri=True, isolation_level=None)
+                failing.callback(db.close)
                 # All that is read is of the moment of the first reading.
-                self.db.execute("BEGIN")
+                db.execute("BEGIN")
             else:
-                self._lock()
+                self._lock_file = self._locked()
                 failing.callback(self._lock_file.close)
-                self.db = sqlite3.connect(self._path, isolation_level=None)
-                failing.callback(self.db.close)
+                self._db = db = sqlite3.connect(self._path, isolation_level=None)
+                failing.callback(db.close)
                 # FULL: what a commit returned for is there after a power cut.
-                self.db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
-                if self.db.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,):
-                    self.db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
+                db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+                if db.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,):
+                    db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
             self._check()
             if not self._reading and self._version() == 1:
                 self._renew()
@@ -124,16 +131,17 @@ class Store:
     def __exit__(self, *_about: object) -> None:
         """Close the file."""
         self.db.close()
-        if not self._reading:
+        if self._lock_file:
             self._lock_file.close()
 
-    def _lock(self) -> None:
-        self._lock_file = self._path.with_name(f"{self._path.name}.lock").open("w")
+    def _locked(self) -> IO[str]:
+        file = self._path.with_name(f"{self._path.name}.lock").open("w")
         try:
-            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            self._lock_file.close()
+            file.close()
             raise BusyError(f"another subscriber already stores to {self._path}; stop it first.") from None
+        return file
 
     def _version(self) -> int:
         (version,) = self.db.execute("PRAGMA user_version").fetchone()
@@ -180,7 +188,7 @@ class Store:
                 raise
 
     def load(self) -> dict[str, AgentKept]:
-        """What was known when it was last written."""
+        """Read what is known of each agent, by site/name."""
         agents: dict[str, AgentKept] = {}
         with self._translated():
             for name, state, log, session, heard_ms in self.db.execute(
@@ -216,7 +224,7 @@ class Store:
         return str(kept)
 
     def put_events(self, events: Iterable[EventMessage], heard_ms: int) -> None:
-        """Keep events that are not there yet."""
+        """Store events that are not there yet."""
         self.db.executemany(
             "INSERT OR IGNORE INTO event (agent, log, seq, type, rule, ts, late, body, heard_ms) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -224,7 +232,7 @@ class Store:
         )
 
     def put_info(self, info: InfoMessage, heard_ms: int) -> None:
-        """What an agent is made of and set to; what it was before stays, the last few."""
+        """Store what an agent is made of and set to, beside the last few different ones."""
         if not info.body:
             return
         self.db.execute(
@@ -238,7 +246,15 @@ class Store:
         )
 
     def put_span(self, agent: str, log: str, how: How, kept: LogKept, span: tuple[int, int]) -> None:
-        """Numbers ended; `kept` is told too."""
+        """Store how some numbers ended, and note it in `kept`.
+
+        Args:
+            agent: site/name.
+            log: its id.
+            how: they ended.
+            kept: what is known of the log.
+            span: their first and last.
+        """
         kept.settled.add(*span)
         (first, last), replaced = kept.of(how).add(*span)
         self.db.executemany(
@@ -248,7 +264,13 @@ class Store:
         self.db.execute("INSERT OR REPLACE INTO span VALUES (?, ?, ?, ?, ?)", (agent, log, how, first, last))
 
     def put_log(self, agent: str, log: str, kept: LogKept) -> None:
-        """What is known of a log besides its spans."""
+        """Store what is known of a log besides its spans.
+
+        Args:
+            agent: site/name.
+            log: its id.
+            kept: what is known of it.
+        """
         self.db.execute(
             "INSERT OR REPLACE INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -264,13 +286,13 @@ class Store:
         )
 
     def put_agent(self, agent: str) -> None:
-        """An agent is known from now on, though no status or event of it came yet."""
+        """Store that an agent is known, though no status or event of it came yet."""
         self.db.execute(
             "INSERT OR IGNORE INTO agent VALUES (?, 'unknown', NULL, '', '', NULL, 0, NULL)", (agent,)
         )
 
     def put_status(self, status: StatusMessage, heard_ms: int) -> None:
-        """Whether an agent is there."""
+        """Store whether an agent is online."""
         self.db.execute(
             "INSERT INTO agent VALUES (?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT (agent) DO UPDATE SET "
             "state = excluded.state, why = excluded.why, log = excluded.log, session = excluded.session, "
@@ -279,7 +301,7 @@ class Store:
         )
 
     def put_health(self, health: HealthMessage, heard_ms: int) -> None:
-        """How an agent is; whether it is there only its status tells."""
+        """Store how an agent is; whether it is online only its status tells."""
         self.db.execute(
             "INSERT INTO agent VALUES (?, 'unknown', NULL, '', '', NULL, ?, ?) "
             "ON CONFLICT (agent) DO UPDATE SET health = excluded.health, heard_ms = excluded.heard_ms",
@@ -287,7 +309,7 @@ class Store:
         )
 
     def put_state(self, state: StateMessage) -> None:
-        """What holds for a rule; one without a body is forgotten."""
+        """Store the state of a rule; one without a body is deleted."""
         if not state.body:
             self.db.execute("DELETE FROM state WHERE agent = ? AND rule = ?", (state.agent, state.rule))
             return

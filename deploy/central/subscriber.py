@@ -60,7 +60,7 @@ def receive(
         messages = subscriber.pump(0.25)
         try:
             if messages:
-                receiver.take(messages)
+                receiver.receive(messages)
         except LogError as error:
             # Not acknowledged, so the broker sends it again on the next connection.
             subscriber.drop(f"{error} Nothing is lost: it stays with the broker")
@@ -69,9 +69,9 @@ def receive(
             continue
         subscriber.acknowledge(messages)
         if subscriber.connected:
-            for request in receiver.due():
+            for request in receiver.next_requests():
                 subscriber.publish(request)
-        retention.look(monotonic())
+        retention.delete_due(monotonic())
         if until_complete and all(map(receiver.complete, until_complete)):
             return True
     return not until_complete
@@ -107,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with Store(options.db) as store:
-        receiver = Receiver(store, settle_s=options.settle_s)
+        receiver = Receiver(store, settle_s=options.settle_s).load()
         retention = StoreRetention(
             store,
             lambda: receiver.agents,

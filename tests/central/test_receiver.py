@@ -52,13 +52,13 @@ class Central:
     def open(self) -> None:
         self.store = Store(self.path)
         self.store.__enter__()
-        self.receiver = Receiver(self.store, settle_s=3.0)
+        self.receiver = Receiver(self.store, settle_s=3.0).load()
 
     def close(self) -> None:
         self.store.__exit__()
 
     def take(self, *messages: Message | Sequence[Message]) -> None:
-        self.receiver.take(
+        self.receiver.receive(
             [part for given in messages for part in ([given] if isinstance(given, Message) else given)]
         )
 
@@ -67,7 +67,7 @@ class Central:
         asked = []
         for step in range(int(after_s * 2) + 1):
             self.now_s += 0.5 if step else 0.0
-            for message in self.receiver.due():
+            for message in self.receiver.next_requests():
                 assert message.topic == f"{ROOT}/cmd/replay"
                 assert not message.retain
                 asked.append(json.loads(message.payload))

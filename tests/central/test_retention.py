@@ -51,7 +51,7 @@ class Place:
 
     def start(self, keep_days: int = 90, keep_sums_days: int = SUMS_DAYS) -> None:
         """As after a start of the program."""
-        self.receiver = Receiver(self.store, settle_s=0.0)
+        self.receiver = Receiver(self.store, settle_s=0.0).load()
         self.retention = StoreRetention(
             self.store,
             lambda: self.receiver.agents,
@@ -68,7 +68,7 @@ class Place:
         return Message(f"{ROOT}/event/{body['rule']}/{kind}", json.dumps(body))
 
     def take(self, *messages: Message) -> None:
-        self.receiver.take(messages)
+        self.receiver.receive(messages)
 
     def tidy(self, days: float = 0) -> list[int]:
         """Some days go by, and an hour of looking; which numbers are still there."""
@@ -77,7 +77,7 @@ class Place:
         end_s, self.pages = self.monotonic_s + 3600, 0
         while self.monotonic_s < end_s:
             before = self.count
-            self.retention.look(self.monotonic_s)
+            self.retention.delete_due(self.monotonic_s)
             assert before - self.count <= AT_ONCE
             self.pages += before > self.count
             self.monotonic_s += 1
@@ -113,7 +113,7 @@ def test_numbers_stay_known(place: Place) -> None:
         assert place.store.rows("SELECT * FROM span") == spans
         assert place.receiver.complete(LOG)
         place.take(make_status(7), *messages)
-        assert (place.receiver.due(), place.count) == ([], 0)
+        assert (place.receiver.next_requests(), place.count) == ([], 0)
         # Also after a start.
         place.start()
 
