@@ -1,4 +1,4 @@
-"""The contract as one document: an AsyncAPI 3.0 description of every topic, made from the payloads' models.
+"""AsyncAPI 3.0 document of the contract: every topic, made from the payloads' models.
 
 https://www.asyncapi.com/docs/reference/specification/v3.0.0. The agent is the application: it sends
 what central systems read, and receives `cmd/replay`.
@@ -19,7 +19,7 @@ from agent.wire.events import CONTRACT, EVENTS
 from agent.wire.examples import SENDER, examples
 from agent.wire.home_assistant import HOME_ASSISTANT_STATUS, DiscoveryWire, discovery_topic
 from agent.wire.payloads import schemas
-from agent.wire.schema_form import published
+from agent.wire.schema_form import published_schema
 
 DOCUMENT: Final = "asyncapi"
 QOS: Final = 1
@@ -37,7 +37,7 @@ _PARAMETERS: Final = {
     "rule": (f"Id of a line, zone or counter of the configuration: {_IDENTIFIER}.", "gate"),
     "request": (f"What the `cmd/replay` had as its `request`: {_IDENTIFIER}.", "gap-7"),
 }
-# What is not ours to define.
+# Payloads that others define.
 _FOREIGN: Final[dict[str, dict[str, Any]]] = {
     "homeassistant.status": {
         "type": "string",
@@ -73,7 +73,11 @@ class Topic:
 
 def topics() -> tuple[Topic, ...]:
     """Every form of topic of the contract, in its order."""
-    events = tuple(f"event.{kind}" for kind in EVENTS)
+    events = tuple(_event_topic(kind) for kind in EVENTS)
+    return (*_retained_topics(), *events, *_command_topics(), *_home_assistant_topics())
+
+
+def _retained_topics() -> tuple[Topic, ...]:
     return (
         Topic(
             "status",
@@ -104,7 +108,11 @@ def topics() -> tuple[Topic, ...]:
             "How the agent and its device are, every minute; older than 180 s it says nothing any more.",
             retain=True,
         ),
-        *(_event_topic(kind) for kind in EVENTS),
+    )
+
+
+def _command_topics() -> tuple[Topic, ...]:
+    return (
         Topic(
             "cmd.replay",
             f"{_ROOT}/cmd/replay",
@@ -125,9 +133,14 @@ def topics() -> tuple[Topic, ...]:
         Topic(
             "replay",
             f"{_ROOT}/replay/{{request}}",
-            (*events, "replay.done"),
+            (*(f"event.{kind}" for kind in EVENTS), "replay.done"),
             "The events asked for, unchanged, oldest first; the last message is that it is done.",
         ),
+    )
+
+
+def _home_assistant_topics() -> tuple[Topic, ...]:
+    return (
         Topic(
             "discovery",
             discovery_topic("{site}", "{name}"),
@@ -200,7 +213,7 @@ def asyncapi() -> dict[str, Any]:
 
 
 def _own_schemas() -> dict[str, dict[str, Any]]:
-    return {**schemas(), "discovery": published("discovery", TypeAdapter(DiscoveryWire))}
+    return {**schemas(), "discovery": published_schema("discovery", TypeAdapter(DiscoveryWire))}
 
 
 def _servers() -> dict[str, Any]:
@@ -287,10 +300,10 @@ def _summary(docstring: str | None) -> str:
     return " ".join((docstring or "").split())
 
 
-def _dialect(published: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _dialect(own: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The schemas in AsyncAPI's own dialect, which is that of draft 7; what they share beside them."""
     found: dict[str, Any] = {}
-    for name, schema in deepcopy(published).items():
+    for name, schema in deepcopy(own).items():
         found |= schema.pop("$defs", {})
         found[name] = {key: value for key, value in schema.items() if key not in {"$schema", "$id"}}
     return {name: _older(schema) for name, schema in sorted(found.items())}

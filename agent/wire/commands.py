@@ -1,4 +1,4 @@
-"""What others send to an agent: read as if it came from an enemy, since anybody may publish anything."""
+"""Commands that others send to an agent, read as if they came from an enemy: anybody may publish anything."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class ReplayDoneWire(ClosedWire):
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """What a `status` or `health` says of whoever published it; `last_seq` 0: it does not tell."""
+    """Sender of a `status` or `health`, as its payload names it; `last_seq` 0: it names none."""
 
     log: str
     session: str
@@ -83,7 +83,7 @@ class Presence:
 
 
 def replay_request(payload: str) -> ReplayRequestWire:
-    """What a message on `cmd/replay` asks for.
+    """Parse a message on `cmd/replay`.
 
     Raises:
         ValueError: it is no such request; why, in a few words without what was sent.
@@ -98,18 +98,18 @@ def replay_request(payload: str) -> ReplayRequestWire:
 
 
 def presence(payload: str) -> Presence | None:
-    """What a `status` or `health` says; None: it is neither."""
+    """Parse the sender of a `status` or `health`; None: it is neither."""
     try:
-        said = json.loads(payload)
+        content = json.loads(payload)
     except (ValueError, RecursionError):
         return None
-    match said:
+    match content:
         case {"log": str(log), "session": str(session)} if _HEX8(log) and _HEX8(session):
-            return Presence(log, session, said.get("state") != "offline", _number(said))
+            return Presence(log, session, content.get("state") != "offline", _last_seq(content))
         case _:
             return None
 
 
-def _number(said: dict[str, Any]) -> int:
-    last_seq = said.get("last_seq")
+def _last_seq(content: dict[str, Any]) -> int:
+    last_seq = content.get("last_seq")
     return last_seq if type(last_seq) is int and 0 <= last_seq <= _HIGHEST_SEQ else 0

@@ -66,7 +66,7 @@ _AT = Instant(5412.52, datetime(2026, 11, 23, 0, 31, 5, 120_000, UTC))
 _SINCE = _AT.shifted(-95.5)
 _QUARTER = datetime(2026, 11, 23, 0, 15, tzinfo=UTC)
 _DATE = date(2026, 11, 22)
-# Of what was asked for nothing is left.
+# Nothing is left of the events that were asked for.
 _NOTHING = ReplayDoneWire(sent=0, first_seq=None, last_seq=None, refused="range")
 
 _HOURS = (
@@ -110,7 +110,7 @@ def _events() -> Iterator[Event]:
     quarter: dict[str, Any] = {"start": _QUARTER, "end": _QUARTER + timedelta(minutes=15), "blind_s": 0.0}
     day: dict[str, Any] = {"date": _DATE, "length_s": 86_400.0, "blind_s": 12.5}
     yield LineCrossed(**gate, direction="in", track="t412", confidence=0.87)
-    # Before the clock is known to be right: `boot` and `mono_s` let it be mended.
+    # Before the clock is known to be right: `boot` and `mono_s` let it be corrected.
     unsynced = Instant(_AT.monotonic_s, _AT.utc, synced=False)
     yield LineCrossed(rule="gate", at=unsynced, direction="out", track="t413", confidence=0.71)
     yield ZoneEntered(**zone, **since, count=2, track="t412")
@@ -179,7 +179,7 @@ def _status() -> dict[str, Any]:
 
 
 def _will() -> dict[str, Any]:
-    """What the broker says of an agent that vanished."""
+    """The status that the broker publishes for an agent that vanished."""
     will = StatusWire(state="offline", why="lost", log=_LOG, session=_SESSION)
     return will.model_dump(mode="json", exclude_none=True)
 

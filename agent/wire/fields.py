@@ -57,7 +57,7 @@ RuleId = Annotated[
     Identifier,
     Field(description="Id of the line, zone or counter; 'camera' or 'agent' for events of those."),
 ]
-SaidAt = Annotated[Timestamp, Field(description="When this was said; UTC to the millisecond.")]
+PublishedAt = Annotated[Timestamp, Field(description="When this was said; UTC to the millisecond.")]
 FirstSeq = Annotated[Seq, Field(description="Number of the oldest event that the log still has.")]
 LastSeq = Annotated[Seq, Field(description="Number of the newest event in the log; 0: there is none yet.")]
 ClockIs = Annotated[

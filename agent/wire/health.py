@@ -17,7 +17,7 @@ from agent.wire.fields import (  # noqa: TC001
     Fraction,
     LastSeq,
     LogId,
-    SaidAt,
+    PublishedAt,
     Seconds,
     SessionId,
 )
@@ -110,7 +110,7 @@ class EarlierLogWire(ClosedWire):
 class HealthWire(Wire):
     """How an agent is; null is what it can't know. Older than 180 s it says nothing any more."""
 
-    ts: SaidAt
+    ts: PublishedAt
     log: LogId
     session: SessionId
     verdict: VerdictIs

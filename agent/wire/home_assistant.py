@@ -1,4 +1,4 @@
-"""What Home Assistant makes its device and entities of: one retained message for the whole agent.
+"""Discovery by Home Assistant: one retained message with the device and entities of an agent.
 
 https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload, known to it from 2024.12 on.
 Nothing here reads or sends. A value that is not known is `None` there, which it shows as unknown. What
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 HOME_ASSISTANT_STATUS: Final = "homeassistant/status"
 REMOVED: Final = ""
 """Retained on the topic of discovery, it takes the device and all its entities away."""
-# Health is told every 60 s and stale after three times that.
+# Health is published every 60 s and stale after three times that.
 _STALE_S: Final = 180
 
 _Topic = Annotated[str, Field(pattern=r"^presence/v1/[a-z0-9/_-]{1,150}$")]
@@ -116,7 +116,7 @@ class _Part:
         template: what of a payload.
         more: further settings.
         suffix: tells its unique id from those of the same platform.
-        topic: on which it is told, below the agent's root; None: the rule's state.
+        topic: on which it is published, below the agent's root; None: the rule's state.
         of_public: only where the counter has a public zone.
     """
 
@@ -140,10 +140,10 @@ def _event(name: str, what: _EventType, topic: str, fields: str, icon: str, when
     It does not go off for what is late, nor again for what comes again: `this` is the entity, which keeps the
     ids of the last ones. Retained messages are passed over by Home Assistant itself.
     """
-    told = "".join(f", '{one}': value_json.{one}" for one in fields.split())
+    extra = "".join(f", '{one}': value_json.{one}" for one in fields.split())
     recent = "this.attributes.recent | default([])"
     template = (
-        f"{{{{ {{'event_type': '{what}'{told}, 'recent': ({recent} + [value_json.id])[-16:]}} | to_json "
+        f"{{{{ {{'event_type': '{what}'{extra}, 'recent': ({recent} + [value_json.id])[-16:]}} | to_json "
         f"if value_json is defined and value_json.id is defined and not value_json.late | default(false) "
         f"and value_json.id not in {recent}{when} else '' }}}}"
     )
@@ -154,7 +154,7 @@ _AFTER_HOURS: Final = _event(
     "after hours", "after_hours", "event/{rule}/presence/after_hours", "since", "mdi:account-alert"
 )
 _COUNT: Final = {"state_class": "measurement", "icon": "mdi:account-group"}
-# Counted from local midnight: it begins again at 0.
+# Counted from local midnight: it restarts at 0.
 _CROSSED: Final = {"state_class": "total_increasing"}
 _PARTS: Final[dict[str, tuple[_Part, ...]]] = {
     "line": (
@@ -249,7 +249,7 @@ def discovery_config(
         place: its label for people; empty: it is called by site and name.
         rules: as in `info`.
         version: of presence-agent.
-        gone: kind and id of rules that were told before and are no more; their entities go.
+        gone: kind and id of rules that were announced before and are gone; their entities go.
 
     Returns:
         Topic and payload.
@@ -259,7 +259,7 @@ def discovery_config(
     for rule in rules:
         for part in _PARTS[rule.kind]:
             if part.of_public and isinstance(rule, CounterGeometryWire) and rule.public is None:
-                # Nobody is counted there; one that was told before goes.
+                # Nobody is counted there; one that was announced before goes.
                 components[_key(rule.rule, part)] = ComponentWire(platform=part.platform)
             else:
                 name = f"{rule.rule} {part.name}"

@@ -1,4 +1,4 @@
-"""The wire form: every field that may ever be published is named in this module.
+"""Wire form of status, info and states: every field that they may ever have is named in this module.
 
 The models refuse any other field, so that nothing a stage might add can reach the wire unseen.
 JSON Schemas are made from the same models.
@@ -36,7 +36,7 @@ from agent.wire.fields import (  # noqa: TC001
     OnlineState,
     OutToday,
     PersonsThere,
-    SaidAt,
+    PublishedAt,
     Seconds,
     SessionId,
     Site,
@@ -48,7 +48,7 @@ from agent.wire.fields import (  # noqa: TC001
     WaitingNow,
 )
 from agent.wire.health import HealthWire
-from agent.wire.schema_form import published
+from agent.wire.schema_form import published_schema
 
 if TYPE_CHECKING:
     from agent.core.event import Event, State
@@ -68,7 +68,7 @@ class StatusWire(Wire):
     session: SessionId
     first_seq: FirstSeq | None = None
     last_seq: LastSeq | None = None
-    ts: SaidAt | None = None
+    ts: PublishedAt | None = None
 
 
 class VersionsWire(ClosedWire):
@@ -145,7 +145,7 @@ class InfoWire(Wire):
     contract: Annotated[Literal["presence/v1"], Field(description="Root of all topics.")] = CONTRACT
     log: LogId
     session: SessionId
-    ts: SaidAt
+    ts: PublishedAt
     site: Site
     device: Device
     place: Annotated[Name, Field(description="Label for people, in any language; treat it as data.")]
@@ -179,8 +179,8 @@ class InfoWire(Wire):
 
     def text(self) -> str:
         """As it is published: what does not apply is absent, and so are rules for which there is no room."""
-        told = type(self).model_fields
-        text = self.model_dump_json(exclude={name for name in told if getattr(self, name) is None})
+        names = type(self).model_fields
+        text = self.model_dump_json(exclude={name for name in names if getattr(self, name) is None})
         excess = len(text.encode()) - MOST_INFO_BYTES
         if excess <= 0 or not self.rules:
             return text
@@ -274,7 +274,13 @@ def utc_text(moment: datetime) -> str:
 
 
 def event_json(event: Event, sender: Sender, log_id: str, seq: int) -> str:
-    """An event as it is kept and published.
+    """Make the JSON of an event, as it is stored and published.
+
+    Args:
+        event: it.
+        sender: whose.
+        log_id: of its log, 8 hex digits.
+        seq: its number there, from 1.
 
     Raises:
         ValueError: a field that the wire form does not allow.
@@ -309,7 +315,13 @@ def made_late(body: str) -> str:
 
 
 def state_json(state: StateNow, log_id: str, session: str) -> str:
-    """A state as it is published; without a value its fields are null."""
+    """Make the JSON of a state, as it is published; without a value its fields are null.
+
+    Args:
+        state: it.
+        log_id: of the current log, 8 hex digits.
+        session: of the connection, 8 hex digits.
+    """
     shared: dict[str, Any] = {
         "rule": state.rule,
         "valid": state.value is not None,
@@ -351,7 +363,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "state.zone": TypeAdapter(ZoneStateWire),
         "state.counter": TypeAdapter(CounterStateWire),
     }
-    return {name: published(name, adapter) for name, adapter in adapters.items()}
+    return {name: published_schema(name, adapter) for name, adapter in adapters.items()}
 
 
 def _value(value: object, at: Instant) -> object:

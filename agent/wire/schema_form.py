@@ -25,7 +25,7 @@ class _Plain(GenerateJsonSchema):
         return False
 
 
-def published(name: str, adapter: TypeAdapter[Any]) -> dict[str, Any]:
+def published_schema(name: str, adapter: TypeAdapter[Any]) -> dict[str, Any]:
     """A payload's JSON Schema (2020-12).
 
     Subscribers must ignore fields they do not know, so it allows more than the agent sends. Every object,
@@ -58,9 +58,9 @@ def _open_up(schema: dict[str, Any]) -> None:
 
 def _describe(of_field: dict[str, Any]) -> None:
     """Let a field that may be null say what it is, not only its other alternative; and a constant as well."""
-    told = [kind for kind in of_field.get("anyOf", ()) if "description" in kind]
-    if len(told) == 1 and "description" not in of_field:
-        of_field["description"] = told[0].pop("description")
+    described = [kind for kind in of_field.get("anyOf", ()) if "description" in kind]
+    if len(described) == 1 and "description" not in of_field:
+        of_field["description"] = described[0].pop("description")
     if "const" in of_field:
         of_field.setdefault("description", f"Always {json.dumps(of_field['const'])}.")
 

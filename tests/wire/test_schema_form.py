@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 
 from agent.wire.asyncapi import documents, topics
-from agent.wire.schema_form import published
+from agent.wire.schema_form import published_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,7 +154,7 @@ def test_types_without_a_name_get_their_models_and_fields() -> None:
         worth: int | str | None
         either: list[int | str]
 
-    schema = published("sample", TypeAdapter(Sample))
+    schema = published_schema("sample", TypeAdapter(Sample))
     assert schema["properties"]["worth"]["title"] == "SampleWorth"
     assert schema["properties"]["either"]["items"]["title"] == "SampleEitherItem"
     assert "title" not in schema["properties"]["mood"]
