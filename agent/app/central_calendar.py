@@ -165,7 +165,7 @@ class CalendarKeeper:
 
     # --- called by the publisher's thread
 
-    def hear(self, text: str) -> None:
+    def receive(self, text: str) -> None:
         """Take a message: it comes again at every connection, and may be anything."""
         digest, before = digest_of(text), self._newest
         if text and before and before.digest == digest:

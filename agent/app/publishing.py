@@ -76,7 +76,7 @@ class Delivery:
         if self._publisher.failure:
             raise self._publisher.failure
         if states or news:
-            self._publisher.tell(states)
+            self._publisher.update(states)
 
     def change(self, config: Config, at: Instant, seq: int, *, reconnect: bool) -> None:
         """Deliver by another configuration with the same log, and to another broker if need be.
@@ -85,7 +85,7 @@ class Delivery:
         """
         if reconnect and self._publisher:
             # What is retained at a broker that is told no more must not go on saying who is there.
-            self._publisher.tell(unknown_states(self._config, at, seq, "stopped"))
+            self._publisher.update(unknown_states(self._config, at, seq, "stopped"))
         self._config = config
         self._tell_health()
         self.note_calendar()
@@ -95,8 +95,8 @@ class Delivery:
             self.disconnect()
             self.connect(at, seq)
         elif self._publisher:
-            info, extras = self._introduction()
-            self._publisher.change(info, extras, unknown_states(config, at, seq, "starting"))
+            info, callbacks = self._introduction()
+            self._publisher.apply_settings(info, callbacks, unknown_states(config, at, seq, "starting"))
 
     def note_calendar(self) -> None:
         """Have the log remember whose hours are in force: should their file be gone one day, that is told."""
@@ -114,14 +114,14 @@ class Delivery:
             _log.warning(BROKER_NONE, config.log.path)
             return
         site, name = config.device.site, config.device.name
-        info, extras = self._introduction()
+        info, callbacks = self._introduction()
 
         def own_id() -> str:
             return client_id(site, name, self._keeper.client_secret)
 
-        publisher = Publisher(to, site, name, self._keeper.log, info, client_id=own_id(), extras=extras)
-        publisher.tell(unknown_states(config, at, seq, "starting"))
-        self._keeper.serve(lambda *logs: publisher.use_log(*logs, client_id=own_id()))
+        publisher = Publisher(to, site, name, self._keeper.log, info, client_id=own_id(), callbacks=callbacks)
+        publisher.update(unknown_states(config, at, seq, "starting"))
+        self._keeper.serve(lambda *logs: publisher.use_logs(*logs, client_id=own_id()))
         publisher.start()
         self._publisher = publisher
         self.health.connected = lambda: publisher.connected

@@ -131,7 +131,7 @@ def replay(config: Config, video: Path, wishes: ReplayWishes, progress: Callable
                 last = step.frame.at
                 out.write(step.events)
                 if publisher:
-                    publisher.tell(changed.of(stage.ledger, last, log.last_seq))
+                    publisher.update(changed.of(stage.ledger, last, log.last_seq))
                 if mot:
                     mot.writelines(_mot_lines(step))
                 if draw:
@@ -141,7 +141,7 @@ def replay(config: Config, video: Path, wishes: ReplayWishes, progress: Callable
             broken = error
         out.write([*stage.close(last), *stage.ledger.finish(last)])
         if publisher:
-            publisher.tell(changed.of(stage.ledger, last, log.last_seq))
+            publisher.update(changed.of(stage.ledger, last, log.last_seq))
     if broken:
         raise broken
     return log.last_seq
@@ -302,10 +302,10 @@ def _publishing(
     site = config.device.site
     own_id = client_id(site, name, log.client_secret)
     publisher = Publisher(to, site, name, log, info_maker(config, name), client_id=own_id)
-    publisher.tell(unknown_states(config, Instant(0.0, start), 0, "starting"))
+    publisher.update(unknown_states(config, Instant(0.0, start), 0, "starting"))
     publisher.start()
     yield publisher
-    publisher.tell()
+    publisher.update()
     delivered = publisher.wait_delivered(_DELIVER_S)
     publisher.stop(1.0)
     if not delivered:

@@ -1,4 +1,4 @@
-"""A broker's name may have several addresses: one for each node of a cluster."""
+"""MQTT client that tries all addresses of a broker's name: a cluster has one for each node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`cmd/calendar` on one connection: what comes on it, and that there is none any more."""
+"""`cmd/calendar` on one connection: its messages, and that the broker has none any more."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _RETAINED_S = 10.0
 
 
 class CalendarListener(Protocol):
-    """Who is told; from the publisher's thread."""
+    """Receiver of central calendars; called from the publisher's thread."""
 
-    def hear(self, text: str) -> None:
+    def receive(self, text: str) -> None:
         """Take a message, which may be anything; empty: it was cleared."""
 
     def absent(self, known: str) -> None:
-        """The broker has none; `known` is when the newest was said that it does have of this agent."""
+        """The broker has none; `known`: the newest `ts` of what it retained of this agent."""
 
 
 @dataclass(slots=True)
 class CalendarTopic:
-    """Tells the listener, if there is one.
+    """Passes messages to the listener, if there is one.
 
     Attributes:
         absent_at_s: when nothing has come until then, the broker has none.
@@ -38,28 +38,28 @@ class CalendarTopic:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What is to be read, below the agent's topic."""
+        """Topics to subscribe to, below the agent's."""
         return (NAME,) if self.listener else ()
 
-    def readable(self, topic: str, now_s: float) -> None:
-        """The broker lets us read a topic."""
+    def subscribed(self, topic: str, now_s: float) -> None:
+        """A subscription was granted."""
         if topic.endswith(f"/{NAME}"):
             self.absent_at_s = now_s + _RETAINED_S
 
     def note(self, own: Message) -> None:
-        """Take a status or health of ours that the broker retained."""
+        """Note a status or health of ours that the broker retained."""
         ts = own.content.get("ts")
         if own.retain and isinstance(ts, str):
             self._known = max(self._known, ts)
 
-    def heed(self, message: Message) -> None:
+    def handle(self, message: Message) -> None:
         """Take a message."""
         self.absent_at_s = math.inf
         if self.listener:
-            self.listener.hear(message.payload)
+            self.listener.receive(message.payload)
 
-    def look(self, now_s: float) -> None:
-        """See whether it is time to say that there is none."""
+    def check(self, now_s: float) -> None:
+        """Report that there is none, if it is time."""
         if now_s >= self.absent_at_s:
             self.absent_at_s = math.inf
             if self.listener:

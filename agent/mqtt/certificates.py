@@ -1,4 +1,4 @@
-"""When a certificate ends, read from its file. The standard library shows only the other side's."""
+"""Expiry of a certificate, read from its file (the standard library shows only the other side's)."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def _not_after(der: bytes) -> datetime:
     _, certificate, _ = _value(der, 0, _SEQUENCE)
     _, at, _ = _value(der, certificate, _SEQUENCE)
     tag, _, end = _value(der, at)
-    # Version, if told, then serial number, signature's kind and issuer.
+    # Version, if there, then serial number, signature's kind and issuer.
     for _ in range(3 if tag == _VERSION else 2):
         _, _, end = _value(der, end)
     _, not_before, _ = _value(der, end, _SEQUENCE)
     _, _, at = _value(der, not_before)
-    tag, begin, end = _value(der, at)
-    text = der[begin:end].decode("ascii")
+    tag, start, end = _value(der, at)
+    text = der[start:end].decode("ascii")
     if tag == _UTC_TIME:
         # Two digits of the year: 1950 to 2049.
         text = ("19" if text >= "50" else "20") + text
@@ -70,10 +70,10 @@ def _not_after(der: bytes) -> datetime:
 def _value(der: bytes, at: int, wanted: int | None = None) -> tuple[int, int, int]:
     """The tag of what is here, and from where to where its value goes."""
     tag, length = der[at], der[at + 1]
-    begin = at + 2
+    start = at + 2
     if length >= _LONG:
         digits = length - _LONG
-        length, begin = int.from_bytes(der[begin : begin + digits], "big"), begin + digits
-    if begin + length > len(der) or (wanted is not None and tag != wanted):
+        length, start = int.from_bytes(der[start : start + digits], "big"), start + digits
+    if start + length > len(der) or (wanted is not None and tag != wanted):
         raise ValueError
-    return tag, begin, begin + length
+    return tag, start, start + length

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 # A half-open link answers nothing (paho would find it after twice the keepalive), one may talk all the same.
 ANSWER_WITHIN_S = 20
 MQTT_5 = 5
-# How many messages wait for the broker's word at once: its default limit too.
+# So many messages may be in flight: also a broker's default limit.
 WINDOW = 20
 _ANSWER_S = 5.0
 _NO_SUBSCRIBERS, _TAKEN_OVER = 16, 142  # reason codes of MQTT 5
@@ -95,16 +95,16 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class PubAck:
-    """The broker's word on a message of ours, or on a wish to read that it may refuse.
+    """The broker's answer to a message of ours, or to a subscription that it may refuse.
 
     Attributes:
-        refusal: None: it has it.
-        unheard: nobody subscribes to it. MQTT 3.1.1 never tells.
+        refusal: its reason; None: it was accepted.
+        no_subscriber: nobody subscribes to the topic. MQTT 3.1.1 never tells.
     """
 
     mid: int
     refusal: str | None
-    unheard: bool = False
+    no_subscriber: bool = False
 
 
 class Connection:
@@ -123,7 +123,7 @@ class Connection:
         Args:
             broker: where.
             client_id: as whom.
-            will: what the broker says should we vanish.
+            will: what the broker publishes should we vanish.
             keep_session_s: the broker keeps what it has for us this long while we are away (MQTT 3.1.1:
                 as long as it likes), and each message until `acknowledge`. None: it keeps nothing.
         """
@@ -132,11 +132,12 @@ class Connection:
         self.session_present = False
         self.taken: bool | None = None  # by another client; None: the broker did not end it
         self._reports: list[PubAck | Message] = []
-        self._answer: str | None = None
+        # A sentence, once the broker refused the login or a needed subscription.
+        self._refusal: str | None = None
         self._connected = False
         self._lost: str | None = None
-        # Subscriptions that are not answered, and whether they are needed.
-        self._wishes: dict[int, bool] = {}
+        # By number, whether the subscription is needed.
+        self._pending_subscriptions: dict[int, bool] = {}
         # When what waits for an answer was sent, the oldest first.
         self._unanswered: dict[int, float] = {}
         self.window = WINDOW
@@ -210,14 +211,14 @@ class Connection:
     def subscribe(self, topic: str, *, needed: bool = True) -> int:
         """Ask for a topic at QoS 1.
 
-        If it is not needed it is asked for at QoS 0, which costs a cluster much less, and the broker's word
-        on it comes back in a `PubAck`.
+        If it is not needed it is asked for at QoS 0, which costs a cluster much less, and the broker's answer
+        comes back in a `PubAck`.
         """
         _, mid = self._client.subscribe(topic, qos=1 if needed else 0)
         if mid is None:
             return 0
         self._unanswered[mid] = time.monotonic()
-        self._wishes[mid] = needed
+        self._pending_subscriptions[mid] = needed
         return mid
 
     def acknowledge(self, message: Message) -> None:
@@ -226,7 +227,7 @@ class Connection:
             self._client.ack(message.mid, 1)
 
     def pump(self, timeout_s: float, wake_fd: int | None = None) -> list[PubAck | Message]:
-        """Send and receive, waiting at most this long for something to come; say what came.
+        """Send and receive, waiting at most this long; return what was received.
 
         Raises:
             DeliveryError: the connection is lost.
@@ -250,7 +251,7 @@ class Connection:
         if writable:
             codes.append(self._client.loop_write())
         codes.append(self._client.loop_misc())
-        if self._answer or any(code != MQTTErrorCode.MQTT_ERR_SUCCESS for code in codes):
+        if self._refusal or any(code != MQTTErrorCode.MQTT_ERR_SUCCESS for code in codes):
             raise DeliveryError(self._why_lost())
         reports, self._reports = self._reports, []
         oldest_s = next(iter(self._unanswered.values()), math.inf)
@@ -261,8 +262,8 @@ class Connection:
         return reports
 
     def _unanswered_for(self, how_long: str) -> str:
-        said = f"the broker {self._broker} leaves a message unanswered for {how_long}"
-        return f"{said}; the connection is given up"
+        sentence = f"the broker {self._broker} leaves a message unanswered for {how_long}"
+        return f"{sentence}; the connection is given up"
 
     def close(self) -> None:
         """Disconnect in order, so that the will is not sent."""
@@ -278,8 +279,8 @@ class Connection:
             sock.close()
 
     def _why_lost(self) -> str:
-        if self._answer:
-            return self._answer
+        if self._refusal:
+            return self._refusal
         if not self._connected:
             hint = _hint(self._broker)
             return f"the broker {self._broker} hangs up instead of answering {_protocol(self._broker)}{hint}"
@@ -294,7 +295,7 @@ class Connection:
         properties: Properties | None,
     ) -> None:
         if reason.is_failure:
-            self._answer = _refused(self._broker, reason)
+            self._refusal = _refused(self._broker, reason)
             return
         self._connected = True
         self.session_present = flags.session_present
@@ -314,14 +315,14 @@ class Connection:
         self, _client: object, _data: object, mid: int, reason: ReasonCode, _properties: object
     ) -> None:
         self._unanswered.pop(mid, None)
-        unheard = reason.value == _NO_SUBSCRIBERS
-        self._reports.append(PubAck(mid, str(reason) if reason.is_failure else None, unheard))
+        no_subscriber = reason.value == _NO_SUBSCRIBERS
+        self._reports.append(PubAck(mid, str(reason) if reason.is_failure else None, no_subscriber))
 
     def _on_subscribe(
         self, _client: object, _data: object, mid: int, reasons: list[ReasonCode], _properties: object
     ) -> None:
         refused = [str(reason) for reason in reasons if reason.is_failure]
-        needed = self._wishes.pop(mid, None)
+        needed = self._pending_subscriptions.pop(mid, None)
         if needed is None:
             # Answered before, so that its number may be another message's by now.
             return
@@ -329,7 +330,7 @@ class Connection:
         if not needed:
             self._reports.append(PubAck(mid, refused[0] if refused else None))
         elif refused:
-            self._answer = f"the broker {self._broker} does not let this client read; check its rights (ACL)"
+            self._refusal = f"the broker {self._broker} does not let this client read; check its rights (ACL)"
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
         # What is no text is no message of ours; it is shown as it can be.

@@ -1,4 +1,4 @@
-"""Connections that a broker ended: how many of late, so that many are told once instead of each time."""
+"""Connections that a broker ended: the recent count, so that many are logged once instead of each time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Drops:
     """The connections of the last minute that were taken or dropped; moments are in monotonic seconds.
 
     Attributes:
-        unsteady: there were many, and it was not quiet since.
+        unsteady: there were many, and no quiet time since.
     """
 
     unsteady: bool = False

@@ -16,47 +16,55 @@ if TYPE_CHECKING:
     from agent.wire.commands import Presence
     from agent.wire.payloads import StatusWire
 
-Whose = Literal["own", "own_before", "earlier_start", "copied", "foreign", "foreign_will"]
+SenderKind = Literal["own", "own_before", "earlier_start", "copied", "foreign", "foreign_will"]
 
 
 @dataclass(frozen=True, slots=True)
 class AgentIdentity:
-    """Who speaks, and how: `root` of its topics, `info` and extras it publishes, `say` for the journal."""
+    """An agent at the broker.
+
+    Attributes:
+        root: of its topics.
+        info: makes the info payload from the log's id and the session.
+        log_once: writes a transition into the journal; the same again is not written.
+    """
 
     broker: Broker
     root: str
     info: Callable[[str, str], str]
-    extras: Callbacks
-    say: Callable[[int, LogMessage, object], None]
+    callbacks: Callbacks
+    log_once: Callable[[int, LogMessage, object], None]
 
     def status(self, status: StatusWire) -> Message:
-        """Who is there; `why` is null while online, and the will has no further fields."""
+        """Make the retained status; `why` is null while online, and the will has no further fields."""
         body = status.model_dump_json(exclude_none=status.why is not None)
         return Message(f"{self.root}/status", body, retain=True)
 
 
-def classify_sender(said: Presence, session: str, served: PublishState, *, retained: bool) -> Whose:
-    """Tell by its session and log who published a status or health.
+def classify_sender(
+    presence: Presence, session: str, publish_state: PublishState, *, retained: bool
+) -> SenderKind:
+    """Classify who published on this agent's topics: this run, an earlier one, a cloned card, another agent.
 
     `own_before`: the will of a connection that the broker only now holds for lost, or what a broker that
     crashed had saved of an earlier start. `earlier_start`: what was there before this process's first
     connection. `copied`: a log had gone on further than was ever told from here.
-    `foreign_will`: as it comes late from this very agent, killed just before; where it begins a new log its
+    `foreign_will`: as it comes late from this very agent, killed just before; where it starts a new log its
     client id is another one too, and the broker holds the old connection until its keepalive is over.
     """
-    if said.session in {session, *served.sessions}:
-        return "own" if said.session == session else "own_before"
-    ours = served.log_of(said.log)
+    if presence.session in {session, *publish_state.sessions}:
+        return "own" if presence.session == session else "own_before"
+    ours = publish_state.log_of(presence.log)
     # What came into the log since it was opened is no proof: a card that was put back fills up, too.
-    if retained and ours and said.last_seq > ours.reported_seq:
+    if retained and ours and presence.last_seq > ours.reported_seq:
         return "copied"
-    if not served.sessions:
+    if not publish_state.sessions:
         return "earlier_start"
-    if not said.online and said.session in served.met:
+    if not presence.online and presence.session in publish_state.met:
         return "foreign_will"
     if retained and ours:
         return "own_before"
-    return "foreign" if said.online or ours is None else "foreign_will"
+    return "foreign" if presence.online or ours is None else "foreign_will"
 
 
 def two_agents(root: str, their_log: str, log: str) -> str:

@@ -1,7 +1,8 @@
-"""What of the event log is still to be sent, being sent, refused, or done."""
+"""Outbox: a cursor over the event log, and which events are in flight, refused or acknowledged."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.mqtt.refused_events import topic_of
@@ -21,6 +22,15 @@ def _nothing(_entry: StoredEvent) -> bool:
     return False
 
 
+@dataclass(slots=True)
+class _Cursor:
+    """How far a connection has come: the last number that was read, of live events and of the backlog."""
+
+    live_seq: int
+    backlog_seq: int
+    backlog_end: int
+
+
 class Outbox:
     """A cursor over the log, for the events of now beside the backlog.
 
@@ -28,13 +38,13 @@ class Outbox:
 
         1 ── done ── delivered ── backlog ──▶ connected ── live ──▶ last_seq
 
-    What it remembers are the numbers of events: those of messages are used again after 65,535.
+    It holds numbers of events: those of messages are used again after 65,535.
     """
 
     def __init__(self, log: EventLog) -> None:
         """Take the log to send."""
         self._log = log
-        # Taken by a broker, but with an older one before them that is not.
+        # Acknowledged, but with an older one before them that is not.
         self._done: set[int] = set()
         self._sending: dict[int, tuple[int, Topic]] = {}
         # Refused; each is sent again by itself only, to try.
@@ -42,30 +52,31 @@ class Outbox:
         # Of each topic that waits, the newest event that was passed over.
         self._passed: dict[Topic, int] = {}
         self._delivered = log.delivered
-        self.begin()
+        self._cursor = _Cursor(log.last_seq, self._delivered, log.last_seq)
 
-    def begin(self) -> None:
-        """Start over for a new connection: what is under way counts as not sent."""
+    def restart(self) -> None:
+        """Restart for a new connection: what is in flight counts as not sent."""
         self._sending.clear()
-        self._live_at = self._log.last_seq
-        self.look_again()
+        self._rewind(self._log.last_seq)
 
-    def look_again(self) -> None:
+    def rewind(self) -> None:
         """What was passed over may go now."""
-        self._pass()
+        self._rewind(self._cursor.live_seq)
+
+    def _rewind(self, live_seq: int) -> None:
+        self._advance()
         self._passed.clear()
-        self._backlog_at = self._delivered
-        self._backlog_end = self._live_at
+        self._cursor = _Cursor(live_seq, self._delivered, live_seq)
 
     @property
     def sent_seq(self) -> int:
         """Live events up to this number were sent, or passed over."""
-        return self._live_at
+        return self._cursor.live_seq
 
     @property
     def delivered(self) -> int:
-        """Everything up to this number was taken by a broker, or is deleted."""
-        self._pass()
+        """Everything up to this number was acknowledged by a broker, or is deleted."""
+        self._advance()
         return self._delivered
 
     @property
@@ -75,8 +86,8 @@ class Outbox:
 
     @property
     def pending(self) -> int:
-        """How many events no broker has taken."""
-        self._pass()
+        """How many events no broker has acknowledged."""
+        self._advance()
         return max(0, self._log.last_seq - self._delivered - len(self._done))
 
     @property
@@ -95,20 +106,21 @@ class Outbox:
         return live + self.backlog(limit - len(live), refused)
 
     def live(self, limit: int, refused: Callable[[StoredEvent], bool] = _nothing) -> list[StoredEvent]:
-        """The next events that happened since this connection began."""
+        """The next events that happened since this connection was made."""
         last_seq = self._log.last_seq
-        if limit <= 0 or self._live_at >= last_seq:
+        if limit <= 0 or self._cursor.live_seq >= last_seq:
             return []
-        entries, self._live_at = self._choose(self._live_at, last_seq, limit, refused)
+        entries, self._cursor.live_seq = self._choose(self._cursor.live_seq, last_seq, limit, refused)
         return entries
 
     def backlog(self, limit: int, refused: Callable[[StoredEvent], bool] = _nothing) -> list[StoredEvent]:
         """The next events that happened before it."""
-        if limit <= 0 or self._backlog_at >= self._backlog_end:
+        cursor = self._cursor
+        if limit <= 0 or cursor.backlog_seq >= cursor.backlog_end:
             return []
-        self._pass()
-        after = max(self._backlog_at, self._delivered)
-        entries, self._backlog_at = self._choose(after, self._backlog_end, limit, refused)
+        self._advance()
+        after = max(cursor.backlog_seq, self._delivered)
+        entries, cursor.backlog_seq = self._choose(after, cursor.backlog_end, limit, refused)
         return entries
 
     def _choose(
@@ -170,13 +182,13 @@ class Outbox:
         """Remember that the message of this number carries this event."""
         self._sending[mid] = entry.seq, topic_of(entry)
 
-    def taken(self, mid: int) -> Topic:
-        """The broker has it; return its topic."""
+    def acknowledged(self, mid: int) -> Topic:
+        """The broker has the event; return its topic."""
         seq, topic = self._sending.pop(mid)
         self._held.pop(seq, None)
         if seq > self._delivered:
             self._done.add(seq)
-        self._pass()
+        self._advance()
         return topic
 
     def refused(self, mid: int) -> Topic:
@@ -188,8 +200,8 @@ class Outbox:
             self._held[seq] = topic
         return topic
 
-    def _pass(self) -> None:
-        """Count on over what was taken, and what is deleted: of that the log tells by an event."""
+    def _advance(self) -> None:
+        """Advance over what was acknowledged or deleted; the loss of deleted events is an event itself."""
         if self._delivered < self._log.deleted:
             self._delivered = self._log.deleted
             self._done = {seq for seq in self._done if seq > self._delivered}
@@ -199,19 +211,19 @@ class Outbox:
             self._done.remove(self._delivered)
 
     @property
-    def under_way(self) -> int:
-        """How many events are under way."""
+    def in_flight(self) -> int:
+        """How many events are in flight."""
         return len(self._sending)
 
     def __contains__(self, mid: int) -> bool:
         return mid in self._sending
 
-    def keep(self) -> None:
+    def save(self) -> None:
         """Write down how far delivery went.
 
         Raises:
             LogError: the log can't be written.
         """
-        self._pass()
+        self._advance()
         if self._delivered != self._log.delivered:
             self._log.delivered = self._delivered

@@ -1,4 +1,4 @@
-"""What is used of paho-mqtt, the same from 2.1 on; none, or an older one, is told in a sentence."""
+"""Imports of paho-mqtt (2.1 or newer); a missing or older one ends in a sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The password for a broker, read anew at each connection."""
+"""Password for a broker, read again at each connection."""
 
 from __future__ import annotations
 

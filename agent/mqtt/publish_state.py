@@ -1,4 +1,4 @@
-"""What is there to publish, whatever connection there is: logs, states, and what is said of the agent."""
+"""State of publishing that outlives a single connection: logs, states, refusals."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agent.mqtt.connection import Message
     from agent.wire.payloads import StateNow
 
-# A will that comes later than so many connections is told as a foreign one.
+# A will that comes later than so many connections counts as a foreign one.
 _SESSIONS = 100
 Kind = Literal["line", "zone", "counter"]
 
@@ -49,15 +49,15 @@ class DeliveryFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callbacks:
-    """What only a running agent publishes, and who wants to know what the broker knows.
+    """Functions of a running agent that the publisher calls; from its thread.
 
     Attributes:
         health: makes its payload.
-        discovery: makes what Home Assistant is told, from the kinds and ids of rules that are gone.
+        discovery: makes the message for Home Assistant, from the kinds and ids of rules that are gone.
         superseded: called with a log and a number: this log had gone on to there, in another place, before
             this copy of it was taken up. Returns whether nothing of it may be sent until another is used.
         clock_synced: whether the wall clock is known to be right now.
-        calendar: is told what comes on `cmd/calendar`.
+        calendar: receives the messages on `cmd/calendar`.
     """
 
     health: Callable[[DeliveryFacts], str] | None = None
@@ -69,22 +69,22 @@ class Callbacks:
 
 @dataclass(slots=True)
 class PublishState:
-    """Logs and states; what other threads hand in, the publisher's thread takes up with `take_up`.
+    """Logs and states; other threads hand logs in, which the publisher's thread adopts with `adopt_logs`.
 
     Attributes:
         boxes: of the present log, and of earlier ones, whose events are sent too and replayed.
         sessions: of this process's last connections.
-        met: sessions that the broker told of before the first of them.
-        unheard: events that nobody subscribed to.
+        met: sessions of earlier processes, of which the broker retained something.
+        no_subscriber: events that nobody subscribed to.
         refusals: of events.
-        pauses: until all that is said of the agent, of which something was refused, is said again.
-        rules: how often there were other rules.
+        pauses: until status, info and states are published again after a refusal.
+        rules: version of the rules, which rises with each change of the configuration.
     """
 
     boxes: list[Outbox]
     sessions: deque[str] = field(default_factory=lambda: deque(maxlen=_SESSIONS))
     met: deque[str] = field(default_factory=lambda: deque(maxlen=_SESSIONS))
-    unheard: int = 0
+    no_subscriber: int = 0
     refusals: RefusedEvents = field(default_factory=RefusedEvents)
     pauses: RetryPauses = field(default_factory=pauses_of_all)
     rules: int = 0
@@ -114,15 +114,15 @@ class PublishState:
         """Whether another log is to be taken up."""
         return bool(self._coming)
 
-    def use(self, *logs: EventLog) -> None:
+    def use_logs(self, *logs: EventLog) -> None:
         """Go on with the last of these logs; what is left of the others, and of earlier ones, is sent too."""
         with self._lock:
             self._coming += logs
             # What was in the old log is in no state of the new one.
             self._states = {rule: replace(state, seq=0) for rule, state in self._states.items()}
 
-    def take_up(self) -> None:
-        """From here on the newest log is the present one."""
+    def adopt_logs(self) -> None:
+        """Make the newest of the logs that were handed in the current one."""
         with self._lock:
             coming, self._coming = self._coming, []
         if coming and self._given_up:
@@ -159,7 +159,7 @@ class PublishState:
 
     def refused(self, now_s: float) -> bool:
         """Whether the broker refuses events, or refused anything in the last minute."""
-        return self.refuses_events or self.refusals.pauses.told(now_s) or self.pauses.told(now_s)
+        return self.refuses_events or self.refusals.pauses.is_recent(now_s) or self.pauses.is_recent(now_s)
 
     @property
     def pending(self) -> int:
@@ -179,23 +179,23 @@ class PublishState:
             session=session,
             earlier=tuple(box.log for box in self.boxes[:-1]),
             pending=self.pending,
-            no_subscriber=self.unheard if refusals_seen else None,
+            no_subscriber=self.no_subscriber if refusals_seen else None,
             refused=refused or self.refused(time.monotonic()),
             refusals_seen=refusals_seen,
         )
 
     def note_reported(self) -> None:
-        """A broker is to know how far the log went; where a start finds less, the card was put back."""
+        """Note that a broker is sent the last number; a start that finds less runs on a restored card."""
         with suppress(LogError):
             self.log.note_reported()
 
-    def tell(self, states: Iterable[StateNow]) -> None:
-        """These states are new."""
+    def update(self, states: Iterable[StateNow]) -> None:
+        """Take new states of rules."""
         with self._lock:
             self._states |= {state.rule: state for state in states}
 
     def use_rules(self, starting: Iterable[StateNow]) -> None:
-        """These are the rules from now on; those that were there before keep the state that was told."""
+        """These are the rules from now on; rules that were there before keep their state."""
         with self._lock:
             self.rules += 1
             self._states = {
@@ -210,11 +210,11 @@ class PublishState:
         with self._lock:
             return list(self._states.values())
 
-    def keep(self) -> None:
+    def save(self) -> None:
         """Write down how far delivery went.
 
-        Where it can't be written, events are sent again after the next start, and told by their id.
+        Where it can't be written, events are sent again after the next start; their ids tell the doubles.
         """
         for box in self.boxes:
             with suppress(LogError):
-                box.keep()
+                box.save()

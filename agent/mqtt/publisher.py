@@ -1,4 +1,4 @@
-"""Everything published, in one thread: who is there, what holds now, and what happened."""
+"""Publisher thread: status, states, health and events of an agent, over any number of connections."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 60.0
 _STEADY_S = 20.0
-_LAST_WORD_S = 2.0
+_SIGN_OFF_S = 2.0
 _TAKEN = "another client has its id: see which copy of this card is in use, and give it another [device] name"
 # Few brokers say that another client came: mosquitto 2.0.11 does not.
 _DROPPED = (
@@ -65,7 +65,7 @@ class Publisher:
         info: Callable[[str, str], str],
         *,
         client_id: str,
-        extras: Callbacks | None = None,
+        callbacks: Callbacks | None = None,
     ) -> None:
         """Take what to publish and where.
 
@@ -75,21 +75,21 @@ class Publisher:
             name: of the agent, the third.
             log: its event log.
             info: makes the info payload from the log's id and the session.
-            client_id: MQTT client id, unique at the broker and known to nobody else.
-            extras: what only a running agent publishes; None: nothing of it.
+            client_id: MQTT client id, unique at the broker and known to no other client.
+            callbacks: what only a running agent publishes; None: nothing of it.
         """
         self._broker = broker
         self._client_id = client_id
-        self._speaker = AgentIdentity(
-            broker, f"{CONTRACT}/{site}/{name}", info, extras or Callbacks(), self._say
+        self._identity = AgentIdentity(
+            broker, f"{CONTRACT}/{site}/{name}", info, callbacks or Callbacks(), self._log_once
         )
-        self._served = PublishState([Outbox(log)])
+        self._publish_state = PublishState([Outbox(log)])
         self._stopping = Event()
-        self._taken = Condition()
-        self._taken_in = ("", 0)
+        self._acknowledged = Condition()
+        self._acknowledged_in = ("", 0)
         self._stop_by_s = 0.0
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._said: str | None = None
+        self._last_sentence: str | None = None
         self._drops = Drops()
         self._connected = False
         self._thread = Thread(target=self._run, name="publisher", daemon=True)
@@ -106,29 +106,33 @@ class Publisher:
         return self._drops.unsteady
 
     def start(self) -> None:
-        """Begin to connect."""
+        """Start to connect."""
         self._thread.start()
 
-    def tell(self, states: Iterable[StateNow] = ()) -> None:
-        """There are new events in the log, and these states are new."""
-        self._served.tell(states)
-        os.eventfd_write(self._wake_fd, 1)
-
-    def change(
-        self, info: Callable[[str, str], str], extras: Callbacks, starting: Iterable[StateNow]
-    ) -> None:
-        """The configuration changed: say anew who this is, and which rules there are.
+    def update(self, states: Iterable[StateNow] = ()) -> None:
+        """Publish the new events of the log, and these new states.
 
         Args:
-            info: as at the begin.
-            extras: as at the begin.
-            starting: what the states of all rules say at a start; those that are told already stand.
+            states: of the rules whose state changed.
         """
-        self._served.use_rules(starting)
-        self._speaker = replace(self._speaker, info=info, extras=extras)
+        self._publish_state.update(states)
         os.eventfd_write(self._wake_fd, 1)
 
-    def use_log(self, *logs: EventLog, client_id: str | None = None) -> None:
+    def apply_settings(
+        self, info: Callable[[str, str], str], callbacks: Callbacks, starting: Iterable[StateNow]
+    ) -> None:
+        """The configuration changed: announce who this is, and which rules there are.
+
+        Args:
+            info: as at the start.
+            callbacks: as at the start.
+            starting: what the states of all rules say at a start; those that are told already stand.
+        """
+        self._publish_state.use_rules(starting)
+        self._identity = replace(self._identity, info=info, callbacks=callbacks)
+        os.eventfd_write(self._wake_fd, 1)
+
+    def use_logs(self, *logs: EventLog, client_id: str | None = None) -> None:
         """Go on with the last of these logs, on a connection of its own.
 
         What is left of the others, and of earlier ones, is sent too; each is served for as long as it is
@@ -139,114 +143,120 @@ class Publisher:
             client_id: as whom from now on; None: as before.
         """
         self._client_id = client_id or self._client_id
-        self._served.use(*logs)
-        self.tell()
+        self._publish_state.use_logs(*logs)
+        self.update()
 
     def wait_delivered(self, timeout_s: float) -> bool:
-        """Whether all that is in the log now was taken by the broker within this time."""
-        log = self._served.newest_log
+        """Whether the broker acknowledges all that is in the log now within this time."""
+        log = self._publish_state.newest_log
         log_id, seq = log.log_id, log.last_seq
 
-        def taken() -> bool:
-            return self._taken_in[0] == log_id and self._taken_in[1] >= seq
+        def acknowledged() -> bool:
+            return self._acknowledged_in[0] == log_id and self._acknowledged_in[1] >= seq
 
-        with self._taken:
-            self._taken.wait_for(lambda: taken() or self.failure is not None, timeout_s)
+        with self._acknowledged:
+            self._acknowledged.wait_for(lambda: acknowledged() or self.failure is not None, timeout_s)
         if self.failure:
             raise self.failure
-        return taken()
+        return acknowledged()
 
     def stop(self, within_s: float) -> None:
         """Send what can be sent in this time, say that the agent stops, disconnect."""
         self._stop_by_s = time.monotonic() + within_s
         self._stopping.set()
         os.eventfd_write(self._wake_fd, 1)
-        self._thread.join(within_s + _LAST_WORD_S + 0.5)
+        self._thread.join(within_s + _SIGN_OFF_S + 0.5)
         if not self._thread.is_alive():
             os.close(self._wake_fd)
 
     def _run(self) -> None:
         try:
             pause_s = _FIRST_PAUSE_S
-            while self._served.another_log or not self._stopping.is_set():
-                self._served.take_up()
-                begin_s = time.monotonic()
+            while self._publish_state.another_log or not self._stopping.is_set():
+                self._publish_state.adopt_logs()
+                start_s = time.monotonic()
                 self._serve()
                 # A broker that lets us in and hangs up at once is not to be stormed; bad Wi-Fi is no such.
-                if time.monotonic() - begin_s > _STEADY_S:
+                if time.monotonic() - start_s > _STEADY_S:
                     pause_s = _FIRST_PAUSE_S
-                if self._served.another_log:
+                if self._publish_state.another_log:
                     continue
                 # Many agents that lost one broker must not come back in one moment.
                 self._stopping.wait(pause_s * random.uniform(0.5, 1.0))  # noqa: S311
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it must not end in a silent thread
-            with self._taken:
+            with self._acknowledged:
                 self.failure = error
-                self._taken.notify_all()
+                self._acknowledged.notify_all()
 
     def _serve(self) -> None:
-        """One connection from its begin to its end."""
-        session = secrets.token_hex(4)
-        served, speaker = self._served, self._speaker
-        will = StatusWire(state="offline", why="lost", log=served.log.log_id, session=session)
-        connection = Connection(self._broker, self._client_id, speaker.status(will))
+        """One connection, from connect to disconnect."""
+        session_id = secrets.token_hex(4)
+        publish_state, identity = self._publish_state, self._identity
+        will = StatusWire(state="offline", why="lost", log=publish_state.log.log_id, session=session_id)
+        connection = Connection(self._broker, self._client_id, identity.status(will))
         try:
             connection.open()
         except DeliveryError as error:
-            self._say(logging.WARNING, BROKER_TROUBLE, error)
+            self._log_once(logging.WARNING, BROKER_TROUBLE, error)
             return
         self._connected = True
-        self._say_connected()
-        talk = PublishSession(speaker, connection, served, session, self._tell_taken, self._wake_fd)
+        self._log_connected()
+        session = PublishSession(
+            identity, connection, publish_state, session_id, self._on_acknowledged, self._wake_fd
+        )
         try:
-            talk.greet()
-            while not served.another_log and not self._may_leave():
+            session.announce()
+            while not publish_state.another_log and not self._may_stop():
                 if self._drops.over(time.monotonic()):
-                    self._say_connected()
-                if talk.speaker is not self._speaker:
-                    talk.introduce_anew(self._speaker)
-                talk.send()
-                talk.hear()
-            if not served.another_log:
-                talk.part()
+                    self._log_connected()
+                if session.identity is not self._identity:
+                    session.apply_settings(self._identity)
+                session.send()
+                session.poll()
+            if not publish_state.another_log:
+                session.sign_off()
                 connection.close()
         except DeliveryError as error:
-            self._say_ended(connection.taken, error)
+            self._log_ended(connection.taken, error)
         except LogError as error:
-            self._say(logging.ERROR, DELIVERY_LOG_TROUBLE, error)
+            self._log_once(logging.ERROR, DELIVERY_LOG_TROUBLE, error)
         finally:
             # Without a word of ours the broker says, by the will, that we are lost.
             self._connected = False
             connection.abandon()
-            served.keep()
+            publish_state.save()
 
-    def _may_leave(self) -> bool:
-        return self._stopping.is_set() and (not self._served.pending or time.monotonic() >= self._stop_by_s)
+    def _may_stop(self) -> bool:
+        return self._stopping.is_set() and (
+            not self._publish_state.pending or time.monotonic() >= self._stop_by_s
+        )
 
-    def _tell_taken(self) -> None:
-        with self._taken:
-            self._taken_in = self._served.log.log_id, self._served.current.delivered
-            self._taken.notify_all()
+    def _on_acknowledged(self) -> None:
+        with self._acknowledged:
+            self._acknowledged_in = self._publish_state.log.log_id, self._publish_state.current.delivered
+            self._acknowledged.notify_all()
 
-    def _say_connected(self) -> None:
+    def _log_connected(self) -> None:
         self._drops.over(time.monotonic())
         if self._drops.unsteady:
             return
         sees_refusals = self._broker.protocol == MQTT_5
-        self._say(logging.INFO, BROKER_CONNECTED if sees_refusals else BROKER_CONNECTED_311, self._broker)
+        self._log_once(
+            logging.INFO, BROKER_CONNECTED if sees_refusals else BROKER_CONNECTED_311, self._broker
+        )
 
-    def _say_ended(self, taken: bool | None, error: DeliveryError) -> None:
-        """A connection is over; of many that others ended it is told once how many they are, and no more."""
+    def _log_ended(self, taken: bool | None, error: DeliveryError) -> None:
+        """A connection is over; many that others ended are logged once, with their number."""
         if taken is not None and self._drops.ended(time.monotonic(), taken=taken):
             remedy = _TAKEN if self._drops.taken else _DROPPED
-            self._say(logging.WARNING, BROKER_UNSTEADY, self._broker, self._drops.count, remedy)
+            self._log_once(logging.WARNING, BROKER_UNSTEADY, self._broker, self._drops.count, remedy)
         elif taken is None or not self._drops.unsteady:
-            self._say(logging.WARNING, BROKER_TROUBLE, error)
+            self._log_once(logging.WARNING, BROKER_TROUBLE, error)
 
-    def _say(self, level: int, entry: LogMessage, *about: object) -> None:
+    def _log_once(self, level: int, entry: LogMessage, *about: object) -> None:
         """Log a transition; the same thing again is none."""
         sentence = entry % about
-        if sentence != self._said:
-            self._said = sentence
+        if sentence != self._last_sentence:
+            self._last_sentence = sentence
             _log.log(level, entry, *about)

@@ -1,4 +1,4 @@
-"""What is said where the broker refuses something that the agent needs."""
+"""Sentences about what a broker refuses (rights, quota)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ def is_quota(reason: str) -> bool:
 
 
 def may_not_publish(broker: Broker, root: str, reason: str) -> str:
-    """What is written is refused."""
+    """A message was refused.
+
+    Args:
+        broker: it.
+        root: of the agent's topics.
+        reason: MQTT's name of it.
+    """
     if is_quota(reason):
         return (
             f"the broker {broker} takes no more for now ({reason}): a limit that it sets is reached; "
@@ -30,7 +36,13 @@ def may_not_publish(broker: Broker, root: str, reason: str) -> str:
 
 
 def may_not_read(broker: Broker, topic: str, reason: str) -> str:
-    """A subscription is refused."""
+    """A subscription was refused.
+
+    Args:
+        broker: it.
+        topic: that was asked for.
+        reason: MQTT's name of it.
+    """
     return (
         f"the broker {broker} does not let this agent read {topic} ({reason}): "
         "nobody can ask it for missing events, and two agents on one name are not noticed; "

@@ -15,12 +15,12 @@ Topic = tuple[str, str]
 FIRST_PAUSE_S = 5.0
 # With 1 kB for a try, its answer and what carries them, 30 kB an hour.
 LONGEST_PAUSE_S = 120.0
-# All that an agent with 60 rules says of itself is 40 kB.
+# Info, states and status of an agent with 60 rules are 40 kB.
 LONGEST_PAUSE_OF_ALL_S = 300.0
 # A refusal so long after the one before has another reason.
 _APART_S = 600.0
-# Health tells of a refusal for so long: what comes and goes in between is not 'ok'.
-_TOLD_S = 60.0
+# Health reports a refusal for so long: what comes and goes in between is not 'ok'.
+_RECENT_S = 60.0
 
 
 def topic_of(entry: StoredEvent) -> Topic:
@@ -52,23 +52,23 @@ class RetryPauses:
             self.until_s = now_s + self._next_s
             self._next_s = min(2 * self._next_s, self.longest_s)
 
-    def told(self, now_s: float) -> bool:
-        """Whether the last minute showed a refusal."""
-        return now_s - self.refused_s <= _TOLD_S
+    def is_recent(self, now_s: float) -> bool:
+        """Whether there was a refusal in the last minute."""
+        return now_s - self.refused_s <= _RECENT_S
 
 
 def pauses_of_all() -> RetryPauses:
-    """Those between what is said of the agent, all of it each time."""
+    """Pauses between publishing info, states and status, all of them each time."""
     return RetryPauses(LONGEST_PAUSE_OF_ALL_S)
 
 
 @dataclass(slots=True)
 class RefusedEvents:
-    """What is known of a broker's refusals, over all connections to it.
+    """A broker's refusals, over all connections to it.
 
     A topic is closed when an event of it is refused: those that follow are passed over. After a pause one
     event is tried; if it is taken all topics are open again, and those that are still refused close at the
-    cost of an event each. From a refusal on as many events may be under way as were taken since, and one.
+    cost of an event each. From a refusal on as many events may be in flight as were taken since, and one.
 
     Attributes:
         closed: topics that wait, the one to be tried next first; each by an event that was refused before
@@ -89,8 +89,8 @@ class RefusedEvents:
         return self.everything or bool(self.closed)
 
     @property
-    def most_under_way(self) -> float:
-        """So many events may wait for the broker's word."""
+    def most_in_flight(self) -> float:
+        """So many events may wait for an acknowledgement."""
         return math.inf if self.taken_since is None else 1 + self.taken_since
 
     def refuses(self, entry: StoredEvent) -> bool:

@@ -80,7 +80,7 @@ class Replays:
             return "range"
         return "busy" if len(self._asked) + (self._answer is not None) > _WAITING else None
 
-    def give_up(self, topic: str) -> None:
+    def cancel(self, topic: str) -> None:
         """What was sent on this topic is refused: whoever asked does not get the rest, others get theirs."""
         if self._answer and topic == self._topic(self._answer.asked):
             self._answer = None

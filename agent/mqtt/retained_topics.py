@@ -1,4 +1,4 @@
-"""What an agent left at the broker: its log remembers it, so that a later start can clear what is gone."""
+"""Retained topics of an agent, noted in its log, so that a later start can clear those that are gone."""
 
 from __future__ import annotations
 

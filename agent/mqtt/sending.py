@@ -1,4 +1,4 @@
-"""Sending of events on one connection: of now, of before, and one of those that the broker refused."""
+"""Sending of events on one connection: live ones, the backlog, and tries of refused ones."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ class Sending:
 
     root: str
     connection: Connection
-    served: PublishState
+    publish_state: PublishState
     clock_synced: Callable[[], bool]
     tried: int | None = None
     _lone_first: bool = True
 
-    def begin(self, now_s: float) -> None:
+    def restart(self, now_s: float) -> None:
         """What was under way on an earlier connection counts as not sent."""
-        for box in self.served.boxes:
-            box.begin()
-        self.served.refusals.connected(now_s)
+        for box in self.publish_state.boxes:
+            box.restart()
+        self.publish_state.refusals.connected(now_s)
 
     @property
-    def under_way(self) -> int:
-        """How many events wait for the broker's word."""
-        return sum(box.under_way for box in self.served.boxes)
+    def in_flight(self) -> int:
+        """How many events wait for the broker's acknowledgement."""
+        return sum(box.in_flight for box in self.publish_state.boxes)
 
     def send_live(self, limit: int) -> None:
         """Send what happens now.
@@ -61,7 +61,7 @@ class Sending:
         Raises:
             LogError: the log can't be read.
         """
-        self._send(self.served.current, limit, live=True)
+        self._send(self.publish_state.current, limit, live=True)
 
     def send_backlog(self, box: Outbox, limit: int) -> None:
         """Send what happened before.
@@ -72,8 +72,8 @@ class Sending:
         self._send(box, limit, live=False)
 
     def _send(self, box: Outbox, limit: int, *, live: bool) -> None:
-        refusals = self.served.refusals
-        limit = int(min(limit, refusals.most_under_way - self.under_way))
+        refusals = self.publish_state.refusals
+        limit = int(min(limit, refusals.most_in_flight - self.in_flight))
         try:
             entries = (box.live if live else box.backlog)(limit, refusals.refuses)
         except LogError as error:
@@ -84,8 +84,8 @@ class Sending:
 
     def try_again(self, now_s: float) -> None:
         """Send one event that was refused or passed over, if that is due."""
-        refusals = self.served.refusals
-        if self.tried is not None or now_s < refusals.pauses.until_s or not self.served.refuses_events:
+        refusals = self.publish_state.refusals
+        if self.tried is not None or now_s < refusals.pauses.until_s or not self.publish_state.refuses_events:
             return
         # What is left of topics that are taken again has every second turn.
         self._lone_first = not self._lone_first
@@ -97,15 +97,15 @@ class Sending:
         if refusals.refusing:
             # All events that could tell are deleted.
             refusals.open()
-            self._look_again()
+            self._rewind()
         self._try_lone()
 
     def _try_lone(self) -> bool:
-        closed = self.served.refusals.closed
+        closed = self.publish_state.refusals.closed
         return self._try(lambda box: box.held(lambda topic: topic not in closed))
 
     def _try(self, choose: Callable[[Outbox], StoredEvent | None]) -> bool:
-        for box in list(self.served.boxes):
+        for box in list(self.publish_state.boxes):
             try:
                 entry = choose(box)
             except LogError as error:
@@ -122,20 +122,20 @@ class Sending:
         return mid
 
     def _drop(self, box: Outbox, error: LogError) -> None:
-        if box is self.served.current:
+        if box is self.publish_state.current:
             raise error
         # It is read again at the next start; the present one must not wait for it.
         _log.warning(LOG_NOT_SERVED, error)
         if self.tried is not None and self.tried in box:
             self.tried = None
-        self.served.drop(box)
+        self.publish_state.drop(box)
 
-    def judge(self, report: PubAck, now_s: float) -> bool:
-        """Take the broker's word on an event; return whether it ends a refusal."""
-        refusals = self.served.refusals
-        box = self.served.box_of(report.mid)
+    def on_ack(self, report: PubAck, now_s: float) -> bool:
+        """Handle the broker's acknowledgement of an event; return whether it ends a refusal."""
+        refusals = self.publish_state.refusals
+        box = self.publish_state.box_of(report.mid)
         assert box is not None  # noqa: S101
-        self.served.unheard += report.unheard
+        self.publish_state.no_subscriber += report.no_subscriber
         tried = report.mid == self.tried
         if tried:
             self.tried = None
@@ -143,18 +143,18 @@ class Sending:
             everything = is_quota(report.refusal)
             topic = box.refused(report.mid)
             if refusals.refused(topic, now_s, everything=everything, tried=tried):
-                self._look_again()
+                self._rewind()
             return False
-        over = refusals.taken(box.taken(report.mid))
+        refusal_ends = refusals.taken(box.acknowledged(report.mid))
         if tried:
             refusals.pauses.until_s = now_s
-        if over:
-            self._look_again()
-        return over
+        if refusal_ends:
+            self._rewind()
+        return refusal_ends
 
-    def _look_again(self) -> None:
-        for box in self.served.boxes:
-            box.look_again()
+    def _rewind(self) -> None:
+        for box in self.publish_state.boxes:
+            box.rewind()
 
     def _message(self, log: EventLog, entry: StoredEvent) -> Message:
         late = self._is_late(log, entry)

@@ -1,4 +1,4 @@
-"""The other end: what a broker passes on, for as long as it is wanted."""
+"""Subscriber: messages from a broker, over connections that are made again when they are lost."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Subscriber:
             topics: subscribed to at QoS 1 on every connection.
             stop: ends every waiting.
             keep_session_s: the broker keeps messages for us this long while we are away, and each one
-                until `acknowledge`. None: what is said while we are away is lost.
+                until `acknowledge`. None: what is published while we are away is lost.
         """
         self._broker = broker
         self._client_id = client_id
@@ -63,7 +63,7 @@ class Subscriber:
         self._opened_s = 0.0
         self._pause_s = _PAUSE_S
         self._retry_s = 0.0
-        self._said: str | None = None
+        self._last_sentence: str | None = None
         self._drops = Drops()
         self.connections = 0
 
@@ -79,7 +79,7 @@ class Subscriber:
             connection.subscribe(topic)
         self._connection, self._opened_s = connection, time.monotonic()
         self.connections += 1
-        self._say_connected()
+        self._log_connected()
 
     @property
     def connected(self) -> bool:
@@ -87,11 +87,11 @@ class Subscriber:
         return self._connection is not None
 
     def pump(self, timeout_s: float) -> list[Message]:
-        """Give what came, waiting at most this long for it; while there is no broker, try to reach it."""
+        """Return what was received, waiting at most this long; without a connection try to make one."""
         if self._connection is None and not self._reopen(timeout_s):
             return []
         if self._drops.over(time.monotonic()):
-            self._say_connected()
+            self._log_connected()
         try:
             return self._drain(timeout_s)
         except DeliveryError as error:
@@ -105,7 +105,7 @@ class Subscriber:
                 self._connection.acknowledge(message)
 
     def publish(self, message: Message) -> None:
-        """Say something; whether it arrives is not known."""
+        """Publish a message; whether it arrives is not known."""
         if self._connection:
             self._connection.publish(message)
 
@@ -117,7 +117,7 @@ class Subscriber:
             taken, self._connection, self._broken = self._connection.taken, None, None
             if time.monotonic() - self._opened_s > _HELD_S:
                 self._pause_s = _PAUSE_S
-        self._say_ended(taken, why)
+        self._log_ended(taken, why)
         # Many that lost one broker must not come back in one moment.
         self._retry_s = time.monotonic() + self._pause_s * random.uniform(0.5, 1.0)  # noqa: S311
         self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
@@ -140,7 +140,7 @@ class Subscriber:
         return self._connection is not None
 
     def _drain(self, timeout_s: float) -> list[Message]:
-        """All that is there by now, so that it can be stored at one go."""
+        """All that was received by now, so that it can be stored in one transaction."""
         connection = self._connection
         assert connection is not None  # noqa: S101
         if self._broken:
@@ -151,27 +151,27 @@ class Subscriber:
             try:
                 more = connection.pump(0)
             except DeliveryError as error:
-                # What came before counts; whoever acknowledges it speaks to nobody.
+                # What came before counts; acknowledging it later has no effect.
                 self._broken = error
                 break
             got = len(more)
             reports += more
         for report in reports:
             if not isinstance(report, Message) and report.refusal:
-                self._say(
+                self._log_once(
                     logging.WARNING,
                     f"the broker {self._broker} does not let this client ask agents for missing events "
                     f"({report.refusal}); check the rights (ACL) of its account",
                 )
         return [report for report in reports if isinstance(report, Message)]
 
-    def _say_connected(self) -> None:
+    def _log_connected(self) -> None:
         self._drops.over(time.monotonic())
         if not self._drops.unsteady:
-            self._say(logging.INFO, f"connected to the broker {self._broker}")
+            self._log_once(logging.INFO, f"connected to the broker {self._broker}")
 
-    def _say_ended(self, taken: bool | None, why: str) -> None:
-        """Of many that the broker ended it is told once how many they are, and no more."""
+    def _log_ended(self, taken: bool | None, why: str) -> None:
+        """Log the end of a connection; many that the broker ended are logged once, with their number."""
         if taken is not None and self._drops.ended(time.monotonic(), taken=taken):
             why = (
                 f"the connection to the broker {self._broker} was taken or dropped {self._drops.count} times "
@@ -179,12 +179,12 @@ class Subscriber:
             )
         elif taken is not None and self._drops.unsteady:
             return
-        self._say(logging.WARNING, f"{why}; trying again")
+        self._log_once(logging.WARNING, f"{why}; trying again")
 
-    def _say(self, level: int, sentence: str) -> None:
+    def _log_once(self, level: int, sentence: str) -> None:
         """Log a transition; the same thing again is none."""
-        if sentence != self._said:
-            self._said = sentence
+        if sentence != self._last_sentence:
+            self._last_sentence = sentence
             _log.log(level, "%s", sentence)
 
 
@@ -196,7 +196,15 @@ def broker_from_url(
     certificate_file: Path | None = None,
     key_file: Path | None = None,
 ) -> Broker:
-    """A broker's address as people write it: mqtt://[user@]host[:port], or mqtts:// with TLS.
+    """Read a broker's address as people write it: mqtt://[user@]host[:port], or mqtts:// with TLS.
+
+    Args:
+        url: the address.
+        protocol: 5 or 311.
+        password_file: of the user; None: no password.
+        ca_file: PEM of the broker's authority; None: the system's authorities.
+        certificate_file: PEM of this client; None: none.
+        key_file: of that certificate.
 
     Raises:
         ConfigError: it is no such address, has a password in it, or a certificate lacks its key.
@@ -234,8 +242,13 @@ def broker_from_url(
 def received(broker: Broker, topics: Sequence[str], stop: Event) -> Iterator[Message]:
     """Yield messages until told to stop; a connection that is lost later is made again.
 
+    Args:
+        broker: where.
+        topics: to subscribe to; may have wildcards.
+        stop: ends it within half a second.
+
     Raises:
-        DeliveryError: there is no connection to begin with.
+        DeliveryError: the first connection fails.
     """
     subscriber = Subscriber(broker, f"presence-watch-{secrets.token_hex(4)}", topics, stop)
     subscriber.open()

@@ -64,18 +64,18 @@ _LACKS = {
 
 
 class TlsSocket(ssl.SSLSocket):
-    """Hears out whoever refuses us, and closes itself; paho leaves both to chance."""
+    """Reads the refusal of a broker, and closes itself; paho leaves both to chance."""
 
     def do_handshake(self, block: bool = False) -> None:
-        """Agree on TLS, and wait for the other side's word on our certificate."""
+        """Agree on TLS, and wait for the broker's answer to our certificate."""
         try:
             super().do_handshake(block)
-            self._hear_refusal()
+            self._read_refusal()
         except OSError:
             self.close()
             raise
 
-    def _hear_refusal(self) -> None:
+    def _read_refusal(self) -> None:
         # With TLS 1.3 the handshake is over for us before the other side has looked at our certificate.
         # Were we to go on at once, its refusal would be lost when it hangs up on what we sent.
         if self.version() != "TLSv1.3":
@@ -91,7 +91,7 @@ class TlsSocket(ssl.SSLSocket):
 
 
 def tls_refusal(error: ssl.SSLError, host: str) -> str:
-    """Why one of both does not take the other, and what to do about it."""
+    """Explain why one side refuses the other, and what to do about it."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return _untrusted(error, host)
     name = str(error.reason or "").replace(" ", "_").upper()
@@ -135,7 +135,12 @@ def lacking(error: ssl.SSLCertVerificationError) -> Lack | None:
 
 
 def tls_context(ca_file: Path | None, certificate_file: Path | None, key_file: Path | None) -> ssl.SSLContext:
-    """Read the files and say what is demanded of a broker.
+    """Read the files into a context that demands a valid certificate of the broker.
+
+    Args:
+        ca_file: PEM; None: the system's authorities.
+        certificate_file: PEM of this device; None: none.
+        key_file: of that certificate.
 
     Raises:
         DeliveryError: one of the files can't be used.
@@ -150,14 +155,19 @@ def tls_context(ca_file: Path | None, certificate_file: Path | None, key_file: P
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.sslsocket_class = TlsSocket
     if certificate_file and key_file:
-        _show(context, certificate_file, key_file)
+        _load_certificate(context, certificate_file, key_file)
     return context
 
 
 def check_readable(ca_file: Path | None, certificate_file: Path | None, key_file: Path | None) -> None:
-    """See that this user can read the files, before anything depends on them.
+    """Check that this user can read the files, before anything depends on them.
 
-    What is in certificate and key is no matter here: one of them may be just about to be replaced.
+    Certificate and key need not match here: one of them may be just about to be replaced.
+
+    Args:
+        ca_file: PEM; None is not checked, as for the others.
+        certificate_file: PEM of this device.
+        key_file: of that certificate.
 
     Raises:
         CertificateFileError: one of them can't be read, a sentence each.
@@ -194,7 +204,7 @@ def _remedy(field: str, path: Path, error: OSError) -> str:
     return f"run `sudo install -m 600 {path} {place}` and set {name} to {taken}"
 
 
-def _show(context: ssl.SSLContext, certificate_file: Path, key_file: Path) -> None:
+def _load_certificate(context: ssl.SSLContext, certificate_file: Path, key_file: Path) -> None:
     for field, path in (("certificate_file", certificate_file), ("key_file", key_file)):
         try:
             path.read_bytes()

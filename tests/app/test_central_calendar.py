@@ -224,7 +224,7 @@ def test_keeper_over_a_restart(config: Config, caplog: pytest.LogCaptureFixture)
     keeper = CalendarKeeper(config)
     assert (keeper.central, keeper.over(config)) == (None, config)
     text = written()
-    keeper.hear(text)
+    keeper.receive(text)
     assert keeper.take(make_at(60))
     assert keeper.central
     assert (keeper.central.since, keeper.central.digest) == ("2026-01-05T00:01:00.000Z", digest_of(text))
@@ -235,10 +235,10 @@ def test_keeper_over_a_restart(config: Config, caplog: pytest.LogCaptureFixture)
     assert again.over(config) == keeper.over(config) != config
     assert len(lines(caplog)) == 1
     # It comes again at every connection, which is nothing new.
-    again.hear(text)
+    again.receive(text)
     assert not again.take(make_at(120))
     assert lines(caplog) == []
-    again.hear("")
+    again.receive("")
     assert again.take(make_at(180))
     assert again.over(config) == config
     assert not kept_at(config.log.path).exists()
@@ -248,16 +248,16 @@ def test_keeper_over_a_restart(config: Config, caplog: pytest.LogCaptureFixture)
 
 def test_keeper_takes_what_came_last(config: Config) -> None:
     keeper = CalendarKeeper(config)
-    keeper.hear(written())
+    keeper.receive(written())
     keeper.take(make_at(1))
     first = keeper.central
-    keeper.hear(written(hours=[]))
-    keeper.hear(written())
+    keeper.receive(written(hours=[]))
+    keeper.receive(written())
     assert not keeper.take(make_at(2))
     assert keeper.central is first
-    keeper.hear(written(hours=[]))
-    keeper.hear("")
-    keeper.hear(written(hours=HOURS))
+    keeper.receive(written(hours=[]))
+    keeper.receive("")
+    keeper.receive(written(hours=HOURS))
     assert keeper.take(make_at(3))
     assert keeper.central
     assert len(keeper.central.command.hours) == 1
@@ -265,13 +265,13 @@ def test_keeper_takes_what_came_last(config: Config) -> None:
 
 def test_keeper_refuses(config: Config, caplog: pytest.LogCaptureFixture) -> None:
     keeper = CalendarKeeper(config)
-    keeper.hear(written())
+    keeper.receive(written())
     keeper.take(make_at(1))
     before = keeper.central
     lines(caplog)
     for _ in range(3):
         # As it would come with each of three connections.
-        keeper.hear(written(hours="%s %(x)d {0}\n\x1b[31m"))
+        keeper.receive(written(hours="%s %(x)d {0}\n\x1b[31m"))
         assert (keeper.refused, keeper.take(make_at(2))) == (True, False)
     assert keeper.central is before
     (said,) = lines(caplog)
@@ -279,7 +279,7 @@ def test_keeper_refuses(config: Config, caplog: pytest.LogCaptureFixture) -> Non
     assert said.isprintable()
     # What is in force already is valid.
     for text, refused in ((written(), False), ("x", True), ("", False), ("x", True), (OPEN, False)):
-        keeper.hear(text)
+        keeper.receive(text)
         assert keeper.refused == refused
     assert keeper.take(make_at(3))
 
@@ -290,7 +290,7 @@ def test_keeper_without_public_holidays_refuses(
     """What can't be worked out on this machine is no reason to end: it could be sent to all agents."""
     monkeypatch.setattr("agent.config.holidays.own_python", lambda *_words: ["/bin/false"])
     keeper = CalendarKeeper(config)
-    keeper.hear(written(calendar={"country": "IS"}))
+    keeper.receive(written(calendar={"country": "IS"}))
     assert keeper.refused
     assert not keeper.take(make_at(1))
     assert "public holidays of IS can't be worked out" in lines(caplog)[0]
@@ -309,13 +309,13 @@ def test_keeper_without_public_holidays_refuses(
 )
 def test_keeper_hears_that_the_broker_has_none(config: Config, known: str, cleared: bool) -> None:
     before = CalendarKeeper(config)
-    before.hear(written())
+    before.receive(written())
     before.take(make_at(60))
     keeper = CalendarKeeper(config)
     keeper.absent(known)
     assert keeper.take(make_at(90)) == cleared
     assert (keeper.central is None) == cleared
-    keeper.hear("x")
+    keeper.receive("x")
     keeper.absent(known)
     assert not keeper.refused
 
@@ -339,7 +339,7 @@ def test_keeper_of_a_damaged_file(
     damage: Any,  # noqa: ANN401
 ) -> None:
     keeper = CalendarKeeper(config)
-    keeper.hear(written())
+    keeper.receive(written())
     keeper.take(make_at(1))
     path = kept_at(config.log.path)
     path.write_bytes(damage(path.read_bytes()))
@@ -349,7 +349,7 @@ def test_keeper_of_a_damaged_file(
     (said,) = lines(caplog)
     assert f"can't be read from the card ({path} is damaged)" in said
     # The broker has it still.
-    keeper.hear(written())
+    keeper.receive(written())
     assert keeper.take(make_at(1))
     assert CalendarKeeper(config).central == keeper.central
 
@@ -362,7 +362,7 @@ def test_file_that_is_gone_is_missed(config: Config, caplog: pytest.LogCaptureFi
         stage = stages(keeper.over(config), (64, 48), random_track_ids())
         with delivery(config, stage.ledger, keeper) as box:
             if text is not None:
-                keeper.hear(text)
+                keeper.receive(text)
                 assert keeper.take(make_at(1))
                 box.change(config, make_at(1), 1, reconnect=False)
         return [line for line in lines(caplog) if "working hours of the centre" in line]
@@ -382,7 +382,7 @@ def test_file_that_is_gone_is_missed(config: Config, caplog: pytest.LogCaptureFi
 
 def test_keeper_of_another_agents_card(config: Config, caplog: pytest.LogCaptureFixture) -> None:
     keeper = CalendarKeeper(config)
-    keeper.hear(written())
+    keeper.receive(written())
     keeper.take(make_at(1))
     lines(caplog)
     other = config.model_copy(update={"device": config.device.model_copy(update={"name": "gate"})})
@@ -397,7 +397,7 @@ def test_keeper_without_a_card(config: Config, caplog: pytest.LogCaptureFixture)
     folder = config.log.path.parent
     folder.rmdir()
     keeper = CalendarKeeper(config)
-    keeper.hear(written())
+    keeper.receive(written())
     assert keeper.take(make_at(1))
     assert keeper.over(config) != config
     assert not keeper.take(make_at(62))
@@ -409,14 +409,14 @@ def test_keeper_without_a_card(config: Config, caplog: pytest.LogCaptureFixture)
     assert CalendarKeeper(config).central == keeper.central
     # Nor does it come back from there once it is cleared.
     shutil.rmtree(folder)
-    keeper.hear("")
+    keeper.receive("")
     assert keeper.take(make_at(200))
     assert len(lines(caplog)) == 1
 
 
 def test_keeper_leaves_a_whole_file_to_its_owner_only(config: Config) -> None:
     keeper = CalendarKeeper(config)
-    keeper.hear(written())
+    keeper.receive(written())
     keeper.take(make_at(1))
     assert [path.name for path in config.log.path.parent.iterdir()] == [
         f"{config.log.path.name}.calendar.json"
@@ -435,13 +435,13 @@ def test_keeper_on_a_full_disk(config: Config, caplog: pytest.LogCaptureFixture)
     try:
         filler = folder / "filler"
         keeper = CalendarKeeper(config)
-        keeper.hear(written())
+        keeper.receive(written())
         keeper.take(make_at(1))
         kept = read_kept(config)
         with pytest.raises(OSError, match="space"):
             filler.write_bytes(b"x" * 100_000)
         lines(caplog)
-        keeper.hear(written(calendar={"holidays": [f"2026-01-{day:02}" for day in range(1, 31)] * 13}))
+        keeper.receive(written(calendar={"holidays": [f"2026-01-{day:02}" for day in range(1, 31)] * 13}))
         assert keeper.take(make_at(2))
         assert any("No space left" in line for line in lines(caplog))
         # What was kept before is whole.

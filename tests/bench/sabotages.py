@@ -505,7 +505,7 @@ _DELIVERY = [
     Sabotage(
         "states-of-gone-rules",
         "agent/mqtt/session.py",
-        'self._say(Message(f"{self.speaker.root}/state/{rule}", "", retain=True))',
+        'self._publish(Message(f"{self.identity.root}/state/{rule}", "", retain=True))',
         "pass",
         ("tests/mqtt/test_session.py",),
     ),
@@ -538,7 +538,7 @@ _DELIVERY = [
     Sabotage(
         "late-will-of-an-earlier-log",
         "agent/mqtt/identity.py",
-        "if not said.online and said.session in served.met:",
+        "if not presence.online and presence.session in publish_state.met:",
         "if False:",
         ("tests/deploy/test_taken_over.py",),
     ),
@@ -554,7 +554,7 @@ _DELIVERY = [
     Sabotage(
         "no-will",
         "agent/mqtt/publisher.py",
-        "Connection(self._broker, self._client_id, speaker.status(will))",
+        "Connection(self._broker, self._client_id, identity.status(will))",
         "Connection(self._broker, self._client_id)",
         ("tests/mqtt/test_publisher.py::test_killed_publisher_is_lost",),
     ),
@@ -569,8 +569,8 @@ _DELIVERY = [
     Sabotage(
         "state-before-its-event",
         "agent/mqtt/session.py",
-        "told = self.served.current.sent_seq >= state.seq or not self.proven",
-        "told = True",
+        "event_sent = self.publish_state.current.sent_seq >= state.seq or not self.proven",
+        "event_sent = True",
         ("tests/mqtt/test_publisher.py::test_event_goes_before_its_state",),
     ),
     Sabotage(
@@ -607,7 +607,7 @@ _DELIVERY = [
     Sabotage(
         "rights-are-not-proven",
         "agent/mqtt/session.py",
-        "self.proven = self.speaker.broker.protocol == MQTT_5",
+        "self.proven = self.identity.broker.protocol == MQTT_5",
         "self.proven = True",
         ("tests/mqtt/test_publisher.py::test_rights_not_proven_in_311",),
     ),

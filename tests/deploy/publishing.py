@@ -46,7 +46,7 @@ def main(
         begin_s = time.monotonic()
         while (last := log.last_seq) < int(count):
             log.append([make_now(last + number) for number in range(GROUP)])
-            publisher.tell()
+            publisher.update()
             say(str(log.last_seq))
             time.sleep(max(0.0, begin_s + log.last_seq / GROUP * EVERY_S - time.monotonic()))
         delivered = publisher.wait_delivered(PATIENCE_S)

@@ -357,7 +357,7 @@ def test_another_device_cannot_take_the_connection(
                 evil.close()
                 came += 1
                 log.append([make_now(log.last_seq)])
-                speaker.tell()
+                speaker.update()
             assert came >= len(ends)
             assert speaker.wait_delivered(PATIENCE_S)
             wait_until(lambda: set(reader.seqs()) == set(range(1, log.last_seq + 1)))

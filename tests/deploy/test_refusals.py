@@ -271,7 +271,7 @@ def test_new_password_at_the_broker_first(
         central.account("new-password", SENDER.site, SENDER.device, "--password-file", new)
         wait_until(lambda: any("refuses the login" in sentence for sentence in said(caplog)))
         log.append([make_now(3)])
-        publisher.tell()
+        publisher.update()
         place.take("password_file", new)
         assert publisher.wait_delivered(PATIENCE_S)
         wait_until(lambda: len(listener.events()) == 4)

@@ -46,12 +46,12 @@ def test_rights_taken_while_connected(
         publishing(place.seen(protocol), log) as publisher,
     ):
         log.append([make_now(number) for number in range(3)])
-        publisher.tell()
+        publisher.update()
         wait_until(lambda: receiver.seqs(log.log_id) == [1, 2, 3])
 
         without_rights(central, "/event/#")
         log.append([make_now(number) for number in range(3, 8)])
-        publisher.tell()
+        publisher.update()
         if protocol == 5:
             wait_until(lambda: any("does not let this agent publish" in line for line in said(caplog)))
         else:
@@ -62,5 +62,5 @@ def test_rights_taken_while_connected(
 
         central.account("rights")
         log.append([make_now(8)])
-        publisher.tell()
+        publisher.update()
         wait_until(lambda: receiver.seqs(log.log_id) == list(range(1, 10)))

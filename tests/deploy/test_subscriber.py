@@ -389,7 +389,7 @@ def test_broker_gone_and_back(
             broker.stop(signal.SIGKILL)
             wait_until(lambda: "trying again" in central.said())
             log.append([make_entered(2)])
-            publisher.tell()
+            publisher.update()
             broker.start()
             wait_until(lambda: central.seqs(log.log_id) == [1, 2])
     assert central.end() == 0

@@ -199,7 +199,7 @@ def test_taken_connection_is_told_in_one_line(
         monkeypatch.setattr("agent.mqtt.drops.QUIET_S", 0.5)
         wait_until(lambda: broker_lines(caplog)[-1][0] == "connected")
         log.append([make_now(1)])
-        own.tell()
+        own.update()
         assert own.wait_delivered(PATIENCE_S)
         said = broker_lines(caplog)
     kinds = [kind for kind, _ in said]

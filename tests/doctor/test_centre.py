@@ -44,7 +44,7 @@ def test_hours(tmp_path: Path) -> None:
     kept = kept_at(load(config).log.path)
     kept.parent.mkdir()
     keeper = CalendarKeeper(load(config))
-    keeper.hear('{"v":1,"hours":[]}')
+    keeper.receive('{"v":1,"hours":[]}')
     keeper.take(make_at(0))
     finding = hours_of(config)
     assert finding.found(vietnamese=False) == (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.core.event import EventsDropped, ZoneEntered
-from agent.eventlog import file as log_file
+from agent.eventlog import database
 from agent.eventlog.damage import asides, set_aside
 from agent.eventlog.failover import FailoverLog
 from agent.eventlog.log import EventLog
@@ -39,7 +39,7 @@ def memory(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _short_and_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(log_file, "_BUSY_S", 0.05)
+    monkeypatch.setattr(database, "_BUSY_S", 0.05)
     caplog.set_level("INFO")
 
 

@@ -38,13 +38,13 @@ class Broker:
     def take(self, most: int) -> None:
         for box in self._boxes:
             with suppress(LogError):
-                box.begin()
+                box.restart()
                 for entry in box.next(most):
                     os.write(self._notes, f"received {entry.body}\n".encode())
                     self._mid += 1
                     box.sending(self._mid, entry)
-                    box.taken(self._mid)
-                box.keep()
+                    box.acknowledged(self._mid)
+                box.save()
 
 
 def write(log: Path, memory: Path, notes: Path, first: int, events: int) -> None:

@@ -133,7 +133,7 @@ def send(folder: Path, port: int, seconds: float) -> None:
             at = clock.now()
             track = f"t{time.monotonic_ns()}"
             log.append([ZoneEntered(rule=RULE, at=at, since=at, count=1, track=track)])
-            publishing.tell()
+            publishing.update()
         publishing.wait_delivered(_ARRIVES_S)
         publishing.stop(5)
 

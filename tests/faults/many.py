@@ -126,7 +126,7 @@ def send(first: int, count: int, port: int, folder: Path, seconds: float) -> Non
             name = f"agent-{number}"
             log = stack.enter_context(EventLog(sender(name=name), folder / f"{name}.db"))
             publishing = publisher(log, Broker("127.0.0.1", port, tls=False), name=name)
-            publishing.tell([state(0)])
+            publishing.update([state(0)])
             publishing.start()
             logs.append((log, publishing))
         (folder / f"{first}.ready").touch()
@@ -137,7 +137,7 @@ def send(first: int, count: int, port: int, folder: Path, seconds: float) -> Non
             time.sleep(max(0.0, begin_s + due_s - time.monotonic()))
             log, publishing = logs[at]
             last = log.append(events(log.last_seq + 1, 1))
-            publishing.tell([state(last)])
+            publishing.update([state(last)])
         for _, publishing in logs:
             publishing.wait_delivered(_DELIVERED_S)
         made = [(log.log_id, seq) for log, _ in logs for seq in range(1, log.last_seq + 1)]

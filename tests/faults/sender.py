@@ -119,7 +119,7 @@ def publisher(
         log,
         lambda log_id, session: info(name, log_id, session),
         client_id=client_id(SITE, name, log.client_secret),
-        extras=Callbacks(health=health, superseded=keeper.superseded if keeper else None),
+        callbacks=Callbacks(health=health, superseded=keeper.superseded if keeper else None),
     )
 
 
@@ -187,9 +187,9 @@ def run(path: Path, broker: Broker, rate: float, keep_mb: int) -> None:
     ):
         book = Book(path)
         publishing = publisher(keeper.log, broker, keeper=keeper)
-        publishing.tell([state(keeper.log.last_seq)])
+        publishing.update([state(keeper.log.last_seq)])
         keeper.serve(
-            lambda *logs: publishing.use_log(*logs, client_id=client_id(SITE, NAME, keeper.client_secret))
+            lambda *logs: publishing.use_logs(*logs, client_id=client_id(SITE, NAME, keeper.client_secret))
         )
         publishing.start()
         due_s = time.monotonic()
@@ -201,7 +201,7 @@ def run(path: Path, broker: Broker, rate: float, keep_mb: int) -> None:
             count, pause_s = pause(rate)
             last = keeper.append(events(keeper.log.last_seq + 1, count), clock.now())
             book.note(keeper.log.log_id, last - count + 1, last)
-            publishing.tell([state(last)])
+            publishing.update([state(last)])
             # What the card takes of the time is no pause.
             due_s = max(due_s + pause_s, time.monotonic() - _BEHIND_S)
             stop.wait(max(0.0, due_s - time.monotonic()))

@@ -106,13 +106,13 @@ class Agent:
         """What is done with each frame."""
         self._keeper.append(events, clock.now())
         if self._publisher and events:
-            self._publisher.tell()
+            self._publisher.update()
 
     def connect(self, port: int) -> None:
         """Begin to publish."""
         broker = Broker("127.0.0.1", port, 5, tls=False)
         self._publisher = publisher(self._keeper.log, broker, keeper=self._keeper)
-        self._keeper.serve(self._publisher.use_log)
+        self._keeper.serve(self._publisher.use_logs)
         self._publisher.start()
 
     def wait_delivered(self) -> None:

@@ -59,13 +59,13 @@ def publishing(
     *states: StateNow,
     stop_s: float = 2,
     info: Callable[[str, str], str] = info_text,
-    extras: Callbacks | None = None,
+    callbacks: Callbacks | None = None,
 ) -> Iterator[Publisher]:
     """A publisher of this log, stopped in order at the end."""
     site, name = SENDER.site, SENDER.device
     own_id = client_id(site, name, log.client_secret)
-    publisher = Publisher(broker, site, name, log, info, client_id=own_id, extras=extras)
-    publisher.tell(states)
+    publisher = Publisher(broker, site, name, log, info, client_id=own_id, callbacks=callbacks)
+    publisher.update(states)
     publisher.start()
     try:
         yield publisher

@@ -167,7 +167,7 @@ def test_publish_many_in_order(mosquitto: Mosquitto, protocol: int) -> None:
 def test_publish_without_subscribers_is_taken(mosquitto: Mosquitto, protocol: int) -> None:
     with connected(plain(mosquitto.port, protocol)) as connection:
         mid = connection.publish(Message("presence/v1/nobody", "1"))
-        assert pumped(connection, 1) == [PubAck(mid, None, unheard=protocol == 5)]
+        assert pumped(connection, 1) == [PubAck(mid, None, no_subscriber=protocol == 5)]
 
 
 @pytest.mark.parametrize(("protocol", "refusal"), [(5, "Not authorized"), (311, None)])
@@ -182,7 +182,10 @@ def test_publish_denied(
     with connected(plain(broker.port, protocol)) as connection:
         good = connection.publish(Message("presence/v1/allowed", "1"))
         bad = connection.publish(Message("presence/v1/denied", "1"))
-        assert set(pumped(connection, 2)) == {PubAck(good, None, unheard=protocol == 5), PubAck(bad, refusal)}
+        assert set(pumped(connection, 2)) == {
+            PubAck(good, None, no_subscriber=protocol == 5),
+            PubAck(bad, refusal),
+        }
 
 
 @PROTOCOLS
@@ -253,7 +256,7 @@ def test_tls_with_client_certificate(start_mosquitto: Callable[..., Mosquitto], 
     device = replace(broker, certificate_file=authority.pem("device"), key_file=authority.key("device"))
     with connected(device) as connection:
         mid = connection.publish(Message("presence/v1/a", "1"))
-        assert pumped(connection, 1) == [PubAck(mid, None, unheard=True)]
+        assert pumped(connection, 1) == [PubAck(mid, None, no_subscriber=True)]
     assert "certificate" in failed(broker)
 
 
@@ -338,7 +341,7 @@ def test_tls_certificate_that_is_not_whole_as_this_python_reads_it(
     else:
         with connected(broker) as connection:
             mid = connection.publish(Message("presence/v1/a", "1"))
-            assert pumped(connection, 1) == [PubAck(mid, None, unheard=True)]
+            assert pumped(connection, 1) == [PubAck(mid, None, no_subscriber=True)]
 
 
 @PROTOCOLS
@@ -390,7 +393,7 @@ def test_login(
     broker = replace(plain(port, protocol), username="que-phong/one-stop", password_file=password_file)
     with connected(broker) as connection:
         mid = connection.publish(Message("presence/v1/a", "1"))
-        assert pumped(connection, 1) == [PubAck(mid, None, unheard=protocol == 5)]
+        assert pumped(connection, 1) == [PubAck(mid, None, no_subscriber=protocol == 5)]
     # The file is read at each connection: a password that was changed is used at the next.
     password_file.write_text(f"{PASSWORD}-old")
     assert "password_file" in failed(broker)

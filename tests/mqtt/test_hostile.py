@@ -52,15 +52,15 @@ def test_hostile_payloads(
     discovery = Message("homeassistant/device/x/config", "{}", retain=True)
     with EventLog(SENDER, tmp_path / "events.db") as log:
         log.append([make_now(number) for number in range(3)])
-        extras = Callbacks(discovery=lambda _: discovery)
+        callbacks = Callbacks(discovery=lambda _: discovery)
         with publishing(
-            to(mosquitto.port, protocol), log, make_zone("waiting", 1), extras=extras
+            to(mosquitto.port, protocol), log, make_zone("waiting", 1), callbacks=callbacks
         ) as publisher:
             assert publisher.wait_delivered(PATIENCE_S)
             say(mosquitto, [(topic, payload, retain) for topic in TOPICS for payload in PAYLOADS])
             answers = replayed(mosquitto, log.log_id)
             log.append([make_now(9)])
-            publisher.tell()
+            publisher.update()
             assert publisher.wait_delivered(PATIENCE_S)
             assert publisher.failure is None
     assert [answer.get("seq") for answer in answers] == [1, 2, 3, None]

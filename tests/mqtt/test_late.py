@@ -43,7 +43,9 @@ def happened(ago_s: float, said_ago_s: float, *, synced: bool) -> Event:
 def sent_late(log: EventLog, *, synced_now: bool = True) -> list[bool]:
     """Publish a log; which of its events were late."""
     with misbehaving(Misbehaving(lambda _: SUCCESS)) as broker:
-        with publishing(to(broker.port), log, extras=Callbacks(clock_synced=lambda: synced_now)) as publisher:
+        with publishing(
+            to(broker.port), log, callbacks=Callbacks(clock_synced=lambda: synced_now)
+        ) as publisher:
             assert publisher.wait_delivered(PATIENCE_S)
         bodies = [json.loads(one.payload) for one in broker.events()]
     assert [body["seq"] for body in bodies] == list(range(log.first_seq, log.last_seq + 1))
@@ -169,7 +171,7 @@ def test_between_two_sendings_late_alone_differs(tmp_path: Path, monkeypatch: py
     ):
         wait_until(lambda: any("/status" in one.topic for one in broker.got))
         log.append([happened(0, 0, synced=True)])
-        publisher.tell()
+        publisher.update()
         assert publisher.wait_delivered(PATIENCE_S)
     first, second, *more = (json.loads(one.payload) for one in broker.events())
     assert "late" not in first

@@ -37,7 +37,7 @@ def prefix_of(numbers: set[int]) -> int:
 class Delivery(RuleBasedStateMachine):
     """A log, its outbox and a broker that answers as it likes, against sets of numbers.
 
-    `live` and `backlog` are what is still to be sent on this connection, `under_way` what was sent and
+    `live` and `backlog` are what is still to be sent on this connection, `in_flight` what was sent and
     not answered, by the number of its message, `held` what was refused.
     """
 
@@ -50,7 +50,7 @@ class Delivery(RuleBasedStateMachine):
         self.ever_sent: set[int] = set()
         self.live: set[int] = set()
         self.backlog: set[int] = set()
-        self.under_way: dict[int, int] = {}
+        self.in_flight: dict[int, int] = {}
         self.held: set[int] = set()
         self.gone = 0
         self.told: dict[int, tuple[int, int]] = {}
@@ -76,9 +76,9 @@ class Delivery(RuleBasedStateMachine):
 
     def give(self, entry: StoredEvent) -> None:
         # A number of a message that is answered is used again at once.
-        mid = next(mid for mid in count(1) if mid not in self.under_way)
+        mid = next(mid for mid in count(1) if mid not in self.in_flight)
         self.outbox.sending(mid, entry)
-        self.under_way[mid] = entry.seq
+        self.in_flight[mid] = entry.seq
 
     @rule(events=st.integers(1, 4))
     def append(self, events: int) -> None:
@@ -90,18 +90,18 @@ class Delivery(RuleBasedStateMachine):
     def send(self, limit: int) -> None:
         self.sent(limit)
 
-    @precondition(lambda self: self.under_way)
+    @precondition(lambda self: self.in_flight)
     @rule(data=st.data())
     def acknowledge(self, data: st.DataObject) -> None:
-        mid = data.draw(st.sampled_from(sorted(self.under_way)))
+        mid = data.draw(st.sampled_from(sorted(self.in_flight)))
         assert mid in self.outbox
         self.take(mid)
 
-    @precondition(lambda self: self.under_way)
+    @precondition(lambda self: self.in_flight)
     @rule(data=st.data())
     def refuse(self, data: st.DataObject) -> None:
-        mid = data.draw(st.sampled_from(sorted(self.under_way)))
-        seq = self.under_way.pop(mid)
+        mid = data.draw(st.sampled_from(sorted(self.in_flight)))
+        seq = self.in_flight.pop(mid)
         self.outbox.refused(mid)
         if seq > self.gone:
             self.held.add(seq)
@@ -109,7 +109,7 @@ class Delivery(RuleBasedStateMachine):
     @rule()
     def try_again(self) -> None:
         entry = self.outbox.held(lambda _: True)
-        waiting = self.held - set(self.under_way.values())
+        waiting = self.held - set(self.in_flight.values())
         assert (entry is not None) == bool(waiting)
         if entry:
             assert entry.seq in waiting
@@ -138,22 +138,22 @@ class Delivery(RuleBasedStateMachine):
             self.live.add(last + 1)
 
     def take(self, mid: int) -> None:
-        seq = self.under_way.pop(mid)
-        self.outbox.taken(mid)
+        seq = self.in_flight.pop(mid)
+        self.outbox.acknowledged(mid)
         self.taken.add(seq)
         self.held.discard(seq)
         self.arrived.add(seq)
 
     @rule()
     def reconnect(self) -> None:
-        self.outbox.begin()
-        self.under_way.clear()
+        self.outbox.restart()
+        self.in_flight.clear()
         self.live.clear()
         self.backlog = set(range(1, self.log.last_seq + 1)) - self.taken - self.held
 
     @rule()
     def keep(self) -> None:
-        self.outbox.keep()
+        self.outbox.save()
         assert self.log.delivered == prefix_of(self.taken)
 
     @rule()
@@ -171,8 +171,8 @@ class Delivery(RuleBasedStateMachine):
 
     @invariant()
     def knows_what_is_under_way(self) -> None:
-        assert self.outbox.under_way == len(self.under_way)
-        assert all(mid in self.outbox for mid in self.under_way)
+        assert self.outbox.in_flight == len(self.in_flight)
+        assert all(mid in self.outbox for mid in self.in_flight)
 
     @invariant()
     def sent_seq_is_what_a_state_may_wait_for(self) -> None:
@@ -185,7 +185,7 @@ class Delivery(RuleBasedStateMachine):
         for _ in range(2 * self.log.last_seq + 2):
             self.sent(WINDOW)
             self.try_again()
-            for mid in [*self.under_way]:
+            for mid in [*self.in_flight]:
                 self.take(mid)
         assert not self.outbox.pending
         # Each event arrived, or one that arrived tells that it never will.
@@ -196,7 +196,7 @@ class Delivery(RuleBasedStateMachine):
             for seq in range(first, last + 1)
         }
         assert self.arrived | told == set(range(1, self.log.last_seq + 1))
-        self.outbox.keep()
+        self.outbox.save()
         assert self.log.delivered == self.log.last_seq
         self.stack.close()
 
@@ -256,9 +256,9 @@ def test_begin_sends_unanswered_again(log: EventLog) -> None:
     appended(log, 4)
     outbox = Outbox(log)
     assert numbers_of(outbox, 4) == [1, 2, 3, 4]
-    outbox.taken(1)
-    outbox.taken(3)
-    outbox.begin()
+    outbox.acknowledged(1)
+    outbox.acknowledged(3)
+    outbox.restart()
     assert numbers_of(outbox, 9) == [2, 4]
 
 
@@ -267,8 +267,8 @@ def test_refused_is_only_tried(log: EventLog) -> None:
     outbox = Outbox(log)
     assert numbers_of(outbox, 9) == [1, 2, 3, 4]
     outbox.refused(2)
-    assert outbox.under_way == 3
-    outbox.look_again()
+    assert outbox.in_flight == 3
+    outbox.rewind()
     assert numbers_of(outbox, 9) == []
     entry = outbox.held(lambda _: True)
     assert entry
@@ -282,11 +282,11 @@ def test_passed_over_comes_when_it_may(log: EventLog) -> None:
     assert [entry.seq for entry in chosen] == [2, 4]
     for entry in chosen:
         outbox.sending(entry.seq, entry)
-    outbox.taken(2)
+    outbox.acknowledged(2)
     newest = outbox.to_try(("a", "zone.entered"), untried=True)
     assert newest
     assert newest.seq == 5
-    outbox.look_again()
+    outbox.rewind()
     assert [entry.seq for entry in outbox.next(9)] == [1, 3, 5]
 
 
@@ -302,6 +302,6 @@ def test_taken_out_of_order_waits_for_older(log: EventLog) -> None:
     outbox = Outbox(log)
     numbers_of(outbox, 9)
     for left, (mid, expected) in zip((2, 1, 0), [(3, 0), (1, 1), (2, 3)], strict=True):
-        outbox.taken(mid)
-        outbox.keep()
+        outbox.acknowledged(mid)
+        outbox.save()
         assert (log.delivered, outbox.pending) == (expected, left)

@@ -21,7 +21,7 @@ from agent.device import clock
 from agent.eventlog.log import EventLog
 from agent.mqtt import publisher as publisher_module
 from agent.mqtt import refused_events
-from agent.mqtt import session as conversation
+from agent.mqtt import session as session_module
 from agent.mqtt.outbox import Outbox
 from agent.mqtt.publish_state import Callbacks, DeliveryFacts
 from agent.mqtt.publisher import Publisher
@@ -234,7 +234,7 @@ def test_broker_started_late(
         assert publisher.wait_delivered(PATIENCE_S)
         wait_until(lambda: is_online(listener))
         appended(log, 4)
-        publisher.tell()
+        publisher.update()
         wait_until(lambda: 4 in seqs_of(listener))
     assert log.delivered == 4
     failures = told(caplog, "nothing listens")
@@ -257,7 +257,7 @@ def test_broker_stopped_and_started(
             wait_until(lambda: is_online(listener))
             broker.stop()
             seq = appended(log, number)
-            publisher.tell([make_zone("waiting", number, seq)])
+            publisher.update([make_zone("waiting", number, seq)])
             broker.start()
             assert publisher.wait_delivered(PATIENCE_S)
             wait_heard(listener, seq)
@@ -293,7 +293,7 @@ def test_connection_cut_while_sending(
     ):
         wait_until(lambda: len(set(seqs_of(listener))) > 50)
         appended(log, 7777)
-        publisher.tell()
+        publisher.update()
         assert publisher.wait_delivered(PATIENCE_S)
         wait_until(lambda: len(set(seqs_of(listener))) == 201)
         # The will of a connection that was cut may come late; it is overwritten.
@@ -368,7 +368,7 @@ def test_log_unreadable_is_not_online(
         wait_until(lambda: is_online(listener))
         log._db.execute("DROP TABLE event")
         log._state.last_seq += 1
-        publisher.tell()
+        publisher.update()
         wait_until(lambda: told(caplog, "can't be used") != [])
         wait_until(lambda: not is_online(listener))
     assert statuses(listener)[-1]["why"] == "lost"
@@ -395,7 +395,7 @@ def test_wait_delivered(mosquitto: Mosquitto, listener: Listener, log: EventLog)
         assert publisher.wait_delivered(PATIENCE_S)  # nothing is pending
         for number in range(20):
             appended(log, number)
-            publisher.tell()
+            publisher.update()
             assert publisher.wait_delivered(PATIENCE_S)
             wait_heard(listener, number + 1)
     assert log.delivered == 20
@@ -427,7 +427,7 @@ def test_wait_delivered_on_busy_machine(
         for number in range(1, 9):
             threading.Event().wait(chance.uniform(0, 0.1))
             appended(log, number)
-            publisher.tell()
+            publisher.update()
             assert publisher.wait_delivered(PATIENCE_S)
             assert SlowOutbox.last[0]._delivered == number
 
@@ -458,7 +458,7 @@ def test_backlog_with_live_events(mosquitto: Mosquitto, listener: Listener, log:
     with publishing(to(mosquitto.port), log, make_zone("waiting", 0)) as publisher:
         for number in range(40):
             seq = appended(log, 1000 + number)
-            publisher.tell([make_zone("waiting", number, seq)])
+            publisher.update([make_zone("waiting", number, seq)])
         assert publisher.wait_delivered(PATIENCE_S)
         wait_until(lambda: len(set(seqs_of(listener))) == 340)
     assert sorted(seqs_of(listener)) == list(range(1, 341))  # each of them once
@@ -492,12 +492,12 @@ def test_state_at_most_once_a_second(mosquitto: Mosquitto, listener: Listener, l
         numbers = count(1)
 
         def told_for_a_while() -> bool:
-            publisher.tell([make_zone("waiting", next(numbers))])
+            publisher.update([make_zone("waiting", next(numbers))])
             return time.monotonic() > begin_s + 1.3
 
         wait_until(told_for_a_while)
         last = next(numbers)
-        publisher.tell([make_zone("waiting", last)])
+        publisher.update([make_zone("waiting", last)])
         wait_until(lambda: heard_of(listener, "state/")[-1].json["count"] == last)
         took_s = time.monotonic() - begin_s
     counts: list[Any] = [message.json["count"] for message in heard_of(listener, "state/")]
@@ -514,8 +514,8 @@ def test_state_that_did_not_change_is_not_sent_again(
     with publishing(to(mosquitto.port), log, state, other) as publisher:
         wait_until(lambda: is_online(listener))
         begin_s = time.monotonic()
-        publisher.tell([state])
-        publisher.tell([make_zone("staff", 1)])
+        publisher.update([state])
+        publisher.update([make_zone("staff", 1)])
         # The other rule's turn comes after a second; the first would have had its own.
         wait_until(lambda: len(heard_of(listener, "state/staff")) == 2)
         assert time.monotonic() - begin_s < 3 + BUSY_S
@@ -533,7 +533,7 @@ def test_event_goes_before_its_state(
         log.append([make_now(number, rule) for number, rule in enumerate(rules) for _ in range(4)])
         states = [make_zone(rule, number, 4 * number + 4) for number, rule in enumerate(rules)]
         # One whose events wait at the very end is looked at first.
-        publisher.tell(reversed(states) if newest_first else states)
+        publisher.update(reversed(states) if newest_first else states)
         assert publisher.wait_delivered(PATIENCE_S)
         wait_until(lambda: len(heard_of(listener, "state/")) == 30)
         wait_until(lambda: len(listener.events()) == 120)
@@ -601,7 +601,7 @@ def test_events_denied_then_allowed(
             assert "Not authorized" in sentence
             assert ROOT in sentence
             appended(log, 5)
-            publisher.tell()
+            publisher.update()
             change("topic readwrite presence/#\n")
             assert publisher.wait_delivered(PATIENCE_S)
             wait_until(lambda: len(set(seqs_of(listener))) == 6)
@@ -623,7 +623,7 @@ def test_events_denied_in_311_pass_for_taken(
 
     with with_rights(start_mosquitto, tmp_path, ALL_BUT_EVENTS) as (broker, _):
         appended(log, *range(50))
-        with publishing(to(broker.port, 311), log, extras=Callbacks(health=health)) as publisher:
+        with publishing(to(broker.port, 311), log, callbacks=Callbacks(health=health)) as publisher:
             assert publisher.wait_delivered(PATIENCE_S)
         assert len(denied(broker)) >= 50
     assert {facts.refusals_seen for facts in said} == {False}
@@ -635,7 +635,7 @@ def test_rights_not_proven_in_311(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, rights: str,
 ) -> None:  # fmt: skip
     # A broker that takes nothing, or does not let us see our own status: both say that they took it.
-    monkeypatch.setattr(conversation, "_RIGHTS_S", 0.5)
+    monkeypatch.setattr(session_module, "_RIGHTS_S", 0.5)
     with with_rights(start_mosquitto, tmp_path, rights) as (broker, _):
         appended(log, 1, 2)
         with publishing(to(broker.port, 311), log, make_zone("waiting", 2), stop_s=0.1) as publisher:
@@ -674,11 +674,11 @@ def test_use_log(mosquitto: Mosquitto, listener: Listener, log: EventLog) -> Non
         appended(other, 100, 101)
         with publishing(to(mosquitto.port), log, make_zone("waiting", 1, 1)) as publisher:
             assert publisher.wait_delivered(PATIENCE_S)
-            publisher.use_log(other)
+            publisher.use_logs(other)
             assert publisher.wait_delivered(PATIENCE_S)
             wait_until(lambda: len(listener.events()) == 3)
             appended(other, 102)
-            publisher.tell([make_zone("waiting", 3, 3)])
+            publisher.update([make_zone("waiting", 3, 3)])
             assert publisher.wait_delivered(PATIENCE_S)
         wait_until(lambda: len(statuses(listener)) == 4)
         assert (log.delivered, other.delivered) == (1, 3)
@@ -702,10 +702,10 @@ def test_use_log_undelivered_is_waited_for(mosquitto: Mosquitto, listener: Liste
         for number in range(2):
             with EventLog(SENDER, None) as other:
                 appended(other, number)
-                publisher.use_log(other)
+                publisher.use_logs(other)
                 assert publisher.wait_delivered(PATIENCE_S)
                 wait_until(lambda: other.log_id in {event["log"] for event in listener.events()})
-                publisher.use_log(log)
+                publisher.use_logs(log)
                 assert publisher.wait_delivered(PATIENCE_S)
 
 
@@ -739,7 +739,7 @@ def test_stop_while_broker_hangs_is_bounded(mosquitto: Mosquitto, listener: List
             wait_until(lambda: is_online(listener))
             process.send_signal(signal.SIGSTOP)
             appended(log, 1)
-            publisher.tell()
+            publisher.update()
             begin_s = time.monotonic()
         assert time.monotonic() - begin_s < 5 + BUSY_S
     finally:
@@ -758,14 +758,14 @@ def test_changed_configuration(mosquitto: Mosquitto, listener: Listener, log: Ev
     with publishing(to(mosquitto.port), log, make_zone("waiting", 2), make_zone("old", 1)) as publisher:
         wait_until(lambda: is_online(listener))
         before = len(topics(listener))
-        publisher.change(
+        publisher.apply_settings(
             lambda _log, _session: '{"changed":true}',
             Callbacks(),
             [make_zone("waiting", None), make_line("new", 0)],
         )
         wait_until(lambda: "state/new" in topics(listener)[before:])
         seq = appended(log, 1)
-        publisher.tell()
+        publisher.update()
         wait_heard(listener, seq)
         said = heard_of(listener)[before:]
     assert [message.topic.removeprefix(f"{ROOT}/") for message in said] == [
@@ -783,7 +783,7 @@ def test_changed_configuration_offline(
 ) -> None:
     mosquitto.stop()
     with publishing(to(mosquitto.port), log, make_zone("old", 1)) as publisher:
-        publisher.change(info_text, Callbacks(), [make_line("new", 0)])
+        publisher.apply_settings(info_text, Callbacks(), [make_line("new", 0)])
         mosquitto.start()
         listener = hears(listen, mosquitto.port)
         wait_until(lambda: is_online(listener))
@@ -795,8 +795,10 @@ def test_changed_configuration_leaks_nothing(mosquitto: Mosquitto, listener: Lis
         wait_until(lambda: is_online(listener))
         files, threads = open_files(), threading.active_count()
         for number in range(1000):
-            publisher.change(info_text, Callbacks(), [make_zone(f"r{number % 3}", 1), make_zone("a", 1)])
-        publisher.change(info_text, Callbacks(), [make_zone("last", 1)])
+            publisher.apply_settings(
+                info_text, Callbacks(), [make_zone(f"r{number % 3}", 1), make_zone("a", 1)]
+            )
+        publisher.apply_settings(info_text, Callbacks(), [make_zone("last", 1)])
         wait_until(lambda: "state/last" in topics(listener))
         assert (open_files(), threading.active_count()) == (files, threads)
     retained = {message.topic: message.payload for message in heard_of(listener, "state/")}
@@ -810,7 +812,7 @@ def test_broker_changed(
     listeners = [hears(listen, broker.port) for broker in (first, second)]
     with publishing(to(first.port), log, stop_s=0.5) as publisher:
         appended(log, 1, 2)
-        publisher.tell()
+        publisher.update()
         assert publisher.wait_delivered(PATIENCE_S)
     appended(log, 3)
     with publishing(to(second.port), log):

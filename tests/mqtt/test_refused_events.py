@@ -112,7 +112,7 @@ def test_backlog_goes_out_at_full_speed_once_it_is_taken(log: EventLog, code: in
         wait_until(lambda: len(broker.events()) >= WINDOW + 3)
         before = len(broker.events())
         log.append([make_now(9)])
-        publisher.tell()
+        publisher.update()
         broker.judge = lambda _: SUCCESS
         assert publisher.wait_delivered(PATIENCE_S)
         # Each once: of those that were refused nothing is sent twice either.
@@ -130,15 +130,15 @@ def test_new_connection_is_tried_at_once(log: EventLog, monkeypatch: pytest.Monk
         refusing(NOT_AUTHORIZED) as broker,
         publishing(to(broker.port), log, stop_s=0) as publisher,
     ):
-        box = publisher._served.current
-        wait_until(lambda: box.holds and not box.under_way)
+        box = publisher._publish_state.current
+        wait_until(lambda: box.holds and not box.in_flight)
         sent = len(broker.events())
         assert sent <= WINDOW
-        publisher.use_log(other)
+        publisher.use_logs(other)
         wait_until(lambda: len(broker.connected_s) == 2)
         wait_until(lambda: len(broker.events()) == sent + 1)
         broker.judge = lambda _: SUCCESS
-        publisher.use_log(log)
+        publisher.use_logs(log)
         assert publisher.wait_delivered(PATIENCE_S)
 
 
@@ -191,7 +191,7 @@ def test_one_topic_refused_holds_up_no_other(log: EventLog) -> None:
     with misbehaving(Misbehaving(no_yard)) as broker, publishing(to(broker.port), log) as publisher:
         wait_until(lambda: sent_of(broker, "waiting") == 1000)
         log.append([make_now(7)])
-        publisher.tell()
+        publisher.update()
         wait_until(lambda: sent_of(broker, "waiting") == 1001)
         assert sent_of(broker, "yard") < mqtt.WINDOW + 100
         broker.judge = lambda _: SUCCESS
@@ -212,7 +212,7 @@ def test_one_event_never_taken_holds_up_no_other(log: EventLog, which: int) -> N
         wait_until(lambda: taken(broker, never) == 99)
         for number in range(10):
             log.append([make_now(number)])
-            publisher.tell()
+            publisher.update()
             wait_until(lambda expected=100 + number: taken(broker, never) == expected)  # type: ignore[misc]
         assert len(broker.events()) < 600
     assert log.delivered == which - 1
@@ -235,8 +235,11 @@ def test_health_says_refused_all_the_time(log: EventLog, monkeypatch: pytest.Mon
         return "{}"
 
     log.append([make_now(number) for number in range(5)])
-    extras = Callbacks(health=health)
-    with refusing(NOT_AUTHORIZED) as broker, publishing(to(broker.port), log, extras=extras) as publisher:
+    callbacks = Callbacks(health=health)
+    with (
+        refusing(NOT_AUTHORIZED) as broker,
+        publishing(to(broker.port), log, callbacks=callbacks) as publisher,
+    ):
         wait_until(lambda: len(broker.events()) >= 12)
         refused = [facts.refused for facts in said]
         first = refused.index(True)
@@ -245,13 +248,13 @@ def test_health_says_refused_all_the_time(log: EventLog, monkeypatch: pytest.Mon
         # Also when the connection is another one, and when it has just begun to take them.
         with EventLog(SENDER, None) as other:
             before = len(said)
-            publisher.use_log(other)
+            publisher.use_logs(other)
             wait_until(lambda: len(broker.connected_s) == 2 and len(said) > before + 3)
             assert all(facts.refused for facts in said[before:])
             broker.judge = lambda _: SUCCESS
             wait_until(lambda: said[-1].pending == 0)
             assert said[-1].refused
-            monkeypatch.setattr(refused_events, "_TOLD_S", 0.0)
+            monkeypatch.setattr(refused_events, "_RECENT_S", 0.0)
             wait_until(lambda: not said[-1].refused)
 
 
@@ -263,8 +266,8 @@ def test_health_says_refused_at_once(log: EventLog) -> None:
         return "{}"
 
     log.append([make_now(number) for number in range(50)])
-    extras = Callbacks(health=health)
-    with refusing(NOT_AUTHORIZED) as broker, publishing(to(broker.port), log, extras=extras, stop_s=0):
+    callbacks = Callbacks(health=health)
+    with refusing(NOT_AUTHORIZED) as broker, publishing(to(broker.port), log, callbacks=callbacks, stop_s=0):
         wait_until(lambda: said == [False, True])
 
 
@@ -287,14 +290,14 @@ def test_what_is_said_of_the_agent_refused(log: EventLog, topic: str) -> None:
     with (
         misbehaving(Misbehaving(no)) as broker,
         publishing(
-            to(broker.port), log, make_zone("waiting", 1), extras=Callbacks(health=health)
+            to(broker.port), log, make_zone("waiting", 1), callbacks=Callbacks(health=health)
         ) as publisher,
     ):
         begin_s = time.monotonic()
         while all_of_it() < 6:
             # Events flow all the same; a state that changes meanwhile waits like the others.
             log.append([make_now(2)])
-            publisher.tell([make_zone("waiting", 2, log.last_seq)])
+            publisher.update([make_zone("waiting", 2, log.last_seq)])
             assert publisher.wait_delivered(PATIENCE_S)
             time.sleep(0.002)
         took_s = time.monotonic() - begin_s
@@ -318,7 +321,7 @@ def test_replay_refused_ends(log: EventLog) -> None:
         wait_until(lambda: any("/replay/" in one.topic for one in broker.got))
         broker.chatter = None
         log.append([make_now(1)])
-        publisher.tell()
+        publisher.update()
         assert publisher.wait_delivered(PATIENCE_S)
         assert sum("/replay/" in one.topic for one in broker.got) <= 4 * mqtt.WINDOW
 
@@ -350,7 +353,7 @@ class Refusing(RuleBasedStateMachine):
         super().__init__()
         self.log = EventLog(SENDER, None)
         self.log.__enter__()
-        self.served = PublishState([Outbox(self.log)])
+        self.publish_state = PublishState([Outbox(self.log)])
         self.now_s = 1000.0
         self.taken: set[int] = set()
         self.rights = frozenset(RULES)
@@ -362,8 +365,8 @@ class Refusing(RuleBasedStateMachine):
     def reconnect(self) -> None:
         self.line = Line()
         connection: Connection = self.line  # type: ignore[assignment]
-        self.sending = Sending(ROOT, connection, self.served, lambda: True)
-        self.sending.begin(self.now_s)
+        self.sending = Sending(ROOT, connection, self.publish_state, lambda: True)
+        self.sending.restart(self.now_s)
 
     @rule(rules=st.lists(st.sampled_from(RULES), min_size=1, max_size=5), disliked=st.booleans())
     def append(self, rules: list[str], *, disliked: bool) -> None:
@@ -375,7 +378,7 @@ class Refusing(RuleBasedStateMachine):
     def send(self, room: int, pass_s: float) -> None:
         self.now_s += pass_s
         self.sending.send_live(room)
-        self.sending.send_backlog(self.served.current, room)
+        self.sending.send_backlog(self.publish_state.current, room)
         if room:
             self.sending.try_again(self.now_s)
 
@@ -394,7 +397,7 @@ class Refusing(RuleBasedStateMachine):
             refusal = "Payload format invalid"
         else:
             self.taken.add(seq)
-        self.sending.judge(PubAck(mid, refusal), self.now_s)
+        self.sending.on_ack(PubAck(mid, refusal), self.now_s)
 
     @rule(rights=st.frozensets(st.sampled_from(RULES)), full=st.booleans())
     def change(self, rights: frozenset[str], *, full: bool) -> None:
@@ -407,18 +410,20 @@ class Refusing(RuleBasedStateMachine):
 
     @invariant()
     def what_is_pending_was_not_taken(self) -> None:
-        assert self.served.pending == self.log.last_seq - len(
+        assert self.publish_state.pending == self.log.last_seq - len(
             self.taken | set(range(1, self.log.deleted + 1))
         )
-        assert self.sending.under_way == len(self.line.out)
+        assert self.sending.in_flight == len(self.line.out)
 
     @invariant()
     def refused_for_long_is_little(self) -> None:
         """A broker that takes nothing gets what is under way, one of each topic, and one after each pause."""
-        if self.served.refusals.taken_since == 0 and len(self.served.refusals.closed) == len(RULES):
+        if self.publish_state.refusals.taken_since == 0 and len(self.publish_state.refusals.closed) == len(
+            RULES
+        ):
             before = self.line.sent
             self.sending.send_live(5)
-            self.sending.send_backlog(self.served.current, 5)
+            self.sending.send_backlog(self.publish_state.current, 5)
             assert self.line.sent == before
 
     def missing(self) -> set[int]:
@@ -437,10 +442,10 @@ class Refusing(RuleBasedStateMachine):
                 while self.line.out:
                     self.answer()
             assert self.missing() <= self.disliked
-        assert not self.served.pending
+        assert not self.publish_state.pending
         # Where all that was refused is deleted, the next look finds that.
         self.send(5, 150.0)
-        assert not self.served.refused(self.now_s + 61)
+        assert not self.publish_state.refused(self.now_s + 61)
         self.log.__exit__(None, None, None)
 
 

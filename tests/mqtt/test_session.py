@@ -17,7 +17,7 @@ from paho.mqtt.publish import multiple, single
 from agent.eventlog.log import EventLog
 from agent.mqtt import connection
 from agent.mqtt import publisher as publisher_module
-from agent.mqtt import session as conversation
+from agent.mqtt import session as session_module
 from agent.mqtt.connection import Message
 from agent.mqtt.publish_state import Callbacks, DeliveryFacts
 from agent.mqtt.replays import Replays
@@ -220,11 +220,11 @@ def test_refused_replay_does_not_end_the_next_one(log: EventLog) -> None:
         replays.ask(Message(f"{ROOT}/cmd/replay", json.dumps(asked)))
     said = replays.next(15)
     # The broker's word on the first comes when the second is on its way already.
-    replays.give_up(said[0].topic)
+    replays.cancel(said[0].topic)
     said += replays.next(15)
     assert [one.topic.rpartition("/")[2] for one in said] == ["refused"] * 11 + ["good"] * 11
     replays.ask(Message(f"{ROOT}/cmd/replay", json.dumps(asked)))
-    replays.give_up(replays.next(5)[0].topic)
+    replays.cancel(replays.next(5)[0].topic)
     assert not replays.pending
 
 
@@ -243,7 +243,7 @@ def test_replay_of_an_earlier_log(mosquitto: Mosquitto, listener: Listener, log:
     log.append([make_now(1)])
     with EventLog(SENDER, None) as other, publishing(to(mosquitto.port), log) as publisher:
         assert publisher.wait_delivered(PATIENCE_S)
-        publisher.use_log(other)
+        publisher.use_logs(other)
         assert publisher.wait_delivered(PATIENCE_S)
         ask(mosquitto, log=log.log_id, from_seq=1, to_seq=1, request="old")
         wait_until(lambda: is_done(listener, "old"))
@@ -283,7 +283,7 @@ def test_states_of_rules_that_are_gone_are_cleared(mosquitto: Mosquitto, tmp_pat
         ):
             assert publisher.wait_delivered(PATIENCE_S)
             log.append([make_now(1)])
-            publisher.tell()
+            publisher.update()
             assert publisher.wait_delivered(PATIENCE_S)
             assert kept() == {"info", "status", *(f"state/{rule}" for rule in states)}
 
@@ -297,7 +297,7 @@ def test_discovery_is_sent_again_and_cleared(
         return [one.payload for one in home.heard() if one.topic == DISCOVERY.topic]
 
     with EventLog(SENDER, tmp_path / "events.db") as log:
-        with publishing(to(mosquitto.port), log, extras=Callbacks(discovery=lambda _: DISCOVERY)):
+        with publishing(to(mosquitto.port), log, callbacks=Callbacks(discovery=lambda _: DISCOVERY)):
             wait_until(lambda: told() == [DISCOVERY.payload])
             say(mosquitto, "homeassistant/status", "offline")
             say(mosquitto, "homeassistant/status", "online")
@@ -305,7 +305,7 @@ def test_discovery_is_sent_again_and_cleared(
         assert DISCOVERY.topic in retained(mosquitto)
         with publishing(to(mosquitto.port), log) as publisher:
             log.append([make_now(1)])
-            publisher.tell()
+            publisher.update()
             assert publisher.wait_delivered(PATIENCE_S)
         assert DISCOVERY.topic not in retained(mosquitto)
 
@@ -322,9 +322,11 @@ def test_rules_that_are_gone_are_told_to_discovery(mosquitto: Mosquitto, log: Ev
         [make_zone("staff", 1), make_zone("exit", 1)],
         [make_zone("staff", 1), make_zone("exit", 1)],
     ):
-        with publishing(to(mosquitto.port), log, *states, extras=Callbacks(discovery=discovery)) as publisher:
+        with publishing(
+            to(mosquitto.port), log, *states, callbacks=Callbacks(discovery=discovery)
+        ) as publisher:
             log.append([make_now(1)])
-            publisher.tell()
+            publisher.update()
             assert publisher.wait_delivered(PATIENCE_S)
     assert told == [[], [("zone", "gate"), ("line", "exit")], []]
 
@@ -337,13 +339,17 @@ def health_text(facts: DeliveryFacts) -> str:
     return make_health(facts.log.log_id, facts.session, **known).model_dump_json()
 
 
-@pytest.mark.parametrize(("protocol", "unheard"), [(5, 3), (311, None)])
+@pytest.mark.parametrize(("protocol", "no_subscriber"), [(5, 3), (311, None)])
 def test_health_tells_how_delivery_stands(
-    mosquitto: Mosquitto, log: EventLog, monkeypatch: pytest.MonkeyPatch, protocol: int, unheard: int | None
+    mosquitto: Mosquitto,
+    log: EventLog,
+    monkeypatch: pytest.MonkeyPatch,
+    protocol: int,
+    no_subscriber: int | None,
 ) -> None:
-    monkeypatch.setattr(conversation, "HEALTH_EVERY_S", 0.1)
+    monkeypatch.setattr(session_module, "HEALTH_EVERY_S", 0.1)
     log.append([make_now(number) for number in range(3)])
-    with publishing(to(mosquitto.port, protocol), log, extras=Callbacks(health=health_text)) as publisher:
+    with publishing(to(mosquitto.port, protocol), log, callbacks=Callbacks(health=health_text)) as publisher:
         assert publisher.wait_delivered(PATIENCE_S)
 
         def said() -> dict[str, Any]:
@@ -353,7 +359,7 @@ def test_health_tells_how_delivery_stands(
             return health
 
         wait_until(lambda: said().get("pending") == 0)
-        assert (said()["last_seq"], said()["no_subscriber"]) == (3, unheard)
+        assert (said()["last_seq"], said()["no_subscriber"]) == (3, no_subscriber)
 
 
 def test_health_tells_of_earlier_logs(mosquitto: Mosquitto, listener: Listener, log: EventLog) -> None:
@@ -365,10 +371,10 @@ def test_health_tells_of_earlier_logs(mosquitto: Mosquitto, listener: Listener, 
 
     with (
         EventLog(SENDER, None) as other,
-        publishing(to(mosquitto.port), log, extras=Callbacks(health=text)) as one,
+        publishing(to(mosquitto.port), log, callbacks=Callbacks(health=text)) as one,
     ):
         wait_until(lambda: len(said_of(listener, "health")) == 1)
-        one.use_log(other)
+        one.use_logs(other)
         wait_until(lambda: len(said_of(listener, "health")) == 2)
     assert [facts.earlier for facts in heard] == [(), (log,)]
 
@@ -383,11 +389,11 @@ def test_log_that_is_come_back_to_is_served_once(
         return health_text(facts)
 
     with EventLog(SENDER, None) as other:
-        with publishing(to(mosquitto.port), log, extras=Callbacks(health=text)) as publisher:
+        with publishing(to(mosquitto.port), log, callbacks=Callbacks(health=text)) as publisher:
             for current in (other, log, other, log):
-                publisher.use_log(current)
+                publisher.use_logs(current)
                 current.append([make_now(number) for number in range(3)])
-                publisher.tell()
+                publisher.update()
                 assert publisher.wait_delivered(PATIENCE_S)
         assert heard[-1].earlier == (other,)
         assert heard[-1].log is log
@@ -399,13 +405,13 @@ def test_log_that_is_come_back_to_is_served_once(
 def test_states_and_health_are_not_behind_a_backlog(
     mosquitto: Mosquitto, listener: Listener, log: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conversation, "STATE_EVERY_S", 0.02)
-    monkeypatch.setattr(conversation, "HEALTH_EVERY_S", 0.05)
+    monkeypatch.setattr(session_module, "STATE_EVERY_S", 0.02)
+    monkeypatch.setattr(session_module, "HEALTH_EVERY_S", 0.05)
     for _ in range(8):
         log.append([make_now(number) for number in range(500)])
-    with publishing(to(mosquitto.port), log, extras=Callbacks(health=health_text)) as publisher:
+    with publishing(to(mosquitto.port), log, callbacks=Callbacks(health=health_text)) as publisher:
         for number in count():
-            publisher.tell([make_zone("waiting", number)])
+            publisher.update([make_zone("waiting", number)])
             if publisher.wait_delivered(0.02):
                 break
     kinds = [one.topic.removeprefix(f"{ROOT}/").split("/")[0] for one in listener.heard()]
@@ -451,7 +457,7 @@ def test_late_will_of_a_session_of_before_is_overwritten(
     with publishing(to(mosquitto.port), log) as publisher, EventLog(SENDER, None) as other:
         wait_until(lambda: len(said_of(listener, "status")) == 1)
         session = said_of(listener, "status")[0]["session"]
-        publisher.use_log(other)
+        publisher.use_logs(other)
         wait_until(lambda: said_of(listener, "status")[-1]["log"] == other.log_id)
         say(mosquitto, f"{ROOT}/status", status(log.log_id, session, state="offline"), retain=True)
         wait_until(lambda: said_of(listener, "status")[-2]["session"] == session)
@@ -479,15 +485,18 @@ def test_log_that_went_on_elsewhere_is_not_sent(
         told.append((which, last_seq))
         return True
 
-    extras = Callbacks(superseded=superseded)
-    with EventLog(SENDER, None) as other, publishing(to(mosquitto.port), log, extras=extras) as publisher:
+    callbacks = Callbacks(superseded=superseded)
+    with (
+        EventLog(SENDER, None) as other,
+        publishing(to(mosquitto.port), log, callbacks=callbacks) as publisher,
+    ):
         wait_until(lambda: bool(told))
         assert told == [(log, 7)]
         assert not publisher.wait_delivered(0.5)
         # Were the power cut now, the next start would see it again.
         assert retained(mosquitto, f"{ROOT}/{kind}") == {f"{ROOT}/{kind}": before}
         other.append([make_now(1)])
-        publisher.use_log(other)
+        publisher.use_logs(other)
         assert publisher.wait_delivered(PATIENCE_S)
     assert {event["log"] for event in listener.events()} == {other.log_id}
     assert "the card is a copy" in lines(caplog)
@@ -509,9 +518,9 @@ def test_card_that_went_on_elsewhere_while_it_takes_nothing(
         memory.append([make_now(1)])
         publisher = publisher_module.Publisher(
             to(mosquitto.port), SENDER.site, SENDER.device, log, info_text,
-            client_id="presence-test", extras=Callbacks(superseded=superseded),
+            client_id="presence-test", callbacks=Callbacks(superseded=superseded),
         )  # fmt: skip
-        publisher.use_log(memory)
+        publisher.use_logs(memory)
         publisher.start()
         assert publisher.wait_delivered(PATIENCE_S)
         publisher.stop(2)
@@ -537,10 +546,10 @@ def test_own_status_of_the_start_before_is_no_copy(
         told.append(last_seq)
         return True
 
-    extras = Callbacks(superseded=superseded)
+    callbacks = Callbacks(superseded=superseded)
     with (
         EventLog(SENDER, path) as log,
-        publishing(to(mosquitto.port), log, extras=extras) as publisher,
+        publishing(to(mosquitto.port), log, callbacks=callbacks) as publisher,
     ):
         log.append([make_now(1)])
         assert publisher.wait_delivered(PATIENCE_S)
@@ -585,7 +594,7 @@ def test_hanging_broker_does_not_hold_up_the_camera(
         for number in range(100):
             begin_s = time.monotonic()
             seq = log.append([make_now(number)])
-            publisher.tell([make_zone("waiting", number, seq)])
+            publisher.update([make_zone("waiting", number, seq)])
             took.append(time.monotonic() - begin_s)
         return sorted(took)[-10]
 

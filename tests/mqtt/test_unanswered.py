@@ -56,7 +56,7 @@ def test_one_message_never_answered_gives_the_link_up(log: EventLog, monkeypatch
         give_up_s = time.monotonic() + PATIENCE_S
         while len(broker.connected_s) < 2 and time.monotonic() < give_up_s:
             log.append([make_now(1)])
-            publisher.tell()
+            publisher.update()
             time.sleep(0.05)
         broker.judge = lambda _: SUCCESS
         assert publisher.wait_delivered(PATIENCE_S)
