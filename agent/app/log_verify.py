@@ -28,14 +28,14 @@ _MS = timedelta(milliseconds=1)
 _FIRST = -(2**63)
 # What each kind of problem says, of how many, with the first of them as the example.
 _SAID = {
-    "gap": "numbers are missing and no events.dropped tells of them ({n} gaps): {example}.",
+    "gap": "numbers are missing and no events.dropped reports them ({n} gaps): {example}.",
     "unreadable": "there are events that can't be read ({n}): {example}.",
     "other": "there are events that are not what their row says ({n}): {example}.",
     "schema": "there are events without the fields of their type, or with others ({n}): {example}.",
-    "clock": "the time falls though the clock was right, and no agent.clock_set tells why ({n}): {example}.",
+    "clock": "the time falls though the clock was right, with no agent.clock_set for it ({n}): {example}.",
     "delivered": "what is noted as delivered can't be: {example}.",
-    "damaged": "the file is damaged: {example}; move it away and a new one is begun.",
-    "id": "the log's own id is wrong or lost: {example}; move the log away and a new one is begun.",
+    "damaged": "the file is damaged: {example}; move it away and a new one is started.",
+    "id": "the log's own id is wrong or lost: {example}; move the log away and a new one is started.",
 }
 
 

@@ -296,7 +296,7 @@ def _publishing(
         raise ConfigError("--publish needs a broker: the configuration has no [mqtt].")
     if name == config.device.name:
         raise ConfigError(
-            f'--as "{name}" is the configured name; a replay must not speak for the real agent.'
+            f'--as "{name}" is the configured name; a replay must not publish as the real agent.'
         )
     agent_name("[device] site", config.device.site, "--as", name)
     site = config.device.site
@@ -311,7 +311,7 @@ def _publishing(
     if not delivered:
         raise DeliveryError(
             f"not everything reached the broker {to} within {_DELIVER_S:.0f} s; "
-            "see the lines above, mend the connection and replay again."
+            "see the lines above, fix the connection and replay again."
         )
 
 

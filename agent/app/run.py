@@ -24,10 +24,10 @@ from agent.core.log_messages import (
     CAMERA_NIGHT,
     CAMERA_SEES,
     CLOCK_SET,
-    CONFIG_BEGINS_ANEW,
     CONFIG_FAILS,
     CONFIG_REFUSED,
     CONFIG_RELOADED,
+    CONFIG_RESTARTS,
     READY,
     STOPS,
     WATCHES,
@@ -56,7 +56,7 @@ _log = logging.getLogger(__name__)
 
 _REFUSED_EVERY_S = 10.0
 _CAUSES = {
-    "signal": "told to by a signal",
+    "signal": "stopped by a signal",
     "recording_ended": "the recording is over",
     "recording_broken": "the recording breaks off",
 }
@@ -195,7 +195,7 @@ class _Run:
             new, in_force = self._read_again()
             differ = changes(self.config, new)
             if differ.way == "anew":
-                _log.info(CONFIG_BEGINS_ANEW, differ)
+                _log.info(CONFIG_RESTARTS, differ)
                 self._systemd.no_frame()
                 return new
             if differ.way != "nothing":

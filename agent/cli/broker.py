@@ -13,11 +13,11 @@ from agent.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ProtocolOption = Annotated[Literal[5, 311], Parameter(help="311 for a broker that speaks only MQTT 3.1.1.")]
-PasswordOption = Annotated[Path | None, Parameter(help="Holds the password of the user.")]
+ProtocolOption = Annotated[Literal[5, 311], Parameter(help="311 for a broker that supports only MQTT 3.1.1.")]
+PasswordOption = Annotated[Path | None, Parameter(help="File with the user's password.")]
 CertificateOption = Annotated[Path | None, Parameter(help="The user's certificate, instead of a password.")]
-KeyOption = Annotated[Path | None, Parameter(help="The key to it.")]
-AuthorityOption = Annotated[Path | None, Parameter(help="Who signs the broker's certificate.")]
+KeyOption = Annotated[Path | None, Parameter(help="The certificate's private key.")]
+AuthorityOption = Annotated[Path | None, Parameter(help="The authority that signs the broker's certificate.")]
 
 
 def watch(
@@ -33,7 +33,7 @@ def watch(
     certificate_file: CertificateOption = None,
     key_file: KeyOption = None,
 ) -> int:
-    """Subscribe to a broker and print what happens, a line an event, until interrupted."""
+    """Subscribe to a broker and print its events, one a line, until interrupted."""
     log_to_stderr()
     from agent.app.watch import watched
     from agent.device.signals import stop_signals
@@ -66,7 +66,7 @@ def retire(
 ) -> int:
     """Clear what a broker retains of an agent that is gone: its status, info, health, states and discovery.
 
-    Stop that agent first. On its own device its configuration and account are taken; elsewhere give
+    Stop that agent first. On its own device its configuration and account are used; elsewhere give
     --broker and an account that may write below its topics.
     """
     from agent.app.retire import retired

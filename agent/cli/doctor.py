@@ -25,16 +25,14 @@ def doctor(
     as_json: Annotated[bool, Parameter(name="--json", negative="", help="One line of JSON.")] = False,
     bundle: Annotated[
         Path | None,
-        Parameter(
-            help="Write what somebody who helps from afar needs into this file, or this folder (a stick)."
-        ),
+        Parameter(help="Write a support bundle into this file, or into this folder (a USB stick)."),
     ] = None,
     inside: Annotated[bool, Parameter(negative="", show=False)] = False,
 ) -> int:
-    """Look at everything that the agent needs, a line each with what to do about it.
+    """Check everything that the agent needs, one line each, with what to do about it.
 
     As root it looks as the service's user in its sandbox. A running service keeps its camera, and goes on.
-    The exit code is 0 where there is no fault, 2 where the agent can't begin (configuration, weights,
+    The exit code is 0 where there is no fault, 2 where the agent can't start (configuration, weights,
     recording), 1 with any other fault. A bundle has no picture, no event of a person and no secret; where it
     can't be written the exit code is 1.
     """

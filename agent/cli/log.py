@@ -25,22 +25,24 @@ def log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=lines)
 
 
-log_app = App(name="log", help="The event log on the card: follow it, write it out, check it, draw a day.")
+log_app = App(name="log", help="The event log on the card: follow it, export it, verify it, draw a day.")
 
 
 @log_app.command
 def tail(
     *,
-    number: Annotated[int, Parameter(name=["-n", "--number"], help="Begin with so many of the last.")] = 10,
+    number: Annotated[
+        int, Parameter(name=["-n", "--number"], help="Start with so many of the last events.")
+    ] = 10,
     as_json: Annotated[
         bool, Parameter(name="--json", negative="", help="Print the events as they are published.")
     ] = False,
-    follow: Annotated[bool, Parameter(help="Go on with what comes, until interrupted.")] = True,
+    follow: Annotated[bool, Parameter(help="Keep printing new events until interrupted.")] = True,
     config: ConfigOption = CONFIG,
 ) -> int:
-    """Print the last events in words, with local time, and then each that comes, until interrupted.
+    """Print the last events in words, with local time, and then each new one, until interrupted.
 
-    The log is only read: the agent may be running, or not have begun yet.
+    The log is only read: the agent may be running, or not have started yet.
     """
     from agent.app.log_export import tail as lines
     from agent.config.load import load
@@ -61,12 +63,16 @@ def export(
     *,
     from_: Annotated[
         str | None,
-        Parameter(name="--from", help="The first local day, as in 2026-11-22, or moment, RFC 3339."),
+        Parameter(
+            name="--from", help="The first local day, as in 2026-11-22, or the first moment, RFC 3339."
+        ),
     ] = None,
     to: Annotated[
-        str | None, Parameter(help="The last local day, or the moment before which, RFC 3339.")
+        str | None, Parameter(help="The last local day, or the moment before which events end, RFC 3339.")
     ] = None,
-    out: Annotated[str, Parameter(allow_leading_hyphen=True, help="Write here; - is standard output.")] = "-",
+    out: Annotated[
+        str, Parameter(allow_leading_hyphen=True, help="Write to this file; - is standard output.")
+    ] = "-",
     file: Annotated[
         Path | None,
         Parameter(help="A log that was set aside, not the configured one; what can't be read is left out."),
@@ -94,7 +100,7 @@ def export(
 
 @log_app.command
 def verify(*, config: ConfigOption = CONFIG) -> int:
-    """Check that the log is whole and that its events are what was promised; exit code 1 if not.
+    """Check that the log is whole and its events have the published form; exit code 1 if not.
 
     The log is only read, and may be that of a running agent.
     """

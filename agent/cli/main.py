@@ -36,7 +36,7 @@ app = App(
     help="""Presence events from an office camera: who is there, never who it is.
 
     A camera's pictures are looked at on the spot and forgotten; what happened goes to an MQTT
-    broker as small JSON messages. Begin with `presence-agent check --example gate`.
+    broker as small JSON messages. Start with `presence-agent check --example gate`.
 
     `--debug` behind any command shows a traceback when something goes wrong.
     """,
@@ -45,7 +45,7 @@ app = App(
     version_flags=["--version"],
     help_flags=["--help", "-h"],
 )
-models_app = App(name="models", help="The networks' weights: what is there, get them, check them.")
+models_app = App(name="models", help="The networks' weights: list, fetch and verify them.")
 app.command(models_app)
 app.command(log_app)
 app.command(doctor)
@@ -56,7 +56,7 @@ for _command in broker_commands:
 
 @app.command
 def run(*, config: ConfigOption = CONFIG) -> NoReturn:
-    """Watch the camera and publish what happens, until told to stop.
+    """Watch the camera and publish events, until stopped.
 
     This is what the service starts. With a recording as `[camera] source` it plays that once, at
     its own pace, and ends. SIGTERM or Ctrl-C ends it in order; a second one at once.
@@ -109,7 +109,7 @@ def check(
         Parameter(help="Print a commented configuration: gate, parking, counter, reception or corridor."),
     ] = None,
 ) -> int:
-    """Say what is wrong with a configuration, a line a problem, or print an example.
+    """Check a configuration and print its problems, one a line, or print an example.
 
     `presence-agent check --example gate > agent.toml` is a good start.
     """
@@ -143,7 +143,7 @@ def check(
 
 @app.command(name="accept-view")
 def accept_view(*, config: ConfigOption = CONFIG) -> int:
-    """Say that what the camera sees now is right: it was turned on purpose.
+    """Accept the camera's present view as the right one: it was turned on purpose.
 
     Lines, zones and masks then lie as they are configured, and a camera that counted as moved counts again.
     Draw them first, if what the camera sees is no longer what they were drawn for.
@@ -159,16 +159,16 @@ def accept_view(*, config: ConfigOption = CONFIG) -> int:
 def detect(
     *images: Path,
     config: Annotated[
-        Path | None, Parameter(help="Take least scores, masks and what is drawn from this file.")
+        Path | None, Parameter(help="Take minimum scores, masks and what is drawn from this file.")
     ] = None,
     min_score: Annotated[
-        float | None, Parameter(help="Least score of persons and faces, 0 to 1; lower shows more.")
+        float | None, Parameter(help="Minimum score of persons and faces, 0 to 1; lower shows more.")
     ] = None,
     draw: Annotated[Path | None, Parameter(help="Write annotated copies here, persons blurred.")] = None,
 ) -> int:
     """Find persons and faces in pictures; print a line of JSON for each.
 
-    Boxes are [x1, y1, x2, y2, score] in px of the picture. A picture that can't be read is told,
+    Boxes are [x1, y1, x2, y2, score] in pixels of the picture. A picture that can't be read is reported,
     the others are done, and the exit code is 2.
     """
     if not images:
@@ -222,7 +222,7 @@ def replay(
     events: Annotated[
         str, Parameter(allow_leading_hyphen=True, help="Write events here, one a line; - is standard output.")
     ] = "-",
-    start: Annotated[str, Parameter(help="When the recording begins, RFC 3339.")] = REPLAY_START,
+    start: Annotated[str, Parameter(help="When the recording starts, RFC 3339.")] = REPLAY_START,
     pace: Annotated[
         Literal["fast", "real"], Parameter(help="As fast as it goes, or at the recording's pace.")
     ] = "fast",
@@ -306,7 +306,7 @@ def models_fetch(
 ) -> int:
     """Get the weights, check their sha256 and prepare them; what is there already is kept.
 
-    Without names: all weights but the optional ones. A fetch that was cut off goes on where it was.
+    Without names: all weights but the optional ones. An interrupted fetch resumes where it stopped.
     """
     from agent.install.fetch import fetch
     from agent.install.manifest import load_manifest, models_directory

@@ -8,7 +8,7 @@ _USUAL = Path("/run/presence-agent")
 
 
 def reload(process: int, /) -> int:
-    """Have a running agent take its changed configuration; exit code 2 and the sentence if it is refused.
+    """Have a running agent read its changed configuration; exit code 2 and the sentence if it is refused.
 
     `systemctl reload presence-agent` does this. PROCESS is the agent's.
     """

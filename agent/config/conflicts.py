@@ -134,7 +134,7 @@ def _hours_overlapping(raw: Mapping[str, Any]) -> Iterator[str]:
             first = f"{one.text} on {one.day}" + ("" if one.header == other.header else f" of {one.header}")
             yield (
                 f"{other.header} periods: {other.text} on {other.day} overlaps {first}; "
-                "let one end before the other begins."
+                "let one end before the other starts."
             )
 
 
@@ -149,7 +149,7 @@ def _hours_too_many(raw: Mapping[str, Any]) -> Iterator[str]:
         there = sum(spell.overlaps(date) for spell in spells)
         if there > MOST_PERIODS:
             yield (
-                f"[[hours]] periods: {there} of them touch {day}, with those that began the day before; "
+                f"[[hours]] periods: {there} of them touch {day}, with those that started the day before; "
                 f"a day's figures have room for {MOST_PERIODS}, so join some or leave some out."
             )
 

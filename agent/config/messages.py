@@ -38,7 +38,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         text = content.decode("utf-8-sig") if fits else ""  # Windows editors put a mark at the start
     except FileNotFoundError:
         raise ConfigError(
-            f"{path}: there is no such file; `presence-agent check --example gate` prints one to begin with."
+            f"{path}: there is no such file; `presence-agent check --example gate` prints one to start with."
         ) from None
     except IsADirectoryError:
         raise ConfigError(

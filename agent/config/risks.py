@@ -90,7 +90,7 @@ def absences(config: Config) -> Iterator[str]:
     """What the file names and this machine does not have, and what it says nothing of."""
     camera, mqtt = config.camera, config.mqtt
     if not config.line and not config.zone:
-        yield "There is no [[line]] and no [[zone]]: nothing will be told but that the agent runs."
+        yield "There is no [[line]] and no [[zone]]: nothing will be published but that the agent runs."
     if not camera.is_live and not _exists(Path(camera.source)):
         yield f"[camera] source = {shown(camera.source)}: there is no such file or folder yet."
     if camera.source.startswith("/dev/") and not _exists(Path(camera.source)):

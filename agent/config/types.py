@@ -269,7 +269,7 @@ def _size(value: object) -> tuple[int, int]:
         case (int(width), int(height)) if width in _SIZE_PX and height in _SIZE_PX:
             return width, height
     raise ValueError(
-        f"give [width, height] in px, two even whole numbers from {_SIZE_PX[0]} to {_SIZE_PX[-1]}, "
+        f"give [width, height] in pixels, two even whole numbers from {_SIZE_PX[0]} to {_SIZE_PX[-1]}, "
         "for example [1280, 720]"
     )
 

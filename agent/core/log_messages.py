@@ -45,10 +45,8 @@ CAMERA_BACK = LogMessage(
 CAMERA_SCALED = LogMessage(
     "the camera gives pictures of %dx%d px; they are scaled to %dx%d", "17628f26a43242efa68019e3888a3eb7"
 )
-CAMERA_HANGS = LogMessage(
-    "the camera hangs while it is closed: it is left as it is", "70114d5841d24701b86fa83fdb374ecf"
-)
-CAMERA_CLOSED_BADLY = LogMessage("the camera was not closed in order: %s", "f494a7fa2ad24676bd6267ee33fc6319")
+CAMERA_HANGS = LogMessage("camera did not close in time; abandoned", "70114d5841d24701b86fa83fdb374ecf")
+CAMERA_CLOSED_BADLY = LogMessage("the camera was not closed cleanly: %s", "f494a7fa2ad24676bd6267ee33fc6319")
 CAMERA_BLIND = LogMessage(
     "the camera can't see (%s); until it does, nobody is counted", "5ac3219002c04c649ac76bf2cd454e47", "sight"
 )
@@ -80,10 +78,10 @@ VIEW_MOVED = LogMessage(
     "view",
 )
 VIEW_ACCEPTED = LogMessage(
-    "what the camera sees now is right from now on: %s", "66d095c60a1d45a3bb898e4ab74a3baf", "view"
+    "the camera's present view was accepted as the right one: %s", "66d095c60a1d45a3bb898e4ab74a3baf", "view"
 )
 VIEW_NOT_KEPT = LogMessage(
-    "where the view is can't be kept beside the event log (%s); a restart would not know it",
+    "the camera's view can't be stored beside the event log (%s); a restart would lose it",
     "96844ef90a024db6a4fe3e3c17a646e2",
 )
 RECORDING_TOO_FAST = LogMessage(
@@ -112,17 +110,17 @@ CONFIG_RELOADED = LogMessage(
     "the configuration was read again; new: %s", "e1b212a97f544da1b6722cfbb748457d", "configuration"
 )
 CONFIG_REFUSED = LogMessage(
-    "the new configuration is not taken, the old one stays: %s",
+    "the new configuration was refused, the old one stays in force: %s",
     "ba426c7f5cc94cd797a4e4ca96de8197",
     "configuration",
 )
-CONFIG_BEGINS_ANEW = LogMessage(
-    "the configuration has changed (%s): the agent begins anew with it",
+CONFIG_RESTARTS = LogMessage(
+    "configuration changed (%s): restarting the pipeline",
     "0fd59b252bb3403aa8acbb3281ef9926",
     "configuration",
 )
 CONFIG_FAILS = LogMessage(
-    "the new configuration can't be begun with, so the old one is taken again: %s",
+    "the agent can't start with the new configuration, so the old one is in force again: %s",
     "6727e08556b54588b1671fedb06e9665",
     "configuration",
 )
@@ -140,36 +138,38 @@ CALENDAR_CLEARED = LogMessage(
     "calendar",
 )
 CALENDAR_REFUSED = LogMessage(
-    "the working hours that came on cmd/calendar are not taken, all stays as it is: %s",
+    "the working hours received on cmd/calendar were refused, nothing changes: %s",
     "760e030dac28f84cca19cb9d943a5ec9",
 )
 CALENDAR_NOT_KEPT = LogMessage(
-    "the working hours of the centre can't be kept beside the event log (%s); a restart without the broker "
-    "would not know them",
+    "the working hours of the centre can't be stored beside the event log (%s); a restart without the "
+    "broker would lose them",
     "7219ca52c46caeb51c4eb515593c27bc",
 )
 CALENDAR_LOST = LogMessage(
-    "the working hours of the centre can't be read from the card (%s); the configuration's hold until the "
-    "broker has them",
+    "the working hours of the centre can't be read from the card (%s); the configuration's apply until "
+    "the broker sends them again",
     "6144b87ca80dc22bf7d3781d2073fba8",
 )
 HEALTH = LogMessage("health verdict=%s reasons=%s", "7a99d08b599c451e9b0b4708058541a3")
-HELD_BACK = LogMessage("%d lines like the next one were held back", "68419b77d6de41dc8120daa6639edc86")
+HELD_BACK = LogMessage(
+    "%d similar messages suppressed; the newest follows", "68419b77d6de41dc8120daa6639edc86"
+)
 
 # The clock.
 CLOCK_SET = LogMessage("the clock was set, it is %s UTC now", "cc695c4ed3f94d8680d7acb5353d6461")
 
 # The event log and its card.
 LOG_FULL = LogMessage(
-    "the disk of the event log %s is full; make room. Until then the oldest events go for new ones",
+    "the disk of the event log %s is full; free some space. Until then the oldest events are deleted",
     "3e7e308a464845b88a465d7d194ddf13",
     "room",
 )
 LOG_ROOM = LogMessage(
-    "there is room again on the disk of the event log %s", "bdb686f6191047b79b5c6b5ca79b5f24", "room"
+    "there is space again on the disk of the event log %s", "bdb686f6191047b79b5c6b5ca79b5f24", "room"
 )
 LOG_DAMAGED = LogMessage(
-    "the event log %s is damaged; it is now %s, and a new log was begun", "37bc2b3386864cf396875401a2f32d44"
+    "the event log %s is damaged; it is now %s, and a new log was started", "37bc2b3386864cf396875401a2f32d44"
 )
 LOG_TIDIED = LogMessage(
     "%s was deleted: there are newer ones that were set aside", "db348040d9fa4caabaeeb1a0c2c24273"
@@ -178,27 +178,27 @@ LOG_TOO_OLD = LogMessage(
     "%s was deleted: what was in it is older than [log] keep_days", "9cf89db5c18e419b92ad832cd189ead9"
 )
 LOG_OTHER_BOARD = LogMessage(
-    "the event log %s was begun on another board; it is now %s, and a new log was begun",
+    "the event log %s was started on another board; it is now %s, and a new log was started",
     "774cc46abaec43b8acaadf27dee6f3e2",
 )
 LOG_OTHER_NAME = LogMessage(
-    "this device was called otherwise before: its event log is now %s, and a new one was begun with "
+    "this device had another site or name before: its event log is now %s, and a new one was started with "
     "the %d events that no broker has; `presence-agent retire` clears the old name at the broker",
     "2f003f5ec9ea425484e0e002b8ce266b",
 )
 LOG_RESTORED = LogMessage(
-    "a broker knows the event log %s up to %d, which was never told from this card: the card was restored. "
-    "A new log %s was begun, with the %d events that came since it was opened",
+    "a broker knows the event log %s up to %d, which this card never published: the card was restored. "
+    "A new log %s was started, with the %d events since it was opened",
     "222180ef62b746a69a381b89201ebdcc",
 )
 LOG_IN_MEMORY = LogMessage(
     "%s Events are now kept in memory only, in a new log.", "49d42373c93e4d7d83a9d70e441830a2", "card"
 )
 LOG_NO_MEMORY_FILE = LogMessage(
-    "the log in memory can't be a file, so that a kill would lose it: %s", "8d0f650b558147ca994fb8efea7abf26"
+    "the in-memory log can't be a file, so a kill would lose it: %s", "8d0f650b558147ca994fb8efea7abf26"
 )
 LOG_ON_CARD = LogMessage(
-    "the event log %s takes events again; the %d that were kept in memory are delivered beside it",
+    "the event log %s can be written again; the %d events kept in memory are delivered beside it",
     "07248379741b4f1ca3e1d572644386da",
     "card",
 )
@@ -211,18 +211,20 @@ LOG_PUT_BACK_OVER = LogMessage(
     "eeac2139b68c7698c2d02691de288ea0",
 )
 LOG_NOT_PUT_BACK = LogMessage(
-    "what was in the event log is not on the card now: %s", "8283c4636e443ebc44e1488d80b27e75", "card"
+    "the content of the event log is not on the card now: %s", "8283c4636e443ebc44e1488d80b27e75", "card"
 )
 LOG_LEFT = LogMessage(
     "%d events in %s are still to be delivered, beside those of the event log",
     "990bcb5ee830462ba539bbc240173aac",
 )
-LOG_LEFT_UNREADABLE = LogMessage("%s What is in it is not delivered.", "ecc8d9f1024e4d5a8e442f64231f226f")
+LOG_LEFT_UNREADABLE = LogMessage(
+    "%s Its undelivered events can't be sent.", "ecc8d9f1024e4d5a8e442f64231f226f"
+)
 LOG_NOT_SERVED = LogMessage(
-    "%s What of it no broker has is not sent now.", "5f91d56e4752428aa0816daf91179b8f"
+    "%s Its undelivered events will not be sent until the next start.", "5f91d56e4752428aa0816daf91179b8f"
 )
 LOG_NOT_TIDIED = LogMessage(
-    "%s The oldest events are not deleted now; it is tried again in an hour.",
+    "%s The oldest events were not deleted; the next try is in an hour.",
     "b03fdbc57b894f8fb07e212b8ccaa229",
 )
 EVENTS_DROPPED = LogMessage(
@@ -245,11 +247,11 @@ BROKER_NONE = LogMessage(
 )
 BROKER_CONNECTED = LogMessage("connected to the broker %s", "1c8d38ae1d644addae93a1da770b614b", "broker")
 BROKER_CONNECTED_311 = LogMessage(
-    "connected to the broker %s; by MQTT 3.1.1 it can't say what it refuses later",
+    "connected to the broker %s; with MQTT 3.1.1 it can't report what it refuses later",
     "9da394a8b6bf4b32ade0a089eb40e779",
     "broker",
 )
-BROKER_TAKES = LogMessage("the broker %s takes events again", "ea35b132a29248a7b31b05bdd011931a", "broker")
+BROKER_TAKES = LogMessage("the broker %s accepts events again", "ea35b132a29248a7b31b05bdd011931a", "broker")
 BROKER_TROUBLE = LogMessage(
     "%s; events stay in the log, trying again", "996e83fc0c30407199ddca00628d1d4d", "broker"
 )
@@ -275,12 +277,10 @@ CERTIFICATE_ENDED = LogMessage(
     "certificate",
 )
 REPLAY_DONE = LogMessage(
-    "replayed %d events of log %s as asked, %d to %d", "da8603081ee8492693ee1f1173dd34e5"
+    "replayed %d events of log %s on request, %d to %d", "da8603081ee8492693ee1f1173dd34e5"
 )
 REPLAY_ENDS_EARLY = LogMessage("a replay ends early: %s", "0ebade30001b41a58fe8b04bbcc5e7b5")
-REPLAY_REFUSED = LogMessage(
-    "the replay asked for as %s can't be given: %s", "66d07a0007754513914f151e191e3ad0"
-)
+REPLAY_REFUSED = LogMessage("the requested replay %s was refused: %s", "66d07a0007754513914f151e191e3ad0")
 REPLAY_IGNORED = LogMessage("a message on cmd/replay is ignored: %s", "ba3680098c4c4c268feec8a56d6760f7")
 
 # The daily check (presence-agent-check.service).

@@ -81,7 +81,8 @@ class PiCamera:
             if isinstance(error, CameraError):
                 raise
             raise CameraError(
-                f"the camera can't be started ({error.__cause__ or error}): see that its cable sits well"
+                f"the camera can't be started ({error.__cause__ or error}): "
+                "check that the ribbon cable is fully seated"
             ) from error
         self._mapped = picamera2.MappedArray
         self._boot_ahead_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns()

@@ -146,8 +146,7 @@ class SupervisedCamera:
                 return
             if self._now_s() >= until_s:
                 raise _HangsError(
-                    f"the camera hangs: it could not be {done} in {within_s:g} s; the agent has to be started"
-                    " anew"
+                    f"the camera hangs: it could not be {done} in {within_s:g} s; restart the agent"
                 )
             yield from self._nothing()
         self._call = None
@@ -216,8 +215,7 @@ class SupervisedCamera:
             blank_s = self._now_s() - self._blank_since_s
             if blank_s >= self._patience.blank_s:
                 raise CameraError(
-                    f"the camera can be opened but gave no picture in {blank_s:.0f} s: the agent has to be"
-                    " started anew"
+                    f"the camera can be opened but gave no picture in {blank_s:.0f} s: restart the agent"
                 )
 
     def _let_go(self) -> None:

@@ -199,7 +199,7 @@ def _check_device(path: Path) -> None:
         raise CameraError(f"{path}: may not be opened; add the agent's user to the group video") from error
     except OSError as error:
         raise CameraError(
-            f"{path}: can't be opened ({error.strerror}); end what uses it, or plug it in anew"
+            f"{path}: can't be opened ({error.strerror}); end what uses it, or plug it in again"
         ) from error
     if not stat.S_ISCHR(mode):
         raise CameraError(f"{path}: is no camera; choose one that ls -l /dev/v4l/by-id shows")
@@ -239,7 +239,7 @@ def _no_connection(error: OSError, host: str, port: int) -> str:
     if isinstance(error, socket.gaierror):
         return f"the name {host} of [camera] source can't be found; check it, or give the address in numbers"
     if isinstance(error, ConnectionRefusedError):
-        return f"{host} is there, but takes no connections on port {port}; it may still be starting"
+        return f"{host} is there, but accepts no connections on port {port}; it may still be starting"
     if isinstance(error, TimeoutError):
         return f"{host} does not answer on port {port}; check the camera's power, cable and address"
     return f"{host} can't be reached on port {port} ({error.strerror or error}); check the network"

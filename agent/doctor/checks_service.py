@@ -115,7 +115,7 @@ def _own_verdict(numbers: Numbers) -> Iterator[Finding]:
 
 
 def _last_error(shown: dict[str, str]) -> str | None:
-    """The last error that the service itself told at its last start; else its last words."""
+    """The last error that the service itself told at its last start; else its last message."""
     invocation = shown.get("InvocationID")
     if not invocation:
         return None

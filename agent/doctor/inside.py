@@ -120,7 +120,7 @@ def ask_inside(path: Path) -> SandboxAnswer:
     findings = _read(done.stdout, f"/run/credentials/{name}.service/")
     if findings is None:
         said = " ".join(done.stderr.split())[-300:]
-        problem = f"{said or 'nothing was said'} (exit code {done.returncode})"
+        problem = f"{said or 'no message'} (exit code {done.returncode})"
         return SandboxAnswer(Finding("whose.not_inside", {**caller, "problem": problem}))
     return SandboxAnswer(Finding("whose.service", {"user": shown.get("User") or "root"}), findings)
 

@@ -25,7 +25,7 @@ MARKS: dict[Status, Both] = {
 
 # In the order in which a technician would go.
 LABELS: dict[str, Both] = {
-    "whose": ("looked at by", "xem với quyền của"),
+    "whose": ("checked as", "xem với quyền của"),
     "configuration": ("configuration", "cấu hình"),
     "hours": ("working hours", "giờ làm việc"),
     "weights": ("weights", "mô hình"),
@@ -60,11 +60,11 @@ _COUNTS: Both = (
 SUM: dict[str, Both] = {
     "ok": (f"Nothing is wrong; {_COUNTS[0]}", f"Không có lỗi; {_COUNTS[1]}"),
     "warning": (
-        f"It works, but see to the warnings; {_COUNTS[0]}",
+        f"It works, but look at the warnings; {_COUNTS[0]}",
         f"Phần mềm chạy được, nhưng hãy xem các cảnh báo; {_COUNTS[1]}",
     ),
     "fault": (
-        f"Mend the faults from the top down; {_COUNTS[0]}",
+        f"Fix the faults from top to bottom; {_COUNTS[0]}",
         f"Hãy sửa các lỗi từ trên xuống; {_COUNTS[1]}",
     ),
 }
@@ -72,7 +72,7 @@ SUM: dict[str, Both] = {
 _NOT_TRIED: Both = ("{after} must be right first", "cần sửa {after_vi} trước")
 _NO_ANSWER: Both = ("no answer within {limit_s} s", "không phản hồi sau {limit_s} giây")
 _HUNG: Both = (
-    "Start the device again; if it comes back, tell whoever looks after it.",
+    "Restart the device; if it comes back, call whoever looks after it.",
     "Hãy khởi động lại thiết bị; nếu vẫn vậy, hãy báo người phụ trách thiết bị.",
 )
 

@@ -40,7 +40,7 @@ _CLOCK_BATTERY: Both = (
 )
 _NEW_CARD: Both = (
     (
-        "See to a strong power supply first, then put in a new card soon, before it is lost: "
+        "Make sure of a strong power supply first, then put in a new card soon, before it is lost: "
         "'journalctl _TRANSPORT=kernel --since -25h -p warning' has all lines."
     ),
     (
@@ -49,10 +49,7 @@ _NEW_CARD: Both = (
     ),
 )
 _CHECK_CARD: Both = (
-    (
-        "Start the device again, so that the file system is checked; if the count comes back, put in a "
-        "new card."
-    ),
+    ("Restart the device, so that the file system is checked; if the count comes back, put in a new card."),
     "Hãy khởi động lại thiết bị để hệ thống kiểm tra thẻ nhớ; nếu lại báo lỗi, hãy thay thẻ mới.",
 )
 _RIBBON: Both = (
@@ -92,7 +89,8 @@ BOARD_WORDS: dict[str, Words] = {
         _COOL,
     ),
     "power.unknown": Words(
-        "unknown", ("this machine does not tell of its power", "máy này không cho biết tình trạng nguồn")
+        "unknown",
+        ("this machine does not report its power supply", "máy này không cho biết tình trạng nguồn"),
     ),
     "temperature.ok": Words("ok", ("{temp_c} °C", "{temp_c} °C")),
     "temperature.warm": Words("warning", ("{temp_c} °C is warm", "{temp_c} °C, hơi nóng"), _COOL),
@@ -113,7 +111,7 @@ BOARD_WORDS: dict[str, Words] = {
         _COOL,
     ),
     "temperature.unknown": Words(
-        "unknown", ("this machine does not tell it", "máy này không cho biết nhiệt độ")
+        "unknown", ("this machine does not report it", "máy này không cho biết nhiệt độ")
     ),
     "clock.no_rtc": Words(
         "ok",
@@ -158,12 +156,12 @@ BOARD_WORDS: dict[str, Words] = {
         _CLOCK_BATTERY,
     ),
     "card.ok": Words(
-        "ok", ("the kernel told of no faults in the last day", "trong 24 giờ qua hệ thống không báo lỗi")
+        "ok", ("the kernel reported no faults in the last day", "trong 24 giờ qua hệ thống không báo lỗi")
     ),
     "card.told": Words(
         "fault",
         (
-            "the kernel told of {errors} faults of {device} in the last day, last: {line}",
+            "the kernel reported {errors} faults of {device} in the last day, last: {line}",
             "trong 24 giờ qua hệ thống báo {errors} lỗi của {device}, gần nhất: {line}",
         ),
         _NEW_CARD,
@@ -178,7 +176,7 @@ BOARD_WORDS: dict[str, Words] = {
     ),
     "card.unknown": Words(
         "unknown",
-        ("what the kernel told may not be read by you", "bạn không có quyền đọc thông báo của hệ thống"),
+        ("you may not read the kernel's messages", "bạn không có quyền đọc thông báo của hệ thống"),
         _SUDO,
     ),
     "network.wired": Words("ok", ("by {name}, not by Wi-Fi", "qua {name}, không dùng Wi-Fi")),
@@ -198,10 +196,10 @@ BOARD_WORDS: dict[str, Words] = {
     ),
     "network.wifi_unknown": Words(
         "unknown",
-        ("the Wi-Fi ({name}) does not tell its signal", "Wi-Fi ({name}) không cho biết độ mạnh tín hiệu"),
+        ("the Wi-Fi ({name}) does not report its signal", "Wi-Fi ({name}) không cho biết độ mạnh tín hiệu"),
     ),
     "network.none": Words(
-        "unknown", ("there is no way out of this device", "thiết bị chưa có đường ra mạng")
+        "unknown", ("this device has no route to a network", "thiết bị chưa có đường ra mạng")
     ),
     "camera.sensor_silent": Words(
         "fault",
@@ -228,8 +226,8 @@ BOARD_WORDS: dict[str, Words] = {
         ),
         (
             (
-                "Take the start_x line out of {file}, put camera_auto_detect=1 at its end, and start the "
-                "device again."
+                "Take the start_x line out of {file}, put camera_auto_detect=1 at its end, and restart the "
+                "device."
             ),
             (
                 "Hãy bỏ dòng start_x khỏi {file}, thêm camera_auto_detect=1 vào cuối, rồi khởi động lại "
@@ -246,7 +244,7 @@ BOARD_WORDS: dict[str, Words] = {
         (
             (
                 f"{_RIBBON[0]}; for one of Raspberry Pi's own cameras put camera_auto_detect=1 into {{file}} "
-                "instead of its dtoverlay= line, and start the device again."
+                "instead of its dtoverlay= line, and restart the device."
             ),
             (
                 f"{_RIBBON[1]}; với camera chính hãng của Raspberry Pi, hãy thay dòng dtoverlay= của camera "
@@ -263,7 +261,7 @@ BOARD_WORDS: dict[str, Words] = {
         (
             (
                 "Put a line camera_auto_detect=1 at the end of {file} (for a camera that is not Raspberry "
-                "Pi's own the dtoverlay= line of its maker), and start the device again."
+                "Pi's own the dtoverlay= line of its maker), and restart the device."
             ),
             (
                 "Hãy thêm dòng camera_auto_detect=1 vào cuối {file} (với camera không phải chính hãng của "

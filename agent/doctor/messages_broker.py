@@ -25,7 +25,7 @@ BROKER_WORDS: dict[str, Words] = {
     "broker_name.slow": Words(
         "fault",
         (
-            "nobody tells within {limit_s} s where {host} is",
+            "no address for {host} was found within {limit_s} s",
             "sau {limit_s} giây vẫn không tra được địa chỉ của {host}",
         ),
         (
@@ -161,7 +161,7 @@ BROKER_WORDS: dict[str, Words] = {
     ),
     "broker_tls.no_tls": Words(
         "fault",
-        ("no TLS is spoken at port {port}", "cổng {port} không dùng TLS"),
+        ("port {port} does not use TLS", "cổng {port} không dùng TLS"),
         (
             "Set port under [mqtt] to the broker's port for TLS, usually 8883.",
             "Hãy đặt port trong mục [mqtt] là cổng TLS của máy chủ MQTT, thường là 8883.",
@@ -169,7 +169,7 @@ BROKER_WORDS: dict[str, Words] = {
     ),
     "broker_tls.refused": Words(
         "fault",
-        ("there is no connection with TLS: {problem}", "không kết nối được bằng TLS: {problem}"),
+        ("the TLS connection failed: {problem}", "không kết nối được bằng TLS: {problem}"),
         (
             "Check ca_file, certificate_file, key_file and port under [mqtt].",
             "Hãy kiểm tra ca_file, certificate_file, key_file và port trong mục [mqtt].",
@@ -222,11 +222,11 @@ BROKER_WORDS: dict[str, Words] = {
     ),
     "broker_login.failed": Words(
         "fault",
-        ("the broker lets nobody in: {problem}", "máy chủ MQTT không cho kết nối: {problem}"),
+        ("the broker accepts no connection: {problem}", "máy chủ MQTT không cho kết nối: {problem}"),
         (
             (
                 "Check port, tls and protocol under [mqtt]: "
-                "protocol = 311 for a broker that speaks only MQTT 3.1.1."
+                "protocol = 311 for a broker that supports only MQTT 3.1.1."
             ),
             (
                 "Hãy kiểm tra port, tls và protocol trong mục [mqtt]: "
@@ -251,12 +251,12 @@ BROKER_WORDS: dict[str, Words] = {
     "broker_rights.unseen": Words(
         "unknown",
         (
-            "with protocol 311 a broker does not tell what it refuses",
+            "with protocol 311 a broker does not report what it refuses",
             "với protocol 311, máy chủ MQTT không báo khi từ chối",
         ),
         (
             (
-                "Set protocol = 5 under [mqtt] if the broker speaks it; otherwise start the agent and see "
+                "Set protocol = 5 under [mqtt] if the broker supports it; otherwise start the agent and see "
                 "whether its status is online."
             ),
             (
@@ -282,7 +282,7 @@ BROKER_WORDS: dict[str, Words] = {
     "broker_rights.agent_refused": Words(
         "fault",
         (
-            "may not publish on {topic}, as the agent said in the last minute",
+            "may not publish on {topic}, as the agent reported in the last minute",
             "không có quyền gửi lên {topic}, theo báo cáo của phần mềm trong phút vừa qua",
         ),
         (
@@ -313,7 +313,7 @@ BROKER_WORDS: dict[str, Words] = {
     "broker_rights.too_wide": Words(
         "warning",
         (
-            "may publish elsewhere too, on {topic}: this device could speak for others",
+            "may publish elsewhere too, on {topic}: this device could publish as others",
             "có quyền gửi cả lên {topic}: thiết bị này có thể mạo danh thiết bị khác",
         ),
         (
@@ -324,12 +324,12 @@ BROKER_WORDS: dict[str, Words] = {
     "broker_rights.unsteady": Words(
         "warning",
         (
-            "the agent says that it had no connection for a minute, or none that lasts",
+            "the agent reports that it had no connection for a minute, or none that lasts",
             "phần mềm báo đã một phút không có kết nối, hoặc kết nối liên tục bị chiếm hay bị ngắt",
         ),
         (
             (
-                "See what the journal says of the broker. If a copy of this card is in use, give one of the "
+                "See the journal's lines on the broker. If a copy of this card is in use, give one of the "
                 "two another [device] name; otherwise check the network and the broker's own log."
             ),
             (
@@ -342,7 +342,7 @@ BROKER_WORDS: dict[str, Words] = {
     "broker_rights.lost": Words(
         "fault",
         (
-            "the broker hangs up while rights are tried: {problem}",
+            "the broker closes the connection while rights are tried: {problem}",
             "máy chủ MQTT ngắt kết nối khi đang thử quyền: {problem}",
         ),
         (

@@ -40,7 +40,7 @@ CAMERA_WORDS: dict[str, Words] = {
         "warning",
         ("{where} = {value}: still an example's", "{where} = {value}: vẫn là giá trị của tệp mẫu"),
         (
-            "Put your own there: 'presence-agent check --config {path}' says what would be right.",
+            "Put your own there: 'presence-agent check --config {path}' shows what would be right.",
             "Hãy thay bằng giá trị của cơ quan: 'presence-agent check --config {path}' cho biết cần ghi gì.",
         ),
     ),
@@ -92,7 +92,7 @@ CAMERA_WORDS: dict[str, Words] = {
     "camera.running": Words(
         "ok",
         (
-            "the service has it and sees; its numbers are {age_s} s old, {fps} pictures a second",
+            "the service uses it and sees; its numbers are {age_s} s old, {fps} pictures a second",
             "dịch vụ đang dùng camera và có hình; số liệu cách đây {age_s} giây, {fps} khung hình mỗi giây",
         ),
     ),
@@ -131,14 +131,14 @@ CAMERA_WORDS: dict[str, Words] = {
         "fault",
         ("it opens but gives no pictures", "mở được nhưng không có hình"),
         (
-            "Check both ends of its cable with the power off, then start the device again.",
+            "Check both ends of its cable with the power off, then restart the device.",
             "Hãy tắt nguồn, kiểm tra hai đầu cáp, rồi khởi động lại thiết bị.",
         ),
     ),
     "camera.moved": Words(
         "fault",
         (
-            "the service has it but it was moved: nobody is counted; its numbers are {age_s} s old",
+            "the service uses it, but it was moved: nobody is counted; its numbers are {age_s} s old",
             "dịch vụ đang dùng camera nhưng bị xê dịch: không đếm ai; số liệu cách đây {age_s} giây",
         ),
         (
@@ -155,7 +155,7 @@ CAMERA_WORDS: dict[str, Words] = {
     "camera.blind": Words(
         "fault",
         (
-            "the service has it but can't see ({cause}); its numbers are {age_s} s old",
+            "the service uses it, but can't see ({cause}); its numbers are {age_s} s old",
             "dịch vụ đang dùng camera nhưng không quan sát được ({cause}); số liệu cách đây {age_s} giây",
         ),
         (
@@ -172,7 +172,7 @@ CAMERA_WORDS: dict[str, Words] = {
     "camera.stale": Words(
         "fault",
         (
-            "the service has it, but its numbers are {age_s} s old",
+            "the service uses it, but its numbers are {age_s} s old",
             "dịch vụ đang dùng camera, nhưng số liệu đã cũ {age_s} giây",
         ),
         _LOOK_AT_SERVICE,
@@ -180,7 +180,7 @@ CAMERA_WORDS: dict[str, Words] = {
     "camera.no_numbers": Words(
         "unknown",
         (
-            "the service has it and has not written what it sees yet",
+            "the service uses it and has not written its numbers yet",
             "dịch vụ đang dùng camera và chưa ghi số liệu",
         ),
         (
@@ -191,7 +191,7 @@ CAMERA_WORDS: dict[str, Words] = {
     "camera.no_access": Words(
         "unknown",
         (
-            "the service has it; what it sees may be read by root only",
+            "the service uses it; only root may read its numbers",
             "dịch vụ đang dùng camera; chỉ root đọc được số liệu",
         ),
         _SUDO,
@@ -227,7 +227,7 @@ CAMERA_WORDS: dict[str, Words] = {
     "upright.ok": Words("ok", ("faces are upright", "khuôn mặt đúng chiều")),
     "upright.turned": Words(
         "warning",
-        ("the picture stands on its head: faces are upside down", "hình bị lộn ngược: khuôn mặt ngược đầu"),
+        ("the picture is upside down: faces are", "hình bị lộn ngược: khuôn mặt ngược đầu"),
         _TURN,
     ),
     "upright.no_faces": Words(
@@ -236,7 +236,7 @@ CAMERA_WORDS: dict[str, Words] = {
     "upright.no_network": Words(
         "unknown",
         (
-            "the network that finds faces can't be used: {problem}",
+            "the face detector can't be used: {problem}",
             "không dùng được mô hình phát hiện khuôn mặt: {problem}",
         ),
         ("Run 'presence-agent models fetch yunet'.", "Hãy chạy 'presence-agent models fetch yunet'."),

@@ -31,12 +31,12 @@ CENTRE_WORDS: dict[str, Words] = {
     "hours.damaged": Words(
         "warning",
         (
-            "what the centre set can't be used: {problem}; those of the configuration hold",
+            "the centre's working hours can't be used: {problem}; the configuration's apply",
             "không dùng được giờ của hệ thống trung tâm: {problem}; đang theo cấu hình",
         ),
         (
             (
-                "They come again with the next connection to the broker; if this stays, delete {path} and "
+                "The broker sends them again at the next connection; if this stays, delete {path} and "
                 "tell whoever runs the centre."
             ),
             (
@@ -48,7 +48,7 @@ CENTRE_WORDS: dict[str, Words] = {
     "hours.unread": Words(
         "unknown",
         (
-            "whether the centre set any can't be read: {problem}",
+            "the centre's working hours can't be read: {problem}",
             "không đọc được giờ của hệ thống trung tâm: {problem}",
         ),
         (

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _FILE: tuple[Both, ...] = (
     (
-        "{path}: there is no such file; `presence-agent check --example gate` prints one to begin with.",
+        "{path}: there is no such file; `presence-agent check --example gate` prints one to start with.",
         "không có tệp {path}; `presence-agent check --example gate` in ra một tệp mẫu",
     ),
     (
@@ -103,13 +103,13 @@ _CONFLICTS: tuple[Both, ...] = (
         "{where}: không có TLS thì không dùng; hãy đặt tls = true, hoặc bỏ {key}",
     ),
     (
-        "{where}: {period} overlaps {other}; let one end before the other begins.",
+        "{where}: {period} overlaps {other}; let one end before the other starts.",
         "{where}: {period} trùng giờ với {other}",
     ),
 )
 _NOTICES: tuple[Both, ...] = (
     (
-        "There is no [[line]] and no [[zone]]: nothing will be told but that the agent runs.",
+        "There is no [[line]] and no [[zone]]: nothing will be published but that the agent runs.",
         "chưa có [[line]] và [[zone]]: chỉ báo được là phần mềm đang chạy",
     ),
     ("{where}: there is no such file or folder yet.", "{where}: chưa có tệp hoặc thư mục này"),
@@ -260,8 +260,11 @@ _RIGHT: tuple[Both, ...] = (
         "không ghi mật khẩu trong địa chỉ; hãy đặt username và password_file trong mục [camera]",
     ),
     (
-        "give [width, height] in px, two even whole numbers from {least} to {most}, for example [1280, 720]",
-        "hãy ghi [rộng, cao] theo px, hai số nguyên chẵn từ {least} đến {most}, ví dụ [1280, 720]",
+        (
+            "give [width, height] in pixels, two even whole numbers from {least} to {most}, "
+            "for example [1280, 720]"
+        ),
+        "hãy ghi [rộng, cao] theo pixel, hai số nguyên chẵn từ {least} đến {most}, ví dụ [1280, 720]",
     ),
     (
         'give a name of the time zone database such as "Asia/Ho_Chi_Minh", with its capital letters',

@@ -5,11 +5,11 @@ from __future__ import annotations
 from agent.doctor.message_form import Both, Words
 
 _ON_THE_CARD: Both = (
-    "what it sees may get onto the card",
+    "pictures may get onto the card",
     "hình có thể bị ghi lên thẻ nhớ",
 )
 _NOT_IN_FORCE: Both = (
-    f"the kernel holds none of the service's memory limits ({_ON_THE_CARD[0]}, by swap)",
+    f"the kernel enforces none of the service's memory limits ({_ON_THE_CARD[0]}, by swap)",
     f"nhân Linux không giới hạn RAM của dịch vụ ({_ON_THE_CARD[1]} qua swap)",
 )
 _UNIT_AGAIN: Both = (
@@ -46,7 +46,7 @@ LIMITS_WORDS: dict[str, Words] = {
         (
             (
                 "Add cgroup_enable=memory, behind a space, at the end of the one line of {file}, "
-                "then start the device again."
+                "then restart the device."
             ),
             (
                 "Hãy thêm cgroup_enable=memory, sau một dấu cách, vào cuối dòng duy nhất của {file}, "
@@ -60,7 +60,7 @@ LIMITS_WORDS: dict[str, Words] = {
         (
             (
                 "Add cgroup_enable=memory to the kernel's command line (on a Raspberry Pi the one line of "
-                "{file}), then start the device again."
+                "{file}), then restart the device."
             ),
             (
                 "Hãy thêm cgroup_enable=memory vào dòng lệnh khởi động (trên Raspberry Pi là dòng duy nhất "
@@ -71,10 +71,10 @@ LIMITS_WORDS: dict[str, Words] = {
     "memory.controller_waits": Words(
         "warning",
         (
-            f"{_NOT_IN_FORCE[0]}: cgroup_enable=memory stands in {{file}}, but not since this start",
+            f"{_NOT_IN_FORCE[0]}: cgroup_enable=memory is in {{file}}, but takes effect at the next start",
             f"{_NOT_IN_FORCE[1]}: cgroup_enable=memory đã có trong {{file}} nhưng chưa có hiệu lực",
         ),
-        ("Start the device again.", "Hãy khởi động lại thiết bị."),
+        ("Restart the device.", "Hãy khởi động lại thiết bị."),
     ),
     "memory.controller_refused": Words(
         "warning",
@@ -83,7 +83,7 @@ LIMITS_WORDS: dict[str, Words] = {
             f"{_NOT_IN_FORCE[1]}, dù đã khởi động với cgroup_enable=memory",
         ),
         (
-            "This kernel does not know the word: update it, then start the device again.",
+            "This kernel does not know this parameter: update it, then restart the device.",
             "Nhân Linux này không hiểu tham số đó: hãy cập nhật hệ thống, rồi khởi động lại thiết bị.",
         ),
     ),
@@ -96,7 +96,7 @@ LIMITS_WORDS: dict[str, Words] = {
         (
             (
                 "Add systemd.unified_cgroup_hierarchy=1 to the kernel's command line (on a Raspberry Pi the "
-                "one line of {file}), then start the device again."
+                "one line of {file}), then restart the device."
             ),
             (
                 "Hãy thêm systemd.unified_cgroup_hierarchy=1 vào dòng lệnh khởi động (trên Raspberry Pi là "
@@ -107,13 +107,13 @@ LIMITS_WORDS: dict[str, Words] = {
     "memory.swap_not_counted": Words(
         "warning",
         (
-            f"the kernel holds no limit of swap: {_ON_THE_CARD[0]}",
+            f"the kernel enforces no limit of swap: {_ON_THE_CARD[0]}",
             f"nhân Linux không giới hạn swap: {_ON_THE_CARD[1]}",
         ),
         (
             (
                 "Add swapaccount=1 to the kernel's command line (on a Raspberry Pi the one line of {file}), "
-                "then start the device again."
+                "then restart the device."
             ),
             (
                 "Hãy thêm swapaccount=1 vào dòng lệnh khởi động (trên Raspberry Pi là dòng duy nhất của "

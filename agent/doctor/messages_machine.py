@@ -17,7 +17,7 @@ MACHINE_WORDS: dict[str, Words] = {
     "clock.nobody": Words(
         "fault",
         (
-            "nothing keeps it right, {utc} UTC: nothing is judged by working hours",
+            "no time synchronisation service is running, {utc} UTC: nothing is judged by working hours",
             "không có chương trình đồng bộ giờ, {utc} UTC: chưa xét được giờ làm việc",
         ),
         (
@@ -128,7 +128,7 @@ MACHINE_WORDS: dict[str, Words] = {
     "log.another": Words(
         "fault",
         (
-            "another agent than the service holds {path}: process {process}, begun by hand",
+            "another agent than the service holds {path}: process {process}, started by hand",
             "một tiến trình khác ngoài dịch vụ đang giữ {path}: tiến trình {process}, do ai đó tự chạy",
         ),
         (
@@ -140,7 +140,7 @@ MACHINE_WORDS: dict[str, Words] = {
     "log.ok": Words(
         "ok",
         (
-            "{path}, {log_mb} MB; nobody writes it now",
+            "{path}, {log_mb} MB; no process writes it now",
             "{path}, {log_mb} MB; hiện không có tiến trình nào ghi",
         ),
     ),
@@ -201,18 +201,18 @@ MACHINE_WORDS: dict[str, Words] = {
         "warning",
         ("only {free_mb} MB free", "chỉ còn trống {free_mb} MB"),
         (
-            "End other programs, or start the device again.",
+            "End other programs, or restart the device.",
             "Hãy tắt chương trình khác, hoặc khởi động lại thiết bị.",
         ),
     ),
-    "memory.unknown": Words("unknown", ("the system does not tell it", "hệ thống không cho biết")),
+    "memory.unknown": Words("unknown", ("the system does not report it", "hệ thống không cho biết")),
     "service.ok": Words(
         "ok",
-        ("runs, started again {restarts} times by itself", "đang chạy, đã tự khởi động lại {restarts} lần"),
+        ("running, restarted {restarts} times by itself", "đang chạy, đã tự khởi động lại {restarts} lần"),
     ),
     "service.starting": Words(
         "warning",
-        ("starts: it does not see yet", "đang khởi động: chưa có hình"),
+        ("starting: it does not see yet", "đang khởi động: chưa có hình"),
         (
             "If it stays so, see the camera above, and 'journalctl -u presence-agent -x'.",
             "Nếu vẫn vậy, hãy xem mục camera ở trên và 'journalctl -u presence-agent -x'.",
@@ -220,7 +220,7 @@ MACHINE_WORDS: dict[str, Words] = {
     ),
     "service.restarts": Words(
         "warning",
-        ("runs, but started again {restarts} times", "đang chạy, nhưng đã khởi động lại {restarts} lần"),
+        ("running, but restarted {restarts} times", "đang chạy, nhưng đã khởi động lại {restarts} lần"),
         (
             "See 'journalctl -u presence-agent -x' for why it ended.",
             "Hãy xem 'journalctl -u presence-agent -x' để biết vì sao đã dừng.",
@@ -228,7 +228,7 @@ MACHINE_WORDS: dict[str, Words] = {
     ),
     "service.not_enabled": Words(
         "warning",
-        ("runs, but does not start with the device", "đang chạy, nhưng không tự chạy khi bật thiết bị"),
+        ("running, but does not start with the device", "đang chạy, nhưng không tự chạy khi bật thiết bị"),
         (
             "Run 'sudo systemctl enable presence-agent'.",
             "Hãy chạy 'sudo systemctl enable presence-agent'.",
@@ -237,7 +237,7 @@ MACHINE_WORDS: dict[str, Words] = {
     "service.no_daily_check": Words(
         "warning",
         (
-            "the daily look at the log and the card is not switched on",
+            "the daily check of the log and the card is not enabled",
             "chưa bật việc kiểm tra nhật ký và thẻ nhớ hằng ngày",
         ),
         (
@@ -257,7 +257,7 @@ MACHINE_WORDS: dict[str, Words] = {
         "fault",
         ("ended with {result}, exit code {code}", "đã dừng: {result}, mã thoát {code}"),
         (
-            "Mend what is above, then run 'sudo systemctl restart presence-agent'.",
+            "Fix what is above, then run 'sudo systemctl restart presence-agent'.",
             "Hãy sửa các lỗi ở trên, rồi chạy 'sudo systemctl restart presence-agent'.",
         ),
     ),
@@ -275,14 +275,14 @@ MACHINE_WORDS: dict[str, Words] = {
     "journal.over": Words(
         "ok",
         (
-            "no errors now; {errors} of the last day are over",
+            "no errors now; {errors} errors of the last day are resolved",
             "hiện không có lỗi; {errors} lỗi trong 24 giờ qua đã được khắc phục",
         ),
     ),
     "journal.errors": Words(
         "warning",
         (
-            "{errors} errors in the last day that are not over",
+            "{errors} errors in the last day that are not resolved",
             "có {errors} lỗi trong 24 giờ qua chưa được khắc phục",
         ),
         (
@@ -318,6 +318,6 @@ MACHINE_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "journal.unknown": Words("unknown", ("it may not be read by you", "không đủ quyền đọc"), _SUDO),
+    "journal.unknown": Words("unknown", ("you may not read it", "không đủ quyền đọc"), _SUDO),
     "journal.no_systemd": Words("unknown", ("there is no systemd here", "thiết bị này không có systemd")),
 }

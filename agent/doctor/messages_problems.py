@@ -66,20 +66,20 @@ _BROKER: tuple[Both, ...] = (
     ),
     ("the broker {broker} can't be reached ({problem})", "không kết nối được {broker}: {problem}"),
     (
-        "the broker {broker} hangs up on TLS; check that port is one for TLS",
+        "the broker {broker} closes the connection on TLS; check that port is one for TLS",
         "{broker} ngắt kết nối khi dùng TLS; hãy xem port có phải là cổng TLS không",
     ),
     (
         (
-            "the broker {broker} hangs up instead of answering {problem}; "
+            "the broker {broker} closes the connection instead of answering {problem}; "
             "if that port is for TLS, set tls = true"
         ),
         "{broker} ngắt kết nối thay vì trả lời bằng {problem}; nếu đó là cổng TLS, hãy đặt tls = true",
     ),
     (
         (
-            "the broker {broker} hangs up instead of answering {problem}; "
-            "it may not take this device's certificate"
+            "the broker {broker} closes the connection instead of answering {problem}; "
+            "it may not accept this device's certificate"
         ),
         (
             "{broker} ngắt kết nối thay vì trả lời bằng {problem}; có thể chứng thư số của thiết bị "
@@ -88,7 +88,7 @@ _BROKER: tuple[Both, ...] = (
     ),
     (
         (
-            "the broker {broker} hangs up instead of answering {problem}; "
+            "the broker {broker} closes the connection instead of answering {problem}; "
             "it may want certificate_file and key_file"
         ),
         "{broker} ngắt kết nối thay vì trả lời bằng {problem}; có thể cần certificate_file và key_file",
@@ -196,7 +196,7 @@ _CAMERA: tuple[Both, ...] = (
         "{path}: may not be opened; add the agent's user to the group video",
         "không đủ quyền mở {path}: hãy thêm người dùng của dịch vụ vào nhóm video",
     ),
-    ("{path}: can't be opened ({problem}); end what uses it, or plug it in anew", "{path}: {problem}"),
+    ("{path}: can't be opened ({problem}); end what uses it, or plug it in again", "{path}: {problem}"),
     (
         "{path}: is no camera; choose one that ls -l /dev/v4l/by-id shows",
         "{path} không phải là camera; hãy chọn một tên trong ls -l /dev/v4l/by-id",
@@ -234,7 +234,7 @@ _CAMERA: tuple[Both, ...] = (
         "không nạp được picamera2 ({problem}): hãy cài gói python3-picamera2 của Debian",
     ),
     (
-        "the camera can't be started ({problem}): see that its cable sits well",
+        "the camera can't be started ({problem}): check that the ribbon cable is fully seated",
         "không khởi động được camera ({problem}): hãy xem cáp đã chắc chưa",
     ),
     ("the camera's picture can't be read: {problem}", "không đọc được hình của camera: {problem}"),
@@ -272,7 +272,7 @@ _CAMERA: tuple[Both, ...] = (
         "không tìm thấy tên {host}",
     ),
     (
-        "{host} is there, but takes no connections on port {port}; it may still be starting",
+        "{host} is there, but accepts no connections on port {port}; it may still be starting",
         "{host} từ chối kết nối trên cổng {port}; có thể camera đang khởi động",
     ),
     (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agent.doctor.message_form import Both, Words
 
 _REASONS: Both = (
-    "Mend what is above; 'journalctl -u presence-agent -x' explains each of these reasons.",
+    "Fix what is above; 'journalctl -u presence-agent -x' explains each of these reasons.",
     "Hãy sửa các lỗi ở trên; 'journalctl -u presence-agent -x' giải thích từng lý do này.",
 )
 _HALTED = Words(
@@ -22,13 +22,13 @@ _HALTED = Words(
 _SILENT = Words(
     "fault",
     (
-        "process {process} of the service hangs since {age_s} s (limit {watchdog}): nobody is counted",
+        "process {process} of the service has hung for {age_s} s (limit {watchdog}): nobody is counted",
         "tiến trình {process} của dịch vụ bị treo {age_s} giây, hạn chờ {watchdog}: không đếm ai",
     ),
     (
         (
-            "Wait a minute and run doctor again; if it comes back, 'journalctl -k' says whether the card "
-            "or the camera holds it up."
+            "Wait a minute and run doctor again; if it comes back, 'journalctl -k' shows whether the card "
+            "or the camera blocks it."
         ),
         (
             "Hãy đợi một phút rồi chạy lại doctor; nếu vẫn vậy, 'journalctl -k' cho biết có phải do "
@@ -96,7 +96,7 @@ SERVICE_WORDS: dict[str, Words] = {
         (
             (
                 "Run 'sudo systemctl restart presence-agent', then "
-                "'journalctl -u presence-agent -x -n 20' for what systemd says."
+                "'journalctl -u presence-agent -x -n 20' for systemd's reason."
             ),
             (
                 "Hãy chạy 'sudo systemctl restart presence-agent', rồi "
@@ -107,7 +107,7 @@ SERVICE_WORDS: dict[str, Words] = {
     "configuration.refused": Words(
         "fault",
         (
-            "the service refused {path}, goes on with the one before, and could not start again: {problem}",
+            "the service refused {path}, keeps the one before, and could not restart: {problem}",
             "dịch vụ đã từ chối {path}, vẫn dùng cấu hình cũ, và sẽ không khởi động lại được: {problem}",
         ),
         (
@@ -118,7 +118,7 @@ SERVICE_WORDS: dict[str, Words] = {
     "configuration.not_in_force": Words(
         "fault",
         (
-            "{path} was changed, and the service goes by what stood there before",
+            "{path} was changed, but the service still uses the content before",
             "{path} đã được sửa, nhưng dịch vụ vẫn dùng nội dung cũ",
         ),
         (
@@ -135,7 +135,7 @@ SERVICE_WORDS: dict[str, Words] = {
         (
             (
                 "Check its cable and its power, and source under [camera]; "
-                "'journalctl -u presence-agent -x' says what it answers."
+                "'journalctl -u presence-agent -x' shows what it answers."
             ),
             (
                 "Hãy kiểm tra cáp và nguồn của camera, và source trong mục [camera]; "
@@ -146,11 +146,11 @@ SERVICE_WORDS: dict[str, Words] = {
     "service.failed_saying": Words(
         "fault",
         (
-            "ended with {result}, exit code {code}; its last words: {said}",
+            "ended with {result}, exit code {code}; its last message: {said}",
             "đã dừng: {result}, mã thoát {code}; dòng nhật ký cuối: {said}",
         ),
         (
-            "Do what it says and mend what is above, then run 'sudo systemctl restart presence-agent'.",
+            "Do what it asks and fix what is above, then run 'sudo systemctl restart presence-agent'.",
             "Hãy làm theo dòng đó và sửa các lỗi ở trên, rồi chạy 'sudo systemctl restart presence-agent'.",
         ),
     ),
@@ -159,12 +159,12 @@ SERVICE_WORDS: dict[str, Words] = {
     **{f"{check}.silent": _SILENT for check in ("camera", "service")},
     "service.failing": Words(
         "fault",
-        ("says of itself that it counts nobody: {reasons}", "tự báo không đếm được ai: {reasons}"),
+        ("reports that it counts nobody: {reasons}", "tự báo không đếm được ai: {reasons}"),
         _REASONS,
     ),
     "service.degraded": Words(
         "warning",
-        ("works, and says of itself: {reasons}", "đang chạy, và tự báo: {reasons}"),
+        ("works, and reports: {reasons}", "đang chạy, và tự báo: {reasons}"),
         _REASONS,
     ),
 }

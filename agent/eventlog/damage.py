@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # Of what was set aside so much is kept.
 _KEPT = 3
-DAMAGED = "is damaged; move it away and a new one is begun"
+DAMAGED = "is damaged; move it away and a new one is started"
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -85,10 +85,10 @@ def finish_swap(path: Path) -> None:
 def sqlite_remedy(error: sqlite3.Error) -> str:
     """SQLite's words, and what to do about the commonest."""
     remedies = {
-        "SQLITE_FULL": "the disk is full; make room",
+        "SQLITE_FULL": "the disk is full; free some space",
         "SQLITE_READONLY": "the file or its disk is read-only; check the card and the rights",
         "SQLITE_CANTOPEN": "it can't be opened or made; check that the folder is there and writable",
-        "SQLITE_NOTADB": "the file is not an event log; move it away and a new one is begun",
+        "SQLITE_NOTADB": "the file is not an event log; move it away and a new one is started",
         "SQLITE_CORRUPT": f"the file {DAMAGED}",
         "SQLITE_BUSY": "another program holds it; close that",
         "SQLITE_IOERR": "the disk gives errors; check the card",

@@ -116,7 +116,7 @@ class LogFile(LogDatabase, ABC):
         except OSError as error:
             raise LogError(
                 f"the event log {self._path} is {mark} and can't be moved away ({error.strerror}); "
-                "move it away and a new one is begun."
+                "move it away and a new one is started."
             ) from error
         for gone in delete_oldest(self._path, mark):
             _log.info(LOG_TIDIED, gone)

@@ -153,7 +153,7 @@ def _of_events(log: EventLog) -> Iterator[None]:
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise DamagedError(
             f"the event log {log.path or 'in memory'} holds what is no event; "
-            "move it away and a new one is begun."
+            "move it away and a new one is started."
         ) from error
 
 

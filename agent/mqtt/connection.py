@@ -283,7 +283,10 @@ class Connection:
             return self._refusal
         if not self._connected:
             hint = _hint(self._broker)
-            return f"the broker {self._broker} hangs up instead of answering {_protocol(self._broker)}{hint}"
+            return (
+                f"the broker {self._broker} closes the connection instead of answering "
+                f"{_protocol(self._broker)}{hint}"
+            )
         return self._lost or f"the connection to the broker {self._broker} is lost"
 
     def _on_connect(
@@ -357,7 +360,7 @@ def _hint(broker: Broker) -> str:
     if not broker.tls:
         return "; if that port is for TLS, set tls = true"
     if broker.certificate_file:
-        return "; it may not take this device's certificate"
+        return "; it may not accept this device's certificate"
     return "; it may want certificate_file and key_file"
 
 
@@ -365,7 +368,7 @@ def _unreached(broker: Broker, error: Exception) -> str:
     if isinstance(error, ssl.SSLError):
         return f"the broker {broker}: {tls_refusal(error, broker.host)}"
     if broker.tls and isinstance(error, ConnectionResetError):
-        return f"the broker {broker} hangs up on TLS; check that port is one for TLS"
+        return f"the broker {broker} closes the connection on TLS; check that port is one for TLS"
     if isinstance(error, socket.gaierror | UnicodeError):
         return f"the broker's name {broker.host} is not known; check the network and the host's name"
     if isinstance(error, ConnectionRefusedError):

@@ -78,6 +78,6 @@ def two_agents(root: str, their_log: str, log: str) -> str:
 def copied_log(sent_seq: int, known_seq: int) -> str:
     """What the journal says of a log that is a copy."""
     return (
-        f"the broker knows this event log up to number {known_seq}, from this card it was told {sent_seq}: "
-        "the card is a copy, or was put back; a new log is begun"
+        f"the broker knows this event log up to number {known_seq}, this card published up to {sent_seq}: "
+        "the card is a copy, or was restored; a new log is started"
     )

@@ -275,7 +275,7 @@ def test_keeper_refuses(config: Config, caplog: pytest.LogCaptureFixture) -> Non
         assert (keeper.refused, keeper.take(make_at(2))) == (True, False)
     assert keeper.central is before
     (said,) = lines(caplog)
-    assert said.startswith("the working hours that came on cmd/calendar are not taken, all stays as it is: ")
+    assert said.startswith("the working hours received on cmd/calendar were refused, nothing changes: ")
     assert said.isprintable()
     # What is in force already is valid.
     for text, refused in ((written(), False), ("x", True), ("", False), ("x", True), (OPEN, False)):

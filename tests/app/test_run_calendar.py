@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("weights")
 
 ROOT = "presence/v1/test/yard"
-REFUSED = "that came on cmd/calendar are not taken"
+REFUSED = "received on cmd/calendar were refused"
 FILE = """
 [[hours]]
 days = ["mon"]

@@ -337,7 +337,7 @@ def test_log_damaged_begins_anew(
     assert ran.code == 0, ran.err
     (line,) = [line for line in ran.err.splitlines() if "is damaged" in line]
     (aside,) = path.parent.glob("events.db.damaged-*Z")
-    assert all(word in line for word in (f"{path} is damaged", str(aside), "a new log was begun"))
+    assert all(word in line for word in (f"{path} is damaged", str(aside), "a new log was started"))
     events = list(logged(tmp_path).values())
     assert (events[0]["type"], events[0]["cause"]) == ("agent.started", "new_log")
     # And that is the end of it.
@@ -401,7 +401,7 @@ def test_log_full_in_service(clip: Path, tmp_path: Path, size: str, told: set[in
     assert ran.returncode == 0, ran.stderr
     assert "Traceback" not in ran.stderr
     assert "ERROR" not in ran.stderr
-    assert ran.stderr.count("is full; make room") in told
+    assert ran.stderr.count("is full; free some space") in told
     # Up to its end, on the card; tests/faults/test_cards.py has logs that no longer fit.
     with closing(sqlite3.connect(tmp_path / "kept" / "events.db")) as kept:
         rows = kept.execute("SELECT type FROM event ORDER BY seq").fetchall()

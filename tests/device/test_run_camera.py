@@ -127,5 +127,5 @@ def test_run_stopped_while_the_camera_can_not_be_closed(start: Callable[..., Run
     wait_until(lambda: "the camera gives pictures" in running.said())
     running.process.send_signal(signal.SIGTERM)
     assert running.process.wait(PATIENCE_S) == 0, running.said()
-    assert "the camera hangs while it is closed" in running.said()
+    assert "camera did not close in time" in running.said()
     assert [event["type"] for event in logged(running.folder).values()][-1] == "agent.stopped"

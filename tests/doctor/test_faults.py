@@ -300,7 +300,7 @@ CASES: list[tuple[Callable[..., None], str, str, str, int]] = [
     (dark_at_night, "light.dark_fault", "night = true", "lamp", 1),
     (blurred, "focus.blurred", "out of focus", "Wipe the lens", 0),
     (unsynced, "clock.unsynced", "systemd-timesyncd", "timedatectl", 1),
-    (no_time_keeper, "clock.nobody", "nothing keeps it", "systemd-timesyncd", 1),
+    (no_time_keeper, "clock.nobody", "no time synchronisation service", "systemd-timesyncd", 1),
     (
         timesyncd_not_started, "clock.not_started", "systemd-timesyncd is installed, but does not run",
         "'sudo systemctl enable --now systemd-timesyncd'", 1,

@@ -101,7 +101,7 @@ def test_json_form() -> None:
                 "check": "power",
                 "code": "power.unknown",
                 "status": "unknown",
-                "found": "this machine does not tell of its power",
+                "found": "this machine does not report its power supply",
                 "remedy": None,
             },
         ],

@@ -182,7 +182,7 @@ def test_agent_goes_on_and_returns_to_the_card(
     def is_on_the_card() -> bool:
         said = (tmp_path / "agent.err").read_text()
         # What is plainly damaged is put aside at once for a new one.
-        return "takes events again" in said or ("is damaged" in said and "in memory only" not in said)
+        return "can be written again" in said or ("is damaged" in said and "in memory only" not in said)
 
     with going_on(*words) as agent:
         before = agent.keep(1001, 1000 + (KEPT if happens in GONE else MANY))

@@ -499,7 +499,7 @@ def test_open_protocol_refused(stays: bool) -> None:
         (3, ["refuses"]),
         (4, ["refuses the login", "password_file"]),
         (5, ["refuses the login", "password_file"]),
-        (77, ["refuses|hangs up"]),
+        (77, ["refuses|closes the connection"]),
     ],
 )
 def test_open_refused_in_311(code: int, words: list[str]) -> None:

@@ -154,7 +154,7 @@ def test_quota_has_its_own_sentence(log: EventLog, caplog: pytest.LogCaptureFixt
     assert is_sentence(sentence)
     assert "limit" in sentence
     assert "ACL" not in sentence
-    assert any("takes events again" in one.getMessage() for one in caplog.records)
+    assert any("accepts events again" in one.getMessage() for one in caplog.records)
 
 
 @pytest.mark.usefixtures("quick")

@@ -207,16 +207,16 @@ check "reload, a zone: the broker has another digest" within 10 another_digest
 old=$(digest)
 cp /etc/presence-agent/agent.toml /root/good.toml
 echo "nonsense = 1" >>/etc/presence-agent/agent.toml
-reload "a wrong file" "the new configuration is not taken, the old one stays: .*nonsense" bad
+reload "a wrong file" "the new configuration was refused, the old one stays in force: .*nonsense" bad
 check "reload, a wrong file: health says so" within 10 said "health .*configuration_refused"
 check "reload, a wrong file: the digest stays" not another_digest
 cp /root/good.toml /etc/presence-agent/agent.toml
 sed -i 's/^\[camera\]/&\nfps = 4/' /etc/presence-agent/agent.toml
-reload "the camera" "begins anew with it"
+reload "the camera" "restarting the pipeline"
 check "reload, the camera: the broker has another digest" within 20 another_digest
 check "reload, the camera: still the same" unbroken
 cp /root/good.toml /etc/presence-agent/agent.toml
-reload "the camera back" "begins anew with it"
+reload "the camera back" "restarting the pipeline"
 
 begin=$(now)
 systemctl stop presence-agent

@@ -19,7 +19,7 @@ _HEAD = """# The lines of presence-agent · Các dòng của presence-agent
 | --- | --- | --- |
 """
 _REASONS = """
-`health verdict=… reasons=…` sums it up; below it each reason that begins, and each hour each one that
+`health verdict=… reasons=…` sums it up; below it each new reason, and each hour each one that
 holds, has a line `health reason: …`. · Dòng này tóm tắt; bên dưới, mỗi lý do mới, và mỗi giờ mỗi lý do
 đang còn, có một dòng `health reason: …`.
 

@@ -32,5 +32,5 @@ def test_faults_of_before_a_restart_count(tmp_path: Path) -> None:
     ran = subprocess.run(
         ["sh", script], capture_output=True, text=True, check=False, env=env, timeout=PATIENCE_S
     )
-    assert "the kernel told of 1 faults of the card" in ran.stdout
+    assert "the kernel reported 1 faults of the card" in ran.stdout
     assert ran.returncode == 1

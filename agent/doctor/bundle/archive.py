@@ -43,10 +43,10 @@ MEMBERS: Final = {
 }
 _README = """A bundle of presence-agent's doctor, made {at:%Y-%m-%d %H:%M:%S} UTC of {agent}.
 
-It is for whoever helps from afar. What is in it:
+It is for whoever gives support from afar. Contents:
 {members}
 
-What is not in it: pictures, any event of a person, passwords, keys, user names, the paths of camera
+Not in it: pictures, any event of a person, passwords, keys, user names, the paths of camera
 addresses. {hidden} stands where something was taken out.
 
 {missing}"""
@@ -62,7 +62,10 @@ _SENTENCE = (
         "về người và không có bí mật nào{missing}; để xem: tar -xOzf '{path}' {folder}/README.txt"
     ),
 )
-_MISSING = ("; not had: {names} (README.txt says why)", "; chưa lấy được: {names} (README.txt ghi lý do)")
+_MISSING = (
+    "; missing: {names} (README.txt has the reasons)",
+    "; chưa lấy được: {names} (README.txt ghi lý do)",
+)
 
 
 @dataclass(slots=True)
@@ -182,7 +185,7 @@ def _collected(report: Report, config_path: Path, vietnamese: bool, machine: Sys
 
     def events() -> dict[str, Any]:
         if config is None:
-            raise NotHadError("the configuration must be right first: it says where the log is")
+            raise NotHadError("the configuration must be right first: it names the log")
         return parts.events(config)
 
     contents.put("doctor.txt", lambda: "\n".join(line for _, line in report.lines(vietnamese)))

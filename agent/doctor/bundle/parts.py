@@ -101,7 +101,8 @@ def kernel(machine: System) -> str:
     cards = card_hosts(machine.root)
     told = [line for line in lines if fault_told(line, cards) or _UNDER_VOLTAGE.search(line)]
     return (
-        "\n".join(told[-_KERNEL_LINES:]) or "The kernel told of no fault of card or supply in the last day."
+        "\n".join(told[-_KERNEL_LINES:])
+        or "The kernel reported no fault of card or power supply in the last day."
     )
 
 
