@@ -38,20 +38,20 @@ def doctor(
     """
     import logging
 
-    from agent.doctor import ask_inside, findings_json, write_bundle
+    from agent.doctor import ask_sandbox, findings_json, write_bundle
     from agent.doctor import examine as examined
     from agent.errors import AgentError
     from agent.render.sentences import harmless, vietnamese
 
-    # What a part would say to the journal is in the report.
+    # What a part would log is in the report.
     logging.disable(logging.CRITICAL)
     if inside:
-        from agent.doctor.by_rights import by_rights
+        from agent.doctor.checks_user import user_checks
 
-        # It is the doctor outside that reads this, and says it in its own language.
-        print(findings_json(by_rights(config)))
+        # The doctor outside reads this, and prints it in its own language.
+        print(findings_json(user_checks(config)))
         return 0
-    report = examined(config, ask_inside=ask_inside)
+    report = examined(config, ask_sandbox=ask_sandbox)
     if as_json:
         print(report.as_json(vietnamese()))
     else:
@@ -59,12 +59,12 @@ def doctor(
     if bundle is None:
         return report.exit_code
     try:
-        said = write_bundle(bundle, report, config, vietnamese())
+        written = write_bundle(bundle, report, config, vietnamese())
     except AgentError as error:
         print(harmless(str(error)), file=sys.stderr)
         return error.exit_code
     # A program that reads the JSON gets nothing else.
-    print(harmless(said), file=sys.stderr if as_json else sys.stdout)
+    print(harmless(written), file=sys.stderr if as_json else sys.stdout)
     return report.exit_code
 
 

@@ -22,7 +22,7 @@ from agent.errors import AgentError, CertificateFileError, ConfigError, ModelErr
 DEVICE_MODULES: Final = frozenset({"cv2", "holidays", "numpy", "onnx", "onnxruntime", "tzdata"})
 
 
-# What a technician mends, each with an explanation of its own; the first that fits.
+# Errors that a technician fixes, each with an explanation of its own; the first that fits.
 _ENTRIES: Final[tuple[tuple[type[AgentError], LogMessage], ...]] = (
     (CertificateFileError, FAILS_CERTIFICATE),
     (ConfigError, FAILS_CONFIG),
@@ -37,7 +37,7 @@ def entry(error: Exception) -> LogMessage:
 
 
 def sentence(error: Exception) -> str:
-    """What to say of an error."""
+    """The sentence for people about an error."""
     if isinstance(error, AgentError):
         return str(error)
     if (module := _missing(error)) is not None:
@@ -64,7 +64,7 @@ def sentence(error: Exception) -> str:
 
 
 def exit_code(error: Exception) -> int:
-    """What the process ends with."""
+    """The exit code of an error."""
     if isinstance(error, AgentError):
         return error.exit_code
     # Neither what is typed nor a damaged program gets better by another start.

@@ -87,13 +87,13 @@ def export(
     from agent.app.log_export import rescue
     from agent.config.load import load
 
-    begin = None if from_ is None else identifiers.bound("--from", from_)
+    start = None if from_ is None else identifiers.bound("--from", from_)
     end = None if to is None else identifiers.bound("--to", to)
     to_file = None if out == "-" else Path(out)
     if file is None:
-        write(load(config), begin, end, to_file)
+        write(load(config), start, end, to_file)
         return 0
-    number = rescue(load(config), file, begin, end, to_file)
+    number = rescue(load(config), file, start, end, to_file)
     print(f"{file}: {number} events could be read.", file=sys.stderr)
     return 0
 

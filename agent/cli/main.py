@@ -26,7 +26,7 @@ from agent.errors import AgentError, ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# Monday, 07:00 in Vietnam: a replay begins in working hours.
+# Monday, 07:00 in Vietnam: a replay starts in working hours.
 REPLAY_START = "2026-01-05T00:00:00Z"
 _DAMAGED = 2
 _UNTIL_READ_S = 0.5
@@ -67,7 +67,7 @@ def run(*, config: ConfigOption = CONFIG) -> NoReturn:
 
     lines = log_lines()
     try:
-        # Not above: what a bad card did to one of the program's files is told like all else.
+        # Not above: what a bad card did to one of the program's files is reported like all else.
         from agent.app.run import run as serve
         from agent.config.load import load
 

@@ -60,7 +60,7 @@ class DeviceConfig(BaseConfig):
     place: Label = Field("", examples=["Bộ phận một cửa"])
     """Label for people, in any language."""
     timezone: TimeZone = "Asia/Ho_Chi_Minh"
-    """Name in the time zone database; decides where a day begins."""
+    """Name in the time zone database; decides where a day starts."""
 
 
 class CameraConfig(BaseConfig):
@@ -69,7 +69,7 @@ class CameraConfig(BaseConfig):
     source: Source = Field(examples=["picamera2"])
     """`picamera2`, a /dev path, an rtsp address without a login, or a recording or folder of pictures."""
     size: Size = (1280, 720)
-    """Width and height in px."""
+    """Width and height in pixels."""
     fps: Annotated[
         float, Field(gt=0, le=120), otherwise("give a number above 0 and at most 120, in frames a second")
     ] = 10.0

@@ -1,4 +1,4 @@
-"""Lines for the journal that a technician may meet, each with an id under which a catalogue explains it."""
+"""Journal lines that a technician may meet, each with an id under which a catalogue explains it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ class LogMessage(str):
 
     ::
 
-        CAMERA_LOST = Entry("the camera gives no frames: %s", "0123456789abcdef0123456789abcdef")
+        CAMERA_LOST = LogMessage("the camera gives no frames: %s", "0123456789abcdef0123456789abcdef")
         _log.warning(CAMERA_LOST, error, extra={"reason": "lost"})
 
     Attributes:
         message_id: 32 hex digits, new for each entry and for ever the same (man 7 systemd.journal-fields).
-        group: entries that say how the same thing stands share one; of many only the last is of use.
+        group: lines on the state of the same thing share one; of many only the last is of use.
     """
 
     __slots__ = ("group", "message_id")

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from agent.device.machine import bits_of, board_model, card_errors, card_hosts, throttled, under_voltage
 from agent.doctor.kernel_log import kernel_lines
 from agent.doctor.report import Finding
-from agent.doctor.system import said_by
+from agent.doctor.system import command_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.doctor.system import System, Tell
+    from agent.doctor.system import Emit, System
 
 _WARM_C, _HOT_C, _LIMIT_C = 70.0, 80.0, 85.0
 _UNDER_VOLTAGE, _SLOWED = 0x1, 0xE
@@ -28,7 +28,7 @@ _SINCE_START = 16
 # The cell of the Pi 5's clock has 3 V; charged or not, below this it holds no time.
 _FLAT_UV = 2_000_000
 _WEAK_DBM = -70
-# How the kernel tells of a fault of a drive or of a card; of discs, loops and memory it is none of ours.
+# Kernel lines of a faulty drive or card; optical discs, loops and memory are not of interest.
 _DRIVE = re.compile(
     r"(?:I/O error,? (?:on )?dev(?:ice)? |EXT4-fs error \(device )"
     r"(?P<device>(?!sr|fd|loop|z?ram|nbd)[a-z]\w*)"
@@ -42,11 +42,11 @@ _ROUTE_FIELDS = 8
 _LINE = 160
 
 
-def board_checks(machine: System, tell: Tell) -> None:
-    """What the board tells of itself."""
+def board_checks(machine: System, emit: Emit) -> None:
+    """Findings on the board: clock, power, heat, card, network."""
     for finding in (*_own_clock(machine), _power(machine), _temperature(machine), *_card(machine)):
-        tell(finding)
-    tell(_network(machine))
+        emit(finding)
+    emit(_network(machine))
 
 
 def _own_clock(machine: System) -> Iterator[Finding]:
@@ -68,7 +68,7 @@ def _own_clock(machine: System) -> Iterator[Finding]:
 def _power(machine: System) -> Finding:
     bits = throttled(machine.root)
     if bits is None:
-        bits = bits_of(said_by("vcgencmd", "get_throttled") or "")
+        bits = bits_of(command_output("vcgencmd", "get_throttled") or "")
     weak = under_voltage(machine.root)
     if bits is None and weak is None:
         return Finding("power.unknown")
@@ -85,7 +85,7 @@ def _power(machine: System) -> Finding:
 
 
 def _temperature(machine: System) -> Finding:
-    words = machine.words("sys/class/thermal/thermal_zone0/temp")
+    words = machine.read_words("sys/class/thermal/thermal_zone0/temp")
     try:
         temp_c = int(words[0]) / 1000 if words else None
     except ValueError:
@@ -107,19 +107,19 @@ def _card(machine: System) -> Iterator[Finding]:
     if lines is None:
         yield Finding("card.unknown")
         return
-    cards, tally, last = card_hosts(machine.root), Counter[str](), dict[str, str]()
+    cards, faults, last = card_hosts(machine.root), Counter[str](), dict[str, str]()
     for line in lines:
-        if drive := fault_told(line, cards):
-            tally[drive] += 1
+        if drive := faulty_drive(line, cards):
+            faults[drive] += 1
             last[drive] = line.strip()[:_LINE]
-    for device, errors in sorted(tally.items()):
+    for device, errors in sorted(faults.items()):
         yield Finding("card.told", {"device": device, "errors": errors, "line": last[device]})
-    if not tally and not any(counted.values()):
+    if not faults and not any(counted.values()):
         yield Finding("card.ok")
 
 
-def fault_told(line: str, cards: frozenset[str]) -> str | None:
-    """The drive or card of which a line of the kernel tells a fault; None: it tells of none."""
+def faulty_drive(line: str, cards: frozenset[str]) -> str | None:
+    """The drive or card of which a kernel line reports a fault; None: it reports none."""
     found = _DRIVE.search(line)
     if found is None:
         return None
@@ -137,7 +137,7 @@ def _network(machine: System) -> Finding:
     if way is None and not wireless:
         return Finding("network.none")
     if way is not None and way not in wireless:
-        words = machine.words(f"sys/class/net/{way}/type")
+        words = machine.read_words(f"sys/class/net/{way}/type")
         # A tunnel goes through one of the others.
         if not wireless or words is None or words[0] == _ETHERNET:
             return Finding("network.wired", {"name": way})

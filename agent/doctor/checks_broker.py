@@ -22,7 +22,7 @@ from agent.wire.client import client_id
 
 if TYPE_CHECKING:
     from agent.config.models import Config
-    from agent.doctor.system import System, Tell
+    from agent.doctor.system import Emit, System
 
 _LIMIT_S = 5.0
 _NAME_S = 3.0
@@ -39,41 +39,47 @@ _CHECKS = {
     "broker_login": ("the login", "đăng nhập"),
     "broker_rights": ("", ""),
 }
-# An answer to a request that nobody made is for nobody.
+# The answer to a replay that no client requested: no subscriber acts on it.
 _HARMLESS = json.dumps({"done": True, "sent": 0, "first_seq": None, "last_seq": None})
 
 
-def broker_checks(config: Config, machine: System, tell: Tell) -> None:
-    """Go as far as it goes; what can't be tried behind a fault is said to be so."""
-    told: list[Finding] = []
+def broker_checks(config: Config, machine: System, emit: Emit) -> None:
+    """Check step by step until a fault; the steps behind it are reported as skipped.
 
-    def telling(finding: Finding) -> None:
-        told.append(finding)
-        tell(finding)
+    Args:
+        config: names the broker, if any.
+        machine: where the service's secrets are.
+        emit: takes each finding.
+    """
+    found: list[Finding] = []
+
+    def note(finding: Finding) -> None:
+        found.append(finding)
+        emit(finding)
 
     broker = broker_of(config)
     if broker is None:
-        telling(Finding("broker_name.none"))
+        note(Finding("broker_name.none"))
     else:
-        _in_turn(config, _with_files(broker, machine), telling)
-    after, after_vi = _CHECKS[told[-1].check]
-    reached = list(_CHECKS).index(told[-1].check)
+        _in_turn(config, _with_files(broker, machine), note)
+    after, after_vi = _CHECKS[found[-1].check]
+    reached = list(_CHECKS).index(found[-1].check)
     for check in list(_CHECKS)[reached + 1 :]:
-        tell(Finding(f"{check}.skipped", {"after": after, "after_vi": after_vi}))
+        emit(Finding(f"{check}.skipped", {"after": after, "after_vi": after_vi}))
 
 
-def _in_turn(config: Config, broker: Broker, tell: Tell) -> None:
-    addresses = _addresses(broker, tell)
-    address = _listening(broker, addresses, tell) if addresses else None
-    if address is None or not _encrypted(broker, address, tell):
+def _in_turn(config: Config, broker: Broker, emit: Emit) -> None:
+    addresses = _addresses(broker, emit)
+    address = _listening(broker, addresses, emit) if addresses else None
+    if address is None or not _encrypted(broker, address, emit):
         return
-    connection = _logged_in(config, broker, tell)
+    connection = _logged_in(config, broker, emit)
     if connection is None:
         return
     try:
-        tell(_rights(config, broker, connection))
+        emit(_rights(config, broker, connection))
     except DeliveryError as error:
-        tell(Finding("broker_rights.lost", {**_values(config, broker), "problem": error}))
+        emit(Finding("broker_rights.lost", {**_values(config, broker), "problem": error}))
     finally:
         connection.close()
 
@@ -81,10 +87,10 @@ def _in_turn(config: Config, broker: Broker, tell: Tell) -> None:
 def _with_files(broker: Broker, machine: System) -> Broker:
     return replace(
         broker,
-        password_file=machine.secret(broker.password_file),
-        ca_file=machine.secret(broker.ca_file),
-        certificate_file=machine.secret(broker.certificate_file),
-        key_file=machine.secret(broker.key_file),
+        password_file=machine.secret_path(broker.password_file),
+        ca_file=machine.secret_path(broker.ca_file),
+        certificate_file=machine.secret_path(broker.certificate_file),
+        key_file=machine.secret_path(broker.key_file),
     )
 
 
@@ -99,21 +105,21 @@ def _values(config: Config, broker: Broker) -> dict[str, object]:
     }
 
 
-def _addresses(broker: Broker, tell: Tell) -> list[str]:
+def _addresses(broker: Broker, emit: Emit) -> list[str]:
     try:
         found = within(_NAME_S, lambda: socket.getaddrinfo(broker.host, broker.port, type=socket.SOCK_STREAM))
     except TimeoutError:
-        tell(Finding("broker_name.slow", {"host": broker.host, "limit_s": f"{_NAME_S:g}"}))
+        emit(Finding("broker_name.slow", {"host": broker.host, "limit_s": f"{_NAME_S:g}"}))
         return []
     except (OSError, UnicodeError):
-        tell(Finding("broker_name.unknown", {"host": broker.host}))
+        emit(Finding("broker_name.unknown", {"host": broker.host}))
         return []
     addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
-    tell(Finding("broker_name.ok", {"host": broker.host, "addresses": ", ".join(addresses)}))
+    emit(Finding("broker_name.ok", {"host": broker.host, "addresses": ", ".join(addresses)}))
     return addresses
 
 
-def _listening(broker: Broker, addresses: list[str], tell: Tell) -> str | None:
+def _listening(broker: Broker, addresses: list[str], emit: Emit) -> str | None:
     """The first address that answers."""
     failed: dict[str, OSError] = {}
     good = []
@@ -128,20 +134,20 @@ def _listening(broker: Broker, addresses: list[str], tell: Tell) -> str | None:
         last = list(failed.values())[-1]
         refused = isinstance(last, ConnectionRefusedError)
         code = "broker_port.refused" if refused else "broker_port.silent"
-        tell(Finding(code, {**values, "problem": last.strerror or last}))
+        emit(Finding(code, {**values, "problem": last.strerror or last}))
         return None
     # A name such as localhost has an address of each kind, and the broker may have one only.
     silent = [address for address in failed if (":" in address) == (":" in good[0])]
     code = "broker_port.some" if silent else "broker_port.ok"
-    tell(Finding(code, {**values, "address": good[0], "silent": ", ".join(silent)}))
+    emit(Finding(code, {**values, "address": good[0], "silent": ", ".join(silent)}))
     return good[0]
 
 
-def _encrypted(broker: Broker, address: str, tell: Tell) -> bool:
+def _encrypted(broker: Broker, address: str, emit: Emit) -> bool:
     if not broker.tls:
-        tell(Finding("broker_tls.plain"))
+        emit(Finding("broker_tls.plain"))
         return True
-    if (context := _context(broker, tell)) is None:
+    if (context := _context(broker, emit)) is None:
         return False
     values = {"host": broker.host, "port": broker.port}
     try:
@@ -161,24 +167,24 @@ def _encrypted(broker: Broker, address: str, tell: Tell) -> bool:
         if lack := lacking(error):
             code = "authority_lacks" if lack.of_authority else "certificate_lacks"
             values["wanted"] = lack.wanted
-        tell(Finding(f"broker_tls.{code}", {**values, "problem": error.verify_message}))
+        emit(Finding(f"broker_tls.{code}", {**values, "problem": error.verify_message}))
         return False
     except ssl.SSLError as error:
         plain_there = any(word in str(error.reason) for word in _NO_TLS)
         code = "broker_tls.no_tls" if plain_there else "broker_tls.refused"
-        tell(Finding(code, {**values, "problem": tls_refusal(error, broker.host)}))
+        emit(Finding(code, {**values, "problem": tls_refusal(error, broker.host)}))
         return False
     except OSError:
         # A broker without TLS hangs up on what it can't read, or waits for more of it.
-        tell(Finding("broker_tls.no_tls", values))
+        emit(Finding("broker_tls.no_tls", values))
         return False
     days = _days_left(shown)
     code = "broker_tls.ends_soon" if days < _SOON_DAYS else "broker_tls.ok"
-    tell(Finding(code, {"version": version, "days": days}))
+    emit(Finding(code, {"version": version, "days": days}))
     return True
 
 
-def _context(broker: Broker, tell: Tell) -> ssl.SSLContext | None:
+def _context(broker: Broker, emit: Emit) -> ssl.SSLContext | None:
     files = broker.ca_file, broker.certificate_file, broker.key_file
     try:
         check_readable(*files)
@@ -186,7 +192,7 @@ def _context(broker: Broker, tell: Tell) -> ssl.SSLContext | None:
     except (CertificateFileError, DeliveryError) as error:
         closed = isinstance(error.__cause__, PermissionError)
         problem = " ".join(str(error).splitlines())
-        tell(Finding("broker_tls.closed" if closed else "broker_tls.file", {"problem": problem}))
+        emit(Finding("broker_tls.closed" if closed else "broker_tls.file", {"problem": problem}))
     return None
 
 
@@ -194,17 +200,17 @@ def _days_left(certificate: Any) -> int:  # noqa: ANN401 - as the library types 
     return math.floor((ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / 86_400)
 
 
-def _logged_in(config: Config, broker: Broker, tell: Tell) -> Connection | None:
+def _logged_in(config: Config, broker: Broker, emit: Emit) -> Connection | None:
     values = _values(config, broker)
     if broker.password_file:
         try:
             broker.password_file.read_bytes()
         except PermissionError:
-            tell(Finding("broker_login.no_access", {"path": broker.password_file}))
+            emit(Finding("broker_login.no_access", {"path": broker.password_file}))
             return None
         except OSError:
             pass
-    # Another each time: a known one could be thrown out, and the finding be wrong.
+    # Another each time: a known one could be taken over, and the finding be wrong.
     device = config.device
     connection = Connection(broker, client_id(device.site, f"{device.name}-doctor", secrets.token_hex(4)))
     try:
@@ -216,18 +222,18 @@ def _logged_in(config: Config, broker: Broker, tell: Tell) -> Connection | None:
         else:
             code = "broker_login.refused" if "refuses the login" in sentence else "broker_login.failed"
         secret = origin(broker.password_file) if broker.password_file else None
-        tell(Finding(code, {**values, "problem": sentence, "secret": secret}))
+        emit(Finding(code, {**values, "problem": sentence, "secret": secret}))
         return None
-    tell(Finding("broker_login.ok", values))
+    emit(Finding("broker_login.ok", values))
     return connection
 
 
 @dataclass(slots=True)
 class _Trial:
-    """What the broker says to what is tried.
+    """The broker's answers to what is tried.
 
     Attributes:
-        refused: why, by topic.
+        refused: reason, by topic.
         retained: what it keeps of the agent, by the last part of the topic.
     """
 
@@ -236,12 +242,12 @@ class _Trial:
     refused: dict[str, str] = field(default_factory=dict)
     retained: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def hear(self, connection: Connection) -> None:
-        """Wait for all answers, and a little for what is retained."""
+    def collect(self, connection: Connection) -> None:
+        """Wait for all answers, and a little for retained messages."""
         waiting = set(self.topics)
-        begin_s = time.monotonic()
-        while waiting or time.monotonic() < begin_s + _RETAINED_S:
-            if time.monotonic() > begin_s + _LIMIT_S:
+        start_s = time.monotonic()
+        while waiting or time.monotonic() < start_s + _RETAINED_S:
+            if time.monotonic() > start_s + _LIMIT_S:
                 raise DeliveryError(f"there is no answer within {_LIMIT_S:g} s")
             for report in connection.pump(0.1):
                 if isinstance(report, Message):
@@ -253,20 +259,20 @@ class _Trial:
 
 
 def _rights(config: Config, broker: Broker, connection: Connection) -> Finding:
-    """Write where it may and where it may not, and read what the agent said last."""
+    """Publish where it may and where it may not, and read what the agent published last."""
     values = _values(config, broker)
     root = str(values["root"])
     own = f"{root}replay/doctor"
     # Nobody has this name: '_' is in none.
     other = f"presence/v1/{config.device.site}/_doctor/replay/doctor"
     readable = [f"{root}{name}" for name in ("status", "health", "cmd/#")]
-    tells = broker.protocol == MQTT_5
+    reports_refusals = broker.protocol == MQTT_5
     trial = _Trial(root)
     for topic in readable:
         trial.topics[connection.subscribe(topic, needed=False)] = topic
-    for topic in (own, other) if tells else (own,):
+    for topic in (own, other) if reports_refusals else (own,):
         trial.topics[connection.publish(Message(topic, _HARMLESS))] = topic
-    trial.hear(connection)
+    trial.collect(connection)
     refusals = dict(trial.refused)
     elsewhere = refusals.pop(other, None)
     reasons = trial.retained.get("health", {}).get("reasons") or ()
@@ -276,9 +282,9 @@ def _rights(config: Config, broker: Broker, connection: Connection) -> Finding:
         code = "no_read" if topic in readable else "no_write"
         return Finding(f"broker_rights.{code}", {**values, "topic": topic, "problem": why})
     if "broker_lost" in reasons:
-        # It got through to say so: no connection lasts, or there was none until just now.
+        # It could publish that: no connection lasts, or there was none until just now.
         return Finding("broker_rights.unsteady", values)
-    if tells:
+    if reports_refusals:
         code = "too_wide" if elsewhere is None else "ok"
         return Finding(f"broker_rights.{code}", {**values, "topic": other})
     online = trial.retained.get("status", {}).get("state") == "online"

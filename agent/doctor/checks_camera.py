@@ -16,11 +16,11 @@ from agent.app.placement import view
 from agent.device import clock
 from agent.device.camera import Camera
 from agent.device.recording import open_recording
-from agent.doctor.checks_service import lifeless, numbers_of, process_of
+from agent.doctor.checks_service import current_numbers, main_process, unresponsive
 from agent.doctor.image_quality import is_blurred, is_dark, mean_light
 from agent.doctor.report import Finding
 from agent.doctor.service_numbers import STALE_S
-from agent.doctor.system import unit_shown, within
+from agent.doctor.system import unit_properties, within
 from agent.errors import AgentError, BrokenOffError, CameraError, ModelError, SourceError
 from agent.health.camera_stats import Orientation
 from agent.install.manifest import load_manifest, models_directory
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from agent.config.models import Config
     from agent.core.frame import Instant
-    from agent.doctor.system import System, Tell
+    from agent.doctor.system import Emit, System
 
 CameraOf = Callable[["Config", Callable[[], "Instant"]], Camera]
 
@@ -45,19 +45,19 @@ _CLOSE_S = 3.0
 _DARK = 30
 _BLURRED_RATIO = 0.4
 _LEAST_FACES = 2
-_SIGHTS = {"ok": "camera.running", "moved": "camera.moved", "lost": "camera.lost"}
+_VISIBILITY_CODES = {"ok": "camera.running", "moved": "camera.moved", "lost": "camera.lost"}
 _NO_PICTURE = {"after": "the camera", "after_vi": "camera"}
 
 
-def weights_check(config: Config, tell: Tell) -> bool:
-    """Whether the networks in use are whole."""
+def weights_check(config: Config, emit: Emit) -> bool:
+    """Check the weights in use; whether they can all be loaded."""
     directory = models_directory()
     used = [config.detector.model, *(["yunet"] if config.detector.faces else [])]
     try:
         manifest = load_manifest(directory)
         findings = verify(manifest, directory)
     except ModelError as error:
-        tell(Finding("weights.manifest", {"problem": error}))
+        emit(Finding("weights.manifest", {"problem": error}))
         return False
     weights = [*manifest.weights, *manifest.optional_weights]
     # The service loads what was prepared, and needs nothing else.
@@ -75,9 +75,9 @@ def weights_check(config: Config, tell: Tell) -> bool:
             key = "" if code == "weights.closed" else item.name
             wrong.setdefault(key, Finding(code, {"problem": item.line, "name": item.name}))
     for finding in wrong.values():
-        tell(finding)
+        emit(finding)
     if not wrong:
-        tell(Finding("weights.ok", {"names": ", ".join(used)}))
+        emit(Finding("weights.ok", {"names": ", ".join(used)}))
     return len(serve) == len(used)
 
 
@@ -87,38 +87,47 @@ def camera_checks(
     machine: System,
     running: bool,
     weights: bool,
-    tell: Tell,
+    emit: Emit,
 ) -> None:
-    """Look through the camera; while the service runs, at the numbers that it keeps."""
+    """Judge the camera by its pictures; while the service runs, by the numbers that it writes.
+
+    Args:
+        config: names the camera.
+        camera_of: makes a live camera, not opened yet.
+        machine: where to look.
+        running: whether the service, or another agent, has the camera.
+        weights: whether the networks in use are whole.
+        emit: takes each finding.
+    """
     if running:
-        _by_service(config, machine, tell)
+        _by_service(config, machine, emit)
         return
-    secret = machine.secret(config.camera.password_file)
+    secret = machine.secret_path(config.camera.password_file)
     camera = config.camera.model_copy(update={"password_file": secret})
     config = config.model_copy(update={"camera": camera})
     try:
-        pictures = _pictures(config, camera_of, tell)
+        pictures = _pictures(config, camera_of, emit)
     except SourceError as error:
         closed = isinstance(error.__cause__, PermissionError)
-        tell(Finding("camera.closed" if closed else "camera.unreadable", {"problem": error}))
+        emit(Finding("camera.closed" if closed else "camera.unreadable", {"problem": error}))
         pictures = []
     except CameraError as error:
         code = "camera.not_reached" if "://" in config.camera.source else "camera.not_opened"
-        tell(Finding(code, {"problem": error}))
+        emit(Finding(code, {"problem": error}))
         pictures = []
     if not pictures:
-        _skip_picture(tell)
+        _skip_picture(emit)
         return
-    _by_pictures(config, pictures, weights, tell)
+    _by_pictures(config, pictures, weights, emit)
 
 
-def _skip_picture(tell: Tell) -> None:
+def _skip_picture(emit: Emit) -> None:
     for check in ("light", "focus", "upright"):
-        tell(Finding(f"{check}.skipped", _NO_PICTURE))
+        emit(Finding(f"{check}.skipped", _NO_PICTURE))
 
 
-def _pictures(config: Config, camera_of: CameraOf, tell: Tell) -> list[NDArray[np.uint8]]:
-    """A few, as the agent would see them; what they are is told."""
+def _pictures(config: Config, camera_of: CameraOf, emit: Emit) -> list[NDArray[np.uint8]]:
+    """A few, as the agent would see them; their size is a finding."""
     source = config.camera.source
     if not config.camera.is_live:
         with open_recording(Path(source), config.camera.fps) as recording:
@@ -130,18 +139,18 @@ def _pictures(config: Config, camera_of: CameraOf, tell: Tell) -> list[NDArray[n
                     taken.append(image.copy())
             except BrokenOffError:
                 pass
-        _tell_size(config, taken, tell, asked=False)
+        _emit_size(config, taken, emit, asked=False)
     else:
         camera = camera_of(config, clock.now)
         camera.open()
         try:
             taken = list(_taken(camera))
-            _tell_size(config, taken, tell, asked=True)
+            _emit_size(config, taken, emit, asked=True)
         finally:
             try:
                 within(_CLOSE_S, camera.close)
             except TimeoutError:
-                tell(Finding("camera.hung", {"limit_s": f"{_CLOSE_S:g}"}))
+                emit(Finding("camera.hung", {"limit_s": f"{_CLOSE_S:g}"}))
     looked = view(config)
     return [looked.of(image) for image in taken]
 
@@ -160,39 +169,39 @@ def _taken(camera: Camera) -> Iterator[NDArray[np.uint8]]:
     yield from newest
 
 
-def _tell_size(config: Config, taken: list[NDArray[np.uint8]], tell: Tell, *, asked: bool) -> None:
+def _emit_size(config: Config, taken: list[NDArray[np.uint8]], emit: Emit, *, asked: bool) -> None:
     source = config.camera.source
     if not taken:
-        tell(Finding("camera.no_pictures"))
+        emit(Finding("camera.no_pictures"))
         return
     height, width = taken[-1].shape[:2]
     wanted = "{}×{}".format(*config.camera.size)
     other = asked and (width, height) != config.camera.size
     values = {"source": source, "width": width, "height": height, "asked": wanted}
-    tell(Finding("camera.other_size" if other else "camera.ok", values))
+    emit(Finding("camera.other_size" if other else "camera.ok", values))
 
 
-def _by_pictures(config: Config, pictures: list[NDArray[np.uint8]], weights: bool, tell: Tell) -> None:
+def _by_pictures(config: Config, pictures: list[NDArray[np.uint8]], weights: bool, emit: Emit) -> None:
     greys = [cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False) for image in pictures]
     dark = is_dark(greys[-1], config.tamper.dark_level)
     light = {"brightness": mean_light(greys[-1])}
-    tell(Finding(_light(config, dark=dark), light))
+    emit(Finding(_light(config, dark=dark), light))
     blurred = None if dark else is_blurred(greys)
     codes = {None: "focus.unknown", True: "focus.blurred", False: "focus.ok"}
-    tell(Finding(codes[blurred]))
+    emit(Finding(codes[blurred]))
     if dark:
-        tell(Finding("upright.no_faces"))
+        emit(Finding("upright.no_faces"))
         return
     if not weights:
-        tell(Finding("upright.skipped", {"after": "the weights", "after_vi": "mô hình"}))
+        emit(Finding("upright.skipped", {"after": "the weights", "after_vi": "mô hình"}))
         return
     try:
         orientation = Orientation(face_network(config.detector, None))
     except AgentError as error:
-        tell(Finding("upright.no_network", {"problem": error}))
+        emit(Finding("upright.no_network", {"problem": error}))
         return
     ways = [orientation.faces(picture) for picture in pictures]
-    tell(_upright(config, sum(up for up, _ in ways), sum(down for _, down in ways)))
+    emit(_upright(config, sum(up for up, _ in ways), sum(down for _, down in ways)))
 
 
 def _light(config: Config, *, dark: bool) -> str:
@@ -207,35 +216,35 @@ def _upright(config: Config, upright: int, upside_down: int) -> Finding:
     return Finding("upright.ok" if upright else "upright.no_faces")
 
 
-def _by_service(config: Config, machine: System, tell: Tell) -> None:
-    shown = unit_shown()
-    if found := lifeless(shown, machine):
-        tell(Finding(found.code.replace("service.", "camera."), found.values))
-        _skip_picture(tell)
+def _by_service(config: Config, machine: System, emit: Emit) -> None:
+    shown = unit_properties()
+    if found := unresponsive(shown, machine):
+        emit(Finding(found.code.replace("service.", "camera."), found.values))
+        _skip_picture(emit)
         return
     try:
-        numbers = numbers_of(machine, process_of(shown or {}))
+        numbers = current_numbers(machine, main_process(shown or {}))
         code = "camera.no_numbers"
     except PermissionError:
         numbers, code = None, "camera.no_access"
     if numbers is None or numbers.age_s > STALE_S:
-        tell(Finding(code) if numbers is None else Finding("camera.stale", {"age_s": numbers.age_s}))
-        _skip_picture(tell)
+        emit(Finding(code) if numbers is None else Finding("camera.stale", {"age_s": numbers.age_s}))
+        _skip_picture(emit)
         return
     fps = "?" if numbers.fps is None else f"{numbers.fps:g}"
-    code = _SIGHTS.get(numbers.camera, "camera.blind")
+    code = _VISIBILITY_CODES.get(numbers.camera, "camera.blind")
     values = {"age_s": numbers.age_s, "fps": fps, "cause": numbers.camera, "source": config.camera.source}
-    tell(Finding(code, values))
+    emit(Finding(code, values))
     if numbers.camera == "lost":
-        _skip_picture(tell)
+        _skip_picture(emit)
         return
     dark = numbers.camera == "dark" or (numbers.brightness is not None and numbers.brightness < _DARK)
     brightness = "?" if numbers.brightness is None else round(numbers.brightness)
-    tell(Finding(_light(config, dark=dark), {"brightness": brightness}))
+    emit(Finding(_light(config, dark=dark), {"brightness": brightness}))
     sharp, usual = numbers.sharpness, numbers.usual_sharpness
     if dark or sharp is None:
-        tell(Finding("focus.unknown"))
+        emit(Finding("focus.unknown"))
     else:
         less = usual is not None and sharp < _BLURRED_RATIO * usual
-        tell(Finding("focus.blurred" if less or numbers.camera == "blurred" else "focus.ok"))
-    tell(_upright(config, numbers.upright, numbers.upside_down))
+        emit(Finding("focus.blurred" if less or numbers.camera == "blurred" else "focus.ok"))
+    emit(_upright(config, numbers.upright, numbers.upside_down))

@@ -1,4 +1,4 @@
-"""Checks of what the centre gives a device: working hours, secrets, and the certificate that lets it in."""
+"""Checks of what the centre gives a device: working hours, secrets, and its certificate."""
 
 from __future__ import annotations
 
@@ -15,29 +15,35 @@ from agent.mqtt.certificates import SOON_DAYS, certificate_ends
 
 if TYPE_CHECKING:
     from agent.config.models import Config
-    from agent.doctor.system import System, Tell
+    from agent.doctor.system import Emit, System
 
 _DAY_S = 86_400
 
 
-def hours_check(config: Config, tell: Tell) -> None:
-    """Whose working hours are in force."""
+def hours_check(config: Config, emit: Emit) -> None:
+    """Check whose working hours are in force: the centre's or the configuration's."""
     path = kept_at(config.log.path)
     try:
         central = read_kept(config)
     except AgentError as error:
         code = "hours.damaged" if _is_readable(config) else "hours.unread"
-        tell(Finding(code, {"problem": str(error).partition("\n")[0], "path": path}))
+        emit(Finding(code, {"problem": str(error).partition("\n")[0], "path": path}))
         return
     if central:
-        tell(Finding("hours.centre", {"since": central.since, "digest": central.digest}))
+        emit(Finding("hours.centre", {"since": central.since, "digest": central.digest}))
     else:
-        tell(Finding("hours.file" if config.hours else "hours.always"))
+        emit(Finding("hours.file" if config.hours else "hours.always"))
 
 
-def certificate_check(config: Config, machine: System, tell: Tell) -> None:
-    """How long the device's own certificate holds; nothing where it has none."""
-    path = machine.secret(config.mqtt.certificate_file) if config.mqtt else None
+def certificate_check(config: Config, machine: System, emit: Emit) -> None:
+    """Check until when the device's own certificate is valid; nothing where it has none.
+
+    Args:
+        config: names it.
+        machine: where to look.
+        emit: takes each finding.
+    """
+    path = machine.secret_path(config.mqtt.certificate_file) if config.mqtt else None
     if path is None:
         return
     values = {"path": origin(path), "site": config.device.site, "name": config.device.name}
@@ -45,28 +51,28 @@ def certificate_check(config: Config, machine: System, tell: Tell) -> None:
         ends = certificate_ends(path)
     except (OSError, ValueError) as error:
         problem = error.strerror if isinstance(error, OSError) else error
-        tell(Finding("certificate.unread", {**values, "problem": problem}))
+        emit(Finding("certificate.unread", {**values, "problem": problem}))
         return
     days = math.floor((ends - datetime.now(UTC)).total_seconds() / _DAY_S)
     code = "ended" if days < 0 else "ends_soon" if days < SOON_DAYS else "ok"
-    tell(Finding(f"certificate.{code}", {**values, "days": days, "day": f"{ends:%Y-%m-%d}"}))
+    emit(Finding(f"certificate.{code}", {**values, "days": days, "day": f"{ends:%Y-%m-%d}"}))
 
 
-def secrets_check(config: Config, machine: System, user: str | None, tell: Tell) -> None:
-    """Who can read passwords and keys; nothing where there are none.
+def secrets_check(config: Config, machine: System, user: str | None, emit: Emit) -> None:
+    """Check who can read passwords and keys; nothing where there are none.
 
     Args:
         config: names them.
         machine: where to look.
         user: as whom the service runs; None: that is not known.
-        tell: takes what is found.
+        emit: takes each finding.
     """
     found = list(secret_files(config, user, machine.root))
     for secret in (secret for secret in found if secret.is_open):
         values = {"path": secret.path, "mode": secret.mode, "commands": secret.remedy}
-        tell(Finding("secrets.open", values))
+        emit(Finding("secrets.open", values))
     if found and not any(secret.is_open for secret in found):
-        tell(Finding("secrets.ok", {"paths": ", ".join(str(secret.path) for secret in found)}))
+        emit(Finding("secrets.ok", {"paths": ", ".join(str(secret.path) for secret in found)}))
 
 
 def _is_readable(config: Config) -> bool:

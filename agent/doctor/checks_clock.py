@@ -1,4 +1,4 @@
-"""Check of the clock: whether it is right, who keeps it so, and whether the service can know."""
+"""Check of the clock: synchronised, by which program, and visibly for the service."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _UNITS = (_TIMESYNCD, "chrony", "ntpsec", "openntpd", "ntp")
 
 
 def clock_check(machine: System, shown: Mapping[str, str] | None) -> Finding:
-    """Whether the clock is known to be right.
+    """Check whether the clock is known to be right.
 
     Args:
         machine: whose clock it is.
-        shown: what systemd says of the service's unit; None: there is no systemd.
+        shown: properties of the service's unit; None: there is no systemd.
     """
     keeper = _keeper(machine)
     values = {"keeper": keeper, "utc": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"}
     if machine.synced():
-        # Within this wall it sees what systemd-timesyncd leaves, and nothing of any other's work.
+        # In its sandbox it sees what systemd-timesyncd leaves, and nothing of other programs.
         if keeper != _TIMESYNCD and (shown or {}).get("ProtectClock") == "yes":
             return Finding("clock.not_for_service", values)
         return Finding("clock.ok" if keeper else "clock.right", values)

@@ -1,4 +1,4 @@
-"""Check of the journal: whether it is kept and explained, and which of its errors are not over."""
+"""Check of the journal: kept over restarts, explained, and free of unresolved errors."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING
 
 from agent.core.log_messages import HEALTH
 from agent.doctor.report import Finding
-from agent.doctor.system import UNIT, said_by
+from agent.doctor.system import UNIT, command_output, journals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from agent.doctor.system import System
 
-_JOURNALS = ("var/log/journal", "run/log/journal")
 _CATALOGUES = ("usr/lib/systemd/catalog", "etc/systemd/catalog")
 _ERRORS = tuple(f"PRIORITY={priority}" for priority in range(4))
 _OF_AGENT = f"_SYSTEMD_UNIT={UNIT}"
-# Errors of the agent, errors that systemd tells of it, and how the agent said that it is: `+` is 'or'.
+# Errors of the agent, systemd's errors on it, and its health lines: `+` is 'or'.
 _WANTED = (
     _OF_AGENT, *_ERRORS,
     "+", "_PID=1", f"UNIT={UNIT}", *_ERRORS,
@@ -32,13 +31,13 @@ _FIELDS = ",".join(("MESSAGE_ID", "PRESENCE_REASON", *_RUNS))
 
 
 def journal_checks(machine: System, shown: Mapping[str, str] | None) -> Iterator[Finding]:
-    """What the journal keeps of the service, and what errors of the last day are not over.
+    """Check that the journal is kept and explained, and which errors of the last day are unresolved.
 
     Args:
         machine: whose journal it is.
-        shown: what systemd says of the service's unit; None: there is no systemd.
+        shown: properties of the service's unit; None: there is no systemd.
     """
-    lines = said_by(
+    lines = command_output(
         "journalctl", "--since=-1d", "-q", "-o", "json", f"--output-fields={_FIELDS}", "-n", "1000", *_WANTED
     )
     if lines is None:
@@ -48,9 +47,9 @@ def journal_checks(machine: System, shown: Mapping[str, str] | None) -> Iterator
     yield Finding("journal.ok" if kept else "journal.in_memory")
     if not any(list((machine.root / folder).glob("presence-agent*.catalog")) for folder in _CATALOGUES):
         yield Finding("journal.no_catalogue")
-    journals = [file for folder in _JOURNALS for file in (machine.root / folder).glob("*/system.journal")]
-    if journals and not any(os.access(file, os.R_OK) for file in journals):
-        # journalctl tells those who may not read it of no errors.
+    files = journals(machine)
+    if files and not any(os.access(file, os.R_OK) for file in files):
+        # To users who may not read it, journalctl shows no errors.
         yield Finding("journal.unknown")
         return
     shown = shown or {}
@@ -63,25 +62,25 @@ def journal_checks(machine: System, shown: Mapping[str, str] | None) -> Iterator
 
 
 def _errors(entries: Iterable[Mapping[str, object]], run: str | None) -> tuple[int, int]:
-    """How many errors are not over, and how many are.
+    """Number of unresolved errors, and of resolved ones.
 
-    Over is what came before the agent said that it is well, and before a start that it sees since. What it
-    said of itself is over once it said something else.
+    Resolved is what came before the agent reported `ok`, and before the start of the run that sees now. Its
+    own `failing` is resolved once it reports something else.
 
     Args:
         entries: of the journal, in order.
-        run: systemd's id of the one that goes on now; None: there is none that sees.
+        run: systemd's id of the present run; None: there is none that sees.
     """
     number = unwell = failing = 0
     for entry in entries:
         is_health = entry.get("MESSAGE_ID") == HEALTH.message_id
-        said = entry.get("PRESENCE_REASON") if is_health else None
-        number += not is_health or said == "failing"
+        state = entry.get("PRESENCE_REASON") if is_health else None
+        number += not is_health or state == "failing"
         if run and run not in [entry.get(name) for name in _RUNS]:
             continue
         if is_health:
-            failing = int(said == "failing")
-            unwell = 0 if said == "ok" else unwell
+            failing = int(state == "failing")
+            unwell = 0 if state == "ok" else unwell
         else:
             unwell += 1
     holds = unwell + failing

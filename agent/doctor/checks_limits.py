@@ -1,4 +1,4 @@
-"""Memory limits of the running service: whether the kernel holds what the unit asks for.
+"""Check of the running service's memory limits: does the kernel enforce what the unit asks for?
 
 A Raspberry Pi's firmware starts the kernel with `cgroup_disable=memory`; what cmdline.txt has comes behind,
 and the last word wins: `cgroup_enable=memory` (raspberrypi/linux, issue 6980). `cgroup_memory=1`, often named
@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING
 
 from agent.doctor.report import Finding
+from agent.doctor.system import exists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,10 +28,10 @@ _UNLIMITED = math.inf
 
 
 def memory_limits(shown: dict[str, str] | None, machine: System) -> Iterator[Finding]:
-    """What bounds the memory of the running service; nothing while it does not run under systemd.
+    """Check the memory limits of the running service; nothing while it does not run under systemd.
 
     Args:
-        shown: what systemd says of the unit; None: there is no systemd.
+        shown: properties of the unit; None: there is no systemd.
         machine: whose control groups are read.
     """
     group = (shown or {}).get("ControlGroup", "").strip("/")
@@ -43,11 +44,11 @@ def memory_limits(shown: dict[str, str] | None, machine: System) -> Iterator[Fin
 
 
 def _limits(folder: Path, machine: System) -> Iterator[Finding]:
-    if not _is_there(machine.root / _CGROUPS / "cgroup.controllers"):
+    if not exists(machine.root / _CGROUPS / "cgroup.controllers"):
         # Of the older hierarchies, for which systemd has no limit of swap.
         yield Finding("memory.no_hierarchy", {"file": _boot_file(machine)})
         return
-    if not _is_there(folder):
+    if not exists(folder):
         # It ended meanwhile.
         return
     memory, swap = _limit(folder / "memory.max"), _limit(folder / "memory.swap.max")
@@ -66,15 +67,6 @@ def _limits(folder: Path, machine: System) -> Iterator[Finding]:
         yield Finding("memory.limited", {"most_mib": f"{memory / _MIB:.0f}"})
 
 
-def _is_there(path: Path) -> bool:
-    """Path.exists() says no to what may not be looked at, on newer Pythons."""
-    try:
-        path.stat()
-    except FileNotFoundError:
-        return False
-    return True
-
-
 def _limit(path: Path) -> float | None:
     """Bytes; None: this kernel has no such limit."""
     try:
@@ -86,16 +78,16 @@ def _limit(path: Path) -> float | None:
 
 def _without_controller(machine: System) -> Finding:
     values = {"file": _boot_file(machine)}
-    started = _asked_for(machine.words("proc/cmdline"))
+    started = _asked_for(machine.read_words("proc/cmdline"))
     if started:
         return Finding("memory.controller_refused", values)
-    if any(_asked_for(machine.words(file)) for file in _BOOT_FILES):
+    if any(_asked_for(machine.read_words(file)) for file in _BOOT_FILES):
         return Finding("memory.controller_waits", values)
     return Finding("memory.no_controller" if started is None else "memory.controller_off", values)
 
 
 def _asked_for(words: list[str] | None) -> bool | None:
-    """Whether these words start a kernel with the controller of memory or without; None: they don't say."""
+    """Whether these kernel parameters switch the memory controller on or off; None: neither."""
     asked = None
     for word in words or ():
         name, _, value = word.partition("=")

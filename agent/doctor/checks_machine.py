@@ -11,16 +11,16 @@ from agent.doctor.checks_board import board_checks
 from agent.doctor.checks_clock import clock_check
 from agent.doctor.checks_journal import journal_checks
 from agent.doctor.checks_limits import memory_limits
-from agent.doctor.checks_service import is_another, service_checks
+from agent.doctor.checks_service import is_foreign, service_checks
 from agent.doctor.report import Finding
-from agent.doctor.system import unit_shown, writer_of_removed
+from agent.doctor.system import exists, unit_properties, writer_of_removed
 from agent.eventlog.set_aside import damaged_asides
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.config.models import Config
-    from agent.doctor.system import System, Tell
+    from agent.doctor.system import Emit, System
 
 _MB = 1_000_000
 _FULL_MB = 50
@@ -28,53 +28,53 @@ _LOW_MB = 60
 _SQLITE = b"SQLite format 3\0"
 
 
-def machine_checks(machine: System, tell: Tell) -> None:
-    """What does not depend on the configuration."""
-    shown = unit_shown()
-    tell(clock_check(machine, shown))
-    board_checks(machine, tell)
-    tell(_memory(machine))
+def machine_checks(machine: System, emit: Emit) -> None:
+    """Run the checks that need no configuration."""
+    shown = unit_properties()
+    emit(clock_check(machine, shown))
+    board_checks(machine, emit)
+    emit(_memory(machine))
     for finding in (
         *memory_limits(shown, machine),
         *service_checks(shown, machine),
         *journal_checks(machine, shown),
     ):
-        tell(finding)
+        emit(finding)
 
 
 def log_checks(
-    config: Config, machine: System, process: int | None, unit: dict[str, str], tell: Tell
+    config: Config, machine: System, process: int | None, unit: dict[str, str], emit: Emit
 ) -> None:
-    """The disk that the log is on, and the log.
+    """Check the disk that the log is on, and the log.
 
     Args:
         config: names it.
         machine: where to look.
-        process: writes it; None: nobody does.
-        unit: what systemd says of the service.
-        tell: takes what is found.
+        process: id of the process that writes it; None: there is none.
+        unit: properties of the service's unit.
+        emit: takes each finding.
     """
     path = config.log.path
     try:
-        tell(_disk(path.parent, config.log.keep_mb, unit.get("User")))
+        emit(_disk(path.parent, config.log.keep_mb, unit.get("User")))
     except OSError:
-        tell(Finding("disk.unknown", {"path": path.parent}))
+        emit(Finding("disk.unknown", {"path": path.parent}))
     try:
         if removed_by := writer_of_removed(path, machine):
-            tell(Finding("log.removed", {"path": path, "process": removed_by}))
-        elif is_another(process, unit):
-            tell(Finding("log.another", {"path": path, "process": process}))
+            emit(Finding("log.removed", {"path": path, "process": removed_by}))
+        elif is_foreign(process, unit):
+            emit(Finding("log.another", {"path": path, "process": process}))
         else:
-            tell(_log(path, process))
-        for aside in damaged_asides(path) if _exists(path.parent) else ():
-            tell(Finding("log.set_aside", {"path": aside}))
+            emit(_log(path, process))
+        for aside in damaged_asides(path) if exists(path.parent) else ():
+            emit(Finding("log.set_aside", {"path": aside}))
     except OSError:
-        tell(Finding("log.unknown", {"path": path}))
+        emit(Finding("log.unknown", {"path": path}))
 
 
 def _disk(folder: Path, keep_mb: int, user: str | None) -> Finding:
     there = folder
-    while not _exists(there):
+    while not exists(there):
         there = there.parent
     room = os.statvfs(there)
     free_mb = room.f_bavail * room.f_frsize // _MB
@@ -93,21 +93,13 @@ def _may_write(user: str, folder: os.stat_result) -> bool:
     try:
         entry = pwd.getpwnam(user)
     except KeyError:
-        # Nobody has that name here; systemd would say so.
+        # There is no such user here; systemd would report that.
         return True
     if entry.pw_uid in {0, folder.st_uid}:
         return entry.pw_uid == 0 or bool(folder.st_mode & stat.S_IWUSR)
     if folder.st_gid in os.getgrouplist(user, entry.pw_gid):
         return bool(folder.st_mode & stat.S_IWGRP)
     return bool(folder.st_mode & stat.S_IWOTH)
-
-
-def _exists(path: Path) -> bool:
-    try:
-        path.stat()
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def _log(path: Path, process: int | None) -> Finding:
@@ -125,7 +117,7 @@ def _log(path: Path, process: int | None) -> Finding:
 
 
 def _memory(machine: System) -> Finding:
-    words = machine.words("proc/meminfo") or []
+    words = machine.read_words("proc/meminfo") or []
     try:
         free_mb = int(words[words.index("MemAvailable:") + 1]) * 1024 // _MB
     except (ValueError, IndexError):

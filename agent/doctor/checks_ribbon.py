@@ -1,4 +1,4 @@
-"""Why a Pi's own camera is not found: what the firmware was told, and what the kernel saw on the ribbon."""
+"""Causes of a Pi's own camera not being found: firmware settings, and what the kernel sees on the ribbon."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _FOUND = re.compile(r"^(?:imx|ov|ar)\w*\d \d+-[0-9a-f]{4}$")
 
 
 def ribbon_checks(config: Config, found: Iterable[Finding], machine: System) -> Iterator[Finding]:
-    """What may be the cause, where a Pi's own camera gives no pictures; nothing where nothing is known.
+    """Find the cause where a Pi's own camera gives no pictures; nothing where none is known.
 
     Args:
         config: whether it is a Pi's own camera.
         found: what doctor found of the camera so far.
-        machine: whose firmware and kernel are asked.
+        machine: whose firmware and kernel are read.
     """
     wrong = any(finding.check == "camera" and finding.status == "fault" for finding in found)
     if config.camera.source != "picamera2" or not wrong:
@@ -57,7 +57,7 @@ def ribbon_checks(config: Config, found: Iterable[Finding], machine: System) -> 
 
 
 def _settings(file: Path) -> list[tuple[str, str]] | None:
-    """What is set, in its order; what a filter keeps from every board is left out."""
+    """Settings in their order, without those under [none], which no board uses."""
     try:
         lines = file.read_text(errors="replace").splitlines()
     except OSError:

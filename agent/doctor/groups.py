@@ -1,4 +1,4 @@
-"""Checks beside one another, each group with its time."""
+"""Groups of checks in threads of their own, with a time limit."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from agent.doctor.report import Finding
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.doctor.system import Tell
+    from agent.doctor.system import Emit
 
 CONFIGURATION = {"after": "the configuration", "after_vi": "cấu hình"}
 
 
 class Group:
-    """Checks that go on by themselves; what hangs is left alone."""
+    """Checks in a thread of their own; one that hangs is abandoned."""
 
-    def __init__(self, checks: tuple[str, ...], look: Callable[[Tell], None]) -> None:
+    def __init__(self, checks: tuple[str, ...], look: Callable[[Emit], None]) -> None:
         self.findings: list[Finding] = []
         self._checks = checks
         self._look = look
@@ -30,18 +30,18 @@ class Group:
     def _run(self) -> None:
         try:
             self._look(self.findings.append)
-        except BaseException as error:  # noqa: BLE001 - raised by whoever waits for it
+        except BaseException as error:  # noqa: BLE001 - raised in wait()
             self._failure = error
 
     def wait(self, until_s: float, limit_s: float) -> list[Finding]:
-        """What was found until then, and what gave no answer."""
+        """Wait until `until_s` (monotonic); findings, and one for each check that has not answered."""
         self._thread.join(max(0.0, until_s - time.monotonic()))
         if self._failure:
             raise self._failure
         found = list(self.findings)
         if self._thread.is_alive():
-            told = {finding.check for finding in found}
-            missing = [check for check in self._checks if check not in told]
+            done = {finding.check for finding in found}
+            missing = [check for check in self._checks if check not in done]
             found += [
                 Finding(f"{check}.hung", {"limit_s": f"{limit_s:g}"})
                 if place == 0

@@ -1,4 +1,4 @@
-"""What a few pictures say of the camera: light, focus and which way up."""
+"""Image quality of a few pictures: brightness and focus."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 _WIDTH_PX = 640
 _LIT_PERCENT = 95
 _AGAIN_PX = 9
-# Of the change from px to px so much is left when a picture is blurred once more: little of a sharp one.
+# Share of the change from pixel to pixel that is left when a picture is blurred once more: little of a sharp
+# one.
 _BLURRED_RATIO = 0.7
 _LEAST_CHANGE = 0.5
 
@@ -26,12 +27,12 @@ def mean_light(grey: NDArray[np.uint8]) -> int:
 
 
 def is_dark(grey: NDArray[np.uint8], level: float) -> bool:
-    """Whether at most a twentieth of it is brighter than this level."""
+    """Whether at most a twentieth of a picture u8[h, w] is brighter than this level, 0 to 255."""
     return float(np.percentile(grey, _LIT_PERCENT)) <= level
 
 
 def is_blurred(greys: Sequence[NDArray[np.uint8]]) -> bool | None:
-    """Whether it is out of focus; None: there is nothing in it.
+    """Whether pictures u8[h, w] are out of focus; None: they show too little to judge.
 
     A picture is blurred once more: one without fine structure changes little by that (Crete et al. 2007,
     The blur effect). The mean of several has no noise that looks like fine structure.

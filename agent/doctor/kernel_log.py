@@ -7,7 +7,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from agent.doctor.system import journals, said_by
+from agent.doctor.system import command_output, journals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,21 +21,23 @@ _RECORD = re.compile(r"^\d+,\d+,\d+,[^;]*;(.*)$")
 
 
 def kernel_lines(machine: System) -> list[str] | None:
-    """What the kernel told in the last day, over restarts where the journal is kept; oldest first.
+    """Kernel lines of the last day, over restarts where the journal is kept; oldest first.
 
-    None: it is not for us to read.
+    None: this user may not read them.
     """
     there = journals(machine)
     if any(os.access(file, os.R_OK) for file in there):
         # Not --dmesg, which means this start only: a bad card is one of the reasons for another.
-        said = said_by("journalctl", "-q", "_TRANSPORT=kernel", "--since", "-25h", "-o", "cat", "-n", "50000")
+        said = command_output(
+            "journalctl", "-q", "_TRANSPORT=kernel", "--since", "-25h", "-o", "cat", "-n", "50000"
+        )
         if said is not None:
             return said.splitlines()
     return _from_kernel(machine.root / "dev/kmsg")
 
 
 def _from_kernel(path: Path) -> list[str] | None:
-    """What is in the kernel's memory: since its start, as far as there was room."""
+    """Lines in the kernel's buffer: since its start, as far as they fit."""
     try:
         device = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

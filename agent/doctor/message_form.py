@@ -1,36 +1,36 @@
-"""The form of what doctor says."""
+"""Form of a message of doctor: its status, sentence and remedy in two languages."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-Both = tuple[str, str]
+Bilingual = tuple[str, str]
 Status = Literal["ok", "warning", "fault", "unknown", "skipped"]
 
 _FAULT = 1
-CANNOT_BEGIN = 2
+_CANNOT_START = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """What one finding says, each in English and Vietnamese; {…} are values of the finding.
+class DoctorMessage:
+    """Sentence and remedy of one kind of finding, English and Vietnamese; {…} are values of the finding.
 
     Attributes:
         status: how bad it is.
-        found: what is so.
+        found: the sentence.
         remedy: what to do; None where there is nothing to do.
-        begins: False: a fault with which the agent can't even begin.
+        can_start: False: a fault with which the agent can't even start.
     """
 
     status: Status
-    found: Both
-    remedy: Both | None = None
-    begins: bool = True
+    found: Bilingual
+    remedy: Bilingual | None = None
+    can_start: bool = True
 
     @property
     def exit_code(self) -> int:
-        """What the command ends with because of it."""
+        """The exit code that it leads to: 0, 1 or 2."""
         if self.status != "fault":
             return 0
-        return _FAULT if self.begins else CANNOT_BEGIN
+        return _FAULT if self.can_start else _CANNOT_START

@@ -1,21 +1,31 @@
-"""All that doctor can say, English and Vietnamese side by side."""
+"""Doctor's messages, English and Vietnamese side by side, with labels and the summary line."""
 
 from __future__ import annotations
 
-from agent.doctor.message_form import Both, Status, Words
-from agent.doctor.messages_board import BOARD_WORDS
-from agent.doctor.messages_broker import BROKER_WORDS
-from agent.doctor.messages_camera import CAMERA_WORDS
-from agent.doctor.messages_centre import CENTRE_WORDS
-from agent.doctor.messages_limits import LIMITS_WORDS
-from agent.doctor.messages_machine import MACHINE_WORDS
-from agent.doctor.messages_service import SERVICE_WORDS
+from agent.doctor.message_form import Bilingual, DoctorMessage, Status
+from agent.doctor.messages_board import BOARD_MESSAGES
+from agent.doctor.messages_broker import BROKER_MESSAGES
+from agent.doctor.messages_camera import CAMERA_MESSAGES
+from agent.doctor.messages_centre import CENTRE_MESSAGES
+from agent.doctor.messages_limits import LIMITS_MESSAGES
+from agent.doctor.messages_machine import MACHINE_MESSAGES
+from agent.doctor.messages_service import SERVICE_MESSAGES
 
-__all__ = ["CHECKS", "LABELS", "MARKS", "REMEDY_MARK", "SUM", "WORDS", "Both", "Status", "Words"]
+__all__ = [
+    "CHECKS",
+    "LABELS",
+    "MARKS",
+    "MESSAGES",
+    "REMEDY_MARK",
+    "SUMMARY",
+    "Bilingual",
+    "DoctorMessage",
+    "Status",
+]
 
 REMEDY_MARK = "→"
 
-MARKS: dict[Status, Both] = {
+MARKS: dict[Status, Bilingual] = {
     "ok": ("ok", "tốt"),
     "warning": ("warning", "cảnh báo"),
     "fault": ("FAULT", "LỖI"),
@@ -24,7 +34,7 @@ MARKS: dict[Status, Both] = {
 }
 
 # In the order in which a technician would go.
-LABELS: dict[str, Both] = {
+LABELS: dict[str, Bilingual] = {
     "whose": ("checked as", "xem với quyền của"),
     "configuration": ("configuration", "cấu hình"),
     "hours": ("working hours", "giờ làm việc"),
@@ -53,11 +63,11 @@ LABELS: dict[str, Both] = {
 }
 CHECKS = tuple(LABELS)
 
-_COUNTS: Both = (
+_COUNTS: Bilingual = (
     "faults: {fault}, warnings: {warning}, good: {ok}, not known: {unknown}, not tried: {skipped}.",
     "lỗi: {fault}, cảnh báo: {warning}, tốt: {ok}, chưa rõ: {unknown}, chưa thử: {skipped}.",
 )
-SUM: dict[str, Both] = {
+SUMMARY: dict[str, Bilingual] = {
     "ok": (f"Nothing is wrong; {_COUNTS[0]}", f"Không có lỗi; {_COUNTS[1]}"),
     "warning": (
         f"It works, but look at the warnings; {_COUNTS[0]}",
@@ -69,21 +79,21 @@ SUM: dict[str, Both] = {
     ),
 }
 
-_NOT_TRIED: Both = ("{after} must be right first", "cần sửa {after_vi} trước")
-_NO_ANSWER: Both = ("no answer within {limit_s} s", "không phản hồi sau {limit_s} giây")
-_HUNG: Both = (
+_NOT_TRIED: Bilingual = ("{after} must be right first", "cần sửa {after_vi} trước")
+_NO_ANSWER: Bilingual = ("no answer within {limit_s} s", "không phản hồi sau {limit_s} giây")
+_HUNG: Bilingual = (
     "Restart the device; if it comes back, call whoever looks after it.",
     "Hãy khởi động lại thiết bị; nếu vẫn vậy, hãy báo người phụ trách thiết bị.",
 )
 
-WORDS: dict[str, Words] = {
-    **CAMERA_WORDS,
-    **BROKER_WORDS,
-    **CENTRE_WORDS,
-    **MACHINE_WORDS,
-    **BOARD_WORDS,
-    **LIMITS_WORDS,
-    **SERVICE_WORDS,
-    **{f"{check}.skipped": Words("skipped", _NOT_TRIED) for check in CHECKS},
-    **{f"{check}.hung": Words("fault", _NO_ANSWER, _HUNG) for check in CHECKS},
+MESSAGES: dict[str, DoctorMessage] = {
+    **CAMERA_MESSAGES,
+    **BROKER_MESSAGES,
+    **CENTRE_MESSAGES,
+    **MACHINE_MESSAGES,
+    **BOARD_MESSAGES,
+    **LIMITS_MESSAGES,
+    **SERVICE_MESSAGES,
+    **{f"{check}.skipped": DoctorMessage("skipped", _NOT_TRIED) for check in CHECKS},
+    **{f"{check}.hung": DoctorMessage("fault", _NO_ANSWER, _HUNG) for check in CHECKS},
 }

@@ -1,22 +1,22 @@
-"""What doctor says of power, heat, the board's own clock, the card, the network, and a Pi's own camera."""
+"""Messages on power, heat, the board's own clock, the card, the network, and a Pi's own camera."""
 
 from __future__ import annotations
 
-from agent.doctor.message_form import Both, Words
+from agent.doctor.message_form import Bilingual, DoctorMessage
 
-_SUDO: Both = (
+_SUDO: Bilingual = (
     "Run it as root: sudo presence-agent doctor.",
     "Hãy chạy với quyền root: sudo presence-agent doctor.",
 )
-_POWER_SUPPLY: Both = (
+_POWER_SUPPLY: Bilingual = (
     "Use the Raspberry Pi's own power supply and a short, thick cable; unplug what draws power by USB.",
     "Hãy dùng bộ nguồn chính hãng của Raspberry Pi và dây ngắn, to; rút bớt thiết bị USB.",
 )
-_COOL: Both = (
+_COOL: Bilingual = (
     "Give it air and shade, a heat sink or a fan.",
     "Hãy để nơi thoáng, tránh nắng, gắn tản nhiệt hoặc quạt.",
 )
-_CLOCK_CHIP: Both = (
+_CLOCK_CHIP: Bilingual = (
     (
         "Let the device reach a time server; where it often starts without a network, fit a clock with a "
         "battery (for example a DS3231, with dtoverlay=i2c-rtc,ds3231 in /boot/firmware/config.txt)."
@@ -26,7 +26,7 @@ _CLOCK_CHIP: Both = (
         "(ví dụ DS3231, ghi dtoverlay=i2c-rtc,ds3231 vào /boot/firmware/config.txt)."
     ),
 )
-_CLOCK_BATTERY: Both = (
+_CLOCK_BATTERY: Bilingual = (
     (
         "Let the device reach a time server; where it often starts without a network, plug a battery for "
         "its clock in at J5 (a rechargeable one needs dtparam=rtc_bbat_vchg=3000000 in "
@@ -38,7 +38,7 @@ _CLOCK_BATTERY: Both = (
         "pin không sạc thì không được ghi)."
     ),
 )
-_NEW_CARD: Both = (
+_NEW_CARD: Bilingual = (
     (
         "Make sure of a strong power supply first, then put in a new card soon, before it is lost: "
         "'journalctl _TRANSPORT=kernel --since -25h -p warning' has all lines."
@@ -48,23 +48,23 @@ _NEW_CARD: Both = (
         "xem đủ các dòng bằng 'journalctl _TRANSPORT=kernel --since -25h -p warning'."
     ),
 )
-_CHECK_CARD: Both = (
+_CHECK_CARD: Bilingual = (
     ("Restart the device, so that the file system is checked; if the count comes back, put in a new card."),
     "Hãy khởi động lại thiết bị để hệ thống kiểm tra thẻ nhớ; nếu lại báo lỗi, hãy thay thẻ mới.",
 )
-_RIBBON: Both = (
+_RIBBON: Bilingual = (
     "Switch the device off and push both ends of the ribbon in, straight and with the contacts the right way",
     "Hãy tắt thiết bị rồi cắm lại hai đầu cáp dẹt cho thẳng, đúng mặt tiếp xúc",
 )
 
-BOARD_WORDS: dict[str, Words] = {
-    "power.ok": Words("ok", ("enough, nothing is slowed down", "đủ điện, không bị giảm tốc")),
-    "power.under": Words(
+BOARD_MESSAGES: dict[str, DoctorMessage] = {
+    "power.ok": DoctorMessage("ok", ("enough, nothing is slowed down", "đủ điện, không bị giảm tốc")),
+    "power.under": DoctorMessage(
         "fault",
         ("too little voltage right now ({throttled})", "điện áp đang quá thấp ({throttled})"),
         _POWER_SUPPLY,
     ),
-    "power.was_under": Words(
+    "power.was_under": DoctorMessage(
         "warning",
         (
             "there was too little voltage since the device was started ({throttled})",
@@ -72,7 +72,7 @@ BOARD_WORDS: dict[str, Words] = {
         ),
         _POWER_SUPPLY,
     ),
-    "power.slowed": Words(
+    "power.slowed": DoctorMessage(
         "warning",
         (
             "the processor is slowed down for its heat ({throttled})",
@@ -80,7 +80,7 @@ BOARD_WORDS: dict[str, Words] = {
         ),
         _COOL,
     ),
-    "power.was_slowed": Words(
+    "power.was_slowed": DoctorMessage(
         "warning",
         (
             "the processor was slowed down for its heat since the device was started ({throttled})",
@@ -88,13 +88,13 @@ BOARD_WORDS: dict[str, Words] = {
         ),
         _COOL,
     ),
-    "power.unknown": Words(
+    "power.unknown": DoctorMessage(
         "unknown",
         ("this machine does not report its power supply", "máy này không cho biết tình trạng nguồn"),
     ),
-    "temperature.ok": Words("ok", ("{temp_c} °C", "{temp_c} °C")),
-    "temperature.warm": Words("warning", ("{temp_c} °C is warm", "{temp_c} °C, hơi nóng"), _COOL),
-    "temperature.hot": Words(
+    "temperature.ok": DoctorMessage("ok", ("{temp_c} °C", "{temp_c} °C")),
+    "temperature.warm": DoctorMessage("warning", ("{temp_c} °C is warm", "{temp_c} °C, hơi nóng"), _COOL),
+    "temperature.hot": DoctorMessage(
         "fault",
         (
             "{temp_c} °C is too hot: from 80 °C on the processor is slowed down",
@@ -102,7 +102,7 @@ BOARD_WORDS: dict[str, Words] = {
         ),
         _COOL,
     ),
-    "temperature.limit": Words(
+    "temperature.limit": DoctorMessage(
         "fault",
         (
             "{temp_c} °C is far too hot: at 85 °C it is as slow as it can be",
@@ -110,17 +110,17 @@ BOARD_WORDS: dict[str, Words] = {
         ),
         _COOL,
     ),
-    "temperature.unknown": Words(
+    "temperature.unknown": DoctorMessage(
         "unknown", ("this machine does not report it", "máy này không cho biết nhiệt độ")
     ),
-    "clock.no_rtc": Words(
+    "clock.no_rtc": DoctorMessage(
         "ok",
         (
             "this board's clock stops with its power: after each start it waits for a time server",
             "bo mạch không giữ được giờ khi mất điện: sau mỗi lần khởi động phải chờ máy chủ thời gian",
         ),
     ),
-    "clock.no_rtc_unsynced": Words(
+    "clock.no_rtc_unsynced": DoctorMessage(
         "warning",
         (
             "this board's clock stops with its power, and no time server was reached since",
@@ -128,7 +128,7 @@ BOARD_WORDS: dict[str, Words] = {
         ),
         _CLOCK_CHIP,
     ),
-    "clock.rtc_stops": Words(
+    "clock.rtc_stops": DoctorMessage(
         "ok",
         (
             (
@@ -141,7 +141,7 @@ BOARD_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "clock.rtc_stops_unsynced": Words(
+    "clock.rtc_stops_unsynced": DoctorMessage(
         "warning",
         (
             (
@@ -155,10 +155,10 @@ BOARD_WORDS: dict[str, Words] = {
         ),
         _CLOCK_BATTERY,
     ),
-    "card.ok": Words(
+    "card.ok": DoctorMessage(
         "ok", ("the kernel reported no faults in the last day", "trong 24 giờ qua hệ thống không báo lỗi")
     ),
-    "card.told": Words(
+    "card.told": DoctorMessage(
         "fault",
         (
             "the kernel reported {errors} faults of {device} in the last day, last: {line}",
@@ -166,7 +166,7 @@ BOARD_WORDS: dict[str, Words] = {
         ),
         _NEW_CARD,
     ),
-    "card.counted": Words(
+    "card.counted": DoctorMessage(
         "fault",
         (
             "the file system on {device} counts {errors} errors since it was last checked",
@@ -174,16 +174,16 @@ BOARD_WORDS: dict[str, Words] = {
         ),
         _CHECK_CARD,
     ),
-    "card.unknown": Words(
+    "card.unknown": DoctorMessage(
         "unknown",
         ("you may not read the kernel's messages", "bạn không có quyền đọc thông báo của hệ thống"),
         _SUDO,
     ),
-    "network.wired": Words("ok", ("by {name}, not by Wi-Fi", "qua {name}, không dùng Wi-Fi")),
-    "network.wifi": Words(
+    "network.wired": DoctorMessage("ok", ("by {name}, not by Wi-Fi", "qua {name}, không dùng Wi-Fi")),
+    "network.wifi": DoctorMessage(
         "ok", ("by Wi-Fi ({name}), signal {level_dbm} dBm", "qua Wi-Fi ({name}), tín hiệu {level_dbm} dBm")
     ),
-    "network.wifi_weak": Words(
+    "network.wifi_weak": DoctorMessage(
         "warning",
         (
             "by Wi-Fi ({name}) with a weak signal, {level_dbm} dBm: below -70 dBm connections break",
@@ -194,14 +194,14 @@ BOARD_WORDS: dict[str, Words] = {
             "Hãy dùng dây mạng, hoặc đặt thiết bị và bộ phát Wi-Fi gần nhau hơn.",
         ),
     ),
-    "network.wifi_unknown": Words(
+    "network.wifi_unknown": DoctorMessage(
         "unknown",
         ("the Wi-Fi ({name}) does not report its signal", "Wi-Fi ({name}) không cho biết độ mạnh tín hiệu"),
     ),
-    "network.none": Words(
+    "network.none": DoctorMessage(
         "unknown", ("this device has no route to a network", "thiết bị chưa có đường ra mạng")
     ),
-    "camera.sensor_silent": Words(
+    "camera.sensor_silent": DoctorMessage(
         "fault",
         (
             "the camera's sensor ({sensor}) does not answer the kernel",
@@ -218,7 +218,7 @@ BOARD_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "camera.old_software": Words(
+    "camera.old_software": DoctorMessage(
         "fault",
         (
             "{file} has start_x: that is for the old camera software, which the agent does not use",
@@ -235,7 +235,7 @@ BOARD_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "camera.overlay": Words(
+    "camera.overlay": DoctorMessage(
         "fault",
         (
             "{file} names the sensor {overlay}, and the kernel has none",
@@ -252,7 +252,7 @@ BOARD_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "camera.not_looked_for": Words(
+    "camera.not_looked_for": DoctorMessage(
         "fault",
         (
             "{file} does not let the firmware look for a camera",
@@ -269,7 +269,7 @@ BOARD_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "camera.none_seen": Words(
+    "camera.none_seen": DoctorMessage(
         "fault",
         (
             "the firmware looked for a camera on the ribbon and saw none",

@@ -1,11 +1,11 @@
-"""What doctor says of the broker."""
+"""Messages on the broker: name, port, TLS, login and rights."""
 
 from __future__ import annotations
 
-from agent.doctor.message_form import Words
+from agent.doctor.message_form import DoctorMessage
 
-BROKER_WORDS: dict[str, Words] = {
-    "broker_name.none": Words(
+BROKER_MESSAGES: dict[str, DoctorMessage] = {
+    "broker_name.none": DoctorMessage(
         "warning",
         (
             "there is no [mqtt] in the configuration: events stay in the log",
@@ -13,8 +13,8 @@ BROKER_WORDS: dict[str, Words] = {
         ),
         ("Add [mqtt] if events are to be published.", "Hãy thêm mục [mqtt] nếu cần gửi sự kiện."),
     ),
-    "broker_name.ok": Words("ok", ("{host} is {addresses}", "{host} có địa chỉ {addresses}")),
-    "broker_name.unknown": Words(
+    "broker_name.ok": DoctorMessage("ok", ("{host} is {addresses}", "{host} có địa chỉ {addresses}")),
+    "broker_name.unknown": DoctorMessage(
         "fault",
         ("the name {host} is not known", "không tìm thấy tên {host}"),
         (
@@ -22,7 +22,7 @@ BROKER_WORDS: dict[str, Words] = {
             "Hãy kiểm tra host trong mục [mqtt], dây mạng hoặc Wi-Fi, và DNS.",
         ),
     ),
-    "broker_name.slow": Words(
+    "broker_name.slow": DoctorMessage(
         "fault",
         (
             "no address for {host} was found within {limit_s} s",
@@ -33,8 +33,10 @@ BROKER_WORDS: dict[str, Words] = {
             "Hãy kiểm tra dây mạng hoặc Wi-Fi, và DNS.",
         ),
     ),
-    "broker_port.ok": Words("ok", ("{address} port {port} answers", "cổng {port} của {address} có phản hồi")),
-    "broker_port.some": Words(
+    "broker_port.ok": DoctorMessage(
+        "ok", ("{address} port {port} answers", "cổng {port} của {address} có phản hồi")
+    ),
+    "broker_port.some": DoctorMessage(
         "warning",
         (
             "{address} port {port} answers, but not {silent}",
@@ -45,7 +47,7 @@ BROKER_WORDS: dict[str, Words] = {
             "Hãy khởi động lại máy chủ MQTT ở địa chỉ đó, hoặc xóa địa chỉ đó khỏi DNS.",
         ),
     ),
-    "broker_port.refused": Words(
+    "broker_port.refused": DoctorMessage(
         "fault",
         ("nothing listens at {host} port {port}", "không có dịch vụ nào trên cổng {port} của {host}"),
         (
@@ -53,7 +55,7 @@ BROKER_WORDS: dict[str, Words] = {
             "Hãy kiểm tra port trong mục [mqtt], và máy chủ MQTT có đang chạy không.",
         ),
     ),
-    "broker_port.silent": Words(
+    "broker_port.silent": DoctorMessage(
         "fault",
         (
             "{host} port {port} can't be reached ({problem})",
@@ -64,11 +66,11 @@ BROKER_WORDS: dict[str, Words] = {
             "Hãy kiểm tra mạng, tường lửa, và host, port trong mục [mqtt].",
         ),
     ),
-    "broker_tls.ok": Words(
+    "broker_tls.ok": DoctorMessage(
         "ok",
         ("{version}, the certificate is good for {days} days", "{version}, chứng thư số còn hạn {days} ngày"),
     ),
-    "broker_tls.ends_soon": Words(
+    "broker_tls.ends_soon": DoctorMessage(
         "warning",
         (
             "the broker's certificate ends in {days} days",
@@ -79,7 +81,7 @@ BROKER_WORDS: dict[str, Words] = {
             "Hãy gia hạn chứng thư số trên máy chủ MQTT trước ngày đó.",
         ),
     ),
-    "broker_tls.plain": Words(
+    "broker_tls.plain": DoctorMessage(
         "warning",
         (
             "off: whoever is in the network can read the events and the password",
@@ -90,7 +92,7 @@ BROKER_WORDS: dict[str, Words] = {
             "Hãy đặt tls = true trong mục [mqtt], và đổi port sang cổng TLS của máy chủ MQTT.",
         ),
     ),
-    "broker_tls.expired": Words(
+    "broker_tls.expired": DoctorMessage(
         "fault",
         ("the broker's certificate has expired", "chứng thư số của máy chủ MQTT đã hết hạn"),
         (
@@ -104,12 +106,12 @@ BROKER_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "broker_tls.not_yet": Words(
+    "broker_tls.not_yet": DoctorMessage(
         "fault",
         ("the broker's certificate is not valid yet", "chứng thư số của máy chủ MQTT chưa có hiệu lực"),
         ("Set this device's clock.", "Hãy chỉnh lại đồng hồ của thiết bị."),
     ),
-    "broker_tls.other_name": Words(
+    "broker_tls.other_name": DoctorMessage(
         "fault",
         (
             "the broker's certificate is not for {host}",
@@ -120,7 +122,7 @@ BROKER_WORDS: dict[str, Words] = {
             "Hãy đặt host trong mục [mqtt] đúng tên ghi trong chứng thư số, hoặc xin cấp lại có thêm {host}.",
         ),
     ),
-    "broker_tls.untrusted": Words(
+    "broker_tls.untrusted": DoctorMessage(
         "fault",
         (
             "the broker's certificate is not trusted ({problem})",
@@ -137,7 +139,7 @@ BROKER_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "broker_tls.authority_lacks": Words(
+    "broker_tls.authority_lacks": DoctorMessage(
         "fault",
         (
             "the certificate of the broker's authority lacks {wanted} ({problem})",
@@ -148,7 +150,7 @@ BROKER_WORDS: dict[str, Words] = {
             "Hãy xin cấp lại với cùng khóa bí mật, có thêm phần đó, rồi đặt vào ca_file trong mục [mqtt].",
         ),
     ),
-    "broker_tls.certificate_lacks": Words(
+    "broker_tls.certificate_lacks": DoctorMessage(
         "fault",
         (
             "the broker's certificate lacks {wanted} ({problem})",
@@ -159,7 +161,7 @@ BROKER_WORDS: dict[str, Words] = {
             "Hãy xin cấp lại chứng thư số của máy chủ MQTT, có thêm phần đó.",
         ),
     ),
-    "broker_tls.no_tls": Words(
+    "broker_tls.no_tls": DoctorMessage(
         "fault",
         ("port {port} does not use TLS", "cổng {port} không dùng TLS"),
         (
@@ -167,7 +169,7 @@ BROKER_WORDS: dict[str, Words] = {
             "Hãy đặt port trong mục [mqtt] là cổng TLS của máy chủ MQTT, thường là 8883.",
         ),
     ),
-    "broker_tls.refused": Words(
+    "broker_tls.refused": DoctorMessage(
         "fault",
         ("the TLS connection failed: {problem}", "không kết nối được bằng TLS: {problem}"),
         (
@@ -175,7 +177,7 @@ BROKER_WORDS: dict[str, Words] = {
             "Hãy kiểm tra ca_file, certificate_file, key_file và port trong mục [mqtt].",
         ),
     ),
-    "broker_tls.file": Words(
+    "broker_tls.file": DoctorMessage(
         "fault",
         ("{problem}", "không dùng được tệp chứng thư số: {problem}"),
         (
@@ -183,8 +185,8 @@ BROKER_WORDS: dict[str, Words] = {
             "Hãy chép tệp vào đó và cấp quyền đọc cho dịch vụ, hoặc sửa đường dẫn trong mục [mqtt].",
         ),
     ),
-    "broker_login.ok": Words("ok", ("logged in as {user}", "đã đăng nhập với tên {user}")),
-    "broker_login.no_secret": Words(
+    "broker_login.ok": DoctorMessage("ok", ("logged in as {user}", "đã đăng nhập với tên {user}")),
+    "broker_login.no_secret": DoctorMessage(
         "fault",
         ("{problem}", "không đọc được mật khẩu: {problem}"),
         (
@@ -198,7 +200,7 @@ BROKER_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "broker_login.no_access": Words(
+    "broker_login.no_access": DoctorMessage(
         "unknown",
         ("{path} can't be read by you", "bạn không có quyền đọc {path}"),
         (
@@ -206,7 +208,7 @@ BROKER_WORDS: dict[str, Words] = {
             "Hãy chạy với quyền root: sudo presence-agent doctor.",
         ),
     ),
-    "broker_login.refused": Words(
+    "broker_login.refused": DoctorMessage(
         "fault",
         ("the broker refuses the login as {user}", "máy chủ MQTT từ chối đăng nhập với tên {user}"),
         (
@@ -220,7 +222,7 @@ BROKER_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "broker_login.failed": Words(
+    "broker_login.failed": DoctorMessage(
         "fault",
         ("the broker accepts no connection: {problem}", "máy chủ MQTT không cho kết nối: {problem}"),
         (
@@ -234,21 +236,21 @@ BROKER_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "broker_rights.ok": Words(
+    "broker_rights.ok": DoctorMessage(
         "ok",
         (
             "may publish below {root}, and not elsewhere",
             "chỉ có quyền gửi trong {root}, đúng như cần",
         ),
     ),
-    "broker_rights.proven": Words(
+    "broker_rights.proven": DoctorMessage(
         "ok",
         (
             "the agent is online: it has read back its own status",
             "phần mềm đang trực tuyến: đã đọc lại được trạng thái của chính mình",
         ),
     ),
-    "broker_rights.unseen": Words(
+    "broker_rights.unseen": DoctorMessage(
         "unknown",
         (
             "with protocol 311 a broker does not report what it refuses",
@@ -265,7 +267,7 @@ BROKER_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "broker_rights.no_write": Words(
+    "broker_rights.no_write": DoctorMessage(
         "fault",
         ("may not publish on {topic} ({problem})", "không có quyền gửi lên {topic} ({problem})"),
         (
@@ -279,7 +281,7 @@ BROKER_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "broker_rights.agent_refused": Words(
+    "broker_rights.agent_refused": DoctorMessage(
         "fault",
         (
             "may not publish on {topic}, as the agent reported in the last minute",
@@ -296,7 +298,7 @@ BROKER_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "broker_rights.no_read": Words(
+    "broker_rights.no_read": DoctorMessage(
         "fault",
         ("may not read {topic} ({problem})", "không có quyền đọc {topic} ({problem})"),
         (
@@ -310,7 +312,7 @@ BROKER_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "broker_rights.too_wide": Words(
+    "broker_rights.too_wide": DoctorMessage(
         "warning",
         (
             "may publish elsewhere too, on {topic}: this device could publish as others",
@@ -321,7 +323,7 @@ BROKER_WORDS: dict[str, Words] = {
             "Hãy giới hạn tài khoản {user} chỉ trong {root} (deploy/broker/account.sh rights).",
         ),
     ),
-    "broker_rights.unsteady": Words(
+    "broker_rights.unsteady": DoctorMessage(
         "warning",
         (
             "the agent reports that it had no connection for a minute, or none that lasts",
@@ -339,7 +341,7 @@ BROKER_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "broker_rights.lost": Words(
+    "broker_rights.lost": DoctorMessage(
         "fault",
         (
             "the broker closes the connection while rights are tried: {problem}",

@@ -1,42 +1,42 @@
-"""What doctor says of the configuration, the weights, and the camera with its picture."""
+"""Messages on the configuration, the weights, and the camera with its picture."""
 
 from __future__ import annotations
 
-from agent.doctor.message_form import Both, Words
+from agent.doctor.message_form import Bilingual, DoctorMessage
 
-_SUDO: Both = (
+_SUDO: Bilingual = (
     "Run it as root: sudo presence-agent doctor.",
     "Hãy chạy với quyền root: sudo presence-agent doctor.",
 )
-_LAMP: Both = (
+_LAMP: Bilingual = (
     "Switch the light on, or take away what covers the lens; if it is to see at night, give it a lamp.",
     "Hãy bật đèn hoặc bỏ vật che ống kính; nếu cần quan sát ban đêm, hãy lắp thêm đèn.",
 )
-_TURN: Both = (
+_TURN: Bilingual = (
     "Set rotation = {rotation} under [camera], or turn the camera round.",
     "Hãy đặt rotation = {rotation} trong mục [camera], hoặc xoay lại camera.",
 )
-_SHARPEN: Both = (
+_SHARPEN: Bilingual = (
     "Wipe the lens, take off its film, and turn it until small print at the distance of people is sharp.",
     "Hãy lau ống kính, bóc lớp phim bảo vệ, rồi chỉnh nét đến khi rõ chữ nhỏ ở khoảng cách có người.",
 )
-_FACE: Both = (
+_FACE: Bilingual = (
     "Stand in front of the camera, look at it, and run doctor again.",
     "Hãy đứng trước camera, nhìn vào camera và chạy lại doctor.",
 )
-_LOOK_AT_SERVICE: Both = (
+_LOOK_AT_SERVICE: Bilingual = (
     "See 'journalctl -u presence-agent -x' for why it gives no pictures.",
     "Hãy xem 'journalctl -u presence-agent -x' để biết vì sao không có hình.",
 )
 
-CAMERA_WORDS: dict[str, Words] = {
-    "configuration.ok": Words("ok", ("{path} is good", "{path} hợp lệ")),
-    "configuration.notice": Words(
+CAMERA_MESSAGES: dict[str, DoctorMessage] = {
+    "configuration.ok": DoctorMessage("ok", ("{path} is good", "{path} hợp lệ")),
+    "configuration.notice": DoctorMessage(
         "warning",
         ("{path} is good, but: {problem}", "{path} hợp lệ, nhưng: {problem}"),
         ("Change it if it is not meant so.", "Hãy sửa nếu không chủ ý đặt như vậy."),
     ),
-    "configuration.example": Words(
+    "configuration.example": DoctorMessage(
         "warning",
         ("{where} = {value}: still an example's", "{where} = {value}: vẫn là giá trị của tệp mẫu"),
         (
@@ -44,17 +44,17 @@ CAMERA_WORDS: dict[str, Words] = {
             "Hãy thay bằng giá trị của cơ quan: 'presence-agent check --config {path}' cho biết cần ghi gì.",
         ),
     ),
-    "configuration.wrong": Words(
+    "configuration.wrong": DoctorMessage(
         "fault",
         ("{problem}", "có lỗi: {problem}"),
         (
             "Correct it, then try 'presence-agent check --config {path}'.",
             "Hãy sửa lại, rồi kiểm tra bằng 'presence-agent check --config {path}'.",
         ),
-        begins=False,
+        can_start=False,
     ),
-    "weights.ok": Words("ok", ("{names} are whole", "{names} nguyên vẹn")),
-    "weights.spare": Words(
+    "weights.ok": DoctorMessage("ok", ("{names} are whole", "{names} nguyên vẹn")),
+    "weights.spare": DoctorMessage(
         "warning",
         (
             "what was prepared from it serves, but an update could not prepare it again: {problem}",
@@ -62,23 +62,23 @@ CAMERA_WORDS: dict[str, Words] = {
         ),
         ("Run 'presence-agent models fetch {name}'.", "Hãy chạy 'presence-agent models fetch {name}'."),
     ),
-    "weights.wrong": Words(
+    "weights.wrong": DoctorMessage(
         "fault",
         ("{problem}", "không dùng được: {problem}"),
         ("Run 'presence-agent models fetch {name}'.", "Hãy chạy 'presence-agent models fetch {name}'."),
-        begins=False,
+        can_start=False,
     ),
-    "weights.manifest": Words(
+    "weights.manifest": DoctorMessage(
         "fault",
         ("{problem}", "không dùng được danh sách mô hình: {problem}"),
         ("Install presence-agent again.", "Hãy cài lại presence-agent."),
-        begins=False,
+        can_start=False,
     ),
-    "camera.ok": Words(
+    "camera.ok": DoctorMessage(
         "ok",
         ("{source} gives pictures of {width}×{height} px", "{source} có hình {width}×{height} px"),
     ),
-    "camera.other_size": Words(
+    "camera.other_size": DoctorMessage(
         "warning",
         (
             "{source} gives pictures of {width}×{height} px, asked for are {asked}",
@@ -89,23 +89,23 @@ CAMERA_WORDS: dict[str, Words] = {
             "Hãy đặt size = [{width}, {height}] trong mục [camera].",
         ),
     ),
-    "camera.running": Words(
+    "camera.running": DoctorMessage(
         "ok",
         (
             "the service uses it and sees; its numbers are {age_s} s old, {fps} pictures a second",
             "dịch vụ đang dùng camera và có hình; số liệu cách đây {age_s} giây, {fps} khung hình mỗi giây",
         ),
     ),
-    "camera.unreadable": Words(
+    "camera.unreadable": DoctorMessage(
         "fault",
         ("the recording can't be read: {problem}", "không đọc được tệp video: {problem}"),
         (
             "Correct source under [camera], or put the recording there again.",
             "Hãy sửa source trong mục [camera], hoặc chép lại tệp video.",
         ),
-        begins=False,
+        can_start=False,
     ),
-    "camera.not_opened": Words(
+    "camera.not_opened": DoctorMessage(
         "fault",
         ("it can't be opened: {problem}", "không mở được: {problem}"),
         (
@@ -119,7 +119,7 @@ CAMERA_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "camera.not_reached": Words(
+    "camera.not_reached": DoctorMessage(
         "fault",
         ("it can't be reached: {problem}", "không kết nối được: {problem}"),
         (
@@ -127,7 +127,7 @@ CAMERA_WORDS: dict[str, Words] = {
             "Hãy kiểm tra nguồn và mạng của camera, và source, username, password_file trong mục [camera].",
         ),
     ),
-    "camera.no_pictures": Words(
+    "camera.no_pictures": DoctorMessage(
         "fault",
         ("it opens but gives no pictures", "mở được nhưng không có hình"),
         (
@@ -135,7 +135,7 @@ CAMERA_WORDS: dict[str, Words] = {
             "Hãy tắt nguồn, kiểm tra hai đầu cáp, rồi khởi động lại thiết bị.",
         ),
     ),
-    "camera.moved": Words(
+    "camera.moved": DoctorMessage(
         "fault",
         (
             "the service uses it, but it was moved: nobody is counted; its numbers are {age_s} s old",
@@ -152,7 +152,7 @@ CAMERA_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "camera.blind": Words(
+    "camera.blind": DoctorMessage(
         "fault",
         (
             "the service uses it, but can't see ({cause}); its numbers are {age_s} s old",
@@ -169,7 +169,7 @@ CAMERA_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "camera.stale": Words(
+    "camera.stale": DoctorMessage(
         "fault",
         (
             "the service uses it, but its numbers are {age_s} s old",
@@ -177,7 +177,7 @@ CAMERA_WORDS: dict[str, Words] = {
         ),
         _LOOK_AT_SERVICE,
     ),
-    "camera.no_numbers": Words(
+    "camera.no_numbers": DoctorMessage(
         "unknown",
         (
             "the service uses it and has not written its numbers yet",
@@ -188,7 +188,7 @@ CAMERA_WORDS: dict[str, Words] = {
             "Hãy đợi nửa phút rồi chạy lại doctor; nếu vẫn vậy, hãy dừng dịch vụ rồi chạy doctor.",
         ),
     ),
-    "camera.no_access": Words(
+    "camera.no_access": DoctorMessage(
         "unknown",
         (
             "the service uses it; only root may read its numbers",
@@ -196,8 +196,10 @@ CAMERA_WORDS: dict[str, Words] = {
         ),
         _SUDO,
     ),
-    "light.ok": Words("ok", ("bright enough ({brightness} of 255)", "đủ sáng ({brightness} trên 255)")),
-    "light.dark": Words(
+    "light.ok": DoctorMessage(
+        "ok", ("bright enough ({brightness} of 255)", "đủ sáng ({brightness} trên 255)")
+    ),
+    "light.dark": DoctorMessage(
         "warning",
         (
             "too dark to see anybody ({brightness} of 255)",
@@ -205,7 +207,7 @@ CAMERA_WORDS: dict[str, Words] = {
         ),
         _LAMP,
     ),
-    "light.dark_fault": Words(
+    "light.dark_fault": DoctorMessage(
         "fault",
         (
             "too dark to see anybody ({brightness} of 255), though night = true",
@@ -213,27 +215,27 @@ CAMERA_WORDS: dict[str, Words] = {
         ),
         _LAMP,
     ),
-    "focus.ok": Words("ok", ("the picture is sharp", "hình rõ nét")),
-    "focus.blurred": Words(
+    "focus.ok": DoctorMessage("ok", ("the picture is sharp", "hình rõ nét")),
+    "focus.blurred": DoctorMessage(
         "warning",
         ("the picture is out of focus", "hình bị mờ, mất nét"),
         _SHARPEN,
     ),
-    "focus.unknown": Words(
+    "focus.unknown": DoctorMessage(
         "unknown",
         ("there is nothing in the picture to judge by", "hình không đủ chi tiết để đánh giá"),
         ("Give it light, then run doctor again.", "Hãy bật đèn rồi chạy lại doctor."),
     ),
-    "upright.ok": Words("ok", ("faces are upright", "khuôn mặt đúng chiều")),
-    "upright.turned": Words(
+    "upright.ok": DoctorMessage("ok", ("faces are upright", "khuôn mặt đúng chiều")),
+    "upright.turned": DoctorMessage(
         "warning",
         ("the picture is upside down: faces are", "hình bị lộn ngược: khuôn mặt ngược đầu"),
         _TURN,
     ),
-    "upright.no_faces": Words(
+    "upright.no_faces": DoctorMessage(
         "unknown", ("no face was seen to judge by", "chưa thấy khuôn mặt nào để đánh giá"), _FACE
     ),
-    "upright.no_network": Words(
+    "upright.no_network": DoctorMessage(
         "unknown",
         (
             "the face detector can't be used: {problem}",

@@ -1,6 +1,6 @@
-"""Frequent causes as the system, OpenSSL, MQTT, systemd and the watch over the camera name them.
+"""Vietnamese of frequent causes, as the system, OpenSSL, MQTT, systemd and the camera check name them.
 
-By their exact words there; a cause that is not here is rare and stays English, in quotation marks.
+Keys are their exact words there; a cause that is not here is rare and stays English, in quotation marks.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from agent.doctor.message_form import Both
+    from agent.doctor.message_form import Bilingual
 
 CAUSES = {
     # The C library, and what Python says for it.
@@ -106,7 +106,7 @@ CAUSES = {
     "protocol": "không báo đã sẵn sàng",
 }
 # Those with something put in: of OpenSSL, and of Python on a file that is no TOML.
-CAUSES_OF: tuple[Both, ...] = (
+CAUSES_OF: tuple[Bilingual, ...] = (
     ("Hostname mismatch, certificate is not valid for {host}", "chứng thư số không cấp cho tên {host}"),
     ("IP address mismatch, certificate is not valid for {host}", "chứng thư số không cấp cho địa chỉ {host}"),
     ("line {line}, column {column}", "dòng {line}, cột {column}"),

@@ -1,10 +1,10 @@
-"""What doctor says of working hours and of the device's certificate."""
+"""Messages on working hours, secrets and the device's certificate."""
 
 from __future__ import annotations
 
-from agent.doctor.message_form import Both, Words
+from agent.doctor.message_form import Bilingual, DoctorMessage
 
-_NEW_CERTIFICATE: Both = (
+_NEW_CERTIFICATE: Bilingual = (
     (
         "Have a new one made at the broker ('bash deploy/broker/certificates.sh device {site} {name}'), put "
         "it and its key in the place of the old ones, then 'sudo systemctl restart presence-agent'."
@@ -16,19 +16,19 @@ _NEW_CERTIFICATE: Both = (
     ),
 )
 
-CENTRE_WORDS: dict[str, Words] = {
-    "hours.file": Words("ok", ("those of the configuration", "theo cấu hình")),
-    "hours.always": Words(
+CENTRE_MESSAGES: dict[str, DoctorMessage] = {
+    "hours.file": DoctorMessage("ok", ("those of the configuration", "theo cấu hình")),
+    "hours.always": DoctorMessage(
         "ok", ("always open: there are no working hours", "luôn mở cửa: chưa đặt giờ làm việc")
     ),
-    "hours.centre": Words(
+    "hours.centre": DoctorMessage(
         "ok",
         (
             "from the centre since {since} ({digest}), not those of the configuration",
             "theo hệ thống trung tâm từ {since} ({digest}), không theo cấu hình",
         ),
     ),
-    "hours.damaged": Words(
+    "hours.damaged": DoctorMessage(
         "warning",
         (
             "the centre's working hours can't be used: {problem}; the configuration's apply",
@@ -45,7 +45,7 @@ CENTRE_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "hours.unread": Words(
+    "hours.unread": DoctorMessage(
         "unknown",
         (
             "the centre's working hours can't be read: {problem}",
@@ -56,11 +56,11 @@ CENTRE_WORDS: dict[str, Words] = {
             "Hãy chạy với quyền root: sudo presence-agent doctor.",
         ),
     ),
-    "secrets.ok": Words(
+    "secrets.ok": DoctorMessage(
         "ok",
         ("nobody else can read {paths}", "không ai khác đọc được {paths}"),
     ),
-    "secrets.open": Words(
+    "secrets.open": DoctorMessage(
         "warning",
         (
             "{path} can be read by others than the service (mode {mode})",
@@ -68,16 +68,16 @@ CENTRE_WORDS: dict[str, Words] = {
         ),
         ("Run '{commands}'.", "Hãy chạy '{commands}'."),
     ),
-    "certificate.ok": Words(
+    "certificate.ok": DoctorMessage(
         "ok",
         ("this device's holds until {day} ({days} days)", "còn hạn đến {day} ({days} ngày)"),
     ),
-    "certificate.ends_soon": Words(
+    "certificate.ends_soon": DoctorMessage(
         "warning",
         ("this device's ends on {day}, in {days} days", "hết hạn ngày {day}, còn {days} ngày"),
         _NEW_CERTIFICATE,
     ),
-    "certificate.ended": Words(
+    "certificate.ended": DoctorMessage(
         "fault",
         (
             "this device's has ended, on {day}: no broker lets it in",
@@ -85,7 +85,7 @@ CENTRE_WORDS: dict[str, Words] = {
         ),
         _NEW_CERTIFICATE,
     ),
-    "certificate.unread": Words(
+    "certificate.unread": DoctorMessage(
         "unknown",
         ("{path} can't be read: {problem}", "không đọc được {path}: {problem}"),
         (

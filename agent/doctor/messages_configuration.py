@@ -1,6 +1,6 @@
-"""What is said in English of a configuration file, in Vietnamese; each sentence is the one in the code.
+"""Vietnamese of the sentences on a configuration file; each English one is the sentence in the code.
 
-What is right instead of a value has a line here where offices meet it often; the rest stays English.
+A correction of a value has a line here where offices meet it often; the rest stays English.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from agent.doctor.message_form import Both
+    from agent.doctor.message_form import Bilingual
 
-_FILE: tuple[Both, ...] = (
+_FILE: tuple[Bilingual, ...] = (
     (
         "{path}: there is no such file; `presence-agent check --example gate` prints one to start with.",
         "không có tệp {path}; `presence-agent check --example gate` in ra một tệp mẫu",
@@ -42,7 +42,7 @@ _FILE: tuple[Both, ...] = (
         "không đọc được giá trị (chữ phải đặt trong dấu ngoặc kép)",
     ),
 )
-_NAMES: tuple[Both, ...] = (
+_NAMES: tuple[Bilingual, ...] = (
     (
         "[{table}] is missing: add this table, with {listed} in it.",
         "thiếu mục [{table}]: hãy thêm mục này, có {listed}",
@@ -74,7 +74,7 @@ _NAMES: tuple[Both, ...] = (
         "{where} nằm ngoài mọi mục: hãy đặt trong {listed_homes}",
     ),
 )
-_CONFLICTS: tuple[Both, ...] = (
+_CONFLICTS: tuple[Bilingual, ...] = (
     (
         ("{where}: {first} has it already; ids are unique over lines, zones and counters, give another."),
         "{where}: trùng với {first}; id của vạch, vùng và quầy không được trùng nhau",
@@ -107,7 +107,7 @@ _CONFLICTS: tuple[Both, ...] = (
         "{where}: {period} trùng giờ với {other}",
     ),
 )
-_NOTICES: tuple[Both, ...] = (
+_NOTICES: tuple[Bilingual, ...] = (
     (
         "There is no [[line]] and no [[zone]]: nothing will be published but that the agent runs.",
         "chưa có [[line]] và [[zone]]: chỉ báo được là phần mềm đang chạy",
@@ -134,8 +134,8 @@ _NOTICES: tuple[Both, ...] = (
     ),
     (
         (
-            "[mqtt] username is given without password_file or certificate_file: the broker can't tell this "
-            "agent from any other that uses the name."
+            "[mqtt] username is given without password_file or certificate_file: the broker can't distinguish "
+            "this agent from any other that uses the name."
         ),
         (
             "[mqtt] có username mà không có password_file hay certificate_file: "
@@ -179,8 +179,8 @@ _NOTICES: tuple[Both, ...] = (
         '[[counter]] {number} "{counter}": vùng {staff} và vùng {public} chồng lên nhau; hãy vẽ tách ra',
     ),
 )
-# What is right instead of a value.
-_RIGHT: tuple[Both, ...] = (
+# Corrections of a value.
+_CORRECTIONS: tuple[Bilingual, ...] = (
     ("give true or false, without quotation marks", "hãy ghi true hoặc false, không có dấu ngoặc kép"),
     ("give a text in quotation marks", "hãy ghi chữ trong dấu ngoặc kép"),
     ("give a text that is not empty", "không được để trống"),
@@ -275,6 +275,13 @@ _RIGHT: tuple[Both, ...] = (
         "hãy ghi thành mục: tên mục trong ngoặc vuông, các tham số ở những dòng dưới",
     ),
 )
-_VALUE: tuple[Both, ...] = (("{where} = {value}: {problem}.", "{where} = {value}: {problem}"),)
+_VALUE: tuple[Bilingual, ...] = (("{where} = {value}: {problem}.", "{where} = {value}: {problem}"),)
 # A value that is wrong is last: nearly all of the others look like one.
-CONFIGURATION_PROBLEMS: tuple[Both, ...] = (*_FILE, *_NAMES, *_CONFLICTS, *_NOTICES, *_RIGHT, *_VALUE)
+CONFIGURATION_PROBLEMS: tuple[Bilingual, ...] = (
+    *_FILE,
+    *_NAMES,
+    *_CONFLICTS,
+    *_NOTICES,
+    *_CORRECTIONS,
+    *_VALUE,
+)

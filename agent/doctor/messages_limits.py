@@ -1,18 +1,18 @@
-"""What doctor says of the service's memory limits."""
+"""Messages on the service's memory limits."""
 
 from __future__ import annotations
 
-from agent.doctor.message_form import Both, Words
+from agent.doctor.message_form import Bilingual, DoctorMessage
 
-_ON_THE_CARD: Both = (
+_ON_THE_CARD: Bilingual = (
     "pictures may get onto the card",
     "hình có thể bị ghi lên thẻ nhớ",
 )
-_NOT_IN_FORCE: Both = (
+_NOT_IN_FORCE: Bilingual = (
     f"the kernel enforces none of the service's memory limits ({_ON_THE_CARD[0]}, by swap)",
     f"nhân Linux không giới hạn RAM của dịch vụ ({_ON_THE_CARD[1]} qua swap)",
 )
-_UNIT_AGAIN: Both = (
+_UNIT_AGAIN: Bilingual = (
     (
         "The unit on this device is not this version's, or something beside it changes it (systemctl cat "
         "presence-agent): run 'sudo bash deploy/install.sh', then 'sudo systemctl restart presence-agent'."
@@ -23,15 +23,15 @@ _UNIT_AGAIN: Both = (
     ),
 )
 
-LIMITS_WORDS: dict[str, Words] = {
-    "memory.limited": Words(
+LIMITS_MESSAGES: dict[str, DoctorMessage] = {
+    "memory.limited": DoctorMessage(
         "ok",
         (
             "the service may take {most_mib} MiB, and none of it is swapped",
             "dịch vụ được dùng tối đa {most_mib} MiB RAM, không dùng swap",
         ),
     ),
-    "memory.controller_off": Words(
+    "memory.controller_off": DoctorMessage(
         "warning",
         (
             (
@@ -54,7 +54,7 @@ LIMITS_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "memory.no_controller": Words(
+    "memory.no_controller": DoctorMessage(
         "warning",
         _NOT_IN_FORCE,
         (
@@ -68,7 +68,7 @@ LIMITS_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "memory.controller_waits": Words(
+    "memory.controller_waits": DoctorMessage(
         "warning",
         (
             f"{_NOT_IN_FORCE[0]}: cgroup_enable=memory is in {{file}}, but takes effect at the next start",
@@ -76,7 +76,7 @@ LIMITS_WORDS: dict[str, Words] = {
         ),
         ("Restart the device.", "Hãy khởi động lại thiết bị."),
     ),
-    "memory.controller_refused": Words(
+    "memory.controller_refused": DoctorMessage(
         "warning",
         (
             f"{_NOT_IN_FORCE[0]}, though it was started with cgroup_enable=memory",
@@ -87,7 +87,7 @@ LIMITS_WORDS: dict[str, Words] = {
             "Nhân Linux này không hiểu tham số đó: hãy cập nhật hệ thống, rồi khởi động lại thiết bị.",
         ),
     ),
-    "memory.no_hierarchy": Words(
+    "memory.no_hierarchy": DoctorMessage(
         "warning",
         (
             f"{_NOT_IN_FORCE[0]}: it was started with the older control groups",
@@ -104,7 +104,7 @@ LIMITS_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "memory.swap_not_counted": Words(
+    "memory.swap_not_counted": DoctorMessage(
         "warning",
         (
             f"the kernel enforces no limit of swap: {_ON_THE_CARD[0]}",
@@ -121,7 +121,7 @@ LIMITS_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "memory.swapped": Words(
+    "memory.swapped": DoctorMessage(
         "warning",
         (
             f"the service may be swapped: {_ON_THE_CARD[0]}",
@@ -129,7 +129,7 @@ LIMITS_WORDS: dict[str, Words] = {
         ),
         _UNIT_AGAIN,
     ),
-    "memory.unlimited": Words(
+    "memory.unlimited": DoctorMessage(
         "warning",
         (
             "the service may take all of the memory: a leak would end in a board that hangs",
@@ -137,7 +137,7 @@ LIMITS_WORDS: dict[str, Words] = {
         ),
         _UNIT_AGAIN,
     ),
-    "memory.limits_unknown": Words(
+    "memory.limits_unknown": DoctorMessage(
         "unknown",
         ("the service's limits can't be read", "không đọc được giới hạn RAM của dịch vụ"),
         (

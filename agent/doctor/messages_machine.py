@@ -1,20 +1,22 @@
-"""What doctor says of clock, disk, log, memory, service and journal."""
+"""Messages on clock, disk, log, memory, service and journal."""
 
 from __future__ import annotations
 
-from agent.doctor.message_form import Both, Words
+from agent.doctor.message_form import Bilingual, DoctorMessage
 
-_SUDO: Both = (
+_SUDO: Bilingual = (
     "Run it as root: sudo presence-agent doctor.",
     "Hãy chạy với quyền root: sudo presence-agent doctor.",
 )
-MACHINE_WORDS: dict[str, Words] = {
-    "clock.ok": Words(
+_NO_SYSTEMD: Bilingual = ("there is no systemd here", "thiết bị này không có systemd")
+
+MACHINE_MESSAGES: dict[str, DoctorMessage] = {
+    "clock.ok": DoctorMessage(
         "ok",
         ("right ({keeper} keeps it), {utc} UTC", "đúng giờ ({keeper} đồng bộ), {utc} UTC"),
     ),
-    "clock.right": Words("ok", ("right, {utc} UTC", "đúng giờ, {utc} UTC")),
-    "clock.nobody": Words(
+    "clock.right": DoctorMessage("ok", ("right, {utc} UTC", "đúng giờ, {utc} UTC")),
+    "clock.nobody": DoctorMessage(
         "fault",
         (
             "no time synchronisation service is running, {utc} UTC: nothing is judged by working hours",
@@ -25,7 +27,7 @@ MACHINE_WORDS: dict[str, Words] = {
             "Hãy chạy 'sudo apt install systemd-timesyncd', và cho thiết bị kết nối máy chủ thời gian.",
         ),
     ),
-    "clock.not_started": Words(
+    "clock.not_started": DoctorMessage(
         "fault",
         (
             "{unit} is installed, but does not run, {utc} UTC: nothing is judged by working hours",
@@ -36,7 +38,7 @@ MACHINE_WORDS: dict[str, Words] = {
             "Hãy chạy '{unmask}sudo systemctl enable --now {unit}' và cho thiết bị nối máy chủ thời gian.",
         ),
     ),
-    "clock.not_for_service": Words(
+    "clock.not_for_service": DoctorMessage(
         "fault",
         (
             (
@@ -61,7 +63,7 @@ MACHINE_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "clock.unsynced": Words(
+    "clock.unsynced": DoctorMessage(
         "fault",
         (
             "not known to be right ({keeper}), {utc} UTC: nothing is judged by working hours",
@@ -72,8 +74,8 @@ MACHINE_WORDS: dict[str, Words] = {
             "Hãy cho thiết bị kết nối máy chủ thời gian (NTP, cổng 123): xem mạng và 'timedatectl status'.",
         ),
     ),
-    "disk.ok": Words("ok", ("{free_mb} MB free for {path}", "còn trống {free_mb} MB cho {path}")),
-    "disk.small": Words(
+    "disk.ok": DoctorMessage("ok", ("{free_mb} MB free for {path}", "còn trống {free_mb} MB cho {path}")),
+    "disk.small": DoctorMessage(
         "warning",
         (
             "{free_mb} MB free for {path}, the log may take {keep_mb} MB",
@@ -84,7 +86,7 @@ MACHINE_WORDS: dict[str, Words] = {
             "Hãy xóa bớt tệp trên thẻ nhớ, hoặc giảm keep_mb trong mục [log].",
         ),
     ),
-    "disk.full": Words(
+    "disk.full": DoctorMessage(
         "fault",
         ("full: {free_mb} MB free for {path}", "đã đầy: còn trống {free_mb} MB cho {path}"),
         (
@@ -92,7 +94,7 @@ MACHINE_WORDS: dict[str, Words] = {
             "Hãy xóa bớt tệp không cần, hoặc dùng thẻ nhớ lớn hơn.",
         ),
     ),
-    "disk.read_only": Words(
+    "disk.read_only": DoctorMessage(
         "fault",
         ("{path} can't be written: it is read-only", "không ghi được {path}: chỉ đọc"),
         (
@@ -106,7 +108,7 @@ MACHINE_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "disk.not_for_service": Words(
+    "disk.not_for_service": DoctorMessage(
         "fault",
         (
             "the service's user {user} may not write {path}",
@@ -117,15 +119,15 @@ MACHINE_WORDS: dict[str, Words] = {
             "Hãy chạy 'sudo chown -R {user}: {path}'.",
         ),
     ),
-    "disk.unknown": Words("unknown", ("{path} can't be looked at", "không xem được {path}"), _SUDO),
-    "log.running": Words(
+    "disk.unknown": DoctorMessage("unknown", ("{path} can't be looked at", "không xem được {path}"), _SUDO),
+    "log.running": DoctorMessage(
         "ok",
         (
             "{path}, {log_mb} MB; process {process} writes it",
             "{path}, {log_mb} MB; tiến trình {process} đang ghi",
         ),
     ),
-    "log.another": Words(
+    "log.another": DoctorMessage(
         "fault",
         (
             "another agent than the service holds {path}: process {process}, started by hand",
@@ -135,23 +137,23 @@ MACHINE_WORDS: dict[str, Words] = {
             "End it with 'sudo kill {process}', then run 'sudo systemctl restart presence-agent'.",
             "Hãy dừng bằng 'sudo kill {process}', rồi chạy 'sudo systemctl restart presence-agent'.",
         ),
-        begins=False,
+        can_start=False,
     ),
-    "log.ok": Words(
+    "log.ok": DoctorMessage(
         "ok",
         (
             "{path}, {log_mb} MB; no process writes it now",
             "{path}, {log_mb} MB; hiện không có tiến trình nào ghi",
         ),
     ),
-    "log.none": Words(
+    "log.none": DoctorMessage(
         "ok",
         (
             "{path} is not there yet; the agent makes it",
             "chưa có {path}; phần mềm sẽ tự tạo",
         ),
     ),
-    "log.damaged": Words(
+    "log.damaged": DoctorMessage(
         "fault",
         ("{path} is no event log", "{path} không phải nhật ký sự kiện"),
         (
@@ -159,7 +161,7 @@ MACHINE_WORDS: dict[str, Words] = {
             "Hãy chạy 'presence-agent log verify'; lần khởi động sau phần mềm sẽ lưu riêng nhật ký hỏng.",
         ),
     ),
-    "log.set_aside": Words(
+    "log.set_aside": DoctorMessage(
         "fault",
         (
             "{path} is a damaged log that was set aside: what no broker had of it is in no other log",
@@ -178,7 +180,7 @@ MACHINE_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "log.removed": Words(
+    "log.removed": DoctorMessage(
         "fault",
         (
             "{path} was removed or replaced while process {process} writes it",
@@ -195,9 +197,9 @@ MACHINE_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "log.unknown": Words("unknown", ("{path} can't be read", "không đọc được {path}"), _SUDO),
-    "memory.ok": Words("ok", ("{free_mb} MB free", "còn trống {free_mb} MB")),
-    "memory.low": Words(
+    "log.unknown": DoctorMessage("unknown", ("{path} can't be read", "không đọc được {path}"), _SUDO),
+    "memory.ok": DoctorMessage("ok", ("{free_mb} MB free", "còn trống {free_mb} MB")),
+    "memory.low": DoctorMessage(
         "warning",
         ("only {free_mb} MB free", "chỉ còn trống {free_mb} MB"),
         (
@@ -205,12 +207,12 @@ MACHINE_WORDS: dict[str, Words] = {
             "Hãy tắt chương trình khác, hoặc khởi động lại thiết bị.",
         ),
     ),
-    "memory.unknown": Words("unknown", ("the system does not report it", "hệ thống không cho biết")),
-    "service.ok": Words(
+    "memory.unknown": DoctorMessage("unknown", ("the system does not report it", "hệ thống không cho biết")),
+    "service.ok": DoctorMessage(
         "ok",
         ("running, restarted {restarts} times by itself", "đang chạy, đã tự khởi động lại {restarts} lần"),
     ),
-    "service.starting": Words(
+    "service.starting": DoctorMessage(
         "warning",
         ("starting: it does not see yet", "đang khởi động: chưa có hình"),
         (
@@ -218,7 +220,7 @@ MACHINE_WORDS: dict[str, Words] = {
             "Nếu vẫn vậy, hãy xem mục camera ở trên và 'journalctl -u presence-agent -x'.",
         ),
     ),
-    "service.restarts": Words(
+    "service.restarts": DoctorMessage(
         "warning",
         ("running, but restarted {restarts} times", "đang chạy, nhưng đã khởi động lại {restarts} lần"),
         (
@@ -226,7 +228,7 @@ MACHINE_WORDS: dict[str, Words] = {
             "Hãy xem 'journalctl -u presence-agent -x' để biết vì sao đã dừng.",
         ),
     ),
-    "service.not_enabled": Words(
+    "service.not_enabled": DoctorMessage(
         "warning",
         ("running, but does not start with the device", "đang chạy, nhưng không tự chạy khi bật thiết bị"),
         (
@@ -234,7 +236,7 @@ MACHINE_WORDS: dict[str, Words] = {
             "Hãy chạy 'sudo systemctl enable presence-agent'.",
         ),
     ),
-    "service.no_daily_check": Words(
+    "service.no_daily_check": DoctorMessage(
         "warning",
         (
             "the daily check of the log and the card is not enabled",
@@ -245,7 +247,7 @@ MACHINE_WORDS: dict[str, Words] = {
             "Hãy chạy 'sudo systemctl enable --now presence-agent-check.timer'.",
         ),
     ),
-    "service.stopped": Words(
+    "service.stopped": DoctorMessage(
         "warning",
         ("does not run", "không chạy"),
         (
@@ -253,7 +255,7 @@ MACHINE_WORDS: dict[str, Words] = {
             "Hãy chạy 'sudo systemctl enable --now presence-agent'.",
         ),
     ),
-    "service.failed": Words(
+    "service.failed": DoctorMessage(
         "fault",
         ("ended with {result}, exit code {code}", "đã dừng: {result}, mã thoát {code}"),
         (
@@ -261,7 +263,7 @@ MACHINE_WORDS: dict[str, Words] = {
             "Hãy sửa các lỗi ở trên, rồi chạy 'sudo systemctl restart presence-agent'.",
         ),
     ),
-    "service.not_installed": Words(
+    "service.not_installed": DoctorMessage(
         "warning",
         ("is not installed", "chưa được cài đặt"),
         (
@@ -269,17 +271,17 @@ MACHINE_WORDS: dict[str, Words] = {
             "Hãy cài bằng 'sudo bash deploy/install.sh', hoặc tự chạy: presence-agent run.",
         ),
     ),
-    "service.no_systemd": Words("unknown", ("there is no systemd here", "thiết bị này không có systemd")),
-    "journal.ok": Words("ok", ("kept over restarts", "được lưu qua các lần khởi động")),
-    "journal.clean": Words("ok", ("no errors in the last day", "không có lỗi trong 24 giờ qua")),
-    "journal.over": Words(
+    "service.no_systemd": DoctorMessage("unknown", _NO_SYSTEMD),
+    "journal.ok": DoctorMessage("ok", ("kept over restarts", "được lưu qua các lần khởi động")),
+    "journal.clean": DoctorMessage("ok", ("no errors in the last day", "không có lỗi trong 24 giờ qua")),
+    "journal.over": DoctorMessage(
         "ok",
         (
             "no errors now; {errors} errors of the last day are resolved",
             "hiện không có lỗi; {errors} lỗi trong 24 giờ qua đã được khắc phục",
         ),
     ),
-    "journal.errors": Words(
+    "journal.errors": DoctorMessage(
         "warning",
         (
             "{errors} errors in the last day that are not resolved",
@@ -290,7 +292,7 @@ MACHINE_WORDS: dict[str, Words] = {
             "Hãy xem các lỗi này: journalctl -u presence-agent -p err --since -1d -x.",
         ),
     ),
-    "journal.in_memory": Words(
+    "journal.in_memory": DoctorMessage(
         "warning",
         (
             "in memory only: its lines are gone after a restart",
@@ -301,7 +303,7 @@ MACHINE_WORDS: dict[str, Words] = {
             "Hãy tạo thư mục /var/log/journal, rồi chạy 'sudo systemctl restart systemd-journald'.",
         ),
     ),
-    "journal.no_catalogue": Words(
+    "journal.no_catalogue": DoctorMessage(
         "warning",
         (
             "the explanations of its lines are not installed",
@@ -318,6 +320,6 @@ MACHINE_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "journal.unknown": Words("unknown", ("you may not read it", "không đủ quyền đọc"), _SUDO),
-    "journal.no_systemd": Words("unknown", ("there is no systemd here", "thiết bị này không có systemd")),
+    "journal.unknown": DoctorMessage("unknown", ("you may not read it", "không đủ quyền đọc"), _SUDO),
+    "journal.no_systemd": DoctorMessage("unknown", _NO_SYSTEMD),
 }

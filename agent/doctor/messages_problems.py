@@ -1,7 +1,7 @@
-"""What the agent's parts say in English of broker, camera, recording and weights, in Vietnamese.
+"""Vietnamese of the agent's sentences on broker, camera, recording and weights.
 
-Each English sentence is the one in the code, {…} for what it puts in; {problem} is looked up again. What the
-remedy of doctor says anyhow is left out of the Vietnamese.
+Each English sentence is the one in the code, {…} for what it puts in; {problem} is looked up again. What
+doctor's remedy has anyway is left out of the Vietnamese.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from agent.doctor.message_form import Both
+    from agent.doctor.message_form import Bilingual
 
-_BROKER: tuple[Both, ...] = (
+_BROKER: tuple[Bilingual, ...] = (
     (
         "the ca_file {path} can't be used ({problem}); put the certificate of the broker's authority there",
         "ca_file {path}: {problem}; cần chứng thư số gốc (CA) của máy chủ MQTT",
@@ -131,8 +131,8 @@ _BROKER: tuple[Both, ...] = (
         "{broker} không cho quyền đọc; hãy kiểm tra quyền (ACL)",
     ),
 )
-# The broker's word on the device's own certificate, alone or behind its address.
-_TLS: tuple[Both, ...] = (
+# The broker's refusal of the device's own certificate, alone or behind its address.
+_TLS: tuple[Bilingual, ...] = (
     (
         "this device's certificate has expired; put a new one into certificate_file",
         "chứng thư số của thiết bị đã hết hạn; cần thay certificate_file mới",
@@ -190,7 +190,7 @@ _TLS: tuple[Both, ...] = (
     ),
     ("the broker {broker}: {problem}", "{broker}: {problem}"),
 )
-_CAMERA: tuple[Both, ...] = (
+_CAMERA: tuple[Bilingual, ...] = (
     ("{path}: there is no such camera; plug it in, or see ls /dev/v4l/by-id", "không có {path}"),
     (
         "{path}: may not be opened; add the agent's user to the group video",
@@ -284,7 +284,7 @@ _CAMERA: tuple[Both, ...] = (
         "không kết nối được cổng {port} của {host} ({problem})",
     ),
 )
-_FILES: tuple[Both, ...] = (
+_FILES: tuple[Bilingual, ...] = (
     ("{path}: there is no such file or folder; check the path.", "không có tệp hoặc thư mục {path}"),
     ("{path}: there is no such file or folder; {problem}.", "không có tệp hoặc thư mục {path}; {problem}"),
     ("{path}: can't be read ({problem}); check the path.", "{path}: {problem}"),
@@ -340,7 +340,7 @@ _FILES: tuple[Both, ...] = (
     ("{path} is damaged", "{path} bị hỏng"),
 )
 # What to do about a path that can't be read.
-_RIGHTS: tuple[Both, ...] = (
+_RIGHTS: tuple[Bilingual, ...] = (
     ("check the path and the disk", "hãy kiểm tra đường dẫn và thẻ nhớ"),
     (
         "put it there, or set {name} under {table} to where it is",
@@ -372,5 +372,5 @@ _RIGHTS: tuple[Both, ...] = (
     ("use sudo", "hãy dùng sudo"),
 )
 # The service's last line.
-_SERVICE: tuple[Both, ...] = (("the agent ends: {problem}", "phần mềm dừng vì: {problem}"),)
-PROBLEMS: tuple[Both, ...] = (*_SERVICE, *_BROKER, *_TLS, *_CAMERA, *_FILES, *_RIGHTS)
+_SERVICE: tuple[Bilingual, ...] = (("the agent ends: {problem}", "phần mềm dừng vì: {problem}"),)
+PROBLEMS: tuple[Bilingual, ...] = (*_SERVICE, *_BROKER, *_TLS, *_CAMERA, *_FILES, *_RIGHTS)

@@ -1,14 +1,14 @@
-"""What doctor says by the word of the running service, and of one that gives no sign of life."""
+"""Messages from the running service's own report, and on a service that hangs or was halted."""
 
 from __future__ import annotations
 
-from agent.doctor.message_form import Both, Words
+from agent.doctor.message_form import Bilingual, DoctorMessage
 
-_REASONS: Both = (
+_REASONS: Bilingual = (
     "Fix what is above; 'journalctl -u presence-agent -x' explains each of these reasons.",
     "Hãy sửa các lỗi ở trên; 'journalctl -u presence-agent -x' giải thích từng lý do này.",
 )
-_HALTED = Words(
+_HALTED = DoctorMessage(
     "fault",
     (
         "process {process} of the service is halted (SIGSTOP; limit {watchdog}): nobody is counted",
@@ -19,7 +19,7 @@ _HALTED = Words(
         "Hãy đợi một phút rồi chạy lại doctor, hoặc chạy ngay 'sudo systemctl restart presence-agent'.",
     ),
 )
-_SILENT = Words(
+_SILENT = DoctorMessage(
     "fault",
     (
         "process {process} of the service has hung for {age_s} s (limit {watchdog}): nobody is counted",
@@ -37,39 +37,39 @@ _SILENT = Words(
     ),
 )
 
-_AS_IT_SAYS: Both = (
+_AS_NAMED: Bilingual = (
     "Run the command that it names, then 'sudo systemctl restart presence-agent'.",
     "Hãy chạy lệnh nêu ở trên, rồi 'sudo systemctl restart presence-agent'.",
 )
 
-SERVICE_WORDS: dict[str, Words] = {
+SERVICE_MESSAGES: dict[str, DoctorMessage] = {
     # The sentences name the command after which the service may read it.
-    "configuration.closed": Words(
-        "fault", ("{problem}", "không đọc được tệp cấu hình: {problem}"), _AS_IT_SAYS, begins=False
+    "configuration.closed": DoctorMessage(
+        "fault", ("{problem}", "không đọc được tệp cấu hình: {problem}"), _AS_NAMED, can_start=False
     ),
-    "weights.closed": Words(
-        "fault", ("{problem}", "không đọc được tệp mô hình: {problem}"), _AS_IT_SAYS, begins=False
+    "weights.closed": DoctorMessage(
+        "fault", ("{problem}", "không đọc được tệp mô hình: {problem}"), _AS_NAMED, can_start=False
     ),
-    "camera.closed": Words(
+    "camera.closed": DoctorMessage(
         "fault",
         ("the recording can't be read: {problem}", "không đọc được tệp video: {problem}"),
-        _AS_IT_SAYS,
-        begins=False,
+        _AS_NAMED,
+        can_start=False,
     ),
-    "broker_tls.closed": Words(
+    "broker_tls.closed": DoctorMessage(
         "fault",
         ("{problem}", "không đọc được chứng thư số hoặc khóa bí mật: {problem}"),
-        _AS_IT_SAYS,
-        begins=False,
+        _AS_NAMED,
+        can_start=False,
     ),
-    "whose.service": Words(
+    "whose.service": DoctorMessage(
         "ok",
         (
             "the service's user {user} in its sandbox, and root",
             "người dùng {user} của dịch vụ trong vùng cách ly, và root",
         ),
     ),
-    "whose.caller": Words(
+    "whose.caller": DoctorMessage(
         "unknown",
         (
             "{user} only: what the service may read is not known",
@@ -80,14 +80,14 @@ SERVICE_WORDS: dict[str, Words] = {
             "Hãy chạy với quyền root: sudo presence-agent doctor.",
         ),
     ),
-    "whose.no_service": Words(
+    "whose.no_service": DoctorMessage(
         "unknown",
         (
             "{user} only: there is no service of systemd's here",
             "chỉ {user}: máy này chưa cài dịch vụ của systemd",
         ),
     ),
-    "whose.not_inside": Words(
+    "whose.not_inside": DoctorMessage(
         "warning",
         (
             "{user} only: the service's sandbox could not be made ({problem})",
@@ -104,7 +104,7 @@ SERVICE_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "configuration.refused": Words(
+    "configuration.refused": DoctorMessage(
         "fault",
         (
             "the service refused {path}, keeps the one before, and could not restart: {problem}",
@@ -115,7 +115,7 @@ SERVICE_WORDS: dict[str, Words] = {
             "Hãy sửa lại, rồi chạy 'sudo systemctl reload presence-agent'.",
         ),
     ),
-    "configuration.not_in_force": Words(
+    "configuration.not_in_force": DoctorMessage(
         "fault",
         (
             "{path} was changed, but the service still uses the content before",
@@ -126,7 +126,7 @@ SERVICE_WORDS: dict[str, Words] = {
             "Hãy chạy 'sudo systemctl {command} presence-agent'.",
         ),
     ),
-    "camera.lost": Words(
+    "camera.lost": DoctorMessage(
         "fault",
         (
             "the service gets no pictures from {source}, and opens it again and again: nobody is counted",
@@ -143,11 +143,11 @@ SERVICE_WORDS: dict[str, Words] = {
             ),
         ),
     ),
-    "service.failed_saying": Words(
+    "service.failed_saying": DoctorMessage(
         "fault",
         (
-            "ended with {result}, exit code {code}; its last message: {said}",
-            "đã dừng: {result}, mã thoát {code}; dòng nhật ký cuối: {said}",
+            "ended with {result}, exit code {code}; its last message: {message}",
+            "đã dừng: {result}, mã thoát {code}; dòng nhật ký cuối: {message}",
         ),
         (
             "Do what it asks and fix what is above, then run 'sudo systemctl restart presence-agent'.",
@@ -157,12 +157,12 @@ SERVICE_WORDS: dict[str, Words] = {
     # The camera comes first of what it makes useless.
     **{f"{check}.halted": _HALTED for check in ("camera", "service")},
     **{f"{check}.silent": _SILENT for check in ("camera", "service")},
-    "service.failing": Words(
+    "service.failing": DoctorMessage(
         "fault",
         ("reports that it counts nobody: {reasons}", "tự báo không đếm được ai: {reasons}"),
         _REASONS,
     ),
-    "service.degraded": Words(
+    "service.degraded": DoctorMessage(
         "warning",
         ("works, and reports: {reasons}", "đang chạy, và tự báo: {reasons}"),
         _REASONS,

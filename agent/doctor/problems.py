@@ -1,4 +1,4 @@
-"""Problems that other parts of the agent, the system or a library name in English, said in Vietnamese."""
+"""Translation of problems that other parts of the agent, the system or a library name in English."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _LISTED = "listed"
 
 def in_vietnamese(problem: str) -> str:
     """A problem in Vietnamese; one that no table has stays as it is, in quotation marks."""
-    said = problem.strip().removesuffix(".")
-    if said in CAUSES:
-        return CAUSES[said]
+    sentence = problem.strip().removesuffix(".")
+    if sentence in CAUSES:
+        return CAUSES[sentence]
     for pattern, vietnamese in _patterns():
-        if found := pattern.fullmatch(said):
+        if found := pattern.fullmatch(sentence):
             return vietnamese.format(
-                **{name: _said(name, value) for name, value in found.groupdict().items()}
+                **{name: _translated(name, value) for name, value in found.groupdict().items()}
             )
-    return f"“{said}”"
+    return f"“{sentence}”"
 
 
-def _said(name: str, value: str) -> str:
+def _translated(name: str, value: str) -> str:
     if name.startswith(_NESTED):
         return in_vietnamese(value)
     if name.startswith(_LISTED):
@@ -38,7 +38,7 @@ def _said(name: str, value: str) -> str:
 
 @cache
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """In the order of the tables: what is said more exactly comes first."""
+    """In the order of the tables: the more exact sentence comes first."""
     return tuple(
         (re.compile(_pattern(english)), vietnamese)
         for english, vietnamese in (*CAUSES_OF, *PROBLEMS, *CONFIGURATION_PROBLEMS)

@@ -1,4 +1,4 @@
-"""What doctor found: in order, in words, as JSON, and as an exit code."""
+"""Findings of doctor: sorted, as sentences, as JSON, and as an exit code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from agent.doctor.messages import CHECKS, LABELS, MARKS, REMEDY_MARK, SUM, WORDS
+from agent.doctor.messages import CHECKS, LABELS, MARKS, MESSAGES, REMEDY_MARK, SUMMARY
 from agent.doctor.problems import in_vietnamese
 from agent.render.sentences import harmless
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 Verdict = Literal["ok", "warning", "fault"]
 _MARK_WIDTH = 10
-# What others say in English; the rest of a finding's values are names and numbers.
-_SAID_BY_OTHERS = ("problem", "cause", "result", "said")
+# Sentences of other parts, in English; the rest of a finding's values are names and numbers.
+_TRANSLATED_VALUES = ("problem", "cause", "result", "message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Finding:
     """One line of the report.
 
     Attributes:
-        code: a key of WORDS: the check and, behind a dot, what it found.
+        code: a key of MESSAGES: the check and, behind a dot, what it found.
         values: what goes into the sentences.
     """
 
@@ -43,19 +43,19 @@ class Finding:
     @property
     def status(self) -> Status:
         """How bad it is."""
-        return WORDS[self.code].status
+        return MESSAGES[self.code].status
 
     def found(self, vietnamese: bool) -> str:
         """What was found, one sentence."""
         values = {
-            name: in_vietnamese(str(value)) if vietnamese and name in _SAID_BY_OTHERS else value
+            name: in_vietnamese(str(value)) if vietnamese and name in _TRANSLATED_VALUES else value
             for name, value in self.values.items()
         }
-        return harmless(WORDS[self.code].found[vietnamese].format(**values))
+        return harmless(MESSAGES[self.code].found[vietnamese].format(**values))
 
     def remedy(self, vietnamese: bool) -> str | None:
         """What to do about it; None: nothing."""
-        words = WORDS[self.code].remedy
+        words = MESSAGES[self.code].remedy
         return harmless(words[vietnamese].format(**self.values)) if words else None
 
 
@@ -81,21 +81,21 @@ class Report:
     @property
     def exit_code(self) -> int:
         """2 before 1: systemd does not start the agent again with what is wrong then."""
-        return max((WORDS[item.code].exit_code for item in self.findings), key=(0, 1, 2).index, default=0)
+        return max((MESSAGES[item.code].exit_code for item in self.findings), key=(0, 1, 2).index, default=0)
 
     def lines(self, vietnamese: bool) -> Iterator[tuple[Status | None, str]]:
-        """Lines to read, each with the status of which it tells; None: it is a remedy or the sum."""
+        """Lines to read, each with its status; None: a remedy or the summary."""
         for finding, labels in self._joined(vietnamese):
             mark = MARKS[finding.status][vietnamese]
             yield finding.status, f"{mark:<{_MARK_WIDTH}}{', '.join(labels)}: {finding.found(vietnamese)}"
             if remedy := finding.remedy(vietnamese):
                 yield None, f"{'':<{_MARK_WIDTH}}{REMEDY_MARK} {remedy}"
-        tally = Counter(finding.status for finding in self.findings)
-        counts = {status: tally[status] for status in MARKS}
-        yield None, SUM[self.verdict][vietnamese].format(**counts)
+        totals = Counter(finding.status for finding in self.findings)
+        counts = {status: totals[status] for status in MARKS}
+        yield None, SUMMARY[self.verdict][vietnamese].format(**counts)
 
     def _joined(self, vietnamese: bool) -> Iterable[tuple[Finding, list[str]]]:
-        """Findings with their labels; what waits for the same is one line, where the first of it is."""
+        """Findings with their labels; checks skipped for the same reason share the line of the first."""
         joined: dict[str | int, tuple[Finding, list[str]]] = {}
         for place, finding in enumerate(self.findings):
             line = finding.found(vietnamese) if finding.status == "skipped" else place

@@ -1,4 +1,4 @@
-"""All checks: what hangs on rights as the service, everything else as the caller."""
+"""Examination of a device: checks that depend on rights run as the service, the rest as the caller."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agent.doctor.checks_machine import log_checks, machine_checks
 from agent.doctor.checks_ribbon import ribbon_checks
 from agent.doctor.groups import CONFIGURATION, Group
 from agent.doctor.report import Finding, Report, in_order
-from agent.doctor.system import System, unit_shown, writer_of
+from agent.doctor.system import System, unit_properties, writer_of
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from agent.config.models import Config
     from agent.doctor.checks_camera import CameraOf
-    from agent.doctor.inside import SandboxAnswer
+    from agent.doctor.sandbox import SandboxAnswer
 
 LIMIT_S = 8.0
 _MACHINE = ("clock", "power", "temperature", "card", "network", "memory", "service", "journal")
@@ -34,16 +34,16 @@ def examine(
     machine: System | None = None,
     camera_of: CameraOf | None = None,
     limit_s: float = LIMIT_S,
-    ask_inside: Callable[[Path], SandboxAnswer] | None = None,
+    ask_sandbox: Callable[[Path], SandboxAnswer] | None = None,
 ) -> Report:
-    """Look at everything; nothing is changed, and a running service keeps its camera.
+    """Run all checks; nothing is changed, and a running service keeps its camera.
 
     Args:
         path: of the configuration file.
         machine: where to look; None: at this machine.
         camera_of: makes the live camera that a configuration names, not opened yet; None: as `run` does.
-        limit_s: what has not answered by then hangs.
-        ask_inside: looks as the service at what hangs on rights; None: it is looked at by the caller only.
+        limit_s: time for all checks, in seconds; a check without an answer by then counts as hung.
+        ask_sandbox: runs the checks that depend on rights as the service; None: the caller runs them.
     """
     machine = machine or System()
     until_s = time.monotonic() + limit_s
@@ -53,19 +53,19 @@ def examine(
     if config is None:
         findings += [Finding(f"{check}.skipped", CONFIGURATION) for check in ("secrets", *_LOG)]
     else:
-        process, unit = writer_of(config.log.path, machine), unit_shown() or {}
+        process, unit = writer_of(config.log.path, machine), unit_properties() or {}
         secrets_check(config, machine, unit.get("User"), findings.append)
         groups.append(Group(_LOG, partial(log_checks, config, machine, process, unit)))
-    answer = ask_inside(path) if ask_inside else None
+    answer = ask_sandbox(path) if ask_sandbox else None
     if answer:
         findings.append(answer.whose)
     if answer and answer.findings is not None:
         findings += answer.findings
     else:
-        # Networks and pictures are loaded once, by whoever looks.
-        from agent.doctor.by_rights import by_rights  # noqa: PLC0415
+        # Networks and pictures are loaded once, by the process that checks.
+        from agent.doctor.checks_user import user_checks  # noqa: PLC0415
 
-        findings += by_rights(path, machine, camera_of, limit_s)
+        findings += user_checks(path, machine, camera_of, limit_s)
     for group in groups:
         findings += group.wait(until_s, limit_s)
     if config:

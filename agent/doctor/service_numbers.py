@@ -1,4 +1,4 @@
-"""What the running service wrote down of its sight and of how it is, as doctor reads it."""
+"""Reader of the numbers that the running service writes about its camera and its health."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ STALE_S: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
-    """What the service says of its sight; None: it does not know, or is too old to say.
+class ServiceNumbers:
+    """Camera and health of the service; None: not known, or not written by that version.
 
     Attributes:
-        age_s: how long ago it wrote them.
-        process: which wrote them.
+        age_s: seconds since it wrote them.
+        process: id of the process that wrote them.
         verdict, reasons: of its health.
-        config_digest: of the configuration by which it goes.
+        config_digest: of the configuration in force.
         camera: `ok`, or why it can't see.
     """
 
@@ -42,16 +42,16 @@ class Numbers:
     upside_down: int
 
 
-def numbers_in(folder: Path) -> Numbers | None:
+def read_numbers(folder: Path) -> ServiceNumbers | None:
     """Read the service's numbers; None where there are none that make sense.
 
     Raises:
-        PermissionError: they are not for us.
+        PermissionError: this user may not read them.
     """
     try:
         body: Any = json.loads((folder / NAME).read_text())
         at = datetime.fromisoformat(body["ts"])
-        return Numbers(
+        return ServiceNumbers(
             age_s=max(0, round((datetime.now(UTC) - at).total_seconds())),
             process=body.get("process"),
             verdict=body.get("verdict"),

@@ -1,4 +1,4 @@
-"""Where doctor looks, and how it asks others without waiting for ever."""
+"""Access to the machine for doctor: files, commands, systemd and processes, each with a time limit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from agent.device import clock
 from agent.device.systemd import runtime_folder
 from agent.doctor.report import Finding
 
-Tell = Callable[[Finding], None]
+Emit = Callable[[Finding], None]
 _T = TypeVar("_T")
 _COMMAND_S = 5.0
 UNIT = "presence-agent.service"
@@ -48,15 +48,15 @@ class System:
     runtime: Path = field(default_factory=_runtime)
     synced: Callable[[], bool] = clock.clock_synced
 
-    def words(self, path: str) -> list[str] | None:
-        """What a file below the root holds, in words; None: it can't be read."""
+    def read_words(self, path: str) -> list[str] | None:
+        """Words of a file below the root; None: it can't be read."""
         try:
             return (self.root / path).read_text().split()
         except (OSError, UnicodeDecodeError):
             return None
 
-    def secret(self, path: Path | None) -> Path | None:
-        """Where a secret of the service is: while it does not run, where systemd takes it from."""
+    def secret_path(self, path: Path | None) -> Path | None:
+        """Path of a secret of the service; while it does not run, the file that systemd takes it from."""
         if path is None or origin(path) == path:
             return path
         if own := os.environ.get("CREDENTIALS_DIRECTORY"):
@@ -70,10 +70,10 @@ class System:
 
 
 def within(seconds: float, ask: Callable[[], _T]) -> _T:
-    """What is answered in this time.
+    """Call something that may hang, in a thread.
 
     Raises:
-        TimeoutError: nothing; whoever was asked goes on alone and ends with the process.
+        TimeoutError: it has not returned in time; its thread goes on and ends with the process.
     """
     answers: SimpleQueue[tuple[_T | None, BaseException | None]] = SimpleQueue()
 
@@ -93,8 +93,8 @@ def within(seconds: float, ask: Callable[[], _T]) -> _T:
     return answer  # type: ignore[return-value]
 
 
-def printed_by(*words: str) -> subprocess.CompletedProcess[str] | None:
-    """What a command prints, however it ends; None: there is none, or it takes too long."""
+def run_command(*words: str) -> subprocess.CompletedProcess[str] | None:
+    """Run a command, whatever its exit code; None: there is none, or it takes too long."""
     try:
         return subprocess.run(  # noqa: S603 - words of our own
             words, capture_output=True, text=True, timeout=_COMMAND_S, check=False, errors="replace"
@@ -103,29 +103,38 @@ def printed_by(*words: str) -> subprocess.CompletedProcess[str] | None:
         return None
 
 
-def said_by(*words: str) -> str | None:
-    """What a command prints; None: there is none, it fails, or it takes too long."""
-    done = printed_by(*words)
+def command_output(*words: str) -> str | None:
+    """Output of a command; None: there is none, it fails, or it takes too long."""
+    done = run_command(*words)
     return done.stdout if done and done.returncode == 0 else None
 
 
-def unit_shown(unit: str = UNIT) -> dict[str, str] | None:
-    """What systemd says of the service, or of another unit; None: there is no systemd."""
-    shown = said_by("systemctl", "show", unit, f"--property={','.join(_ASKED)}")
+def unit_properties(unit: str = UNIT) -> dict[str, str] | None:
+    """Properties of the service's unit, or of another, as systemd shows them; None: there is no systemd."""
+    shown = command_output("systemctl", "show", unit, f"--property={','.join(_ASKED)}")
     if not shown:
         return None
     return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
 
 
+def exists(path: Path) -> bool:
+    """Path.exists() is False, on newer Pythons, for a path that may not be looked at; this raises OSError."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def journals(machine: System) -> list[Path]:
-    """Files that the system's journal is in."""
+    """Files of the system's journal."""
     return [file for folder in _JOURNALS for file in (machine.root / folder).glob("*/system.journal")]
 
 
 def writer_of(log_path: Path, machine: System) -> int | None:
-    """The process that holds a log; None: nobody, as far as one can see.
+    """The process that holds a log; None: none that this user can see.
 
-    The kernel's list is read and no lock is tried: an agent that starts in that moment would find it taken.
+    The kernel's list is read and no lock is tried: an agent that starts at that moment would find it taken.
     """
     lock = log_path.with_name(f"{log_path.name}.lock")
     try:
@@ -142,7 +151,7 @@ def writer_of(log_path: Path, machine: System) -> int | None:
 
 
 def writer_of_removed(log_path: Path, machine: System) -> int | None:
-    """The process that writes to a log which was removed; None: nobody, as far as one can see."""
+    """The process that writes to a log which was removed; None: none that this user can see."""
     gone = {f"{log_path.absolute()}{end} (deleted)" for end in ("", "-wal", "-shm")}
     for descriptor in (machine.root / "proc").glob("[0-9]*/fd/*"):
         with suppress(OSError):

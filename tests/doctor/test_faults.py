@@ -262,7 +262,7 @@ WELL, DEGRADED, FAILING = (
         ([FAILING, FAILING, FAILING], 1, 2),
         ([FAILING, DEGRADED], 0, 1),
         ([ERROR, FAILING, DEGRADED], 1, 1),
-        # A run that sees now has begun without what was before it.
+        # A run that sees now has started without what was before it.
         ([ERROR, FAILING, BY_SYSTEMD, DEGRADED | SECOND], 0, 3),
         ([ERROR, ERROR | SECOND], 1, 1),
     ],

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.core.log_messages import FAILS
-from agent.doctor.messages import WORDS
+from agent.doctor.messages import MESSAGES
 from agent.doctor.messages_causes import CAUSES, CAUSES_OF
 from agent.doctor.messages_configuration import CONFIGURATION_PROBLEMS
 from agent.doctor.messages_problems import PROBLEMS
@@ -50,7 +50,7 @@ def in_code() -> tuple[str, ...]:
     """All strings of the agent but those of doctor; of one with values in it each part."""
     found = set()
     for path in ROOT.glob("agent/**/*.py"):
-        if path.parent.name != "doctor" or not path.name.startswith("words_of"):
+        if path.parent.name != "doctor" or not path.name.startswith("messages"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
                     found |= {node.value, f"{node.value[:1].lower()}{node.value[1:]}"}
@@ -313,5 +313,5 @@ def test_certificates(place: Place, start_central: Callable[[], CentralBroker]) 
 
 
 def test_codes_with_a_problem_have_it_in_vietnamese_too() -> None:
-    for code, words in WORDS.items():
+    for code, words in MESSAGES.items():
         assert ("{problem}" in words.found[0]) == ("{problem}" in words.found[1]), code

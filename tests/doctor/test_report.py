@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.doctor.messages import CHECKS, LABELS, MARKS, SUM, WORDS
+from agent.doctor.messages import CHECKS, LABELS, MARKS, MESSAGES, SUMMARY
 from agent.doctor.report import Finding, Report
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ def fields(text: str) -> set[str]:
 
 
 def test_both_languages_are_complete() -> None:
-    pairs = [*LABELS.values(), *MARKS.values(), *SUM.values()]
-    for words in WORDS.values():
+    pairs = [*LABELS.values(), *MARKS.values(), *SUMMARY.values()]
+    for words in MESSAGES.values():
         pairs += [words.found, *([words.remedy] if words.remedy else [])]
     for english, vietnamese in pairs:
         assert english.strip(), vietnamese
@@ -38,7 +38,7 @@ def test_both_languages_are_complete() -> None:
 
 
 def test_remedies_are_sentences_and_findings_are_none() -> None:
-    for code, words in WORDS.items():
+    for code, words in MESSAGES.items():
         assert code.partition(".")[0] in CHECKS, code
         assert not words.found[0].endswith("."), code
         if words.remedy:

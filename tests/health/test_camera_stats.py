@@ -16,7 +16,7 @@ from agent.config.models import DetectorConfig
 from agent.core.frame import Instant, NoFrame
 from agent.device.clock import now
 from agent.device.frames import frame_of
-from agent.doctor.service_numbers import numbers_in
+from agent.doctor.service_numbers import read_numbers
 from agent.health.camera_stats import NAME, CameraStats, Orientation
 from agent.health.monitor import HealthMonitor
 
@@ -43,7 +43,7 @@ def test_doctor_reads_what_is_written(astronaut: Path, tmp_path: Path, turned: b
     numbers = CameraStats(tmp_path, Orientation(face_network(DetectorConfig(), 1)))
     for frame in frames_of(astronaut, turned=turned):
         numbers.see(frame, None, HealthMonitor(tmp_path), somebody=True)
-    read = numbers_in(tmp_path)
+    read = read_numbers(tmp_path)
     assert read is not None
     assert (read.upright, read.upside_down) == ((0, 1) if turned else (1, 0))
     assert (read.verdict, read.reasons, read.process) == ("ok", (), os.getpid())
@@ -83,12 +83,12 @@ def test_a_change_is_written_at_once(astronaut: Path, tmp_path: Path) -> None:
     numbers, health = CameraStats(tmp_path, None), HealthMonitor(tmp_path)
     health.see(frame.at, None, night=False)
     numbers.see(frame, None, health, somebody=False)
-    before = numbers_in(tmp_path)
+    before = read_numbers(tmp_path)
     # The camera is gone: a second later whoever reads knows, and that it is a fault.
     later = frame.at.shifted(1.0)
     health.see(later, "lost", night=False, seen=False)
     numbers.see(NoFrame(later, frame.at), "lost", health, somebody=False)
-    after = numbers_in(tmp_path)
+    after = read_numbers(tmp_path)
     assert before is not None
     assert after is not None
     assert (before.camera, before.brightness is None) == ("ok", False)
@@ -97,6 +97,6 @@ def test_a_change_is_written_at_once(astronaut: Path, tmp_path: Path) -> None:
     # Another configuration is in force.
     health.config_digest = "0123456789abcdef"
     numbers.see(NoFrame(later, frame.at), "lost", health, somebody=False)
-    changed = numbers_in(tmp_path)
+    changed = read_numbers(tmp_path)
     assert changed is not None
     assert changed.config_digest == "0123456789abcdef"

@@ -12,7 +12,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/debian.sh"
 folder=$(realpath -m "${1:-$(mktemp -d)}")
 if (($# > 1)); then suites=("${@:2}"); else suites=(bookworm trixie); fi
 
-# What both halves inside begin with.
+# What both halves inside start with.
 common() {
     cat <<'SH'
 set -u
@@ -80,7 +80,7 @@ check "the list is another one" [ "$list" != "$(listed)" ]
 check "the broker has read it, and is the same" [ "$runs" = "$(broker)" ]
 lurk two
 echo all elsewhere/two >/etc/mosquitto/presence/ending
-check "the service ends what a script had begun" systemctl start presence-broker-revocations.service
+check "the service ends what a script had started" systemctl start presence-broker-revocations.service
 check "who was connected then is put out" within 30 gone
 check "nothing of it is left" [ ! -s /etc/mosquitto/presence/ending ]
 echo of-the-camera >/etc/presence-agent/camera-password
@@ -110,7 +110,7 @@ ln -s private/presence-agent /var/lib/presence-agent
 ln -s private/presence-agent /run/presence-agent
 
 systemctl daemon-reload
-# What the sandbox leaves: begun with all that the agent itself has; on Debian 12 ExecStartPost= would have no credentials.
+# What the sandbox leaves: started with all that the agent itself has; on Debian 12 ExecStartPost= would have no credentials.
 cat >/root/probe.sh <<'PROBE'
 #!/bin/sh
 try() { if eval "$2" >/dev/null 2>&1; then echo "$1"; fi; }
@@ -181,7 +181,7 @@ check "the log, too" [ "$(stat -c %a $log)" = 600 ]
 before=$(of MainPID)
 if [ -n "$before" ] && [ "$before" -gt 1 ]; then kill -STOP "$before"; fi
 begin=$(now)
-check "stopped: the watchdog begins it again" within 90 another
+check "stopped: the watchdog restarts it" within 90 another
 check "after $((($(now) - begin) / 1000000)) s" is ActiveState active
 check "and it was the watchdog" journalctl -q -u presence-agent -g 'Watchdog timeout' -o cat -n 1 --output-fields=MESSAGE
 check "no dump of its memory is left" [ -z "$(find / -xdev -name 'core*' -type f -size +100k 2>/dev/null | grep -v '/usr/\|/opt/')" ]
@@ -251,7 +251,7 @@ check "a camera that is not there: the same process for longer than a start may 
 check "it is online at the broker" eval 'grep /status /root/heard | tail -n 1 | grep -q online'
 check "the camera is told as lost" eval 'grep /event/ /root/heard | tail -n 3 | grep -q "\"lost\""'
 kill -9 "$before"
-check "killed while it waits for the camera: begun again" within 20 eval '[ "$(of MainPID)" != 0 ] && [ "$(of MainPID)" != "$before" ]'
+check "killed while it waits for the camera: restarted" within 20 eval '[ "$(of MainPID)" != 0 ] && [ "$(of MainPID)" != "$before" ]'
 begin=$(now)
 systemctl stop presence-agent
 took=$((($(now) - begin) / 100000))
@@ -297,7 +297,7 @@ else
     umount /proc/cmdline
 fi
 
-# Rights: doctor looks as the service, `run` ends with 2, and the command that both name mends it.
+# Rights: doctor looks as the service, `run` ends with 2, and the command that both name fixes it.
 mkdir -p /home/somebody && cp /opt/src/models/vtest.avi /home/somebody/clip.avi
 cp -r /opt/src/models /srv/models; chmod -R a+rX /srv/models
 of_root() { # of_root NAME CODE: doctor finds CODE, the service does not start, and does once the sentence is obeyed

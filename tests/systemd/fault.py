@@ -1,4 +1,4 @@
-"""What a fault of the table is, and the ways in which most of them are made and mended by hand."""
+"""What a fault of the table is, and the ways in which most of them are made and fixed by hand."""
 
 from __future__ import annotations
 

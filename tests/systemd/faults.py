@@ -1,8 +1,8 @@
-"""The table of faults: made one by one on a good device, found, told, and mended by what is told.
+"""The table of faults: made one by one on a good device, found, told, and fixed by what is told.
 
 `bash tests/systemd/faults.sh` runs it in booted Debians. Of each fault is shown what `presence-agent doctor`
 says first and how many seconds after the fault; whether `systemctl status` names the cause, and
-`journalctl -x` cause and remedy; whether the remedy, followed to the letter, mends it, and in how many
+`journalctl -x` cause and remedy; whether the remedy, followed to the letter, fixes it, and in how many
 seconds. It ends with 1 if anything of that is not so.
 """
 
@@ -92,9 +92,9 @@ class Row:
         return f"{self.name:<30} {self.found[:_WIDTH]:<{_WIDTH}} {cells} {' '.join(seconds)}"
 
 
-_CELLS = ("doctor", "status", "journal", "mended")
+_CELLS = ("doctor", "status", "journal", "fixed")
 _CELL = {None: "–", "": "good"}
-_HEAD = f"{'fault':<30} {'what doctor says first':<{_WIDTH}} doctor  status  journal mended  in s mended"
+_HEAD = f"{'fault':<30} {'what doctor says first':<{_WIDTH}} doctor  status  journal fixed  in s fixed"
 
 
 def examined() -> list[Line]:
@@ -156,7 +156,7 @@ class Table:
             raise RuntimeError(f"The device is not good: {wrong}")
 
     def row(self, fault: Fault) -> Row:
-        """Make a fault, look, mend."""
+        """Make a fault, look, fix."""
         row, notes = Row(fault.name), _Notes(fault.name)
         try:
             if not self._good:
@@ -266,7 +266,7 @@ class Table:
             if not wrong or row.mended_s > (_ALONE_S if fault.waits else _MENDED_S) or stuck:
                 break
         notes.add("doctor after that", lines)
-        row.bad["mended"] = wrong
+        row.bad["fixed"] = wrong
         # A remedy may lead to another good configuration than the one that faults are made in.
         self._good = not wrong and not fault.lingers and self._device.is_configured_as_before()
 
@@ -314,7 +314,7 @@ def main(wanted: list[str]) -> int:
     for row in bad:
         print(f"BAD: {row.name}\n     " + "\n     ".join(row.reasons))
     took_s = time.monotonic() - began_s
-    print(f"{len(rows) - len(bad)} of {len(rows)} faults are found, told and mended; {took_s:.0f} s.")
+    print(f"{len(rows) - len(bad)} of {len(rows)} faults are found, told and fixed; {took_s:.0f} s.")
     if bad or not rows:
         return 1
     (_NOTES / "all-good").touch()

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Faults made on purpose on booted Debians 12 and 13: what doctor, `systemctl status` and `journalctl -x` say of each, and
-# whether their remedy mends it; a table (tests/systemd/faults.py). `bash tests/run.sh --systemd` runs it.
+# whether their remedy fixes it; a table (tests/systemd/faults.py). `bash tests/run.sh --systemd` runs it.
 #
 #   bash tests/systemd/faults.sh [FOLDER [SUITE...]]     the folder keeps the Debians and the recording for the next time
 #

@@ -58,7 +58,7 @@ WALLS = {
         # A dump of its memory would hold pictures.
         "CoredumpFilter": ["elf-headers"],
         "LimitCORE": ["0"],
-        # Systemd does not start it again where that mends nothing, and never gives it up otherwise.
+        # Systemd does not start it again where that fixes nothing, and never gives it up otherwise.
         "Restart": ["on-failure"],
         "RestartPreventExitStatus": ["2"],
         "WatchdogSec": ["30"],

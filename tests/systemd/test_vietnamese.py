@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from agent.doctor.messages import WORDS
+from agent.doctor.messages import MESSAGES
 from tests.systemd.catalogue import explained
 from tests.systemd.vietnamese import chosen, rejected_in, texts
 
@@ -49,7 +49,7 @@ def test_catalogue_names_the_same_in_both_languages() -> None:
 
 
 def test_doctor_names_the_same_in_both_languages() -> None:
-    for code, words in WORDS.items():
+    for code, words in MESSAGES.items():
         for english, vietnamese in filter(None, (words.found, words.remedy)):
             named = {name.replace("{after_vi}", "{after}") for name in typed(vietnamese)}
             assert typed(english) == named, (code, typed(english) ^ named)

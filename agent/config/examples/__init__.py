@@ -1,4 +1,4 @@
-"""Commented configurations to begin with, one for each kind of place."""
+"""Commented configurations to start with, one for each kind of place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`presence-agent doctor --bundle`: what somebody who helps from afar needs, and no more."""
+"""Support bundle (`presence-agent doctor --bundle`): what remote support needs, and no more."""
 
 from agent.doctor.bundle.archive import write_bundle
 

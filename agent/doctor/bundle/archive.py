@@ -1,4 +1,4 @@
-"""The bundle: one archive of a closed list of members, put under its name whole or not at all."""
+"""Archive of the bundle: a closed list of members, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from agent.config.load import load
 from agent.doctor.bundle import parts, units
 from agent.doctor.bundle.configuration import configuration, written
 from agent.doctor.bundle.redaction import HIDDEN, Redactor
-from agent.doctor.bundle.secrets import look_at_units, secrets_of
-from agent.doctor.bundle.units import NotHadError
+from agent.doctor.bundle.secrets import add_unit_secrets, secrets_of
+from agent.doctor.bundle.units import UnavailableError
 from agent.doctor.system import System
 from agent.errors import AgentError, ConfigError
 from agent.install.atomic import replace_atomically
@@ -82,10 +82,10 @@ class _Contents:
     missing: dict[str, str] = field(default_factory=dict)
 
     def put(self, name: str, make: Callable[[], object]) -> None:
-        """Take a member; text as lines, the rest as JSON. What goes wrong in it is told in its place."""
+        """Add a member; text as lines, the rest as JSON. A failure is noted in its place."""
         try:
             made = make()
-        except NotHadError as error:
+        except UnavailableError as error:
             self._miss(name, str(error))
             return
         except Exception as error:  # noqa: BLE001 - a bundle is made where things are broken
@@ -95,7 +95,7 @@ class _Contents:
             text = self.redactor.text(made)
         else:
             text = json.dumps(self.redactor.tree(made), ensure_ascii=False, indent=1)
-        if self.redactor.betrays(text):
+        if self.redactor.leaks(text):
             self._miss(name, "it held a secret after all and was left out")
         else:
             self.texts[name] = f"{text.rstrip()}\n"
@@ -111,7 +111,7 @@ class _Contents:
 def write_bundle(
     to: Path, report: Report, config_path: Path, vietnamese: bool, machine: System | None = None
 ) -> str:
-    """Write what is known of this device into one file, and say so in one sentence.
+    """Write the bundle of this device into one file; returns a sentence for people.
 
     Args:
         to: a file, or a folder such as a stick's, in which it gets a name.
@@ -163,7 +163,7 @@ def _path(to: Path, report: Report) -> Path:
 def _collected(report: Report, config_path: Path, vietnamese: bool, machine: System) -> _Contents:
     raw, text = written(config_path)
     secrets = secrets_of(config_path, raw, text, machine)
-    look_at_units(units.unit_texts() or "", secrets, machine)
+    add_unit_secrets(units.unit_texts() or "", secrets, machine)
     contents = _Contents(Redactor(secrets.values))
     try:
         config = load(config_path)
@@ -171,12 +171,12 @@ def _collected(report: Report, config_path: Path, vietnamese: bool, machine: Sys
         config = None
 
     def searched(make: Callable[[], str]) -> Callable[[], str]:
-        """What others wrote, only where all secrets are known by which it is searched."""
+        """Text of others, only where all secrets to search it for could be read."""
 
         def made() -> str:
             if secrets.unread:
                 names = ", ".join(str(path) for path in sorted(secrets.unread))
-                raise NotHadError(
+                raise UnavailableError(
                     f"{names} can't be read by this user, so nothing can be searched for it; use sudo"
                 )
             return make()
@@ -185,7 +185,7 @@ def _collected(report: Report, config_path: Path, vietnamese: bool, machine: Sys
 
     def events() -> dict[str, Any]:
         if config is None:
-            raise NotHadError("the configuration must be right first: it names the log")
+            raise UnavailableError("the configuration must be right first: it names the log")
         return parts.events(config)
 
     contents.put("doctor.txt", lambda: "\n".join(line for _, line in report.lines(vietnamese)))
@@ -202,7 +202,7 @@ def _collected(report: Report, config_path: Path, vietnamese: bool, machine: Sys
     contents.put("units.txt", searched(units.units))
     contents.put("journal.txt", searched(lambda: units.journal(machine)))
     missing = [f"- {name}: {why}" for name, why in contents.missing.items()]
-    told = "\n".join(["What could not be had:", *missing] if missing else ["All of it could be had."])
+    outcome = "\n".join(["What could not be had:", *missing] if missing else ["All of it could be had."])
     contents.put(
         "README.txt",
         lambda: _README.format(
@@ -210,7 +210,7 @@ def _collected(report: Report, config_path: Path, vietnamese: bool, machine: Sys
             agent=report.agent or "an agent whose configuration can't be read",
             members="\n".join(f"- {name}: {what}" for name, what in MEMBERS.items()),
             hidden=HIDDEN,
-            missing=told,
+            missing=outcome,
         ),
     )
     return contents
@@ -220,7 +220,7 @@ def _health(machine: System, searched: Callable[[Callable[[], str]], Callable[[]
     def or_why(make: Callable[[], object]) -> object:
         try:
             return make()
-        except NotHadError as error:
+        except UnavailableError as error:
             return {"not_had": str(error)}
 
     return {

@@ -1,4 +1,4 @@
-"""The configuration as it is written, of what is on a list: a new key is hidden until it is put there."""
+"""The configuration as written, limited to an allowed list: a new key is hidden until it is added there."""
 
 from __future__ import annotations
 

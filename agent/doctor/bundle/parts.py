@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from agent.device.machine import board_model, card_errors, card_hosts, under_voltage
 from agent.device.machine import throttled as throttled_now
-from agent.doctor.bundle.units import NotHadError
-from agent.doctor.checks_board import fault_told
+from agent.doctor.bundle.units import UnavailableError
+from agent.doctor.checks_board import faulty_drive
 from agent.doctor.kernel_log import kernel_lines
-from agent.doctor.system import said_by
+from agent.doctor.system import command_output
 from agent.errors import AgentError
 from agent.eventlog.reader import LogReader
 from agent.health.camera_stats import NAME
@@ -53,7 +53,7 @@ def versions(machine: System) -> dict[str, Any]:
         models: object = [f"{item.name}: {item.status}" for item in found]
     except AgentError as error:
         models = str(error)
-    told = said_by("systemctl", "--version") or ""
+    told = command_output("systemctl", "--version") or ""
     return {
         "agent": _version("presence-agent"),
         "contract": CONTRACT,
@@ -78,13 +78,15 @@ def figures(machine: System, config: Config | None) -> dict[str, Any]:
         "disks": {place: room for place in sorted(places) if (room := _room(Path(place)))},
         "memory_kb": dict(_memory(machine)),
         "swaps": [line.split()[0] for line in _lines(machine, "proc/swaps")[1:]],
-        "load": (machine.words("proc/loadavg") or [])[:3],
-        "uptime_s": next(iter(machine.words("proc/uptime") or ()), None),
-        "temperature_milli_c": next(iter(machine.words("sys/class/thermal/thermal_zone0/temp") or ()), None),
+        "load": (machine.read_words("proc/loadavg") or [])[:3],
+        "uptime_s": next(iter(machine.read_words("proc/uptime") or ()), None),
+        "temperature_milli_c": next(
+            iter(machine.read_words("sys/class/thermal/thermal_zone0/temp") or ()), None
+        ),
         "throttled": None if throttled is None else f"{throttled:#x}",
         "under_voltage": under_voltage(machine.root),
         "file_system_errors": card_errors(machine.root),
-        "kernel_words": [word for word in machine.words("proc/cmdline") or [] if _CMDLINE.match(word)],
+        "kernel_words": [word for word in machine.read_words("proc/cmdline") or [] if _CMDLINE.match(word)],
         "clock_synced": machine.synced(),
     }
 
@@ -97,9 +99,9 @@ def kernel(machine: System) -> str:
     """
     lines = kernel_lines(machine)
     if lines is None:
-        raise NotHadError("the kernel's lines may not be read by this user; run it with sudo")
+        raise UnavailableError("the kernel's lines may not be read by this user; run it with sudo")
     cards = card_hosts(machine.root)
-    told = [line for line in lines if fault_told(line, cards) or _UNDER_VOLTAGE.search(line)]
+    told = [line for line in lines if faulty_drive(line, cards) or _UNDER_VOLTAGE.search(line)]
     return (
         "\n".join(told[-_KERNEL_LINES:])
         or "The kernel reported no fault of card or power supply in the last day."
@@ -117,13 +119,13 @@ def numbers(machine: System) -> dict[str, Any]:
         with path.open("rb") as file:
             body = json.loads(file.read(_MOST_BYTES))
     except FileNotFoundError:
-        raise NotHadError("there is none: the service does not run, or has no picture yet") from None
+        raise UnavailableError("there is none: the service does not run, or has no picture yet") from None
     except OSError as error:
-        raise NotHadError(f"{path} can't be read ({error.strerror}); run it with sudo") from None
+        raise UnavailableError(f"{path} can't be read ({error.strerror}); run it with sudo") from None
     except (ValueError, RecursionError):
-        raise NotHadError(f"{path} is not as the service writes it") from None
+        raise UnavailableError(f"{path} is not as the service writes it") from None
     if not isinstance(body, dict):
-        raise NotHadError(f"{path} is not as the service writes it")
+        raise UnavailableError(f"{path} is not as the service writes it")
     return {name: _plain(value) for name, value in body.items() if _PLAIN.match(name)}
 
 
@@ -142,7 +144,7 @@ def events(config: Config) -> dict[str, Any]:
                 ).fetchall()
             )
     except AgentError as error:
-        raise NotHadError(str(error)) from None
+        raise UnavailableError(str(error)) from None
     counts: dict[str, int] = {}
     for kind, number in rows:
         name = kind.decode(errors="replace")

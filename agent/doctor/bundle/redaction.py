@@ -74,7 +74,7 @@ class Redactor:
             case _:
                 return value
 
-    def betrays(self, content: str) -> bool:
+    def leaks(self, content: str) -> bool:
         """Whether a finished text still holds one of the known secrets."""
         return any(form in content for form in self._certain)
 

@@ -1,4 +1,4 @@
-"""What must not get into a bundle: every secret that this set-up has, as far as one may read it."""
+"""Secrets of this device that must not get into a bundle, as far as this user may read them."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ _LEAST_PART = 8
 
 @dataclass(slots=True)
 class Secrets:
-    """Told by whoever meets one.
+    """Secrets as they are collected.
 
     Attributes:
-        values: what is to be hidden.
-        unread: files that may hold one, and are not for us to read.
+        values: texts to hide.
+        unread: files that may hold one, and that this user may not read.
     """
 
     values: set[str] = field(default_factory=set)
@@ -101,7 +101,7 @@ class Secrets:
 
 
 def secrets_of(path: Path, raw: Mapping[str, Any] | None, text: str, machine: System) -> Secrets:
-    """What this set-up has.
+    """Collect the secrets of this device.
 
     Args:
         path: of the configuration file.
@@ -111,7 +111,7 @@ def secrets_of(path: Path, raw: Mapping[str, Any] | None, text: str, machine: Sy
     """
     found = Secrets()
     if not text:
-        # It is empty, is not there, or is not for us: then nobody knows what is in it.
+        # It is empty, missing or unreadable: then its content is unknown.
         found.read(path)
     for address in _ADDRESS.findall(text):
         found.add_address(address)
@@ -128,7 +128,7 @@ def secrets_of(path: Path, raw: Mapping[str, Any] | None, text: str, machine: Sy
     return found
 
 
-def look_at_units(text: str, found: Secrets, machine: System) -> None:
+def add_unit_secrets(text: str, found: Secrets, machine: System) -> None:
     """Take the secrets of units: credentials and variables that are written out, and files that are named.
 
     Args:
@@ -163,7 +163,7 @@ def _of_tables(raw: Mapping[str, Any], found: Secrets, machine: System) -> None:
 
 def _of_text(table: str, key: str, value: str, agent: str, found: Secrets, machine: System) -> None:
     if _FILES_OF_SECRETS.match(key):
-        for path in {Path(value), machine.secret(Path(value)) or Path(value)}:
+        for path in {Path(value), machine.secret_path(Path(value)) or Path(value)}:
             found.read(path)
     elif "://" in value:
         found.add_address(value)

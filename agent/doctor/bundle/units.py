@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.core.log_messages import HEALTH
 from agent.doctor.bundle.redaction import HIDDEN
-from agent.doctor.system import journals, printed_by
+from agent.doctor.system import journals, run_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -50,15 +50,15 @@ _HEADER = re.compile(r"^# /\S+$")
 _SECTION = re.compile(r"^\[\w+\]$")
 
 
-class NotHadError(Exception):
-    """Why a part can't be had, one sentence."""
+class UnavailableError(Exception):
+    """A part can't be had; the reason in one sentence."""
 
 
 def unit_texts() -> str | None:
     """All of the units as they are, to look for secrets in; None: there is no systemd."""
     try:
-        return _said_by("systemctl", "cat", "--no-pager", *UNITS)
-    except NotHadError:
+        return _command_output("systemctl", "cat", "--no-pager", *UNITS)
+    except UnavailableError:
         return None
 
 
@@ -70,13 +70,13 @@ def units() -> str:
     """
     parts = []
     for unit in UNITS:
-        shown = _said_by("systemctl", "show", unit, f"--property={_PROPERTIES}")
+        shown = _command_output("systemctl", "show", unit, f"--property={_PROPERTIES}")
         if not shown.strip():
-            raise NotHadError("there is no systemd here that answers")
-        status = _said_by("systemctl", "status", "--no-pager", "--lines=0", unit)
-        text = "\n".join(safe_directives(_said_by("systemctl", "cat", "--no-pager", unit).splitlines()))
+            raise UnavailableError("there is no systemd here that answers")
+        status = _command_output("systemctl", "status", "--no-pager", "--lines=0", unit)
+        lines = _command_output("systemctl", "cat", "--no-pager", unit).splitlines()
         parts += [f"=== {unit}: show", shown.strip(), f"=== {unit}: status", *_safe_status(status)]
-        parts += [f"=== {unit}: cat", text, ""]
+        parts += [f"=== {unit}: cat", *safe_directives(lines), ""]
     return "\n".join(parts)
 
 
@@ -84,13 +84,13 @@ def journal(machine: System) -> str:
     """The last lines of the units.
 
     Raises:
-        NotHadError: there is no journal, or it is not for us to read.
+        NotHadError: there is no journal, or this user may not read it.
     """
-    _see_that_it_may_be_read(machine)
+    _check_journal_readable(machine)
     named = [word for unit in UNITS for word in ("-u", unit)]
-    said = _said_by("journalctl", "-q", "--no-pager", "-o", "short-iso", "-n", str(MOST_LINES), *named)
+    said = _command_output("journalctl", "-q", "--no-pager", "-o", "short-iso", "-n", str(MOST_LINES), *named)
     if not said.strip():
-        raise NotHadError("the journal has no lines of the agent's units")
+        raise UnavailableError("the journal has no lines of the agent's units")
     return said
 
 
@@ -100,9 +100,9 @@ def last_health(machine: System) -> str:
     Raises:
         NotHadError: as above.
     """
-    _see_that_it_may_be_read(machine)
+    _check_journal_readable(machine)
     match = f"MESSAGE_ID={HEALTH.message_id}"
-    return _said_by("journalctl", "-q", "--no-pager", "-o", "short-iso", "-n", "1", match).strip()
+    return _command_output("journalctl", "-q", "--no-pager", "-o", "short-iso", "-n", "1", match).strip()
 
 
 def safe_directives(lines: Iterable[str]) -> Iterator[str]:
@@ -133,19 +133,19 @@ def _safe_status(status: str) -> Iterator[str]:
             yield line
 
 
-def _see_that_it_may_be_read(machine: System) -> None:
+def _check_journal_readable(machine: System) -> None:
     there = journals(machine)
     if there and not any(os.access(file, os.R_OK) for file in there):
-        raise NotHadError("the journal may not be read by this user; run it with sudo")
+        raise UnavailableError("the journal may not be read by this user; run it with sudo")
 
 
-def _said_by(*words: str) -> str:
-    """What a command prints, however it ends: `status` ends with 3 where a unit does not run.
+def _command_output(*words: str) -> str:
+    """Output of a command, whatever its exit code: `status` ends with 3 where a unit does not run.
 
     Raises:
         NotHadError: there is none, or it takes too long.
     """
-    done = printed_by(*words)
+    done = run_command(*words)
     if done is None:
-        raise NotHadError(f"{words[0]} is not here, or gives no answer")
+        raise UnavailableError(f"{words[0]} is not here, or gives no answer")
     return done.stdout

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.doctor import Finding, examine
-from agent.doctor.inside import SandboxAnswer, _read, as_json, ask_inside, program, properties, settings
+from agent.doctor.sandbox import SandboxAnswer, _read, as_json, ask_sandbox, program, properties, settings
 from tests.conftest import ROOT, write_config
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ def test_drop_ins_and_long_lines_are_read() -> None:
 
 
 def test_findings_come_out_as_they_are() -> None:
-    inside = "/run/credentials/presence-agent-doctor-7.service/"
-    problem = f"the password_file {inside}mqtt-password is empty"
-    found = _read(as_json([Finding("broker_login.no_secret", {"problem": problem, "n": 3})]), inside)
+    sandbox = "/run/credentials/presence-agent-doctor-7.service/"
+    problem = f"the password_file {sandbox}mqtt-password is empty"
+    found = _read(as_json([Finding("broker_login.no_secret", {"problem": problem, "n": 3})]), sandbox)
     assert found == (
         Finding(
             "broker_login.no_secret",
@@ -82,7 +82,7 @@ def installed(place: Place, says: str) -> None:
 
 
 def asked(place: Place) -> Report:
-    return examine(place.write_config(), ask_inside=ask_inside)
+    return examine(place.write_config(), ask_sandbox=ask_sandbox)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may look as another user")
@@ -112,7 +112,7 @@ def test_where_there_is_no_sandbox_the_caller_looks(place: Place) -> None:
 
 def test_without_a_service_it_is_said_for_whom_it_holds(tmp_path: Path, place: Place) -> None:
     place.service(LoadState="not-found")
-    assert ask_inside(write_config(tmp_path, "x.avi")).whose.code == "whose.no_service"
+    assert ask_sandbox(write_config(tmp_path, "x.avi")).whose.code == "whose.no_service"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
@@ -123,7 +123,7 @@ def test_who_is_not_root_is_told_so(place: Place) -> None:
     path = place.write_config()
     os.seteuid(65534)
     try:
-        answer = ask_inside(path)
+        answer = ask_sandbox(path)
     finally:
         os.seteuid(0)
     # Nobody does not even find systemctl in there, unless the way is open.

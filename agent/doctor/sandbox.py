@@ -1,7 +1,7 @@
 """Doctor as the service's user in its sandbox: a transient unit with the service's own settings.
 
-What may be read, written and opened is another thing for the service than for root: its user, ProtectHome=,
-DevicePolicy= and the credentials decide. So whatever hangs on rights is looked at in there.
+What may be read, written and opened differs between the service and root: its user, ProtectHome=,
+DevicePolicy= and the credentials decide. So checks that depend on rights run in there.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from agent.core.file_access import user
-from agent.doctor.messages import WORDS
+from agent.doctor.messages import MESSAGES
 from agent.doctor.report import Finding
-from agent.doctor.system import UNIT, said_by, unit_shown
+from agent.doctor.system import UNIT, command_output, unit_properties
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-# How long it looks in there, and how long it is waited for.
-INSIDE_S: Final = 7.0
+# Time for the checks in there, and time until their answer is given up.
+SANDBOX_S: Final = 7.0
 _WAIT_S: Final = 10.0
 # What settles who may do what, and that no picture gets onto the card. Nothing that makes or keeps folders,
 # starts again, or takes away what belongs to the running service, as RemoveIPC= would.
@@ -38,10 +38,10 @@ _FOLDERS: Final = {"StateDirectory": "/var/lib", "RuntimeDirectory": "/run"}
 
 @dataclass(frozen=True, slots=True)
 class SandboxAnswer:
-    """What was found in there.
+    """Answer of the checks in the sandbox.
 
     Attributes:
-        whose: as whom it was looked, for the report.
+        whose: the user that checked, for the report.
         findings: what was found; None: nothing could be, so that whoever asks has to look as the caller.
     """
 
@@ -56,7 +56,7 @@ def as_json(findings: Iterable[Finding]) -> str:
 
 
 def settings(unit_text: str) -> Iterator[tuple[str, str]]:
-    """What `systemctl cat` shows of [Service], drop-ins included, in order."""
+    """Settings of [Service] in the text of `systemctl cat`, drop-ins included, in order."""
     section = ""
     rows = (row for row in unit_text.splitlines() if not row.lstrip().startswith(("#", ";")))
     for row in "\n".join(rows).replace("\\\n", " ").splitlines():
@@ -80,24 +80,24 @@ def properties(unit_text: str) -> list[str]:
 
 
 def program(unit_text: str) -> str | None:
-    """What the service starts."""
+    """Path of the program that the service starts."""
     starts = [value for key, value in settings(unit_text) if key == "ExecStart" and value]
     return starts[-1].split()[0].lstrip("-@:+!") if starts else None
 
 
-def ask_inside(path: Path) -> SandboxAnswer:
-    """Look as the service, if this user may and there is one; never longer than some ten seconds.
+def ask_sandbox(path: Path) -> SandboxAnswer:
+    """Run the checks as the service, if this user may and there is one; takes ten seconds at most.
 
     Args:
         path: of the configuration.
     """
     caller = {"user": user()}
-    shown = unit_shown()
+    shown = unit_properties()
     if shown is None or shown.get("LoadState") != "loaded":
         return SandboxAnswer(Finding("whose.no_service", caller))
     if os.geteuid() != 0:
         return SandboxAnswer(Finding("whose.caller", caller))
-    text = said_by("systemctl", "cat", "--no-pager", UNIT) or ""
+    text = command_output("systemctl", "cat", "--no-pager", UNIT) or ""
     start = program(text)
     if start is None:
         return SandboxAnswer(Finding("whose.no_service", caller))
@@ -129,9 +129,9 @@ def _read(text: str, credentials: str) -> tuple[Finding, ...] | None:
     """Findings as they came out; None: they make no sense."""
     try:
         rows: Any = json.loads(text)
-        # Whoever reads knows secrets where they are kept, not where systemd puts a copy for a moment.
+        # The reader knows where secrets are kept, not where systemd puts a copy for a moment.
         found = [Finding(row["code"], _in_place(row["values"], credentials)) for row in rows]
-        known = all(finding.code in WORDS for finding in found)
+        known = all(finding.code in MESSAGES for finding in found)
     except (ValueError, TypeError, LookupError, AttributeError):
         return None
     return tuple(found) if known and found else None

@@ -1,4 +1,4 @@
-"""Checks of what is another thing for each user: configuration, weights, camera, broker."""
+"""Checks whose result depends on the user: configuration, weights, camera, broker."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from agent.device.reload_answers import answer_in
 from agent.doctor.checks_broker import broker_checks
 from agent.doctor.checks_camera import CameraOf, camera_checks, weights_check
 from agent.doctor.checks_centre import certificate_check, hours_check
-from agent.doctor.checks_service import is_another, numbers_of, process_of, runs
+from agent.doctor.checks_service import current_numbers, is_foreign, is_running, main_process
 from agent.doctor.groups import CONFIGURATION, Group
-from agent.doctor.inside import INSIDE_S
 from agent.doctor.report import Finding
+from agent.doctor.sandbox import SANDBOX_S
 from agent.doctor.service_numbers import STALE_S
-from agent.doctor.system import System, unit_shown, writer_of
+from agent.doctor.system import System, unit_properties, writer_of
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.config.models import Config
-    from agent.doctor.system import Tell
+    from agent.doctor.system import Emit
 
 _CAMERA = ("camera", "light", "focus", "upright")
 _LOG_FIRST = {"after": "the event log", "after_vi": "nhật ký sự kiện"}
 _BROKER = ("broker_name", "broker_port", "broker_tls", "broker_login", "broker_rights")
 
 
-def by_rights(
+def user_checks(
     path: Path,
     machine: System | None = None,
     camera_of: CameraOf | None = None,
-    limit_s: float = INSIDE_S,
+    limit_s: float = SANDBOX_S,
 ) -> list[Finding]:
-    """Look at what is another thing for each user: configuration, weights, camera, broker.
+    """Run the checks whose result depends on the user: configuration, weights, camera, broker.
 
     Args:
         path: of the configuration file.
         machine: where to look; None: at this machine.
         camera_of: makes the live camera that a configuration names, not opened yet; None: as `run` does.
-        limit_s: what has not answered by then hangs.
+        limit_s: time for the checks, in seconds; one without an answer by then counts as hung.
     """
     machine = machine or System()
     until_s = time.monotonic() + limit_s
@@ -56,14 +56,14 @@ def by_rights(
     if config is None:
         skipped = ("hours", "certificate", "weights", *_CAMERA, *_BROKER)
         return findings + [Finding(f"{check}.skipped", CONFIGURATION) for check in skipped]
-    process, unit = writer_of(config.log.path, machine), unit_shown() or {}
-    running = process is not None or runs(unit)
+    process, unit = writer_of(config.log.path, machine), unit_properties() or {}
+    running = process is not None or is_running(unit)
     groups = [Group(_BROKER, partial(broker_checks, config, machine))]
     hours_check(config, findings.append)
     certificate_check(config, machine, findings.append)
     whole = weights_check(config, findings.append)
-    if is_another(process, unit):
-        # It has the camera, and keeps no numbers for us.
+    if is_foreign(process, unit):
+        # It has the camera, and writes no numbers for doctor.
         findings += [Finding(f"{check}.skipped", _LOG_FIRST) for check in _CAMERA]
     else:
         look = partial(camera_checks, config, camera_of or usual_camera, machine, running, whole)
@@ -73,40 +73,40 @@ def by_rights(
     return findings
 
 
-def _in_force(path: Path, config: Config | None, machine: System, tell: Tell) -> None:
-    """Whether the service goes by another configuration than the file's: it refused it, or was not told."""
-    unit = unit_shown() or {}
+def _in_force(path: Path, config: Config | None, machine: System, emit: Emit) -> None:
+    """Find a service that uses another configuration than the file's: refused, or not reloaded yet."""
+    unit = unit_properties() or {}
     try:
-        numbers = numbers_of(machine, process_of(unit))
+        numbers = current_numbers(machine, main_process(unit))
         answer = answer_in(machine.runtime)
     except PermissionError:
         return
-    # What runs no more goes by nothing.
-    if not runs(unit) or not numbers or numbers.age_s > STALE_S:
+    # A stopped service uses none.
+    if not is_running(unit) or not numbers or numbers.age_s > STALE_S:
         return
     if "configuration_refused" in numbers.reasons:
         problem = " ".join(answer.problems) if answer else "?"
-        tell(Finding("configuration.refused", {"path": path, "problem": problem}))
+        emit(Finding("configuration.refused", {"path": path, "problem": problem}))
     elif config and numbers.config_digest not in {None, digest(config)}:
         # A reload waits for the end of a start, and a start for the camera.
         command = "restart" if unit.get("ActiveState") == "activating" else "reload"
-        tell(Finding("configuration.not_in_force", {"path": path, "command": command}))
+        emit(Finding("configuration.not_in_force", {"path": path, "command": command}))
 
 
-def _configuration(path: Path, tell: Tell) -> Config | None:
+def _configuration(path: Path, emit: Emit) -> Config | None:
     try:
         config = load(path)
     except ConfigError as error:
         closed = isinstance(error.__cause__, PermissionError)
         code = "configuration.closed" if closed else "configuration.wrong"
         for problem in error.problems:
-            tell(Finding(code, {"problem": problem, "path": path}))
+            emit(Finding(code, {"problem": problem, "path": path}))
         return None
     left, found = leftovers(config), [*notices(config), *absences(config)]
     for value in left:
-        tell(Finding("configuration.example", {"where": value.where, "value": value.value, "path": path}))
+        emit(Finding("configuration.example", {"where": value.where, "value": value.value, "path": path}))
     for problem in found:
-        tell(Finding("configuration.notice", {"problem": problem, "path": path}))
+        emit(Finding("configuration.notice", {"problem": problem, "path": path}))
     if not left and not found:
-        tell(Finding("configuration.ok", {"path": path}))
+        emit(Finding("configuration.ok", {"path": path}))
     return config

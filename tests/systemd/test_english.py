@@ -1,0 +1,56 @@
+"""English texts for people use the plain word: start, fix, report instead of begin, mend, tell."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.core import log_messages
+from agent.core.log_messages import LogMessage
+from agent.doctor.messages import MESSAGES, SUMMARY
+from agent.doctor.messages_configuration import CONFIGURATION_PROBLEMS
+from agent.doctor.messages_problems import PROBLEMS
+from tests.conftest import ROOT
+from tests.systemd.catalogue import explained
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# "Tell whoever …" is said to a person, and a person does it.
+_RIDDLES = re.compile(
+    r"\b(anew|mend(s|ed)?|begin(s|ning)?|began|begun|heed(s|ed)?|hears?|tells?(?! whoever)|told|hangs? up)\b",
+    re.IGNORECASE,
+)
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """English texts that people read, each with where it is."""
+    for name, line in vars(log_messages).items():
+        if isinstance(line, LogMessage):
+            yield name, line
+    for said in explained("en").values():
+        yield said.subject, f"{said.subject}. {said.text}"
+    for code, message in MESSAGES.items():
+        yield code, message.found[0]
+        if message.remedy:
+            yield code, message.remedy[0]
+    for text in (*SUMMARY.values(), *PROBLEMS, *CONFIGURATION_PROBLEMS):
+        yield text[0], text[0]
+    for path in sorted(ROOT.glob("agent/cli/*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
+                yield f"{path.name}:{node.lineno}", node.value
+
+
+def test_texts_for_people_use_plain_words() -> None:
+    found = [f"{where}: {word[0]!r} in {text}" for where, text in texts() if (word := _RIDDLES.search(text))]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("riddle", ["the agent begins anew", "Mend the file", "nobody tells", "it hangs up"])
+def test_riddle_is_seen(riddle: str) -> None:
+    assert _RIDDLES.search(riddle)
+    assert not _RIDDLES.search("Start it again, fix the file and tell whoever runs the central system")
