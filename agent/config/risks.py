@@ -63,8 +63,8 @@ def _risks(config: Config) -> Iterator[str]:
         )
     if mqtt.username is not None and mqtt.password_file is None and mqtt.certificate_file is None:
         yield (
-            "[mqtt] username is given without password_file or certificate_file: the broker can't distinguish "
-            "this agent from any other that uses the name."
+            "[mqtt] username is given without password_file or certificate_file: the broker can't "
+            "distinguish this agent from any other that uses the name."
         )
 
 

@@ -134,8 +134,8 @@ _NOTICES: tuple[Bilingual, ...] = (
     ),
     (
         (
-            "[mqtt] username is given without password_file or certificate_file: the broker can't distinguish "
-            "this agent from any other that uses the name."
+            "[mqtt] username is given without password_file or certificate_file: the broker can't "
+            "distinguish this agent from any other that uses the name."
         ),
         (
             "[mqtt] có username mà không có password_file hay certificate_file: "
