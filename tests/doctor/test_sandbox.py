@@ -11,6 +11,7 @@ import pytest
 from agent.doctor import Finding, examine
 from agent.doctor.sandbox import SandboxAnswer, _read, as_json, ask_sandbox, program, properties, settings
 from tests.conftest import ROOT, write_config
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +86,14 @@ def asked(place: Place) -> Report:
     return examine(place.write_config(), ask_sandbox=ask_sandbox)
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine that is busy with other things Python itself takes ten seconds to start."""
+    monkeypatch.setattr("agent.doctor.sandbox._WAIT_S", PATIENCE_S)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may look as another user")
+@pytest.mark.usefixtures("patient")
 def test_root_looks_as_the_service(place: Place) -> None:
     installed(place, "")
     place.camera["source"] = "/nowhere/at/all.avi"
