@@ -24,9 +24,9 @@ from agent.install.prepare import prepared_model
 from agent.mqtt.certificates import certificate_end
 from agent.mqtt.connection import Broker, Message
 from agent.pipeline import presence_steps
-from agent.presence.counter import Desk
-from agent.presence.ledger import Ledger, RuleSettings, ZoneSettings
+from agent.presence.ledger import Ledger
 from agent.presence.line import LineRule
+from agent.presence.settings import CounterSettings, RuleSettings, ZoneSettings
 from agent.presence.zone import ZoneRule
 from agent.vision.attention import Attending, Attention, EveryFrame, Pace
 from agent.vision.onnx_detector import YOLOX, YUNET, Network, PersonFaceDetector
@@ -162,7 +162,7 @@ def terms(config: Config) -> RuleSettings:
             for zone in config.zone
         ],
         [
-            Desk(counter.id, counter.staff, counter.public, counter.unattended_after_s)
+            CounterSettings(counter.id, counter.staff, counter.public, counter.unattended_after_s)
             for counter in config.counter
         ],
         working_time(config),

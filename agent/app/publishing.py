@@ -194,7 +194,9 @@ def take_up(log: EventLog, ledger: Ledger, at: Instant, boot: str, beside: Seque
     """
     try:
         before = recover(log, at, boot, beside)
-        ledger.recall(((item.event, item.epoch) for item in before.events), before.start, before.blind)
+        ledger.replay_history(
+            ((item.event, item.epoch) for item in before.events), before.start, before.blind
+        )
     except DamagedError as error:
         log.restart(error)
         # What was read of it before the damage showed is no part of the new one.
@@ -203,7 +205,7 @@ def take_up(log: EventLog, ledger: Ledger, at: Instant, boot: str, beside: Seque
     cause: StartCause = "new_log"
     if before.last:
         cause = "started" if log.ended_in_order else "restarted"
-        _kept(log, before.at_that_time(ledger.reopen(before.last, before.epoch)), before.boot or boot)
+        _kept(log, before.at_that_time(ledger.close_open(before.last, before.epoch)), before.boot or boot)
     _kept(log, ledger.start(AgentStarted(rule="agent", at=at, cause=cause, since=before.last)), boot)
 
 

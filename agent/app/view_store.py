@@ -133,7 +133,7 @@ class ViewKeeper:
         self._sight: Visibility | None = None
         self._is_told = True
         self._kept = before = read_view(self._place.kept)
-        spell = stage.ledger.spell
+        spell = stage.ledger.blindness
         moved = spell is not None and spell.cause == "moved"
         shift = UNSHIFTED
         if before and before.drawn_for != self._place.drawn_for:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import combinations
 from math import hypot
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Point = tuple[float, float]
 Polygon = tuple[Point, ...]
@@ -80,6 +84,12 @@ def area(polygon: Polygon) -> float:
     """Area of a polygon that does not cross itself (shoelace formula)."""
     pairs = zip(polygon, polygon[1:] + polygon[:1], strict=True)
     return abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairs)) / 2
+
+
+def bounds(polygon: Sequence[Point]) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of a polygon."""
+    xs, ys = zip(*polygon, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
 
 
 def crosses_itself(polygon: Polygon) -> bool:

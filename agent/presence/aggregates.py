@@ -1,4 +1,4 @@
-"""What the events say so far, a tally for each rule: what quarters, days and states are made of."""
+"""Aggregates of the events so far, one for each rule: quarters, days and states are made from them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class LineAggregate:
 
     Attributes:
         crossings: when they were, and `inward`: 1 for each that was.
-        today: in and out since the begin of the day that was begun last.
+        today: in and out since the start of the local day.
     """
 
     rule: str
@@ -61,7 +61,7 @@ class LineAggregate:
     inward: array[int] = field(default_factory=lambda: array("b"))
     today: tuple[int, int] = (0, 0)
 
-    def take(self, event: Event, epoch: ClockEpoch = "this_boot") -> None:
+    def apply(self, event: Event, epoch: ClockEpoch = "this_boot") -> None:
         """Count an event of this line."""
         if isinstance(event, LineCrossed) and epoch != "unknown":
             inward = event.direction == "in"
@@ -73,8 +73,8 @@ class LineAggregate:
         """Nothing of a line is ever open."""
         yield from ()
 
-    def begin_day(self, start_s: float, end_s: float) -> None:
-        """Count today's anew: it is another day, or another clock."""
+    def start_day(self, start_s: float, end_s: float) -> None:
+        """Recount the day: it is another one, or another clock."""
         self.today = self.counted(start_s, end_s)
 
     def set_clock(self, offset_s: float) -> None:
@@ -100,14 +100,21 @@ class LineAggregate:
         return utc_s[there & inward], utc_s[there & ~inward]
 
     def quarter(self, at: Instant, of: Window) -> LineQuarter | None:
-        """A quarter of an hour; None: nothing to say of it."""
+        """The event of a quarter of an hour; None: nothing happened in it."""
         ins, outs = self.counted(of.start_s, of.end_s)
         if not (ins or outs or of.blind_s):
             return None
         return LineQuarter(**of.quarter(self.rule, at), in_count=ins, out_count=outs)
 
     def day(self, at: Instant, date: date, of: Window, periods: Sequence[Period]) -> LineDay:
-        """A local date and its working periods."""
+        """The event of a local date and its working periods.
+
+        Args:
+            at: now.
+            date: the local date.
+            of: the window of that date.
+            periods: its working periods, in order.
+        """
         ins_s, outs_s = self._between(of.start_s, of.end_s)
         return LineDay(
             **of.day(self.rule, at, date),
@@ -119,17 +126,17 @@ class LineAggregate:
         )
 
     def _about(self, periods: Sequence[Period], of: Window) -> Iterator[PeriodCrossings]:
-        """Each period with the crossings nearest to it: half-way between two the next one begins."""
+        """Each period with the crossings nearest to it: half-way between two the next one starts."""
         starts = [period.start.timestamp() for period in periods]
         ends = [period.end.timestamp() for period in periods]
         halves = [(ends[i - 1] + starts[i]) / 2 for i in range(1, len(periods))]
         borders = [of.start_s, *halves, of.end_s]
         for i, period in enumerate(periods):
-            begin_s, end_s = borders[i], borders[i + 1]
-            before, _ = self.counted(begin_s, min(starts[i], end_s))
-            after, _ = self.counted(max(starts[i], begin_s), end_s)
-            _, early = self.counted(begin_s, min(ends[i], end_s))
-            _, late = self.counted(max(ends[i], begin_s), end_s)
+            start_s, end_s = borders[i], borders[i + 1]
+            before, _ = self.counted(start_s, min(starts[i], end_s))
+            after, _ = self.counted(max(starts[i], start_s), end_s)
+            _, early = self.counted(start_s, min(ends[i], end_s))
+            _, late = self.counted(max(ends[i], start_s), end_s)
             yield PeriodCrossings(
                 start=period.local[0],
                 end=period.local[1],
@@ -145,11 +152,11 @@ class ZoneAggregate:
     """Visits to a zone.
 
     Attributes:
-        open: those that were told and not closed, by their track, with the instant they began.
+        open: those that were reported and not closed, by their track, with the instant they started.
         occupied: since when somebody is there; None: nobody is.
         last_seen: when somebody was there last, while nobody is.
         known: whether it is known who is there.
-        begun_s: since when anybody is looked for there, in monotonic seconds.
+        from_s: since when the zone is watched, in monotonic seconds.
     """
 
     rule: str
@@ -158,10 +165,10 @@ class ZoneAggregate:
     occupied: Instant | None = None
     last_seen: Instant | None = None
     known: bool = False
-    begun_s: float = -inf
+    from_s: float = -inf
 
     def closings(self, last: Instant) -> Iterator[Event]:
-        """What ends all that is open at the last moment that is known."""
+        """The events that close all that is open, at the last moment that is known."""
         for track, (since, _) in list(self.open.items()):
             yield ZoneLeft(
                 rule=self.rule,
@@ -181,15 +188,15 @@ class ZoneAggregate:
                 why="restarted",
             )
 
-    def take(self, event: Event, epoch: ClockEpoch = "this_boot") -> None:
+    def apply(self, event: Event, epoch: ClockEpoch = "this_boot") -> None:
         """Count an event of this zone."""
         match event:
             case ZoneEntered():
                 self.open[event.track] = event.since, mark(event.since, event.at, epoch)
             case ZoneLeft():
                 self.open.pop(event.track, None)
-                begin = mark(event.since, event.at, epoch)
-                self.done.append(begin, begin.later(event.dwell_s))
+                start = mark(event.since, event.at, epoch)
+                self.done.append(start, start.later(event.dwell_s))
             case ZoneOccupied():
                 self.occupied = event.since
             case ZoneVacated():
@@ -198,8 +205,8 @@ class ZoneAggregate:
     def set_clock(self, offset_s: float) -> None:
         """Believe another clock: UTC is the monotonic clock and this."""
         self.done.set_clock(offset_s)
-        for _, begin in self.open.values():
-            begin.set_clock(offset_s)
+        for _, start in self.open.values():
+            start.set_clock(offset_s)
 
     def forget(self, before_s: float, *, past: bool) -> None:
         """Drop what is older; `past` False: nothing of earlier runs."""
@@ -208,29 +215,36 @@ class ZoneAggregate:
             self.done.keep(young)
 
     def _figures(self, of: Window) -> dict[str, Any]:
-        begun_s = array("d", (begin.utc_s for _, begin in self.open.values()))
-        both = (begun_s, self.done.begins.utc_s)
+        from_s = array("d", (start.utc_s for _, start in self.open.values()))
+        both = (from_s, self.done.starts.utc_s)
         visits = sum(
-            int(np.count_nonzero((of.start_s <= np.asarray(begins_s)) & (np.asarray(begins_s) < of.end_s)))
-            for begins_s in both
+            int(np.count_nonzero((of.start_s <= np.asarray(starts_s)) & (np.asarray(starts_s) < of.end_s)))
+            for starts_s in both
         )
-        not_over = array("d", [inf]) * len(begun_s)
+        not_over = array("d", [inf]) * len(from_s)
         parts = np.concatenate(
-            (of.covered(begun_s, not_over), of.covered(self.done.begins.utc_s, self.done.ends.utc_s))
+            (of.covered(from_s, not_over), of.covered(self.done.starts.utc_s, self.done.ends.utc_s))
         )
         # Who was seen in one look only was there, for no time.
         most = max(most_at_once(parts), min(visits, 1))
         return {"visits": visits, "occupied_s": union_s(parts), "max_count": most}
 
     def quarter(self, at: Instant, of: Window) -> ZoneQuarter | None:
-        """A quarter of an hour; None: nothing to say of it."""
+        """The event of a quarter of an hour; None: nothing happened in it."""
         figures = self._figures(of)
         if not (figures["max_count"] or of.blind_s):
             return None
         return ZoneQuarter(**of.quarter(self.rule, at), **figures)
 
     def day(self, at: Instant, date: date, of: Window, periods: Sequence[Period]) -> ZoneDay:  # noqa: ARG002
-        """A local date."""
+        """The event of a local date.
+
+        Args:
+            at: now.
+            date: the local date.
+            of: the window of that date.
+            periods: its working periods, which only lines use.
+        """
         return ZoneDay(**of.day(self.rule, at, date), **self._figures(of))
 
 
@@ -239,72 +253,79 @@ class CounterAggregate:
     """How a counter was attended.
 
     Attributes:
-        spells: when it was attended or not, and `attended`: 1 for each in which it was.
-        mode: what was told last, and `since` when that is so; None: nothing, or it was closed for
+        intervals: when it was attended or not, and `attended`: 1 for each in which it was.
+        mode: what was reported last, and `since` when that is so; None: nothing, or it was closed for
             another reason than the end of working hours.
     """
 
     rule: str
-    spells: Intervals = field(default_factory=Intervals)
+    intervals: Intervals = field(default_factory=Intervals)
     attended: array[int] = field(default_factory=lambda: array("b"))
     mode: CounterMode | None = None
     since: Instant | None = None
 
     def closings(self, last: Instant) -> Iterator[Event]:
-        """What ends what is open at the last moment that is known."""
+        """The event that closes what is open, at the last moment that is known."""
         if self.mode in {"attended", "unattended"}:
             yield CounterClosed(rule=self.rule, at=last, since=last, waiting=None, why="restarted")
 
-    def take(self, event: Event, epoch: ClockEpoch = "this_boot") -> None:
+    def apply(self, event: Event, epoch: ClockEpoch = "this_boot") -> None:
         """Count an event of this counter."""
         if not isinstance(event, CounterAttended | CounterUnattended | CounterClosed):
             return
         moment = mark(event.since, event.at, epoch)
-        if self.spells.open:
-            self.spells.end(moment)
+        if self.intervals.open:
+            self.intervals.end(moment)
         if isinstance(event, CounterClosed):
             known = event.why == "closed"
             self.mode, self.since = ("closed", event.since) if known else (None, None)
         else:
             self.mode, self.since = _MODES[type(event)], event.since
-            self.spells.begin(moment)
+            self.intervals.start(moment)
             self.attended.append(self.mode == "attended")
 
     def set_clock(self, offset_s: float) -> None:
         """Believe another clock: UTC is the monotonic clock and this."""
-        self.spells.set_clock(offset_s)
+        self.intervals.set_clock(offset_s)
 
     def forget(self, before_s: float, *, past: bool) -> None:
         """Drop what is older; `past` False: nothing of earlier runs."""
-        young = self.spells.ends.young(before_s, past=past)
+        young = self.intervals.ends.young(before_s, past=past)
         if not young.all():
-            self.spells.keep(young)
+            self.intervals.keep(young)
             self.attended = array("b", np.asarray(self.attended)[young].tobytes())
 
     def _figures(self, of: Window) -> dict[str, Any]:
-        begins_s, ends_s = np.asarray(self.spells.begins.utc_s), np.asarray(self.spells.ends.utc_s)
+        starts_s, ends_s = np.asarray(self.intervals.starts.utc_s), np.asarray(self.intervals.ends.utc_s)
         attended = np.asarray(self.attended) == 1
-        unattended = of.covered(begins_s[~attended], ends_s[~attended])
+        unattended = of.covered(starts_s[~attended], ends_s[~attended])
         return {
-            "attended_s": union_s(of.covered(begins_s[attended], ends_s[attended])),
+            "attended_s": union_s(of.covered(starts_s[attended], ends_s[attended])),
             "unattended_s": union_s(unattended),
             "longest_unattended_s": float((unattended[:, 1] - unattended[:, 0]).max(initial=0.0)),
         }
 
     def quarter(self, at: Instant, of: Window) -> CounterQuarter | None:
-        """A quarter of an hour; None: nothing to say of it."""
+        """The event of a quarter of an hour; None: nothing happened in it."""
         figures = self._figures(of)
         if not (any(figures.values()) or of.blind_s):
             return None
         return CounterQuarter(**of.quarter(self.rule, at), **figures)
 
     def day(self, at: Instant, date: date, of: Window, periods: Sequence[Period]) -> CounterDay:  # noqa: ARG002
-        """A local date."""
+        """The event of a local date.
+
+        Args:
+            at: now.
+            date: the local date.
+            of: the window of that date.
+            periods: its working periods, which only lines use.
+        """
         return CounterDay(**of.day(self.rule, at, date), **self._figures(of))
 
 
-def _between_s(begin: Instant, end: Instant) -> float:
-    return max(0.0, end.monotonic_s - begin.monotonic_s)
+def _between_s(start: Instant, end: Instant) -> float:
+    return max(0.0, end.monotonic_s - start.monotonic_s)
 
 
-Tally = LineAggregate | ZoneAggregate | CounterAggregate
+Aggregate = LineAggregate | ZoneAggregate | CounterAggregate

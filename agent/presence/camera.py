@@ -1,4 +1,4 @@
-"""Spells in which the camera can't see."""
+"""Camera rule: the intervals in which the camera is blind."""
 
 from __future__ import annotations
 
@@ -14,65 +14,71 @@ if TYPE_CHECKING:
     from agent.core.visibility import Visibility
 
 _RULE = "camera"
-# A start in the dark knows nothing of it at first: so long it must see for a spell of before to be over.
+# A start in the dark knows nothing of it at first: so long it must see until a blindness of before is over.
 _SURE_S = 3.0
 
 
 class CameraRule:
-    """Says `camera.blind` once a spell, and `camera.restored` when the camera sees again.
+    """Reports `camera.blind` once, and `camera.restored` when the camera sees again.
 
     ::
 
-        sight    sees   dark   dark   covered   covered   sees
-        told            blind(dark)                       restored(dark)
+        camera    sees   dark   dark   covered   covered   sees
+        reported          blind(dark)                       restored(dark)
 
-    A spell lasts until the camera sees, whatever else befalls it meanwhile: both events carry the
-    cause that it began with, the states carry the present one. Nobody was looked for until the
-    moment that `restored` is told, so `blind_s` runs up to it.
+    A blindness lasts until the camera sees, whatever else happens to it meanwhile: both events carry the
+    cause that it started with, the states carry the present one. Nobody was looked for until the
+    moment that `restored` is reported, so `blind_s` runs up to it.
 
-    An agent that stops while it is blind has not seen anything again: the spell goes on until a later
+    An agent that stops while it is blind has not seen anything again: the blindness goes on until a later
     start sees for some time, or somebody, which takes it up with `resume`.
     """
 
     def __init__(self) -> None:
-        self._spell: CameraBlind | None = None
+        self._blindness: CameraBlind | None = None
         self._doubtful = False
         self._good_from: Instant | None = None
 
     @property
     def blind(self) -> bool:
-        """Whether a spell was told that is not over."""
-        return self._spell is not None
+        """Whether a blindness was reported that is not over."""
+        return self._blindness is not None
 
     @property
-    def spell(self) -> CameraBlind | None:
-        """The spell that was told and is not over."""
-        return self._spell
+    def blindness(self) -> CameraBlind | None:
+        """The blindness that was reported and is not over."""
+        return self._blindness
 
-    def resume(self, spell: CameraBlind | None) -> None:
-        """Go on with a spell that was told before this start; None: there is none."""
-        self._spell, self._doubtful = spell, spell is not None
+    def resume(self, blindness: CameraBlind | None) -> None:
+        """Go on with a blindness that was reported before this start; None: there is none."""
+        self._blindness, self._doubtful = blindness, blindness is not None
 
-    def update(self, sight: Visibility, at: Instant, *, somebody: bool = False) -> Iterator[Event]:
-        """Yield the begin or the end of a spell; `somebody`: this frame showed what somebody did."""
-        if sight.cause is not None and self._spell is None:
-            self._spell = CameraBlind(rule=_RULE, at=at, cause=sight.cause, since=sight.since)
-            yield self._spell
-        elif sight.cause is not None:
+    def update(self, visibility: Visibility, at: Instant, *, somebody: bool = False) -> Iterator[Event]:
+        """Yield the start or the end of a blindness.
+
+        Args:
+            visibility: of this frame.
+            at: when it was taken.
+            somebody: whether the rules reported anything of this frame, so that it surely shows people.
+        """
+        if visibility.cause is not None and self._blindness is None:
+            self._blindness = CameraBlind(rule=_RULE, at=at, cause=visibility.cause, since=visibility.since)
+            yield self._blindness
+        elif visibility.cause is not None:
             self._doubtful = False
-        elif self._spell is not None and (somebody or self._sees(sight, at)):
-            spell, self._spell, self._doubtful = self._spell, None, False
+        elif self._blindness is not None and (somebody or self._sees(visibility, at)):
+            blindness, self._blindness, self._doubtful = self._blindness, None, False
             yield CameraRestored(
                 rule=_RULE,
                 at=at,
-                cause=spell.cause,
-                since=spell.since,
-                blind_s=max(0.0, at.monotonic_s - spell.since.monotonic_s),
+                cause=blindness.cause,
+                since=blindness.since,
+                blind_s=max(0.0, at.monotonic_s - blindness.since.monotonic_s),
             )
 
-    def _sees(self, sight: Visibility, at: Instant) -> bool:
-        """Whether it is sure; of what turned blind and good again under its eyes a judge is."""
+    def _sees(self, visibility: Visibility, at: Instant) -> bool:
+        """Whether the camera surely sees; sooner where this run itself saw it turn blind."""
         if not self._doubtful:
             return True
-        self._good_from = None if sight.suspected else self._good_from or at
+        self._good_from = None if visibility.suspected else self._good_from or at
         return self._good_from is not None and at.monotonic_s - self._good_from.monotonic_s >= _SURE_S

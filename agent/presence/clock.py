@@ -1,4 +1,4 @@
-"""When the wall clock turns out to have been wrong."""
+"""Clock rule: steps and synchronisation of the wall clock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STEP_S = 1.0
 
 
 class ClockRule:
-    """Says `agent.clock_set` when the clock becomes synchronised, or steps.
+    """Reports `agent.clock_set` when the clock becomes synchronised, or steps.
 
     From then on a moment's UTC is its monotonic time and the event's `offset_s`: whoever keeps events
     that were unsynced can put them right by their `mono_s`.
@@ -30,8 +30,8 @@ class ClockRule:
         """The offset that was last known to be right; None: none was."""
         return self._offset_s if self._synced else None
 
-    def recall(self, at: Instant) -> None:
-        """Take the clock of an event of the same boot, told before this start."""
+    def replay(self, at: Instant) -> None:
+        """Take the clock of an event of the same boot, reported before this start."""
         self._offset_s, self._synced = offset_s(at), at.synced
 
     def update(self, at: Instant) -> Iterator[ClockSet]:

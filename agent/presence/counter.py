@@ -1,8 +1,7 @@
-"""Whether a counter is attended in working hours."""
+"""Counter rule: whether a desk is attended in working hours."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.event import CounterAttended, CounterClosed, CounterState, CounterUnattended
@@ -15,49 +14,49 @@ if TYPE_CHECKING:
     from agent.core.frame import Instant
     from agent.presence.aggregates import CounterAggregate, ZoneAggregate
     from agent.presence.hours import WorkingTime
+    from agent.presence.settings import CounterSettings
 
-# Somebody who is back in time may be told of only by a later look.
+# Somebody who is back in time may be reported only by a later look.
 _PATIENCE_S = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """A desk: the zones behind and before it by their ids, and for how long it may be left."""
-
-    counter_id: str
-    staff: str
-    public: str | None
-    unattended_after_s: float
-
-
 class CounterRule:
-    """Says `counter.attended`, `counter.unattended` and `counter.closed`, by the visits to its zones.
+    """Reports `counter.attended`, `counter.unattended` and `counter.closed`, by the visits to its zones.
 
     ::
 
         working hours   ├──────────────────────────────────────────┤
         staff             ├────────┤  ├──────┤           ├────┤
-        told            · attended ··········unattended··attended··closed
-                                            └ the last sighting, told unattended_after_s later
+        reported        · attended ··········unattended··attended··closed
+                                            └ the last sighting, reported unattended_after_s later
 
     Who bends down, or is hidden by a visitor, is back before that. Each event ends what the one before
-    it began; `since` is when, and is never before the begin of working hours.
+    it started; `since` is when, and is never before the start of working hours.
     """
 
     def __init__(
         self,
-        counter: Desk,
-        tally: CounterAggregate,
+        counter: CounterSettings,
+        aggregate: CounterAggregate,
         staff: ZoneAggregate,
         public: ZoneAggregate | None,
         staff_dwell_s: float,
         hours: WorkingTime,
     ) -> None:
-        """Take the tallies of its events and its zones', and the least dwell of the staff's zone."""
+        """Take the settings and what the rule follows.
+
+        Args:
+            counter: its settings.
+            aggregate: of its own events; the rule reads from it what was reported last.
+            staff: of the zone behind the desk.
+            public: of the zone before it; None: there is none.
+            staff_dwell_s: the least dwell of the staff's zone.
+            hours: the working hours.
+        """
         self._rule = counter.counter_id
         self._after_s = counter.unattended_after_s
         self._patience_s = staff_dwell_s + _PATIENCE_S
-        self._tally = tally
+        self._aggregate = aggregate
         self._staff = staff
         self._public = public
         self._hours = hours
@@ -66,16 +65,24 @@ class CounterRule:
 
     def change(
         self,
-        counter: Desk,
+        counter: CounterSettings,
         public: ZoneAggregate | None,
         staff_dwell_s: float,
         hours: WorkingTime,
         at: Instant,
     ) -> None:
-        """From now on go by other terms, with the same zone of the staff; what was told stands."""
+        """Go by other settings from now on, with the same zone of the staff; what was reported stands.
+
+        Args:
+            counter: its settings.
+            public: the aggregate of the zone before the desk; None: there is none.
+            staff_dwell_s: the least dwell of the staff's zone.
+            hours: the working hours.
+            at: now.
+        """
         open_on = self._hours.span(at.utc).open and hours.span(at.utc).open
-        told = self._tally.mode in {"attended", "unattended"}
-        if self._seen_from and not hours.goes_on(self._hours, at.utc) and not (open_on and told):
+        reported = self._aggregate.mode in {"attended", "unattended"}
+        if self._seen_from and not hours.goes_on(self._hours, at.utc) and not (open_on and reported):
             self._seen_from = at
         self._after_s = counter.unattended_after_s
         self._patience_s = staff_dwell_s + _PATIENCE_S
@@ -93,8 +100,8 @@ class CounterRule:
 
     @property
     def state(self) -> CounterState | None:
-        """What was told last; None: nothing is known."""
-        mode, since, waiting = self._tally.mode, self._tally.since, self.waiting
+        """The present state; None: nothing is known."""
+        mode, since, waiting = self._aggregate.mode, self._aggregate.since, self.waiting
         if mode is None or since is None:
             self._state = None
         elif self._state is None or (self._state.mode, self._state.waiting) != (mode, waiting):
@@ -107,44 +114,50 @@ class CounterRule:
         if not (self._hours.always_open or at.synced):
             yield from self.close(at, at, "lost")
             return
-        begin = self._seen_from
+        start = self._seen_from
         if not self._hours.always_open:
             span = self._hours.span(at.utc)
-            if span.begin and span.begin > begin.utc:
-                begin = at.shifted((span.begin - at.utc).total_seconds())
+            if span.start and span.start > start.utc:
+                start = at.shifted((span.start - at.utc).total_seconds())
             if not span.open:
-                yield from self._shut(begin, at)
+                yield from self._shut(start, at)
                 return
-        yield from self._judge(begin, at)
+        yield from self._judge(start, at)
 
     def close(self, since: Instant, at: Instant, why: EndedWhy) -> Iterator[Event]:
-        """Yield the end of what is open; until the next update nothing is known."""
+        """Yield the end of what is open; until the next update nothing is known.
+
+        Args:
+            since: since when nothing is known of the desk.
+            at: now.
+            why: what ends it.
+        """
         self._seen_from = None
-        if self._tally.mode in {"attended", "unattended"} and self._tally.since:
+        if self._aggregate.mode in {"attended", "unattended"} and self._aggregate.since:
             # Who was waiting may still be: that is not known any more.
-            since = later(since, self._tally.since)
+            since = later(since, self._aggregate.since)
             yield CounterClosed(rule=self._rule, at=at, since=since, waiting=None, why=why)
-        self._tally.mode = self._tally.since = None
+        self._aggregate.mode = self._aggregate.since = None
 
-    def _shut(self, begin: Instant, at: Instant) -> Iterator[Event]:
-        """Working hours are over since `begin`; at a start outside of them there is nothing to tell."""
-        if self._tally.mode in {"attended", "unattended"} and self._tally.since:
-            since = later(begin, self._tally.since)
+    def _shut(self, start: Instant, at: Instant) -> Iterator[Event]:
+        """Working hours are over since `start`; an agent that starts outside of them has nothing to close."""
+        if self._aggregate.mode in {"attended", "unattended"} and self._aggregate.since:
+            since = later(start, self._aggregate.since)
             yield CounterClosed(rule=self._rule, at=at, since=since, waiting=self.waiting, why="closed")
-        elif self._tally.mode is None:
-            self._tally.mode, self._tally.since = "closed", begin
+        elif self._aggregate.mode is None:
+            self._aggregate.mode, self._aggregate.since = "closed", start
 
-    def _judge(self, begin: Instant, at: Instant) -> Iterator[Event]:
-        if self._tally.mode == "closed":
+    def _judge(self, start: Instant, at: Instant) -> Iterator[Event]:
+        if self._aggregate.mode == "closed":
             # It is open, and not known yet whether anybody is there.
-            self._tally.mode = self._tally.since = None
-        mode, since = self._tally.mode, self._tally.since
+            self._aggregate.mode = self._aggregate.since = None
+        mode, since = self._aggregate.mode, self._aggregate.since
         if mode in {"attended", "unattended"} and since:
-            begin = later(begin, since)
+            start = later(start, since)
         last_seen = self._staff.last_seen
-        left = later(last_seen, begin) if last_seen else begin
+        left = later(last_seen, start) if last_seen else start
         occupied = self._staff.occupied
-        back = later(occupied, begin) if occupied else None
+        back = later(occupied, start) if occupied else None
         if mode != "unattended":
             gone_s = (back or at).monotonic_s - left.monotonic_s
             if gone_s >= self._after_s + (0.0 if back else self._patience_s):

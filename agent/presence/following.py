@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 from agent.core.shift import UNSHIFTED, Shift
@@ -19,8 +21,28 @@ _BACK_S = 3.0
 _GAP_S = 15.0
 
 
+@dataclass(slots=True)
+class _Seen:
+    """The view since the rules were last placed.
+
+    Attributes:
+        mean, count: of the shifts since the view is steady, and how many there were.
+        since_s: since when it is steady, monotonic.
+        known_s: when its shift was last known, monotonic.
+        back_s: since when it is where the rules were drawn, monotonic; None: it is not.
+        visibility: the last one that was judged.
+    """
+
+    mean: Shift
+    count: int = 0
+    since_s: float = -inf
+    known_s: float = -inf
+    back_s: float | None = None
+    visibility: Visibility | None = None
+
+
 class ViewFollower:
-    """Told the shift of each frame, says where the rules are to lie.
+    """Places the rules by the shift of each frame.
 
     Attributes:
         placed: where they lie now.
@@ -31,34 +53,30 @@ class ViewFollower:
     def __init__(self, size_px: tuple[int, int], placed: Shift = UNSHIFTED) -> None:
         """Take the size of the frames, and where the rules lie."""
         self._size_px = size_px
-        self.place(placed)
+        self.placed, self.covered, self._seen = placed, _covered(placed), _Seen(placed)
 
     def place(self, shift: Shift) -> None:
         """Have the rules lie here."""
-        self.placed = shift
-        self.covered: tuple[Shift, ...] = tuple(dict.fromkeys((UNSHIFTED, shift)))
-        self._mean, self._count = shift, 0
-        self._since_s = self._known_s = float("-inf")
-        self._back_s: float | None = None
-        self._sight: Visibility | None = None
+        self.placed, self.covered, self._seen = shift, _covered(shift), _Seen(shift)
 
-    def update(self, sight: Visibility, now_s: float) -> bool:
+    def update(self, visibility: Visibility, now_s: float) -> bool:
         """Take what is known at a moment; whether anything lies elsewhere from now on."""
-        if sight is self._sight:
+        seen = self._seen
+        if visibility is seen.visibility:
             # Frames between two that were judged say nothing new.
             return False
-        self._sight, shift = sight, sight.shift
-        if sight.cause is not None or shift is None:
-            self._back_s = None
+        seen.visibility, shift = visibility, visibility.shift
+        if visibility.cause is not None or shift is None:
+            seen.back_s = None
             return False
         before = self.placed, self.covered
         self._keep_steady(shift, now_s)
         at_home = self._is_same(shift, UNSHIFTED)
-        self._back_s = (self._back_s if self._back_s is not None else now_s) if at_home else None
-        if self._back_s is not None and now_s - self._back_s >= _BACK_S and self.placed != UNSHIFTED:
+        seen.back_s = (seen.back_s if seen.back_s is not None else now_s) if at_home else None
+        if seen.back_s is not None and now_s - seen.back_s >= _BACK_S and self.placed != UNSHIFTED:
             self.place(UNSHIFTED)
-        elif now_s - self._since_s >= _STEADY_S:
-            mean = UNSHIFTED if self._is_same(self._mean, UNSHIFTED) else self._mean
+        elif now_s - seen.since_s >= _STEADY_S:
+            mean = UNSHIFTED if self._is_same(seen.mean, UNSHIFTED) else seen.mean
             if not self._is_same(mean, self.placed):
                 self.place(mean)
         if not any(self._is_same(shift, known) for known in self.covered):
@@ -70,15 +88,21 @@ class ViewFollower:
 
     def _keep_steady(self, shift: Shift, now_s: float) -> None:
         """Note the mean since the view is steady."""
-        lost = now_s - self._known_s > _GAP_S
-        self._known_s = now_s
-        if lost or shift.apart_ratio(self._mean, self._size_px) > _STEADY_RATIO:
-            self._mean, self._count, self._since_s = shift, 1, now_s
+        seen, mean = self._seen, self._seen.mean
+        lost = now_s - seen.known_s > _GAP_S
+        seen.known_s = now_s
+        if lost or shift.apart_ratio(mean, self._size_px) > _STEADY_RATIO:
+            seen.mean, seen.count, seen.since_s = shift, 1, now_s
             return
-        self._count += 1
-        part = 1 / self._count
-        self._mean = Shift(
-            self._mean.dx_ratio + part * (shift.dx_ratio - self._mean.dx_ratio),
-            self._mean.dy_ratio + part * (shift.dy_ratio - self._mean.dy_ratio),
-            self._mean.degrees + part * (shift.degrees - self._mean.degrees),
+        seen.count += 1
+        part = 1 / seen.count
+        seen.mean = Shift(
+            mean.dx_ratio + part * (shift.dx_ratio - mean.dx_ratio),
+            mean.dy_ratio + part * (shift.dy_ratio - mean.dy_ratio),
+            mean.degrees + part * (shift.degrees - mean.degrees),
         )
+
+
+def _covered(placed: Shift) -> tuple[Shift, ...]:
+    """Where masks lie at least: where they were drawn, and where the rules are."""
+    return tuple(dict.fromkeys((UNSHIFTED, placed)))

@@ -1,4 +1,4 @@
-"""Local working time: which instants are in working hours, and where local days begin and end. Pure."""
+"""Local working time: which instants are in working hours, and where local days start and end. Pure."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ class Span:
 
     Attributes:
         open: whether it is worked.
-        begin: in UTC; None: further back than the search goes.
+        start: in UTC; None: further back than the search goes.
         end: in UTC, excluded; None: further ahead than the search goes.
     """
 
     open: bool
-    begin: datetime | None
+    start: datetime | None
     end: datetime | None
 
 
-_ALWAYS = Span(open=True, begin=None, end=None)
+_ALWAYS = Span(open=True, start=None, end=None)
 
 
 def _never(_: date) -> bool:
@@ -69,7 +69,7 @@ class WorkingTime:
 
     Clocks that are set forward or back (RFC 5545, 3.3.5): a local time that is left out is read with the
     offset from before the gap, 02:30 as 03:30; of one that is there twice the first counts. A period that
-    ends before it starts by that reading is left out. A day begins with its first instant, at 01:00 where
+    ends before it starts by that reading is left out. A day starts with its first instant, at 01:00 where
     there is no midnight; a date that a zone left out altogether has no length and no periods.
     """
 
@@ -103,8 +103,8 @@ class WorkingTime:
 
     def date_of(self, utc: datetime) -> date:
         """The local date of an instant: that of the one `day` that it is in."""
-        begin, end, day = self._today
-        if begin <= utc < end:
+        start, end, day = self._today
+        if start <= utc < end:
             return day
         number = self._local_day(utc)
         # Not the clock's date for the hour in which a clock set back at 00:01 shows yesterday again.
@@ -115,19 +115,19 @@ class WorkingTime:
         return day
 
     def day(self, day: date) -> tuple[datetime, datetime]:
-        """Where a local day begins and ends, in UTC; mostly 24 h, 23–25 where clocks are set."""
+        """Where a local day starts and ends, in UTC; mostly 24 h, 23–25 where clocks are set."""
         number = day.toordinal()
         return self._midnight(number), self._midnight(number + 1)
 
     def periods(self, day: date) -> tuple[Period, ...]:
         """The working periods that overlap a local day, in order; none where it is always open."""
         number = day.toordinal()
-        begin, end = self.day(day)
+        start, end = self.day(day)
         found = (
             period
-            for start in range(number - _REACH_DAYS, number + 1)
-            for period in self._starting(start)
-            if period.start < end and begin < period.end
+            for first in range(number - _REACH_DAYS, number + 1)
+            for period in self._starting(first)
+            if period.start < end and start < period.end
         )
         return tuple(sorted(found, key=lambda period: period.start))
 
@@ -136,15 +136,15 @@ class WorkingTime:
 
         It is cheap to ask again within the same stretch.
         """
-        begin, end, span = self._span
-        if begin <= utc < end:
+        start, end, span = self._span
+        if start <= utc < end:
             return span
         if self.always_open:
             return _ALWAYS
         span = self._search(utc)
         # An end out of sight may come into sight tomorrow.
         today, tomorrow = self.day(self.date_of(utc))
-        self._span = (span.begin or today, span.end or tomorrow, span)
+        self._span = (span.start or today, span.end or tomorrow, span)
         return span
 
     def goes_on(self, before: WorkingTime, utc: datetime) -> bool:
@@ -166,11 +166,11 @@ class WorkingTime:
             else:
                 changes += period.start, period.end
         after = bisect_right(changes, utc)
-        begin = changes[after - 1] if after > 0 else None
+        start = changes[after - 1] if after > 0 else None
         end = changes[after] if after < len(changes) else None
         return Span(
             open=after % 2 == 1,
-            begin=begin if begin is not None and low < begin else None,
+            start=start if start is not None and low < start else None,
             end=end if end is not None and end < high else None,
         )
 
@@ -207,12 +207,12 @@ class WorkingTime:
         if number > _LAST_DAY:
             return _LAST
         midnight = datetime.fromordinal(number)
-        begin = self._utc(midnight)
-        if begin in {_FIRST, _LAST} or begin.astimezone(self._zone).replace(tzinfo=None) == midnight:
-            return begin
+        start = self._utc(midnight)
+        if start in {_FIRST, _LAST} or start.astimezone(self._zone).replace(tzinfo=None) == midnight:
+            return start
         # The clock jumps over midnight somewhere between these two.
         before = self._utc(midnight.replace(fold=1))
-        seconds = range((begin - before) // _SECOND)
+        seconds = range((start - before) // _SECOND)
         return before + _SECOND * bisect_left(
             seconds, number, key=lambda second: self._local_day(before + _SECOND * second)
         )

@@ -1,4 +1,4 @@
-"""Moments and spells on a wall clock that may turn out to have been wrong."""
+"""Moments and intervals on a wall clock that may turn out to have been wrong."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from agent.core.frame import Instant
 
     Column = array[float] | NDArray[np.float64]
-    # Begin and end of each, f64[n, 2].
+    # Start and end of each, f64[n, 2].
     Parts = NDArray[np.float64] | Sequence[tuple[float, float]]
 
 
@@ -49,7 +49,13 @@ class WallMark:
 
 
 def mark(moment: Instant, at: Instant, epoch: ClockEpoch = "this_boot") -> WallMark:
-    """The mark of a moment that was told at another."""
+    """The mark of a moment.
+
+    Args:
+        moment: to be marked.
+        at: when it was reported, by whose wall clock it is understood.
+        epoch: of both.
+    """
     if epoch == "unknown":
         return WallMark(-inf, None)
     moment = moment.by_clock_of(at)
@@ -103,25 +109,25 @@ class WallMarks:
 class Intervals:
     """From a moment to a moment each; the last one may not be over yet, which is an end at infinity."""
 
-    begins: WallMarks = field(default_factory=WallMarks)
+    starts: WallMarks = field(default_factory=WallMarks)
     ends: WallMarks = field(default_factory=WallMarks)
 
     def __len__(self) -> int:
         """How many there are."""
-        return len(self.begins.utc_s)
+        return len(self.starts.utc_s)
 
     @property
     def open(self) -> bool:
         """Whether the last one is not over."""
         return bool(self.ends.utc_s) and self.ends.utc_s[-1] == inf
 
-    def begin(self, moment: WallMark) -> None:
-        """One more begins."""
+    def start(self, moment: WallMark) -> None:
+        """One more starts."""
         self.append(moment, WallMark(inf, None))
 
-    def append(self, begin: WallMark, end: WallMark) -> None:
+    def append(self, start: WallMark, end: WallMark) -> None:
         """Take one more."""
-        self.begins.append(begin)
+        self.starts.append(start)
         self.ends.append(end)
 
     def end(self, moment: WallMark) -> None:
@@ -130,18 +136,18 @@ class Intervals:
 
     def set_clock(self, offset_s: float) -> None:
         """Believe another clock: UTC is the monotonic clock and this."""
-        self.begins.set_clock(offset_s)
+        self.starts.set_clock(offset_s)
         self.ends.set_clock(offset_s)
 
     def keep(self, wanted: NDArray[np.bool_]) -> None:
         """Drop all others."""
-        self.begins.keep(wanted)
+        self.starts.keep(wanted)
         self.ends.keep(wanted)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What a summary is about: from `start_s` to `end_s`, since 1970, seen up to `until_s`."""
+    """The window of a summary: from `start_s` to `end_s`, since 1970, seen up to `until_s`."""
 
     start_s: float
     end_s: float
@@ -154,39 +160,45 @@ class Window:
         return {"rule": rule, "at": at, "start": start, "end": end, "blind_s": self.blind_s}
 
     def day(self, rule: str, at: Instant, date: date) -> dict[str, Any]:
-        """The fields that each rule's event of a date has."""
+        """The fields that each rule's event of a local date has.
+
+        Args:
+            rule: its id.
+            at: now.
+            date: the local date that the window is.
+        """
         length_s = self.end_s - self.start_s
         return {"rule": rule, "at": at, "date": date, "length_s": length_s, "blind_s": self.blind_s}
 
-    def covered(self, begins_s: Column, ends_s: Column) -> NDArray[np.float64]:
-        """The parts of spells that lie in it, f64[n, 2], as they come."""
-        begin_s = np.maximum(np.asarray(begins_s), self.start_s)
+    def covered(self, starts_s: Column, ends_s: Column) -> NDArray[np.float64]:
+        """The parts of intervals that lie in it, f64[n, 2], as they come."""
+        start_s = np.maximum(np.asarray(starts_s), self.start_s)
         end_s = np.minimum(np.asarray(ends_s), min(self.end_s, self.until_s))
-        there = begin_s < end_s
-        return np.column_stack((begin_s[there], end_s[there]))
+        there = start_s < end_s
+        return np.column_stack((start_s[there], end_s[there]))
 
 
 def union_s(parts: Parts) -> float:
     """Seconds that lie in at least one part."""
-    begin_s, end_s = _columns(parts)
-    order = np.lexsort((end_s, begin_s))
+    start_s, end_s = _columns(parts)
+    order = np.lexsort((end_s, start_s))
     total, reached = 0.0, -inf
-    for begin, end in zip(
-        array("d", begin_s[order].tobytes()), array("d", end_s[order].tobytes()), strict=True
+    for start, end in zip(
+        array("d", start_s[order].tobytes()), array("d", end_s[order].tobytes()), strict=True
     ):
-        total += max(0.0, end - max(begin, reached))
+        total += max(0.0, end - max(start, reached))
         reached = max(reached, end)
     return total
 
 
 def most_at_once(parts: Parts) -> int:
-    """How many parts overlap at most; one that ends when another begins does not."""
-    begin_s, end_s = _columns(parts)
-    steps = np.repeat(np.array([1, -1], np.int8), len(begin_s))
-    order = np.lexsort((steps, np.concatenate((begin_s, end_s))))
+    """How many parts overlap at most; one that ends when another starts does not."""
+    start_s, end_s = _columns(parts)
+    steps = np.repeat(np.array([1, -1], np.int8), len(start_s))
+    order = np.lexsort((steps, np.concatenate((start_s, end_s))))
     return int(np.cumsum(steps[order], dtype=np.int32).max(initial=0))
 
 
 def _columns(parts: Parts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    begin_s, end_s = np.asarray(parts, np.float64).reshape(-1, 2).T
-    return np.ascontiguousarray(begin_s), np.ascontiguousarray(end_s)
+    start_s, end_s = np.asarray(parts, np.float64).reshape(-1, 2).T
+    return np.ascontiguousarray(start_s), np.ascontiguousarray(end_s)

@@ -1,4 +1,4 @@
-"""Crossings of a line by people's feet."""
+"""Line rule: crossings of a line by people's feet, with a dead band."""
 
 from __future__ import annotations
 
@@ -32,11 +32,42 @@ _FOUND_RATIO = 1.0
 _SAME_SIZE_RATIO = 0.75
 # A second ago counts for as much as this part of a height away.
 _PER_SECOND_RATIO = 0.3
-# A track is told of after its first sighting, by so much at the most where this matters.
+# A track is confirmed after its first sighting, by so much at the most where this matters.
 _LATEST_BIRTH_S = 2.0
-# What is said to end at a point includes it.
+# A line includes its end points.
 _END = 1e-9
 _TINY_PX = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class _Gate:
+    """A line made ready: offset and place of a point are a multiplication and an addition an axis.
+
+    Attributes:
+        start: of the line, in px.
+        across: what a px adds to the distance from the line, by axis.
+        along: what a px adds to the place on the line, by axis.
+    """
+
+    start: Point
+    across: Point
+    along: Point
+
+    def offset_px(self, point: Point) -> float:
+        """Distance from the line, positive on the inner side."""
+        return (point[0] - self.start[0]) * self.across[0] + (point[1] - self.start[1]) * self.across[1]
+
+    def place(self, point: Point) -> float:
+        """Where along the line: 0 at its start, 1 at its end."""
+        return (point[0] - self.start[0]) * self.along[0] + (point[1] - self.start[1]) * self.along[1]
+
+
+def _gate(line: Line) -> _Gate:
+    (x1, y1), (x2, y2) = line.start, line.end
+    length = hypot(x2 - x1, y2 - y1)
+    inward = 1 if distance_to_line(line.start, line.end, line.inside) > 0 else -1
+    across = -(y2 - y1) / length * inward, (x2 - x1) / length * inward
+    return _Gate(line.start, across, ((x2 - x1) / length**2, (y2 - y1) / length**2))
 
 
 @dataclass(slots=True)
@@ -75,7 +106,7 @@ class _Walker:
 
 
 class LineRule:
-    """Says `line.crossed` once for each change from one sure side to the other.
+    """Reports `line.crossed` once for each change from one sure side to the other.
 
     ::
 
@@ -90,16 +121,7 @@ class LineRule:
         """Take a line in px of the frame, and since when it is there: ways of before are none over it."""
         self._from_s = from_s
         self._walkers: dict[str, _Walker] = {}
-        self._take(line)
-
-    def _take(self, line: Line) -> None:
-        self._line = line
-        self._inward = 1 if distance_to_line(line.start, line.end, line.inside) > 0 else -1
-        (x1, y1), (x2, y2) = line.start, line.end
-        length = hypot(x2 - x1, y2 - y1)
-        # Offset and place of a point are one multiplication and addition an axis.
-        self._along = (x2 - x1) / length**2, (y2 - y1) / length**2
-        self._across = -(y2 - y1) / length * self._inward, (x2 - x1) / length * self._inward
+        self._line, self._gate = line, _gate(line)
 
     @property
     def line(self) -> Line:
@@ -111,9 +133,9 @@ class LineRule:
 
         Who stands still crosses nothing by that: whoever is surely on the other side now always was.
         """
-        self._take(line)
+        self._line, self._gate = line, _gate(line)
         for walker in self._walkers.values():
-            before_px, walker.offset_px = walker.offset_px, self._offset_px(walker.point) or _TINY_PX
+            before_px, walker.offset_px = walker.offset_px, self._gate.offset_px(walker.point) or _TINY_PX
             band_px = max(_BAND_PX, _BAND_RATIO * walker.height_px)
             side = 1 if walker.offset_px > 0 else -1
             was_there = before_px * side >= band_px
@@ -122,14 +144,14 @@ class LineRule:
             elif before_px * side < 0:
                 # Still between the sides: where they go decides, as if they had been there all along.
                 walker.over += 1
-                walker.places += self._place(walker.point)
+                walker.places += self._gate.place(walker.point)
                 walker.beyond = 0.0
 
     def update(self, tracks: Sequence[Track], at: Instant) -> Iterator[Event]:
         """Yield the crossings that this frame made sure."""
         walkers, now_s = self._walkers, at.monotonic_s
         if any(track.track_id not in walkers for track in tracks):
-            yield from self._begin(tracks, at)
+            yield from self._start(tracks, at)
         for track in tracks:
             if track.last_seen_s == now_s:
                 walker = walkers[track.track_id]
@@ -150,7 +172,7 @@ class LineRule:
         self._walkers.clear()
         yield from ()
 
-    def _begin(self, tracks: Sequence[Track], at: Instant) -> Iterator[Event]:
+    def _start(self, tracks: Sequence[Track], at: Instant) -> Iterator[Event]:
         """Take in who is new, as the one who was lost there or as somebody else."""
         seen_s = {track.track_id: track.last_seen_s for track in tracks}
         for track in tracks:
@@ -160,10 +182,10 @@ class LineRule:
             height_px, origin, first_s = track.height_px, track.origin, track.first_seen_s
             if first_s < self._from_s:
                 if track.last_seen_s < at.monotonic_s:
-                    # Where they are predicted to be is no place to begin from.
+                    # Where they are predicted to be is no place to start from.
                     continue
                 lost, origin, first_s = None, track.anchor, track.last_seen_s
-            walker = _Walker(origin, self._offset_px(origin), height_px, first_s, first_s)
+            walker = _Walker(origin, self._gate.offset_px(origin), height_px, first_s, first_s)
             if lost:
                 lost.found = True
                 walker.point, walker.offset_px, walker.seen_s = lost.point, lost.offset_px, lost.seen_s
@@ -202,11 +224,11 @@ class LineRule:
                 walker.places = 0.0
         before_px = walker.offset_px
         # On the line itself somebody is where they were.
-        offset_px = self._offset_px(point) or copysign(_TINY_PX, before_px)
+        offset_px = self._gate.offset_px(point) or copysign(_TINY_PX, before_px)
         if (offset_px > 0) != (before_px > 0):
             part = before_px / (before_px - offset_px)
             walker.over += 1
-            walker.places += (1 - part) * self._place(walker.point) + part * self._place(point)
+            walker.places += (1 - part) * self._gate.place(walker.point) + part * self._gate.place(point)
         self._feel(walker, (offset_px - before_px) / height_px, now_s)
         walker.point, walker.offset_px, walker.height_px = point, offset_px, height_px
         walker.seen_s = now_s
@@ -236,16 +258,6 @@ class LineRule:
             before = walker.jump
             walker.jump = jump if before is None else before + _NEW_JUMP_PART * (jump - before)
         walker.step, walker.step_s = step, step_s
-
-    def _offset_px(self, point: Point) -> float:
-        """Distance from the line, positive on the inner side."""
-        x, y = self._line.start
-        return (point[0] - x) * self._across[0] + (point[1] - y) * self._across[1]
-
-    def _place(self, point: Point) -> float:
-        """Where along the line: 0 at its start, 1 at its end."""
-        x, y = self._line.start
-        return (point[0] - x) * self._along[0] + (point[1] - y) * self._along[1]
 
     def _crossed(self, track: Track, at: Instant) -> LineCrossed:
         inward = self._walkers[track.track_id].side > 0

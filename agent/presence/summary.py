@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from agent.core.event import ClockEpoch, Event
     from agent.core.frame import Instant
-    from agent.presence.aggregates import Tally
+    from agent.presence.aggregates import Aggregate
     from agent.presence.hours import WorkingTime
 
 _QUARTER_S = 900.0
 _DAY_S = 86_400.0
-# An agent that was away for longer tells its days, but not each quarter of them; and of no more days.
+# An agent that was away for longer reports its days, but not each quarter of them; and of no more days.
 _AWAY_QUARTERS_S = _DAY_S
 _AWAY_DAYS = 31
 # Until the clock is known to be right nothing is summed up; this much is kept until then.
@@ -35,22 +35,22 @@ class _Due:
     """How far a rule's summaries have come.
 
     Attributes:
-        tally: its figures.
+        aggregate: of the rule.
         wait_s: how late something of a quarter may still become known.
-        quarter_s: begin of the next quarter, in seconds since 1970; None: not known before the clock is.
+        quarter_s: start of the next quarter, in seconds since 1970; None: not known before the clock is.
         date: the next day.
-        begin: since when the rule is there; None: since the start. Before, it was blind.
+        start: since when the rule is there; None: since the start. Before, it was blind.
     """
 
-    tally: Tally
+    aggregate: Aggregate
     wait_s: float
     quarter_s: float | None = None
     date: date | None = None
-    begin: WallMark | None = None
+    start: WallMark | None = None
 
 
 class Summaries:
-    """Sums up quarters and days of all rules from the tallies, and knows when somebody was watching.
+    """Sums up quarters and days of all rules from their aggregates, and knows when the camera was watching.
 
     ::
 
@@ -60,77 +60,87 @@ class Summaries:
     """
 
     def __init__(self, hours: WorkingTime) -> None:
-        """Take the hours, which tell the days."""
+        """Take the hours, which know where local days start."""
         self._due: list[_Due] = []
-        # How far those of rules had come that are gone: should they come back, nothing is told twice.
-        self._ended: dict[tuple[type[Tally], str], tuple[float | None, date | None]] = {}
+        # How far those of rules had come that are gone: should they come back, nothing is reported twice.
+        self._ended: dict[tuple[type[Aggregate], str], tuple[float | None, date | None]] = {}
         self._hours = hours
         self._watched = Intervals()
         self._blind = False
-        self._begin: WallMark | None = None
+        self._started: WallMark | None = None
         self._next_s = 0.0
 
-    def change(self, tallies: Sequence[tuple[Tally, float]], hours: WorkingTime, at: Instant | None) -> None:
-        """Take the tallies from now on (None: from the start) and how late their past may become known."""
-        before = {id(due.tally): due for due in self._due}
+    def change(
+        self, aggregates: Sequence[tuple[Aggregate, float]], hours: WorkingTime, at: Instant | None
+    ) -> None:
+        """Sum up other rules from now on.
+
+        Args:
+            aggregates: of all rules, each with how many seconds late its past may become known.
+            hours: which know where local days start.
+            at: now; None: at a start.
+        """
+        before = {id(due.aggregate): due for due in self._due}
         self._due = [
-            replace(due, wait_s=wait_s) if (due := before.get(id(tally))) else self._new(tally, wait_s, at)
-            for tally, wait_s in tallies
+            replace(due, wait_s=wait_s)
+            if (due := before.get(id(aggregate)))
+            else self._new(aggregate, wait_s, at)
+            for aggregate, wait_s in aggregates
         ]
         self._hours = hours
         self._next_s = 0.0
 
-    def _new(self, tally: Tally, wait_s: float, at: Instant | None) -> _Due:
-        due = _Due(tally, wait_s, begin=mark(at, at) if at else None)
-        quarter_s, due.date = self._ended.pop((type(tally), tally.rule), (None, None))
+    def _new(self, aggregate: Aggregate, wait_s: float, at: Instant | None) -> _Due:
+        due = _Due(aggregate, wait_s, start=mark(at, at) if at else None)
+        quarter_s, due.date = self._ended.pop((type(aggregate), aggregate.rule), (None, None))
         if at and quarter_s is not None:
             due.quarter_s = max(quarter_s, _floor(at.utc.timestamp()))
         return due
 
-    def end(self, tallies: Sequence[Tally], at: Instant) -> Iterator[Event]:
-        """Yield what was begun of rules that are gone; nothing while the clock is not known to be right."""
+    def end(self, aggregates: Sequence[Aggregate], at: Instant) -> Iterator[Event]:
+        """Yield the last sums of rules that are gone; nothing while the clock is not known to be right."""
         for due in self._due if at.synced else ():
-            if any(due.tally is tally for tally in tallies):
+            if any(due.aggregate is aggregate for aggregate in aggregates):
                 yield from self._finish(due, at)
-                self._ended[type(due.tally), due.tally.rule] = due.quarter_s, due.date
+                self._ended[type(due.aggregate), due.aggregate.rule] = due.quarter_s, due.date
 
-    def take(self, event: Event, epoch: ClockEpoch = "this_boot") -> None:
-        """Note when nobody watched, and which summaries were told before."""
+    def apply(self, event: Event, epoch: ClockEpoch = "this_boot") -> None:
+        """Note when the camera was not watching, and which summaries were reported before."""
         match event:
             case AgentStarted():
                 if event.since:
-                    self._look_away(
+                    self._end_watch(
                         mark(event.since, event.at, "earlier_boot" if epoch == "unknown" else epoch)
                     )
                 if not self._blind:
-                    self._look(mark(event.at, event.at, epoch))
+                    self._start_watch(mark(event.at, event.at, epoch))
             case AgentStopped():
-                self._look_away(mark(event.at, event.at, epoch))
+                self._end_watch(mark(event.at, event.at, epoch))
             case CameraBlind():
                 self._blind = True
-                self._look_away(mark(event.since, event.at, epoch))
+                self._end_watch(mark(event.since, event.at, epoch))
             case CameraRestored():
-                # Its begin may be older than all that was recalled.
-                self._look_away(mark(event.since, event.at, epoch))
+                # Its start may be older than all that was replayed.
+                self._end_watch(mark(event.since, event.at, epoch))
                 self._blind = False
-                self._look(mark(event.at, event.at, epoch))
+                self._start_watch(mark(event.at, event.at, epoch))
             case Quarter() | Day():
                 for due in self._due:
-                    if due.tally.rule == event.rule:
-                        self._was_told(due, event)
+                    if due.aggregate.rule == event.rule:
+                        self._was_reported(due, event)
 
-    def recall_from(self, at: Instant, *, blind: bool) -> None:
-        """Begin with an older run, which goes on from here: whatever is taken next is later."""
+    def resume_from(self, at: Instant, *, blind: bool) -> None:
+        """Start with an older run, which goes on from here: whatever is applied next is later."""
         self._blind = blind
-        self._begin = mark(at, at, "earlier_boot")
+        self._started = mark(at, at, "earlier_boot")
         if not blind:
             # The quarter that it falls into was watched as well: else who was quiet would seem blind in it.
-            self._look(WallMark(_floor(at.utc.timestamp()), None))
+            self._start_watch(WallMark(_floor(at.utc.timestamp()), None))
 
     def watch(self, at: Instant) -> None:
         """There is a frame, and it can be seen."""
         if not len(self._watched) or not (self._watched.open or self._blind):
-            self._look(mark(at, at))
+            self._start_watch(mark(at, at))
 
     def set_clock(self, offset_s: float, change_s: float | None, at: Instant) -> None:
         """Believe another clock: what was seen lies elsewhere now.
@@ -145,7 +155,7 @@ class Summaries:
                 due.quarter_s = _floor(due.quarter_s + change_s)
                 due.date = self._hours.date_of(datetime.fromtimestamp(due.quarter_s, UTC))
         self._watched.set_clock(offset_s)
-        for moment in (self._begin, *(due.begin for due in self._due)):
+        for moment in (self._started, *(due.start for due in self._due)):
             if moment:
                 moment.set_clock(offset_s)
         self._next_s = min(self._next_s, at.utc.timestamp())
@@ -155,10 +165,10 @@ class Summaries:
         now_s = at.utc.timestamp()
         if now_s < self._next_s:
             return
-        self._begin = self._begin or mark(at, at)
+        self._started = self._started or mark(at, at)
         if at.synced:
             for due in self._due:
-                yield from self._tell(due, at, now_s - due.wait_s)
+                yield from self._report(due, at, now_s - due.wait_s)
         self._forget(now_s, past=at.synced)
         self._next_s = _floor(now_s) + _QUARTER_S
         for due in self._due if at.synced else ():
@@ -166,48 +176,48 @@ class Summaries:
                 self._next_s = min(self._next_s, due.quarter_s + _QUARTER_S + due.wait_s)
 
     def finish(self, at: Instant) -> Iterator[Event]:
-        """Yield what was begun: there is nothing to come, what is left of it is blind."""
-        self._look_away(mark(at, at))
+        """Yield the sums that have started: there is nothing to come, what is left of them is blind."""
+        self._end_watch(mark(at, at))
         for due in self._due:
             yield from self._finish(due, at)
 
     def _finish(self, due: _Due, at: Instant) -> Iterator[Event]:
         # The quarter that it ends in; none if it ends with one.
-        yield from self._tell(due, at, -_floor(-at.utc.timestamp()))
+        yield from self._report(due, at, -_floor(-at.utc.timestamp()))
         if due.date is not None and self._hours.day(due.date)[0] < at.utc:
             yield self._day(due, due.date, at)
             due.date += timedelta(days=1)
 
-    def _was_told(self, due: _Due, event: Quarter | Day) -> None:
+    def _was_reported(self, due: _Due, event: Quarter | Day) -> None:
         if isinstance(event, Day):
             due.date = event.date + timedelta(days=1)
             return
         due.quarter_s = event.end.timestamp()
         due.date = due.date or self._hours.date_of(event.start)
 
-    def _look(self, moment: WallMark) -> None:
+    def _start_watch(self, moment: WallMark) -> None:
         if isfinite(moment.utc_s):
-            self._begin = self._begin or replace(moment)
-            self._watched.begin(moment)
+            self._started = self._started or replace(moment)
+            self._watched.start(moment)
 
-    def _look_away(self, moment: WallMark) -> None:
+    def _end_watch(self, moment: WallMark) -> None:
         if not self._watched.open or not isfinite(moment.utc_s):
             return
-        begin = self._watched.begins.last
-        # Both ends of a spell move together.
-        begin_moves = begin.monotonic_s is not None
-        end = WallMark(moment.utc_s, moment.monotonic_s if begin_moves else None)
-        self._watched.end(end if end.utc_s > begin.utc_s else begin)
+        start = self._watched.starts.last
+        # Both ends of an interval move together.
+        start_moves = start.monotonic_s is not None
+        end = WallMark(moment.utc_s, moment.monotonic_s if start_moves else None)
+        self._watched.end(end if end.utc_s > start.utc_s else start)
 
-    def _tell(self, due: _Due, at: Instant, known_s: float) -> Iterator[Event]:
+    def _report(self, due: _Due, at: Instant, known_s: float) -> Iterator[Event]:
         """All quarters that end at a known moment or before, and the days that end with one of them."""
         if due.quarter_s is None:
-            begin = due.begin or self._begin
-            if not begin:
+            start = due.start or self._started
+            if not start:
                 return
-            due.quarter_s = _floor(begin.utc_s)
+            due.quarter_s = _floor(start.utc_s)
         if due.quarter_s > _floor(at.utc.timestamp()) + _QUARTER_S:
-            # An earlier start was told a time that is yet to come.
+            # The clock of an earlier run was ahead of this one.
             due.quarter_s, due.date = _floor(at.utc.timestamp()), None
         if due.date is None:
             due.date = self._hours.date_of(datetime.fromtimestamp(due.quarter_s, UTC))
@@ -216,7 +226,9 @@ class Summaries:
             if (back_s := self._away_until(due.quarter_s)) is not None:
                 due.quarter_s = min(back_s, _floor(known_s))
                 continue
-            quarter = due.tally.quarter(at, self._stretch(due, due.quarter_s, due.quarter_s + _QUARTER_S, at))
+            quarter = due.aggregate.quarter(
+                at, self._window(due, due.quarter_s, due.quarter_s + _QUARTER_S, at)
+            )
             if quarter:
                 yield quarter
             due.quarter_s += _QUARTER_S
@@ -225,36 +237,36 @@ class Summaries:
     def _days(self, due: _Due, at: Instant, reached_s: float) -> Iterator[Event]:
         """The days that end at a moment or before."""
         while due.date is not None:
-            begin, end = (moment.timestamp() for moment in self._hours.day(due.date))
+            start, end = (moment.timestamp() for moment in self._hours.day(due.date))
             if end > reached_s:
                 return
-            if (reached_s - end) / _DAY_S < _AWAY_DAYS or self._stretch(
-                due, begin, end, at
-            ).blind_s < end - begin:
+            if (reached_s - end) / _DAY_S < _AWAY_DAYS or self._window(
+                due, start, end, at
+            ).blind_s < end - start:
                 yield self._day(due, due.date, at)
             due.date += timedelta(days=1)
 
     def _day(self, due: _Due, date: date, at: Instant) -> Event:
-        begin, end = self._hours.day(date)
-        of = self._stretch(due, begin.timestamp(), end.timestamp(), at)
-        return due.tally.day(at, date, of, self._hours.periods(date))
+        start, end = self._hours.day(date)
+        of = self._window(due, start.timestamp(), end.timestamp(), at)
+        return due.aggregate.day(at, date, of, self._hours.periods(date))
 
-    def _stretch(self, due: _Due, start_s: float, end_s: float, at: Instant) -> Window:
+    def _window(self, due: _Due, start_s: float, end_s: float, at: Instant) -> Window:
         of = Window(start_s, end_s, at.utc.timestamp(), 0.0)
-        from_s = due.begin.utc_s if due.begin else start_s
-        seen = of.covered(self._watched.begins.utc_s, self._watched.ends.utc_s)
+        from_s = due.start.utc_s if due.start else start_s
+        seen = of.covered(self._watched.starts.utc_s, self._watched.ends.utc_s)
         seen = np.maximum(seen[seen[:, 1] > from_s], from_s)
         blind_s = max(0.0, end_s - start_s - union_s(seen))
         return Window(of.start_s, of.end_s, of.until_s, round(blind_s, 3))
 
     def _away_until(self, quarter_s: float) -> float | None:
-        """For a quarter long after anybody watched: begin of the one in which somebody does again."""
-        begins_s, ends_s = np.asarray(self._watched.begins.utc_s), np.asarray(self._watched.ends.utc_s)
-        ended_s = ends_s[begins_s < quarter_s + _QUARTER_S]
+        """For a quarter long after the last watching: the start of the one in which it goes on."""
+        starts_s, ends_s = np.asarray(self._watched.starts.utc_s), np.asarray(self._watched.ends.utc_s)
+        ended_s = ends_s[starts_s < quarter_s + _QUARTER_S]
         if (ended_s > quarter_s).any():
             return None
         last_s = float(ended_s.max()) if len(ended_s) else quarter_s
-        back_s = float(begins_s[begins_s >= quarter_s].min(initial=inf))
+        back_s = float(starts_s[starts_s >= quarter_s].min(initial=inf))
         if back_s == inf or back_s - last_s <= _AWAY_QUARTERS_S:
             return None
         return _floor(back_s)
@@ -262,14 +274,14 @@ class Summaries:
     def _forget(self, now_s: float, *, past: bool) -> None:
         """Drop what no sum can change any more.
 
-        Until the clock is known nobody knows how old what earlier runs told is: `past` False.
+        Until the clock is known nobody knows how old the events of earlier runs are: `past` False.
         """
         keep_s = now_s - _UNSYNCED_S
         dates = [due.date for due in self._due if due.date is not None]
         if dates:
             keep_s = min(keep_s, self._hours.day(min(dates))[0].timestamp())
         for due in self._due:
-            due.tally.forget(keep_s, past=past)
+            due.aggregate.forget(keep_s, past=past)
         kept = self._watched.ends.young(keep_s, past=past) & np.isfinite(np.asarray(self._watched.ends.utc_s))
         kept[-1:] = True
         self._watched.keep(kept)

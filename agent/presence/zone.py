@@ -1,4 +1,4 @@
-"""Visits to a zone: who is in it, since when, and for how long."""
+"""Zone rule: visits to a zone, and when it is occupied."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from agent.core.event import ZoneEntered, ZoneLeft, ZoneOccupied, ZoneVacated
-from agent.core.geometry import contains, distance_to_segment
+from agent.core.geometry import bounds, contains, distance_to_segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,13 +32,13 @@ _UNSEEN_GRACE_S = 3.0
 
 @dataclass(slots=True)
 class _Visit:
-    """One track's stay; it is told once it is longer than a passer-by's.
+    """One track's stay; it is reported once it is longer than a passer-by's.
 
     Attributes:
         since, inside: first and last sighting inside.
         outside: first sighting beyond the border since then, and `looks` how many there were.
         beyond: by how much they were, summed, in heights.
-        told: whether it was.
+        reported: whether it was.
     """
 
     since: Instant
@@ -46,15 +46,15 @@ class _Visit:
     outside: Instant | None = None
     looks: int = 0
     beyond: float = 0.0
-    told: bool = False
+    reported: bool = False
 
     def miss(self, at: Instant, beyond: float) -> None:
         """Note a sighting outside; those beside the border take back what those beyond it said."""
         self.beyond = min(max(0.0, self.beyond + beyond), _FAR_RATIO)
         if not self.beyond:
             self.outside, self.looks = None, 0
-            if self.told:
-                # Still in: what is told of the end of a visit must not lie far back.
+            if self.reported:
+                # Still in: the end of a visit as it is reported must not lie far back.
                 self.inside = at
         elif beyond > 0:
             self.outside = self.outside or at
@@ -70,11 +70,12 @@ class _Visit:
 
 
 class ZoneRule:
-    """Says who entered and left, and when the zone was occupied and vacated."""
+    """Reports who entered and left, and when the zone was occupied and vacated."""
 
     def __init__(self, zone: Zone, from_s: float = -inf) -> None:
         """Take a zone in px of the frame, and since when it is there, in monotonic seconds."""
-        self._take(zone, from_s)
+        self._zone, self._from_s = zone, from_s
+        self._bounds = bounds(zone.polygon)
         self._visits: dict[str, _Visit] = {}
         self._occupied_since: Instant | None = None
         self._occupied_until: Instant | None = None
@@ -87,7 +88,8 @@ class ZoneRule:
 
     def change(self, zone: Zone, at: Instant) -> None:
         """From now on it lies elsewhere, or asks for another stay; its visits go on."""
-        self._take(zone, at.monotonic_s)
+        self._zone, self._from_s = zone, at.monotonic_s
+        self._bounds = bounds(zone.polygon)
 
     def update(self, tracks: Sequence[Track], at: Instant) -> Iterator[Event]:
         """Yield what changed up to this frame."""
@@ -101,24 +103,19 @@ class ZoneRule:
                 yield from self._leave(track_id, at, "seen" if visit.outside else "lost")
         for track_id, visit in self._visits.items():
             stay_s = visit.inside.monotonic_s - visit.since.monotonic_s
-            if not visit.told and stay_s >= self._zone.min_dwell_s:
+            if not visit.reported and stay_s >= self._zone.min_dwell_s:
                 yield from self._enter(track_id, visit, at)
 
     def close(self, at: Instant, why: EndedWhy) -> Iterator[Event]:
-        """Yield the end of every visit that was told."""
+        """Yield the end of every visit that was reported."""
         for track_id in list(self._visits):
             yield from self._leave(track_id, at, why)
-
-    def _take(self, zone: Zone, from_s: float) -> None:
-        self._zone, self._from_s = zone, from_s
-        xs, ys = zip(*zone.polygon, strict=True)
-        self._bounds = min(xs), min(ys), max(xs), max(ys)
 
     def _see_all(self, tracks: Sequence[Track], at: Instant) -> None:
         now_s = at.monotonic_s
         for track in tracks:
             if track.track_id not in self._known and self._from_s <= track.first_seen_s < now_s:
-                # The first sighting was before anybody heard of the track.
+                # The first sighting was before the track was confirmed.
                 self._see(track, track.origin, at.shifted(track.first_seen_s - now_s))
             if track.last_seen_s == now_s:
                 self._see(track, track.anchor, at)
@@ -131,11 +128,11 @@ class ZoneRule:
                 self._visits[track.track_id] = _Visit(since=at, inside=at)
                 return
             visit.inside, visit.outside, visit.looks, visit.beyond = at, None, 0, 0.0
-            if visit.told:
+            if visit.reported:
                 self._occupied_until = at
         elif visit is not None:
             visit.miss(at, self._beyond(feet, track.height_px))
-            if visit.told and visit.inside is at:
+            if visit.reported and visit.inside is at:
                 self._occupied_until = at
 
     def _contains(self, feet: Point) -> bool:
@@ -150,17 +147,17 @@ class ZoneRule:
         return out_px / max(height_px, 1.0) - _BORDER_RATIO
 
     def _count(self) -> int:
-        return sum(visit.told for visit in self._visits.values())
+        return sum(visit.reported for visit in self._visits.values())
 
     def _enter(self, track_id: str, visit: _Visit, at: Instant) -> Iterator[Event]:
-        visit.told = True
+        visit.reported = True
         before = self._occupied_until
         if before is None or before.monotonic_s < visit.inside.monotonic_s:
             self._occupied_until = visit.inside
         zone_id, count = self._zone.zone_id, self._count()
         yield ZoneEntered(rule=zone_id, at=at, since=visit.since, count=count, track=track_id)
         if self._occupied_since is None:
-            # However long this stay was in the telling: the last spell is told, and spells don't overlap.
+            # However late this visit was confirmed: the last interval was reported, and they don't overlap.
             since = visit.since
             if before and before.monotonic_s > since.monotonic_s:
                 since = before
@@ -169,7 +166,7 @@ class ZoneRule:
 
     def _leave(self, track_id: str, at: Instant, why: EndedWhy) -> Iterator[Event]:
         visit = self._visits.pop(track_id)
-        if not visit.told:
+        if not visit.reported:
             return
         zone_id, count = self._zone.zone_id, self._count()
         yield ZoneLeft(

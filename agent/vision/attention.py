@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
+from agent.core.geometry import bounds
 from agent.core.regions import Regions, whole
 from agent.vision.motion import MotionGate
 
@@ -114,7 +115,7 @@ class Attention:
 
     def know(self, polygons: Sequence[Sequence[tuple[float, float]]]) -> None:
         """From now on the zones are these."""
-        self._zones = [_bounds(polygon) for polygon in polygons]
+        self._zones = [bounds(polygon) for polygon in polygons]
 
     def reset(self) -> None:
         """Begin again, as at the first frame."""
@@ -277,11 +278,6 @@ class Attending:
     def moved(self) -> bool:
         """Whether something moved in the last frame, as far as that is looked at."""
         return isinstance(self.kind, Attention) and self.kind.moved
-
-
-def _bounds(polygon: Sequence[tuple[float, float]]) -> tuple[float, float, float, float]:
-    xs, ys = zip(*polygon, strict=True)
-    return min(xs), min(ys), max(xs), max(ys)
 
 
 def _cells(xyxy: tuple[float, float, float, float], frame: Frame, motion: Motion) -> tuple[slice, slice]:

@@ -167,9 +167,9 @@ def started_anew(folder: Path, told: Sequence[Event], now: Instant) -> tuple[Led
     with EventLog(Sender("test", "yard", "0123abcd"), None) as log:
         log.append(told)
         memory = recover(log, now, "89abcdef")
-        known.recall(((item.event, item.epoch) for item in memory.events), memory.start, memory.blind)
+        known.replay_history(((item.event, item.epoch) for item in memory.events), memory.start, memory.blind)
     assert memory.last is not None
-    closing = known.reopen(memory.last, memory.epoch)
+    closing = known.close_open(memory.last, memory.epoch)
     return known, closing + known.start(
         AgentStarted(rule="agent", at=now, cause="restarted", since=memory.last)
     )

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from agent.core.geometry import Line, Zone
 from agent.core.track import Track
 from agent.core.visibility import Visibility
-from agent.presence.counter import Desk
-from agent.presence.ledger import Ledger, RuleSettings, ZoneSettings
+from agent.presence.ledger import Ledger
 from agent.presence.line import LineRule
+from agent.presence.settings import CounterSettings, RuleSettings, ZoneSettings
 from agent.presence.zone import ZoneRule
 from tests.presence.office import OFFICE, right_clock, utc
 
@@ -42,7 +42,7 @@ def office() -> tuple[list[LineRule | ZoneRule], Ledger]:
     lines = [
         Line(f"line{i}", (200 + 200 * i, 0), (200 + 200 * i, height), (width, 300)) for i in range(LINES)
     ]
-    counters = [Desk(f"desk{i}", f"zone{2 * i}", f"zone{2 * i + 1}", 60.0) for i in range(3)]
+    counters = [CounterSettings(f"desk{i}", f"zone{2 * i}", f"zone{2 * i + 1}", 60.0) for i in range(3)]
     terms = [ZoneSettings(zone.zone_id, zone.min_dwell_s, 2.0) for zone in zones]
     ledger = Ledger(RuleSettings([line.line_id for line in lines], terms, counters, OFFICE, 420.0))
     return [*map(LineRule, lines), *map(ZoneRule, zones)], ledger

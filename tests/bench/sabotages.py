@@ -252,7 +252,7 @@ _BLINDNESS = [
     Sabotage(
         "blind-for-no-time",
         "agent/presence/camera.py",
-        "blind_s=max(0.0, at.monotonic_s - spell.since.monotonic_s)",
+        "blind_s=max(0.0, at.monotonic_s - blindness.since.monotonic_s)",
         "blind_s=0.0",
         ("tests/presence/test_camera.py",),
     ),
@@ -276,8 +276,8 @@ _COUNTS = [
     Sabotage(
         "line-sides-swapped",
         "agent/presence/line.py",
-        "> 0 else -1\n        (x1",
-        "> 0 else 1\n        (x1",
+        "> 0 else -1\n    across",
+        "> 0 else 1\n    across",
         ("tests/presence/test_line.py",),
     ),
     # A line ends where it ends.
@@ -338,21 +338,22 @@ _COUNTS = [
     Sabotage(
         "zone-changed-goes-on-as-before",
         "agent/presence/zone.py",
-        'stay; its visits go on."""\n        self._take(zone, at.monotonic_s)\n',
+        'stay; its visits go on."""\n        self._zone, self._from_s = zone, at.monotonic_s\n'
+        "        self._bounds = bounds(zone.polygon)\n",
         'stay; its visits go on."""\n',
         ("tests/presence/test_zone_changed.py",),
     ),
     Sabotage(
         "zone-changed-was-always-there",
         "agent/presence/zone.py",
-        "self._zone, self._from_s = zone, from_s",
+        "self._zone, self._from_s = zone, at.monotonic_s",
         "self._zone, self._from_s = zone, -inf",
         ("tests/presence/test_zone_changed.py",),
     ),
     # A state is told each second, and since then.
     Sabotage(
         "state-of-a-line-is-always-new",
-        "agent/presence/ledger.py",
+        "agent/presence/states.py",
         "if (before.in_count, before.out_count) == (ins, outs):",
         "if False:",
         ("tests/presence/test_states.py",),
@@ -361,7 +362,7 @@ _COUNTS = [
     Sabotage(
         "quarter-of-one-is-of-all",
         "agent/presence/summary.py",
-        "if due.tally.rule == event.rule:",
+        "if due.aggregate.rule == event.rule:",
         "if True:",
         ("tests/presence/test_states.py",),
     ),

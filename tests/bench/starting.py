@@ -33,9 +33,9 @@ from agent.core.frame import Instant
 from agent.core.visibility import Visibility
 from agent.device import clock
 from agent.eventlog.log import EventLog
-from agent.presence.counter import Desk
 from agent.presence.hours import WorkingTime
-from agent.presence.ledger import Ledger, RuleSettings, ZoneSettings
+from agent.presence.ledger import Ledger
+from agent.presence.settings import CounterSettings, RuleSettings, ZoneSettings
 from agent.wire.payloads import Sender
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def happened(number: int, per_day: float, end: Instant) -> Iterator[Event]:
 def ledger() -> Ledger:
     """A line, two zones and a desk that is always open."""
     zones = [ZoneSettings(name, 1.0, 2.0) for name in ("hall", "yard")]
-    desk = Desk("desk", "hall", "yard", 60.0)
+    desk = CounterSettings("desk", "hall", "yard", 60.0)
     return Ledger(RuleSettings(["gate"], zones, [desk], WorkingTime(UTC, {}), 120.0))
 
 

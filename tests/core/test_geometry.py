@@ -13,6 +13,7 @@ from agent.core.geometry import (
     Line,
     Zone,
     area,
+    bounds,
     contains,
     crosses_itself,
     distance_to_line,
@@ -304,3 +305,8 @@ def test_line_and_zone_are_values() -> None:
     assert {line, Zone("staff", SQUARE), Zone("staff", SQUARE)} == {line, Zone("staff", SQUARE)}
     with pytest.raises(AttributeError):
         line.start = (1, 1)  # type: ignore[misc]
+
+
+def test_bounds_are_the_outermost_corners() -> None:
+    assert bounds(CORNER) == (0, 0, 10, 10)
+    assert bounds(((3, 7), (-2, 8), (4, 1))) == (-2, 1, 4, 8)

@@ -20,10 +20,10 @@ from agent.core.event import (
 from agent.core.frame import Instant
 from agent.core.geometry import Line, Zone
 from agent.core.visibility import Visibility
-from agent.presence.counter import Desk
 from agent.presence.hours import WorkingTime
-from agent.presence.ledger import Ledger, RuleSettings, ZoneSettings
+from agent.presence.ledger import Ledger
 from agent.presence.line import LineRule
+from agent.presence.settings import CounterSettings, RuleSettings, ZoneSettings
 from agent.presence.zone import ZoneRule
 from tests.builders import make_track
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from agent.core.track import Track
     from agent.core.visibility import BlindCause
-    from agent.presence.ledger import RuleState
+    from agent.presence.states import RuleState
 
 Kind = TypeVar("Kind", bound=Event)
 VN = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -50,7 +50,7 @@ PLACES = {
 STAFF = Zone("staff", ((0, 0), (400, 0), (400, 1000), (0, 1000)), 1.0)
 PUBLIC = Zone("public", ((600, 0), (1000, 0), (1000, 1000), (600, 1000)), 1.0)
 GATE = Line("gate", (0, 2000), (1000, 2000), (500, 1000))
-DESK = Desk("desk", "staff", "public", 60.0)
+DESK = CounterSettings("desk", "staff", "public", 60.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Office:
         hours: WorkingTime = OFFICE,
         *,
         wait_s: float = 60.0,
-        counter: Desk = DESK,
+        counter: CounterSettings = DESK,
         clock: Callable[[datetime], Instant] = right_clock,
     ) -> None:
         self.rules: tuple[LineRule | ZoneRule, ...] = (LineRule(GATE), ZoneRule(STAFF), ZoneRule(PUBLIC))

@@ -110,7 +110,7 @@ def test_configuration_with_the_same_hours_changes_nothing(begins: str) -> None:
     office, script = Office(), [Stay("staff", begins, "20:03:00")]
     end = f"{begins}.750000"
     first = office.watch("20:00:00", end, script, every_s=0.5)
-    office.ledger.change(office.ledger._terms, (), office.clock(utc(end)))
+    office.ledger.change(office.ledger._state.rules.settings, (), office.clock(utc(end)))
     told = [*first, *office.watch(end, "20:02:00", script, every_s=0.5)]
     assert [event.since.utc for event in of(told, AfterHours)] == [utc(begins)]
 

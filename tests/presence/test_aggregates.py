@@ -85,15 +85,15 @@ def test_visit_during_which_the_clock_is_set(tmp_path: Path) -> None:
         ("unknown", 0),
     ],
 )
-def test_visit_of_an_epoch(epoch: ClockEpoch, visits: int) -> None:
-    tally = ZoneAggregate("yard")
+def test_visit_of_an_era(epoch: ClockEpoch, visits: int) -> None:
+    aggregate = ZoneAggregate("yard")
     came = right(100)
-    tally.take(ZoneEntered(rule="yard", at=right(110), since=came, count=1, track="t1"), epoch)
-    tally.take(
+    aggregate.apply(ZoneEntered(rule="yard", at=right(110), since=came, count=1, track="t1"), epoch)
+    aggregate.apply(
         ZoneLeft(rule="yard", at=right(400), since=came, count=0, track="t1", dwell_s=250.0, why="seen"),
         epoch,
     )
     begin_s = BEGIN.timestamp()
-    quarter = tally.quarter(right(1000), Window(begin_s, begin_s + 900, begin_s + 1000, 1.0))
+    quarter = aggregate.quarter(right(1000), Window(begin_s, begin_s + 900, begin_s + 1000, 1.0))
     assert quarter
     assert (quarter.visits, quarter.occupied_s) == (visits, 250.0 * visits)

@@ -28,8 +28,9 @@ from agent.core.event import (
 from agent.core.geometry import Line, Zone
 from agent.core.visibility import Visibility
 from agent.presence.hours import WorkingTime
-from agent.presence.ledger import Ledger, RuleSettings, ZoneSettings
+from agent.presence.ledger import Ledger
 from agent.presence.line import LineRule
+from agent.presence.settings import RuleSettings, ZoneSettings
 from tests.builders import make_at, make_track
 from tests.presence.office import DESK, GATE, OFFICE, PUBLIC, STAFF, VN, Office, Stay, of, utc, words
 from tests.presence.test_ledger import (
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agent.core.event import Direction
-    from agent.presence.counter import Desk
+    from agent.presence.settings import CounterSettings
     from tests.presence.office import Blind
 
 # The same hours, those of a shorter and of a longer morning, another time zone, and none at all.
@@ -70,7 +71,7 @@ def change(
     *,
     zones: Sequence[Zone] = (STAFF, PUBLIC),
     lines: Sequence[Line] = (GATE,),
-    counters: Sequence[Desk] = (DESK,),
+    counters: Sequence[CounterSettings] = (DESK,),
     hours: WorkingTime = OFFICE,
 ) -> list[Event]:
     """Go on by other rules, as with a configuration."""

@@ -4,7 +4,7 @@ import pytest
 
 from agent.core.event import CounterAttended, CounterClosed, CounterState, CounterUnattended
 from agent.core.visibility import Visibility
-from agent.presence.counter import Desk
+from agent.presence.settings import CounterSettings
 from tests.presence.office import ALWAYS, OFFICE, Blind, Office, Stay, of, utc, words
 
 COUNTER = CounterAttended, CounterUnattended, CounterClosed
@@ -92,7 +92,7 @@ def test_counter_without_hours_is_always_open() -> None:
 
 
 def test_counter_without_a_public_zone() -> None:
-    office = Office(counter=Desk("desk", "staff", None, 60.0))
+    office = Office(counter=CounterSettings("desk", "staff", None, 60.0))
     assert told(office, "08:00", "08:02", Stay("public", "08:00", "09:00")) == [
         "08:01:03 unattended 08:00:00 wNone"
     ]

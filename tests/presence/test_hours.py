@@ -68,7 +68,7 @@ TET = [f"2026-02-{day}" for day in range(16, 21)]
 
 
 @pytest.mark.parametrize(
-    ("hours", "asked", "is_open", "begin", "end"),
+    ("hours", "asked", "is_open", "start", "end"),
     [
         # The ordinary week.
         pytest.param(
@@ -167,8 +167,8 @@ TET = [f"2026-02-{day}" for day in range(16, 21)]
         ),
     ],
 )  # fmt: skip
-def test_span(hours: WorkingTime, asked: str, is_open: bool, begin: str, end: str) -> None:
-    assert hours.span(at(asked)) == Span(is_open, at(begin), at(end))
+def test_span(hours: WorkingTime, asked: str, is_open: bool, start: str, end: str) -> None:
+    assert hours.span(at(asked)) == Span(is_open, at(start), at(end))
 
 
 @pytest.mark.parametrize("week", [{}, {MON: []}, dict.fromkeys(range(7), ())])
@@ -176,7 +176,7 @@ def test_without_hours_always_open(week: Week) -> None:
     hours = working(week, off=TET)
     assert hours.always_open
     for asked in ("0001-01-01T00:00+00:00", "2026-02-18T03:00", "9999-12-31T23:59+00:00"):
-        assert hours.span(at(asked)) == Span(open=True, begin=None, end=None)
+        assert hours.span(at(asked)) == Span(open=True, start=None, end=None)
     assert hours.periods(date(2026, 1, 5)) == ()
     assert hours.date_of(at("2026-01-05T23:59")) == date(2026, 1, 5)
 
@@ -184,10 +184,10 @@ def test_without_hours_always_open(week: Week) -> None:
 def test_round_the_clock_is_not_always_open() -> None:
     hours = working(dict.fromkeys(range(7), WHOLE), off=["2026-06-15"])
     assert not hours.always_open
-    assert hours.span(at("2026-01-05T12:00")) == Span(open=True, begin=None, end=None)
-    assert hours.span(at("2026-06-10T12:00")) == Span(open=True, begin=None, end=at("2026-06-15T00:00"))
+    assert hours.span(at("2026-01-05T12:00")) == Span(open=True, start=None, end=None)
+    assert hours.span(at("2026-06-10T12:00")) == Span(open=True, start=None, end=at("2026-06-15T00:00"))
     assert hours.span(at("2026-06-15T12:00")).open is False
-    assert hours.span(at("2026-06-20T12:00")) == Span(open=True, begin=at("2026-06-16T00:00"), end=None)
+    assert hours.span(at("2026-06-20T12:00")) == Span(open=True, start=at("2026-06-16T00:00"), end=None)
 
 
 def test_no_work_for_months() -> None:
@@ -200,9 +200,9 @@ def test_no_work_for_months() -> None:
         asked = at("2026-03-02T12:00") + timedelta(days=day)
         span = hours.span(asked)
         assert not span.open
-        assert span.begin in {None, closes}
+        assert span.start in {None, closes}
         assert span.end in {None, opens}
-        found[day] = span.begin is not None, span.end is not None
+        found[day] = span.start is not None, span.end is not None
         assert hours.span(asked + timedelta(hours=1)) == span
     assert found[0] == (True, False)
     assert found[50] == (False, False)
@@ -264,7 +264,7 @@ def test_periods(hours: WorkingTime, day: str, expected: list[tuple[str, str, st
 
 # No government can change these days any more: they are past for every tzdata of Debian 12 or 13.
 @pytest.mark.parametrize(
-    ("zone", "day", "begin", "length_h"),
+    ("zone", "day", "start", "length_h"),
     [
         pytest.param(VIETNAM, "2026-01-05", "2026-01-05T00:00+07:00", 24, id="no-daylight-saving"),
         pytest.param(NEW_YORK, "2023-03-11", "2023-03-11T00:00-05:00", 24, id="before"),
@@ -295,10 +295,10 @@ def test_periods(hours: WorkingTime, day: str, expected: list[tuple[str, str, st
         pytest.param(APIA, "2011-12-31", "2011-12-31T00:00+14:00", 24, id="apia-after"),
     ],
 )  # fmt: skip
-def test_day(zone: str, day: str, begin: str, length_h: float) -> None:
+def test_day(zone: str, day: str, start: str, length_h: float) -> None:
     hours = working(zone=zone)
     found, end = hours.day(date.fromisoformat(day))
-    assert found == at(begin)
+    assert found == at(start)
     assert end - found == timedelta(hours=length_h)
     if length_h:
         last = end - timedelta(microseconds=1)
@@ -359,13 +359,13 @@ def test_periods_of_a_day_left_out_are_on_no_other_day() -> None:
     """Samoa's 30 December 2011 would have been a Friday."""
     hours = working({THU: WHOLE, FRI: OFFICE}, zone=APIA)
     assert hours.periods(date(2011, 12, 31)) == ()
-    assert hours.span(at("2011-12-31T00:00+14:00")).begin == at("2011-12-30T00:00-10:00")
+    assert hours.span(at("2011-12-31T00:00+14:00")).start == at("2011-12-30T00:00-10:00")
 
 
 def test_periods_stay_in_order_where_a_gap_moves_one() -> None:
     hours = working({SUN: minutes("02:30-02:50", "03:00-04:00")}, zone=NEW_YORK)
     assert [period.local[0] for period in hours.periods(date(2023, 3, 12))] == ["03:00", "02:30"]
-    assert hours.span(at("2023-03-12T03:55-04:00")).begin == at("2023-03-12T03:00-04:00")
+    assert hours.span(at("2023-03-12T03:55-04:00")).start == at("2023-03-12T03:00-04:00")
 
 
 @pytest.mark.parametrize(
@@ -414,10 +414,10 @@ def test_ends_of_the_calendar(zone: str) -> None:
     hours = working(dict.fromkeys(range(7), NIGHTS), zone=zone)
     for asked in (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)):
         span = hours.span(asked)
-        assert span.begin is None or span.begin <= asked
+        assert span.start is None or span.start <= asked
         assert span.end is None or asked < span.end
-        begin, end = hours.day(hours.date_of(asked))
-        assert begin <= asked <= end
+        start, end = hours.day(hours.date_of(asked))
+        assert start <= asked <= end
     for day in (date.min, date.max):
         assert hours.periods(day)
 
@@ -479,14 +479,14 @@ def _calendars(draw: st.DrawFn) -> tuple[WorkingTime, WorkingTime, datetime]:
 def test_spans_adjoin(calendar: tuple[WorkingTime, WorkingTime, datetime]) -> None:
     hours, fresh, asked = calendar
     span = hours.span(asked)
-    assert span.begin is None or span.begin <= asked
+    assert span.start is None or span.start <= asked
     assert span.end is None or asked < span.end
     if span.end:
         after = hours.span(span.end)
-        assert (after.open, after.begin) == (not span.open, span.end)
-    if span.begin:
-        before = hours.span(span.begin - timedelta(microseconds=1))
-        assert (before.open, before.end) == (not span.open, span.begin)
+        assert (after.open, after.start) == (not span.open, span.end)
+    if span.start:
+        before = hours.span(span.start - timedelta(microseconds=1))
+        assert (before.open, before.end) == (not span.open, span.start)
     # Whatever was asked in between; what is out of sight may depend on the day it is asked.
     again = fresh.span(asked)
     assert again.open == span.open
@@ -507,10 +507,10 @@ def test_spans_agree_with_periods(calendar: tuple[WorkingTime, WorkingTime, date
 def test_days_adjoin(calendar: tuple[WorkingTime, WorkingTime, datetime]) -> None:
     hours, fresh, asked = calendar
     day = hours.date_of(asked)
-    begin, end = hours.day(day)
-    assert begin <= asked < end
+    start, end = hours.day(day)
+    assert start <= asked < end
     assert hours.day(day + timedelta(days=1))[0] == end
-    assert hours.day(day - timedelta(days=1))[1] == begin
+    assert hours.day(day - timedelta(days=1))[1] == start
     hours.date_of(asked + timedelta(days=1))
     assert hours.date_of(asked) == fresh.date_of(asked) == day
 

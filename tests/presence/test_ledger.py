@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agent.core.event import Event
-    from agent.presence.ledger import RuleState
+    from agent.presence.states import RuleState
 
 # Around the end of the morning, when quarters end too.
 BEGIN, END = "11:10:00", "11:50:00"

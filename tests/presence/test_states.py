@@ -59,7 +59,7 @@ def test_quarter_of_one_rule_is_none_of_another() -> None:
     assert {quarter.rule for quarter in of(told, Quarter)} == {"gate"}
     begin = AgentStarted(rule="agent", at=office.clock(utc("08:15:00")), cause="started")
     again = Office()
-    again.ledger.recall([(event, "this_boot") for event in [begin, *told]], None, None)
+    again.ledger.replay_history([(event, "this_boot") for event in [begin, *told]], None, None)
     quarters = of(again.watch("08:31:01", "08:40:00"), Quarter)
     assert [(quarter.rule, quarter.start) for quarter in quarters] == [
         ("staff", utc("08:15:00")),
