@@ -1,4 +1,4 @@
-"""What can go wrong, one sentence each.
+"""Errors that are reported as one sentence each, with their exit codes.
 
 ::
 
@@ -67,7 +67,7 @@ class LogError(AgentError, OSError):
 
 
 class DamagedError(LogError):
-    """What is in the event log is not what was written; it is of no use but to whoever mends files."""
+    """What is in the event log is not what was written; it is of use only to somebody who repairs files."""
 
 
 class DeliveryError(AgentError, OSError):

@@ -1,4 +1,4 @@
-"""The whole way from frames to events, on one screen."""
+"""Pipeline from frames to events, on one screen."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ class TamperStage(Protocol):
     """Judges whether the camera can see."""
 
     def update(self, frame: Frame, tracks: Sequence[Track]) -> Visibility:
-        """What is known of its sight at this frame; `tracks` are the persons of the one before."""
+        """The visibility at this frame; `tracks` are the persons of the one before."""
 
 
 class AttentionStage(Protocol):
-    """Decides which part of a frame is worth a look."""
+    """Decides which regions of a frame are looked at."""
 
     def plan(self, frame: Frame, watched: Sequence[LookHint]) -> Regions | None:
-        """The regions to look at, or None for not at all."""
+        """The regions to look at; None: do not look at this frame."""
 
     def reset(self) -> None:
-        """Forget the frames before: the next one is a first one."""
+        """Forget the frames before: the next one counts as the first."""
 
 
 class DetectorStage(Protocol):
     """Finds persons and faces."""
 
-    def detect(self, frame: Frame, look: Regions) -> Detections:
-        """Boxes in px of the frame."""
+    def detect(self, frame: Frame, regions: Regions) -> Detections:
+        """The boxes in these regions, in px of the frame."""
 
 
 class TrackerStage(Protocol):
@@ -49,22 +49,28 @@ class TrackerStage(Protocol):
     def watched(self) -> Sequence[LookHint]:
         """Everybody followed or suspected after the last update."""
 
-    def update(self, frame: Frame, look: Regions | None, detections: Detections | None) -> Sequence[Track]:
-        """The persons now present; `detections` None means that nobody looked."""
+    def update(self, frame: Frame, regions: Regions | None, detections: Detections | None) -> Sequence[Track]:
+        """The persons now present.
+
+        Args:
+            frame: the present one.
+            regions: that were looked at; None: none.
+            detections: found in them; None: nobody looked at this frame.
+        """
 
     def reset(self) -> None:
-        """Forget everybody: whoever is seen next is new, and gets an id that nobody had."""
+        """Forget everybody: who is seen next is new, and gets an id that nobody had."""
 
 
 class PlacementStage(Protocol):
-    """Has rules and masks lie where the view is."""
+    """Places rules and masks on a view that may be shifted."""
 
     @property
     def rules(self) -> Sequence[RuleStage]:
-        """In the order in which they tell."""
+        """In the order in which they report."""
 
-    def update(self, sight: Visibility, at: Instant) -> None:
-        """Move them along, if need be, before this frame is judged by them."""
+    def update(self, visibility: Visibility, at: Instant) -> None:
+        """Move them, if the view moved, before they judge this frame."""
 
 
 class RuleStage(Protocol):
@@ -74,27 +80,34 @@ class RuleStage(Protocol):
         """What happened up to this frame."""
 
     def close(self, at: Instant, why: EndedWhy) -> Iterator[Event]:
-        """The closing event of all that is open; whoever is there afterwards is new."""
+        """The closing events of all that is open; who is there afterwards is new."""
 
 
 class LedgerStage(Protocol):
-    """Knows what the rules' events add up to."""
+    """Adds what follows from the rules' events."""
 
     def update(
-        self, told: Sequence[Event], tracks: Sequence[Track], sight: Visibility, at: Instant
+        self, reported: Sequence[Event], tracks: Sequence[Track], visibility: Visibility, at: Instant
     ) -> Sequence[Event]:
-        """All events of a frame: those that the rules told, and what follows from them, in order."""
+        """All events of a frame, in order.
+
+        Args:
+            reported: by the rules.
+            tracks: the persons now present.
+            visibility: of the camera.
+            at: when the frame was taken.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Step(Generic[Taken]):
-    """What one frame brought, or that there was none; `look`: None where nobody looked."""
+    """Result of one frame, or of a time without one; `regions`: None where nobody looked."""
 
     frame: Taken
-    sight: Visibility
+    visibility: Visibility
     tracks: Sequence[Track]
     events: tuple[Event, ...]
-    look: Regions | None = None
+    regions: Regions | None = None
 
 
 def presence_steps(
@@ -106,30 +119,41 @@ def presence_steps(
     placing: PlacementStage,
     ledger: LedgerStage,
 ) -> Iterator[Step[Taken]]:
-    """Yield a step for each frame, in order, and for each time there was none; holds at most one frame."""
+    """Yield a step for each frame, in order, and for each time there was none; holds at most one frame.
+
+    Args:
+        frames: the source's.
+        tamper: judges the camera's visibility.
+        attention: decides which regions are looked at.
+        detector: finds persons and faces in them.
+        tracker: follows the persons.
+        placing: places the rules on the view.
+        ledger: adds what follows from the rules' events.
+    """
     tracks: Sequence[Track] = ()
     for frame in frames:
-        sight = _sight(tamper, frame, tracks)
-        placing.update(sight, frame.at)
+        visibility = _visibility(tamper, frame, tracks)
+        placing.update(visibility, frame.at)
         events: list[Event] = []
-        look = None
-        if isinstance(frame, Frame) and sight.cause is None:
-            look = attention.plan(frame, tracker.watched)
+        regions = None
+        if isinstance(frame, Frame) and visibility.cause is None:
+            regions = attention.plan(frame, tracker.watched)
             # None: did not look; empty: looked and saw nobody.
-            detections = detector.detect(frame, look) if look else None
-            # On a first sign of blindness whoever is seen is there; but that nobody is says nothing.
-            if detections or not sight.suspected:
-                tracks = tracker.update(frame, look, detections)
+            detections = detector.detect(frame, regions) if regions else None
+            # On a first sign of blindness who is seen is there; but that nobody is seen says nothing.
+            if detections or not visibility.suspected:
+                tracks = tracker.update(frame, regions, detections)
                 events += [event for rule in placing.rules for event in rule.update(tracks, frame.at)]
         else:
-            # Nobody is followed through blindness: whoever is there afterwards is a new visit.
+            # Nobody is followed through blindness: who is there afterwards is a new visit.
             attention.reset()
             tracker.reset()
             tracks = ()
             events += [event for rule in placing.rules for event in rule.close(frame.at, "blind")]
-        yield Step(frame, sight, tracks, tuple(ledger.update(events, tracks, sight, frame.at)), look)
+        all_events = tuple(ledger.update(events, tracks, visibility, frame.at))
+        yield Step(frame, visibility, tracks, all_events, regions)
 
 
-def _sight(tamper: TamperStage, frame: Frame | NoFrame, tracks: Sequence[Track]) -> Visibility:
-    """What is known of the camera's sight; one that gives no frames has none."""
+def _visibility(tamper: TamperStage, frame: Frame | NoFrame, tracks: Sequence[Track]) -> Visibility:
+    """The camera's visibility; one that gives no frames is lost."""
     return tamper.update(frame, tracks) if isinstance(frame, Frame) else Visibility("lost", frame.since)

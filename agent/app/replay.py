@@ -278,7 +278,9 @@ def _drawing(
             plan = _plan(config, recording.size_px, stage.placing.lines, stage.placing.zones)
             caption = captions.of(step.frame.at, step.events, states)
             levels = blur.levels(step.frame.index, [track.xyxy for track in step.tracks])
-            write(drawn_step(step.frame.image, levels, step.tracks, caption, plan, blind=step.sight.cause))
+            write(
+                drawn_step(step.frame.image, levels, step.tracks, caption, plan, blind=step.visibility.cause)
+            )
 
         yield draw
 

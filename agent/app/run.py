@@ -170,7 +170,7 @@ class _Run:
     ) -> Config | None:
         for step in stage.steps(source.frames):
             reporter.report(step)
-            keeper.update(step.sight, step.frame.at)
+            keeper.update(step.visibility, step.frame.at)
             self._view = stage.placing.view
             now_s = step.frame.at.monotonic_s
             if now_s - self._told_s >= 1:
@@ -272,20 +272,20 @@ class StepReporter:
             _log.info(CLOCK_SET, at.utc.isoformat(" ", "seconds").removesuffix("+00:00"))
             # All that was said before has the times of a wrong clock.
             self._changed = ChangedStates()
-        self._sight.log(step.sight, at)
+        self._sight.log(step.visibility, at)
         self._figure(step)
         delivery.tell(self._changed.of(self._stage.ledger, at, seq), news=bool(step.events))
 
     def _figure(self, step: Step[Frame | NoFrame]) -> None:
-        health, frame, cause = self._delivery.health, step.frame, step.sight.cause
+        health, frame, cause = self._delivery.health, step.frame, step.visibility.cause
         now_s = frame.at.monotonic_s
         if isinstance(frame, Frame):
-            looked_ms = self._stage.detector.took_ms if step.look else None
+            looked_ms = self._stage.detector.took_ms if step.regions else None
             health.figures.frame(now_s, moved=self._stage.attention.moved, looked_ms=looked_ms)
             if step.events:
                 health.figures.event(now_s, max(0.0, time.monotonic() - now_s) * 1000)
-        if step.sight is not self._judged:
-            self._judged, shift = step.sight, step.sight.shift
+        if step.visibility is not self._judged:
+            self._judged, shift = step.visibility, step.visibility.shift
             self._shift_ratio = None if shift is None else shifted_ratio(shift, self._stage.size_px)
         health.see(
             frame.at,

@@ -1,11 +1,11 @@
-"""Secrets that systemd hands the service, and the files that it takes them from, which can be mended."""
+"""Secrets that systemd hands the service, and the files that it takes them from, which can be fixed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
 
-# By the unit's LoadCredential=; whoever is asked to write a secret can't do so there.
+# By the unit's LoadCredential=; nobody can write a secret there.
 HANDED: Final = Path("/run/credentials/presence-agent.service")
 ORIGINS: Final = Path("/etc/presence-agent")
 

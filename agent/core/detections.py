@@ -1,4 +1,4 @@
-"""What a detector saw in one look."""
+"""Detections: the boxes that a detector found in one look at a frame."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Detections:
 
     @classmethod
     def joined(cls, parts: list[Self]) -> Self:
-        """The boxes of several looks at one frame together."""
+        """The boxes of several regions of one frame together."""
         if not parts:
             return cls.empty()
         return cls(

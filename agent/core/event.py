@@ -1,7 +1,7 @@
-"""What happened, one frozen class a type, before it gets a number and a wire form.
+"""Events, one frozen class a type, before they get a number and a wire form.
 
 `TYPE` is the type on the wire; the field names are those of the wire. `at` is when the agent
-decided, `since` when it began.
+decided, `since` when it started.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ClockEpoch = Literal["this_boot", "earlier_boot", "unknown"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What every event has: the rule's id (or `camera`, `agent`) and the deciding moment."""
+    """Fields of every event: the rule's id (or `camera`, `agent`) and the deciding moment."""
 
     TYPE: ClassVar[str]
     rule: str

@@ -1,4 +1,4 @@
-"""Why a path can't be read by this user, and the command after which it can."""
+"""File access: why this user can't read a path, and the command after which it can."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OWN_TMP: Final = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - nothing is pu
 
 
 def user() -> str:
-    """Who this process is."""
+    """Name of the user that this process runs as."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
@@ -23,11 +23,11 @@ def user() -> str:
 
 
 def remedy(path: Path, error: OSError, *, place: str, name: str, otherwise: str) -> str:
-    """What to do about a path that could not be read, a sentence without its full stop.
+    """The remedy for a path that could not be read, a sentence without its full stop.
 
     Args:
         path: as it is configured.
-        error: what came of reading it.
+        error: that reading it raised.
         place: a folder that the service can read, for what lies where it can't.
         name: of the key in the configuration, as `source under [camera]`.
         otherwise: what to do where rights are not what is missing.

@@ -75,7 +75,7 @@ class NoFrame:
 
     Attributes:
         at: now.
-        since: when the last frame came, or the source began.
+        since: when the last frame came, or the source started.
     """
 
     at: Instant

@@ -43,17 +43,38 @@ class Zone:
 
 
 def turn(a: Point, b: Point, c: Point) -> float:
-    """Twice the signed area of a, b, c: positive and negative for the two sides of a–b, 0 on it."""
+    """Side of a line that a point is on.
+
+    Args:
+        a: the line's first point.
+        b: its second one.
+        c: the point.
+
+    Returns:
+        Twice the signed area of a, b, c: positive and negative for the two sides of a–b, 0 on it.
+    """
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
 def distance_to_line(a: Point, b: Point, point: Point) -> float:
-    """Signed distance of a point from the endless line through a and b."""
+    """Signed distance of a point from the endless line through a and b.
+
+    Args:
+        a: the line's first point.
+        b: its second one, another than `a`.
+        point: in the same unit.
+    """
     return turn(a, b, point) / hypot(b[0] - a[0], b[1] - a[1])
 
 
 def distance_to_segment(a: Point, b: Point, point: Point) -> float:
-    """Distance of a point from the segment a–b; a and b may be the same."""
+    """Distance of a point from a segment.
+
+    Args:
+        a: where the segment starts.
+        b: where it ends; may be the same.
+        point: in the same unit.
+    """
     dx, dy = b[0] - a[0], b[1] - a[1]
     length2 = dx * dx + dy * dy
     along = ((point[0] - a[0]) * dx + (point[1] - a[1]) * dy) / length2 if length2 else 0.0
@@ -62,7 +83,14 @@ def distance_to_segment(a: Point, b: Point, point: Point) -> float:
 
 
 def segments_meet(a: Point, b: Point, c: Point, d: Point) -> bool:
-    """Whether a–b and c–d share a point; touching and overlapping count."""
+    """Whether two segments share a point; touching and overlapping count.
+
+    Args:
+        a: where the first one starts.
+        b: where it ends.
+        c: where the second one starts.
+        d: where it ends.
+    """
     if max(a[0], b[0]) < min(c[0], d[0]) or max(c[0], d[0]) < min(a[0], b[0]):
         return False
     if max(a[1], b[1]) < min(c[1], d[1]) or max(c[1], d[1]) < min(a[1], b[1]):

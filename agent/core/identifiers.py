@@ -12,7 +12,7 @@ _FIRST_YEAR, _LAST_YEAR = 1970, 2200
 
 
 def moment(text: str) -> datetime:
-    """When a recording begins, RFC 3339, in UTC."""
+    """The start of a recording, RFC 3339, in UTC."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
@@ -23,7 +23,7 @@ def moment(text: str) -> datetime:
 
 
 def bound(option: str, text: str) -> datetime | date:
-    """Where a stretch of time begins or ends: a moment, RFC 3339, or a day of the calendar."""
+    """The start or end of a time range: a moment, RFC 3339, or a day of the calendar."""
     try:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
             at: datetime | date | None = date.fromisoformat(text)
@@ -63,7 +63,17 @@ def replay_name(name: str | None, *, publish: bool) -> str | None:
 
 
 def agent_name(site_option: str, site: str, name_option: str, name: str) -> tuple[str, str]:
-    """The site and name of one agent, each with the option or key that it came from."""
+    """The site and name of one agent, checked each and together.
+
+    Args:
+        site_option: the option or configuration key that the site came from, for the message.
+        site: 1–32 of a-z, 0-9 and '-'.
+        name_option: the same for the name.
+        name: the device's, like the site.
+
+    Raises:
+        ConfigError: one of them is malformed, or they are too long together.
+    """
     identifier(site_option, site)
     identifier(name_option, name)
     if is_too_long(site, name):

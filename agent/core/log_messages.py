@@ -1,4 +1,4 @@
-"""Journal lines that a technician may meet, each with an id under which a catalogue explains it."""
+"""Journal messages for technicians, each with the MESSAGE_ID under which a catalogue explains it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class LogMessage(str):
         _log.warning(CAMERA_LOST, error, extra={"reason": "lost"})
 
     Attributes:
-        message_id: 32 hex digits, new for each entry and for ever the same (man 7 systemd.journal-fields).
-        group: lines on the state of the same thing share one; of many only the last is of use.
+        message_id: 32 hex digits, new for each message and for ever the same (man 7 systemd.journal-fields).
+        group: shared by messages about the state of the same thing; of many only the last is of use.
     """
 
     __slots__ = ("group", "message_id")
@@ -26,10 +26,10 @@ class LogMessage(str):
 
     def __new__(cls, wording: str, message_id: str, group: str | None = None) -> Self:
         """Make one from its wording and its id."""
-        entry = super().__new__(cls, wording)
-        entry.message_id = message_id
-        entry.group = group
-        return entry
+        message = super().__new__(cls, wording)
+        message.message_id = message_id
+        message.group = group
+        return message
 
 
 # The camera.

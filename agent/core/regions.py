@@ -1,4 +1,4 @@
-"""Where to look in a frame."""
+"""Regions of interest of a frame."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Regions:
-    """Regions of a frame worth a look: left, top, right, bottom in px, right and bottom excluded."""
+    """Regions of a frame for the detector: left, top, right, bottom in px, right and bottom excluded."""
 
     regions: tuple[Box, ...]
 
 
 def whole(frame: Frame) -> Regions:
-    """All of a frame."""
+    """One region: all of a frame."""
     width, height = frame.size_px
     return Regions(((0, 0, width, height),))

@@ -1,4 +1,4 @@
-"""How far a camera's view is shifted and turned. Pure, standard library."""
+"""Shift and rotation of a camera's view. Pure, standard library."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Shift:
     degrees: float = 0.0
 
     def of(self, points: Sequence[tuple[float, float]], size_px: tuple[int, int]) -> Polygon:
-        """Where points of the unshifted picture are now; both in px of a picture of this size."""
+        """The points of the unshifted picture where they are now; both in px of a picture of this size."""
         width, height = size_px
         turned, rising = cos(radians(self.degrees)), sin(radians(self.degrees))
         x0, y0 = width / 2, height / 2

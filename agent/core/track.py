@@ -12,7 +12,7 @@ class Track:
     Attributes:
         track_id: unique in one run of the agent.
         xyxy: left, top, right, bottom in px of the frame, smoothed.
-        origin: where the feet were first seen, in px; earlier than anybody heard of the track.
+        origin: where the feet were first seen, in px; earlier than the track was confirmed.
         confidence: of the last sighting, 0–1.
         first_seen_s, last_seen_s: monotonic seconds of the first and the last sighting.
     """
@@ -38,7 +38,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class LookHint:
-    """Somewhere a person is, or may be: what the next look should settle.
+    """A place where a person is, or may be: the next look should settle that.
 
     Attributes:
         xyxy: left, top, right, bottom in px of the frame.

@@ -1,4 +1,4 @@
-"""Whether the camera can see."""
+"""Visibility: whether the camera can see, and why not."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ BlindCause = Literal["covered", "dark", "blurred", "moved", "frozen", "lost"]
 
 @dataclass(frozen=True, slots=True)
 class Visibility:
-    """What is known of the camera's sight at one frame.
+    """The camera's visibility at one frame.
 
     Attributes:
-        cause: why nothing can be seen; None: it sees.
+        cause: why the camera is blind; None: it sees.
         since: the first sign of it; where it sees, since when it does.
         suspected: there is a first sign that it does not see, and it is soon known whether that is so.
         shift: by how much the view is shifted since the rules were drawn; None: that is not known.

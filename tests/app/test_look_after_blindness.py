@@ -81,13 +81,13 @@ def test_first_frame_after_blindness_is_looked_at(attention: Attention | EveryFr
     tracker = PersonTracker(0.35, lambda: next(ids), StaticObjectFilter())
     attention.reset()
     steps = list(presence_steps(frames, Judge(), attention, Somebody(), tracker, NoRules(), NoLedger()))
-    looked_at = [second for second, step in enumerate(steps) if step.look]
+    looked_at = [second for second, step in enumerate(steps) if step.regions]
     assert 0 in looked_at
     assert BLIND[-1] + 1 in looked_at
     assert not set(BLIND) & set(looked_at)
     # A camera that gives nothing is one that can't see, since when it gave none.
-    causes = {second: step.sight.cause for second, step in enumerate(steps)}
+    causes = {second: step.visibility.cause for second, step in enumerate(steps)}
     assert {causes[second] for second in BLIND} == {"lost" if lost else "covered"}
     assert {cause for second, cause in causes.items() if second not in BLIND} == {None}
     if lost:
-        assert {steps[second].sight.since.monotonic_s for second in BLIND} == {BLIND[0]}
+        assert {steps[second].visibility.since.monotonic_s for second in BLIND} == {BLIND[0]}

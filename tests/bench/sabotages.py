@@ -169,8 +169,8 @@ _PRIVACY = [
     Sabotage(
         "running-agent-writes-a-picture",
         "agent/app/run.py",
-        "        self._sight.log(step.sight, at)\n        self._figure(step)\n",
-        "        self._sight.log(step.sight, at)\n        self._figure(step)\n"
+        "        self._sight.log(step.visibility, at)\n        self._figure(step)\n",
+        "        self._sight.log(step.visibility, at)\n        self._figure(step)\n"
         "        if isinstance(step.frame, Frame):\n"
         '            step.frame.image.tofile(self._stage.config.log.path.with_name("last.bgr"))\n',
         ("tests/test_privacy.py",),
@@ -212,7 +212,7 @@ _BLINDNESS = [
     Sabotage(
         "nobody-is-believed-on-suspicion",
         "agent/pipeline.py",
-        "if detections or not sight.suspected:",
+        "if detections or not visibility.suspected:",
         "if True:",
         ("tests/test_pipeline.py",),
     ),
