@@ -194,4 +194,4 @@ class Placement:
             elif isinstance(rule, ZoneRule):
                 rule.change(zones[rule.zone.zone_id], at)
         if isinstance(self._attending.kind, Attention):
-            self._attending.kind.know([zone.polygon for zone in self.zones])
+            self._attending.kind.set_zones([zone.polygon for zone in self.zones])

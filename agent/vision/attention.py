@@ -1,4 +1,4 @@
-"""When to look, and where: often enough that nobody is forgotten, and no more."""
+"""Attention: decides when the detector looks and at which region, so that nobody is forgotten."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class _Interest(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often to look.
+    """Pace of the looks.
 
     Attributes:
         looks_per_s: at the most, while something moves.
@@ -64,6 +64,30 @@ class Pace:
     heartbeat_s: float = 10.0
     zone_heartbeat_s: float = 2.0
     zoom: float = 3.0
+
+    @property
+    def interval_s(self) -> float:
+        """Least time between two looks."""
+        return 1 / self.looks_per_s
+
+
+@dataclass(slots=True)
+class _State:
+    """What attention knows of the frames before.
+
+    Attributes:
+        moved: whether something moved in the last frame.
+        whole_s: when all of a frame was looked at last, monotonic; None: never.
+        looked_s: when anything was looked at last, monotonic.
+        fruitless: f32[rows, columns], how often looks at motion in a cell found nobody; None: no frame yet.
+        tried: bool[rows, columns], what moved where the last look was; None: that is settled.
+    """
+
+    moved: bool = False
+    whole_s: float | None = None
+    looked_s: float = 0.0
+    fruitless: NDArray[np.float32] | None = None
+    tried: NDArray[np.bool_] | None = None
 
 
 class EveryFrame:
@@ -85,7 +109,7 @@ class EveryFrame:
         return whole(frame)
 
     def change(self, looks_per_s: float) -> None:
-        """From now on at most so many looks a second."""
+        """Take another limit of looks a second from now on."""
         self._interval_s = 1 / looks_per_s
 
     def reset(self) -> None:
@@ -101,76 +125,85 @@ class Attention:
     """
 
     def __init__(self, pace: Pace, scale: float, polygons: Sequence[Sequence[tuple[float, float]]]) -> None:
-        """Take the pace, a whole look's scale (network px a px), and the zones' polygons in px."""
+        """Make one that has seen nothing yet.
+
+        Args:
+            pace: of the looks.
+            scale: of a look at the whole picture, in input px of the network for each px.
+            polygons: of the zones, in px of the frame.
+        """
         self._scale = scale
         self._gate = MotionGate()
-        self.change(pace, polygons)
-        self.reset()
+        self._pace = pace
+        self._zones = [bounds(polygon) for polygon in polygons]
+        self._state = _State()
 
     def change(self, pace: Pace, polygons: Sequence[Sequence[tuple[float, float]]]) -> None:
-        """From now on look so often, and know these zones; what was seen of motion goes on."""
+        """Go by another pace and other zones from now on; what was seen of motion stays."""
         self._pace = pace
-        self._interval_s = 1 / pace.looks_per_s
-        self.know(polygons)
+        self.set_zones(polygons)
 
-    def know(self, polygons: Sequence[Sequence[tuple[float, float]]]) -> None:
-        """From now on the zones are these."""
+    def set_zones(self, polygons: Sequence[Sequence[tuple[float, float]]]) -> None:
+        """Take other zones from now on: their polygons in px of the frame."""
         self._zones = [bounds(polygon) for polygon in polygons]
 
     def reset(self) -> None:
-        """Begin again, as at the first frame."""
-        self.moved = False
+        """Forget the frames before: the next one counts as the first."""
         self._gate.reset()
-        self._whole_s: float | None = None
-        self._looked_s = 0.0
-        self._fruitless: NDArray[np.float32] | None = None
-        self._tried: NDArray[np.bool_] | None = None
+        self._state = _State()
+
+    @property
+    def moved(self) -> bool:
+        """Whether something moved in the last frame."""
+        return self._state.moved
 
     def plan(self, frame: Frame, watched: Sequence[LookHint]) -> Regions | None:
         """The region that most needs a look, or None when none is due."""
-        now = frame.at.monotonic_s
+        now, state = frame.at.monotonic_s, self._state
         motion = self._gate.update(frame.luma)
-        self.moved = bool(motion.changed.any())
-        if self._whole_s is None or self._fruitless is None:
-            self._fruitless = np.zeros(motion.changed.shape, np.float32)
-            look = self._looks(frame, whole(frame).regions[0], motion)
+        state.moved = bool(motion.changed.any())
+        if state.whole_s is None or state.fruitless is None:
+            state.fruitless = np.zeros(motion.changed.shape, np.float32)
+            regions = self._looks(frame, whole(frame).regions[0], motion)
             # All of a first frame is new, which says nothing of motion.
-            self._tried = None
-            return look
-        self._learn(frame, motion, watched, self._fruitless)
-        if now - self._looked_s < self._interval_s * (1 - _EARLY_RATIO):
+            state.tried = None
+            return regions
+        self._learn(frame, motion, watched, state.fruitless)
+        if now - state.looked_s < self._pace.interval_s * (1 - _EARLY_RATIO):
             return None
-        if now - self._whole_s >= self._pace.heartbeat_s * (1 - _EARLY_RATIO):
+        if now - state.whole_s >= self._pace.heartbeat_s * (1 - _EARLY_RATIO):
             return self._looks(frame, whole(frame).regions[0], motion)
         interests = [*self._people(frame, motion, watched), *self._places(frame, motion, watched)]
         if not any(interest.overdue >= 1 - _EARLY_RATIO for interest in interests):
             return None
         settled = all(person.settled for person in watched) and not motion.changed.any()
-        if not settled and now - self._whole_s >= _WHOLE_WHILE_MOVING_S:
+        if not settled and now - state.whole_s >= _WHOLE_WHILE_MOVING_S:
             return self._looks(frame, whole(frame).regions[0], motion)
         return self._looks(frame, self._window(frame, interests), motion)
 
     def _looks(self, frame: Frame, region: Box, motion: Motion) -> Regions:
         width, height = frame.size_px
         left, top, right, bottom = region
-        self._looked_s = frame.at.monotonic_s
+        state = self._state
+        state.looked_s = frame.at.monotonic_s
         if right - left == width and bottom - top == height:
-            self._whole_s = self._looked_s
-            if self._fruitless is not None:
-                self._fruitless = np.maximum(self._fruitless - _FRUITLESS_DECAY, 0)
+            state.whole_s = state.looked_s
+            if state.fruitless is not None:
+                state.fruitless = np.maximum(state.fruitless - _FRUITLESS_DECAY, 0)
         self._gate.looked(left / width, top / height, right / width, bottom / height)
-        self._tried = np.zeros_like(motion.changed)
+        state.tried = np.zeros_like(motion.changed)
         rows, columns = _cells(region, frame, motion)
-        self._tried[rows, columns] = motion.changed[rows, columns]
+        state.tried[rows, columns] = motion.changed[rows, columns]
         return Regions((region,))
 
     def _learn(
         self, frame: Frame, motion: Motion, watched: Sequence[LookHint], fruitless: NDArray[np.float32]
     ) -> None:
         """Whether the last look at what moved there found somebody."""
-        if self._tried is None:
+        state = self._state
+        if state.tried is None:
             return
-        tried, self._tried = self._tried, None
+        tried, state.tried = state.tried, None
         fruitless[tried] += 1
         for person in watched:
             fruitless[_cells(person.xyxy, frame, motion)] = 0
@@ -183,7 +216,7 @@ class Attention:
             moves = motion.changed[_cells(person.xyxy, frame, motion)].any()
             interval_s = self._pace.zone_heartbeat_s
             if moves or not person.settled:
-                interval_s = min(max(self._interval_s, person.within_s), interval_s)
+                interval_s = min(max(self._pace.interval_s, person.within_s), interval_s)
             margin = _MARGIN_RATIO * height
             box = left - margin, top - margin, right + margin, bottom + margin
             overdue = (now - person.looked_s) / interval_s
@@ -196,8 +229,9 @@ class Attention:
                         yield _Interest(zone, overdue * 1.01, height)
 
     def _places(self, frame: Frame, motion: Motion, watched: Sequence[LookHint]) -> Iterator[_Interest]:
-        """What moves where nobody is known to be."""
-        if self._fruitless is None or not motion.changed.any():
+        """The regions in which something moves where nobody is known to be."""
+        fruitless, interval_s = self._state.fruitless, self._pace.interval_s
+        if fruitless is None or not motion.changed.any():
             return
         unexplained = motion.changed.copy()
         for person in watched:
@@ -209,10 +243,8 @@ class Attention:
         cell_height, cell_width = motion.cell_ratio[0] * height, motion.cell_ratio[1] * width
         for label in range(1, count):
             column, row, columns, rows, _ = boxes[label]
-            tries = float(self._fruitless[labels == label].min())
-            wait_s = min(
-                self._interval_s * _FRUITLESS_GROWTH**tries, max(_FRUITLESS_WAIT_S, self._interval_s)
-            )
+            tries = float(fruitless[labels == label].min())
+            wait_s = min(interval_s * _FRUITLESS_GROWTH**tries, max(_FRUITLESS_WAIT_S, interval_s))
             box = (
                 (column - 1) * cell_width,
                 (row - 1) * cell_height,
@@ -221,7 +253,7 @@ class Attention:
             )
             # How tall somebody is whose part moves is not known: a crop is for what the whole did not show.
             tall = rows * cell_height if tries else height
-            yield _Interest(box, (frame.at.monotonic_s - self._looked_s) / wait_s, tall)
+            yield _Interest(box, (frame.at.monotonic_s - self._state.looked_s) / wait_s, tall)
 
     def _window(self, frame: Frame, interests: list[_Interest]) -> Box:
         """A crop around the most overdue, with as many others as fit into it."""
@@ -251,7 +283,7 @@ class Attention:
                 left, top, right, bottom = union
             else:
                 left_out = left_out or other.overdue >= 1 - _EARLY_RATIO
-        if left_out and self._whole_s != self._looked_s:
+        if left_out and self._state.whole_s != self._state.looked_s:
             # The last look was at a part already: now at everybody.
             return 0, 0, width, height
         x = min(max((left + right - window_width) / 2, 0), width - window_width)
@@ -260,14 +292,13 @@ class Attention:
 
 
 class Attending:
-    """Looks as the configuration has it now: with attention, or always."""
+    """Looks by the configuration in force: with attention, or at every frame."""
 
     def __init__(self, kind: Attention | EveryFrame) -> None:
-        """Take how to look."""
         self.kind = kind
 
     def plan(self, frame: Frame, watched: Sequence[LookHint]) -> Regions | None:
-        """What is worth a look."""
+        """The regions to look at; None: do not look at this frame."""
         return self.kind.plan(frame, watched)
 
     def reset(self) -> None:
@@ -276,7 +307,7 @@ class Attending:
 
     @property
     def moved(self) -> bool:
-        """Whether something moved in the last frame, as far as that is looked at."""
+        """Whether something moved in the last frame; False where every frame is looked at."""
         return isinstance(self.kind, Attention) and self.kind.moved
 
 

@@ -1,4 +1,4 @@
-"""From a network's raw numbers to boxes: YOLOX, YuNet and non-maximum suppression. Pure numpy."""
+"""Decoding of raw outputs into boxes: YOLOX, YuNet and non-maximum suppression. Pure numpy."""
 
 from __future__ import annotations
 

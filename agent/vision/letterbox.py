@@ -1,4 +1,4 @@
-"""A picture of any shape as the input of a network."""
+"""Letterbox: a picture of any shape scaled and padded to the input of a network."""
 
 from __future__ import annotations
 
@@ -21,12 +21,24 @@ Shape = tuple[int, int]
 
 
 def best_shape(shapes: Sequence[Shape], width_px: int, height_px: int) -> Shape:
-    """The shape in which a picture of this size is largest; of equals the one with the fewest px."""
+    """The shape in which a picture is largest; of equals the one with the fewest px.
+
+    Args:
+        shapes: to choose from, at least one.
+        width_px: of the picture.
+        height_px: of the picture.
+    """
     return max(shapes, key=lambda shape: (fitting_scale(shape, width_px, height_px), -shape[0] * shape[1]))
 
 
 def fitting_scale(shape: Shape, width_px: int, height_px: int) -> float:
-    """Input px for each px of a picture of this size that fills the shape one way."""
+    """Input px for each px of a picture that fills a shape one way.
+
+    Args:
+        shape: of the input.
+        width_px: of the picture.
+        height_px: of the picture.
+    """
     return min(shape[0] / height_px, shape[1] / width_px)
 
 

@@ -1,4 +1,4 @@
-"""What changed in the picture since it was last looked at: a nearly free reason to look again."""
+"""Motion gate: changes of the picture since the last look at each place, at almost no cost."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CELL_CHANGED_PX = 4
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """Where a frame differs from what was last looked at.
+    """The cells in which a frame differs from what was last looked at.
 
     Attributes:
         changed: bool[rows, columns], cells of the picture.
@@ -87,7 +87,14 @@ class MotionGate:
         return min(max(_LEVELS, _NOISE_FACTOR * self._noise), _MOST_LEVELS)
 
     def looked(self, left: float, top: float, right: float, bottom: float) -> None:
-        """Somebody looked at this part (fractions) of the last frame: what changes from now on is new."""
+        """Take the last frame as looked at in a region: what changes from now on is new.
+
+        Args:
+            left: of the region, as a part of the picture's width, 0–1.
+            top: as a part of its height.
+            right: as a part of its width.
+            bottom: as a part of its height.
+        """
         if self._now is None or self._seen is None:
             return
         height, width = self._now.shape

@@ -1,4 +1,4 @@
-"""Persons and faces by two light networks in onnxruntime."""
+"""Person and face detector: two light networks in onnxruntime."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _session(model: Path, threads: int) -> ort.InferenceSession:
 
 @dataclass(frozen=True, slots=True)
 class NetworkKind:
-    """What two networks differ in: how they are fed, and read."""
+    """A family of networks: how its input is padded, its outputs read, and overlapping boxes suppressed."""
 
     decode: Decode
     outputs: list[str]
@@ -108,7 +108,13 @@ class Network:
     def __init__(
         self, kind: NetworkKind, model: Path, shapes: Sequence[Shape], threads: int | None = None
     ) -> None:
-        """Take what the network is, its prepared file, the shapes to look in, and threads (None: all cores).
+        """Load a network.
+
+        Args:
+            kind: its family.
+            model: its prepared file.
+            shapes: of the input, in px; the one that fits a picture best is used.
+            threads: for one inference; None: one a core.
 
         Raises:
             ModelError: onnxruntime does not take the file.
@@ -151,7 +157,7 @@ class Network:
 
 
 class _View:
-    """A region of a frame, as networks look at it."""
+    """A region of a frame, as the input of networks."""
 
     def __init__(self, frame: Frame, region: Box, *, halved: bool = False) -> None:
         """Take it as it is, or in half as many px each way: means of four, alike on every processor."""
@@ -167,13 +173,13 @@ class _View:
             )
 
     def boxes(self, network: Network, min_score: float, shape: Shape | None = None) -> Boxes:
-        """What a network sees, in px of the frame."""
+        """The boxes that a network finds, in px of the frame."""
         xyxy, score = network.boxes(self._image, min_score, shape)
         left, top, _, _ = self._region
         return xyxy * self._zoom + np.array([left, top, left, top], np.float32), score
 
     def uncut(self, network: Network, min_score: float) -> Boxes:
-        """What it sees whole: nothing that the region's border cuts, unless it is the frame's."""
+        """The boxes that the region's border does not cut, unless it is the frame's."""
         xyxy, score = self.boxes(network, min_score)
         left, top, right, bottom = self._region
         width, height = self._frame_size
@@ -193,6 +199,7 @@ class PersonFaceDetector:
     """YOLOX for persons; YuNet for faces, in the whole region and on upper bodies where that pays.
 
     Attributes:
+        faces: the network that finds faces; None: faces are not looked for.
         took_ms: how long the last detection took.
     """
 
@@ -205,7 +212,7 @@ class PersonFaceDetector:
         face_score: float,
         crop_score: float | None = None,
     ) -> None:
-        """Take the networks to ask.
+        """Take the networks and the least scores.
 
         Args:
             persons: finds persons in a region.
@@ -217,27 +224,35 @@ class PersonFaceDetector:
         self._persons = persons
         self._crop_score = crop_score
         self.took_ms = 0.0
-        self.change(faces, person_score, face_score)
+        self.faces, self._person_score, self._face_score = faces, person_score, face_score
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The networks in use, that of persons first."""
+        return (self._persons, self.faces) if self.faces else (self._persons,)
 
     def change(self, faces: Network | None, person_score: float, face_score: float) -> None:
-        """From now on look so for persons and faces; the network of persons stays."""
-        self.networks = (self._persons, faces) if faces else (self._persons,)
-        self.faces = faces
-        self._person_score = person_score
-        self._face_score = face_score
+        """Go by other settings from now on; the network of persons stays.
 
-    def detect(self, frame: Frame, look: Regions) -> Detections:
-        """Persons and faces in the regions of a look, in px of the frame."""
-        begin_s = perf_counter()
-        views = [self._view(frame, region) for region in look.regions]
+        Args:
+            faces: finds faces; None: faces are not looked for.
+            person_score: least score of a person, 0–1.
+            face_score: least score of a face, 0–1.
+        """
+        self.faces, self._person_score, self._face_score = faces, person_score, face_score
+
+    def detect(self, frame: Frame, regions: Regions) -> Detections:
+        """Persons and faces in these regions, in px of the frame."""
+        start_s = perf_counter()
+        views = [self._view(frame, region) for region in regions.regions]
         persons = _merged([view.uncut(self._persons, self._person_score) for view in views], _PERSON_IOU)
         found = [_detections(persons, PERSON)]
         if self.faces:
             parts = [view.uncut(self.faces, self._face_score) for view in views]
             if self._crop_score is not None:
-                parts += self._on_upper_bodies(self.faces, frame, look, persons, self._crop_score)
+                parts += self._on_upper_bodies(self.faces, frame, regions, persons, self._crop_score)
             found.append(_detections(_merged(parts, _FACE_IOU), FACE))
-        self.took_ms = (perf_counter() - begin_s) * 1000
+        self.took_ms = (perf_counter() - start_s) * 1000
         return Detections.joined(found)
 
     def _view(self, frame: Frame, region: Box) -> _View:
@@ -251,26 +266,26 @@ class PersonFaceDetector:
         return _View(frame, region, halved=even and largest == _HALF and self.faces is not None)
 
     def _on_upper_bodies(
-        self, faces: Network, frame: Frame, look: Regions, persons: Boxes, least_score: float
+        self, faces: Network, frame: Frame, regions: Regions, persons: Boxes, least_score: float
     ) -> Iterator[Boxes]:
         """Faces that the look at their region was too coarse for."""
         return islice(
             (
                 _View(frame, _upper_body(box)).boxes(faces, self._face_score, _UPPER_BODY)
                 for box, score in zip(persons[0].tolist(), persons[1].tolist(), strict=True)
-                if score >= least_score and _worth_another_look(box, look, faces)
+                if score >= least_score and _worth_another_look(box, regions, faces)
             ),
             _MOST_CROPS,
         )
 
 
-def _worth_another_look(person: list[float], look: Regions, faces: Network) -> bool:
+def _worth_another_look(person: list[float], regions: Regions, faces: Network) -> bool:
     """Whether a person's face was too small for a network where it was looked at, and is no mere dot."""
     left, top, right, _ = person
     face_px = (right - left) * _FACE_TO_BODY
     scales = [
         faces.scale(x2 - x1, y2 - y1)
-        for x1, y1, x2, y2 in look.regions
+        for x1, y1, x2, y2 in regions.regions
         if x1 <= (left + right) / 2 <= x2 and y1 <= top <= y2
     ]
     return face_px >= _FACE_WORTH_PX and face_px * max(scales) < _FACE_SEEN_PX

@@ -1,4 +1,4 @@
-"""What a look found as bodies: persons, and faces whose bodies are hidden."""
+"""Person boxes of a look: detected persons, and bodies added for faces whose bodies are hidden."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from agent.core.detections import FACE, PERSON, Detections
 
-Body = tuple[float, float, float, float, float]
+PersonBox = tuple[float, float, float, float, float]
 """left, top, right, bottom in px, and the score."""
 
 # A body for a face that has none in sight: shoulders and chest below it, in widths of the face.
@@ -17,13 +17,13 @@ _BODY_BELOW = 3.4
 _LONE_FACE_RATIO = 0.6
 
 
-def person_boxes(detections: Detections) -> list[Body]:
-    """Persons, made sure by their faces; for each face that is in none of them the shoulders below it."""
+def person_boxes(detections: Detections) -> list[PersonBox]:
+    """Persons, scored by their face where that is higher; for each face in no person the body below it."""
     if not np.any(detections.class_id == FACE):
         return _listed(detections)
     persons, faces = detections.of_class(PERSON), detections.of_class(FACE)
     bodies = _listed(persons)
-    lone: list[Body] = []
+    lone: list[PersonBox] = []
     for left, top, right, bottom, score in _listed(faces):
         x, y, width = (left + right) / 2, (top + bottom) / 2, right - left
         owners = [
@@ -48,7 +48,7 @@ def person_boxes(detections: Detections) -> list[Body]:
     return bodies + lone
 
 
-def _listed(detections: Detections) -> list[Body]:
+def _listed(detections: Detections) -> list[PersonBox]:
     return [
         (*box, score)
         for box, score in zip(detections.xyxy.tolist(), detections.confidence.tolist(), strict=True)

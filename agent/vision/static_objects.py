@@ -1,8 +1,10 @@
-"""Whether what stands still lives: somebody who sits breathes, a board does not.
+"""Static object filter: tells boards and chairs that score as persons from persons who keep still.
+
+A person who sits breathes, a board does not.
 
 The px at a fixed place are fitted, by least squares, as a shifted and stretched version of their own
 mean (Lucas and Kanade, 1981, with light and gain as two further unknowns). A breathing person moves
-them by some tenths of a px, many times what noise and drifting light can make of a thing.
+them by some tenths of a px, many times what noise and drifting light can make of an object.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ _SOME = 9
 _JUDGED_EVERY = 4
 # What passes in front for less than this part of a round, at each end of the scale, does not count.
 _TAIL_RATIO = 0.15
-# A thing moves by less than this, and is seen well enough to be sure of it.
+# A static object moves by less than this, and is seen well enough to be sure of it.
 _STILL_PX = 0.2
 _LEAST_PRECISION_PX = 0.06
 # Who breathes moves by more than this many standard errors.
@@ -47,10 +49,10 @@ _KEPT_IOU = 0.8
 # Somebody else may be followed at a place for a while, as when one person passes another; but no longer
 # than anybody was at it before.
 _FORGET_S = 10.0
-# A known thing is there as long as it looks as it did; after so many samples that differ, no longer.
+# A known object is there as long as it looks as it did; after so many samples that differ, no longer.
 _ALIKE = 0.8
 _GONE_SAMPLES = 8
-_MOST_THINGS = 32
+_MOST_OBJECTS = 32
 
 
 @dataclass(slots=True)
@@ -79,7 +81,7 @@ class _Fit:
         # Smoothing makes neighbours alike: about twice the error of independent px.
         return -found[:4], 2 * float(np.sqrt(rest * self.variance))
 
-    def likeness(self, patch: NDArray[np.float32]) -> float:
+    def correlation(self, patch: NDArray[np.float32]) -> float:
         """Correlation with another patch, -1 to 1: blind to light and gain."""
         a, b = self.patch - self.patch.mean(), patch - patch.mean()
         return float((a * b).sum() / max(float(np.sqrt((a * a).sum() * (b * b).sum())), 1e-6))
@@ -93,7 +95,7 @@ def _fitted(patch: NDArray[np.float32]) -> _Fit:
     columns = dx, dy, dx * x, dy * y, np.ones_like(patch), patch
     design = np.stack(columns, axis=-1).reshape(-1, len(columns)).astype(np.float32)
     normal = (design.T @ design).astype(np.float64)
-    # A little ridge: a patch without any edges has no shift that could be told.
+    # A little ridge: a patch without any edges has no shift that could be measured.
     normal[np.arange(4), np.arange(4)] += 20.0
     normal[4, 4] += 1e-3
     inverse = np.linalg.inv(normal).astype(np.float64, copy=False)
@@ -102,13 +104,13 @@ def _fitted(patch: NDArray[np.float32]) -> _Fit:
 
 @dataclass(slots=True)
 class _Place:
-    """The samples of one place since the last verdict, and what that was: it lives, or not known."""
+    """The samples of one place since the last verdict, and what that was: it breathes, or not known."""
 
     place: Box
     box: Xyxy
-    begun_s: float
+    started_s: float
     claimed_s: float
-    lives: bool = False
+    breathes: bool = False
     total: NDArray[np.float32] | None = None
     count: int = 0
     fit: _Fit | None = None
@@ -116,14 +118,16 @@ class _Place:
     errors: list[float] = field(default_factory=list)
 
     def add(self, patch: NDArray[np.float32]) -> bool:
-        """Take a sample; True at the end of a round that shows a thing."""
+        """Take a sample; True at the end of a round that shows a static object."""
         if self.fit is None or len(self.motions) == _OBSERVE:
             self.total = patch if self.total is None else self.total + patch
             self.count += 1
             if self.count == _LEARN:
                 fit = _fitted(self.total / np.float32(_LEARN))
                 # Who breathed here may have left meanwhile.
-                self.lives = self.lives and self.fit is not None and self.fit.likeness(fit.patch) >= _ALIKE
+                self.breathes = (
+                    self.breathes and self.fit is not None and self.fit.correlation(fit.patch) >= _ALIKE
+                )
                 self.fit = fit
                 self.total, self.count = None, 0
                 self.motions.clear()
@@ -139,8 +143,8 @@ class _Place:
         ordered = np.sort(np.array(self.motions), axis=0)
         moved = float((ordered[-1 - tail] - ordered[tail]).max())
         error = sorted(self.errors)[number // 2]
-        # Neither noise nor a board of which little can be told breathes.
-        self.lives = moved >= max(_STILL_PX, _SURE_ERRORS * error)
+        # Neither noise nor a board that is seen too badly counts as breathing.
+        self.breathes = moved >= max(_STILL_PX, _SURE_ERRORS * error)
         return moved < _STILL_PX and error <= _LEAST_PRECISION_PX and number == _OBSERVE
 
 
@@ -154,27 +158,27 @@ class _StaticObject:
     differs: int = 0
 
     def is_there(self, frame: Frame) -> bool:
-        """Whether the px are still those of the thing: neither hidden, nor moved, nor breathing."""
+        """Whether the px are still those of the object: neither hidden, nor moved, nor breathing."""
         patch = _patch(frame, self.place)
-        if patch is None or self.fit.likeness(patch) < _ALIKE:
+        if patch is None or self.fit.correlation(patch) < _ALIKE:
             return False
         motion, error = self.fit.motion(patch)
         return bool(np.abs(motion).max() < _STILL_PX + 2 * error)
 
 
 class StaticObjectFilter:
-    """Tells things that score as persons from persons who keep still."""
+    """Tells static objects that score as persons from persons who keep still."""
 
     def __init__(self) -> None:
         self._places: list[_Place] = []
-        self._things: list[_StaticObject] = []
+        self._objects: list[_StaticObject] = []
         self._before: list[Xyxy] = []
         self._due_s: float | None = None
 
     def reset(self) -> None:
         """Forget all: the camera may show something else now."""
         self._places.clear()
-        self._things.clear()
+        self._objects.clear()
         self._before.clear()
         self._due_s = None
 
@@ -186,21 +190,23 @@ class StaticObjectFilter:
             boxes: in px, of everything that scores as a person.
 
         Returns:
-            Which boxes turned out to be things just now.
+            Which boxes turned out to be static objects just now.
         """
         now = frame.at.monotonic_s
-        lifeless = [False] * len(boxes)
+        is_static = [False] * len(boxes)
         if self._due_s is not None and now < self._due_s - 1e-6:
-            return lifeless
+            return is_static
         # In step with the frames or not, so many samples are a round of 15 s.
         self._due_s = now + _SAMPLE_S if self._due_s is None else max(self._due_s + _SAMPLE_S, now)
-        self._things = [thing for thing in self._things if self._stays(thing, frame)]
+        self._objects = [
+            static_object for static_object in self._objects if self._stays(static_object, frame)
+        ]
         claimed: dict[int, int] = {}
         for index, box in enumerate(boxes):
             place = self._at(box)
             # Who walks has no place yet.
             if place is None and any(_iou(before, box) >= _KEPT_IOU for before in self._before):
-                place = _begun(frame, box)
+                place = _started(frame, box)
                 self._places.append(place)
             if place:
                 place.claimed_s = now
@@ -210,52 +216,52 @@ class StaticObjectFilter:
         for place in self._places:
             patch = _patch(frame, place.place)
             if patch is not None and place.add(patch) and place.fit:
-                self._things = [*self._things, _StaticObject(place.place, place.box, place.fit)][
-                    -_MOST_THINGS:
+                self._objects = [*self._objects, _StaticObject(place.place, place.box, place.fit)][
+                    -_MOST_OBJECTS:
                 ]
                 if id(place) in claimed:
-                    lifeless[claimed[id(place)]] = True
-            elif now - place.claimed_s <= min(_FORGET_S, place.claimed_s - place.begun_s):
+                    is_static[claimed[id(place)]] = True
+            elif now - place.claimed_s <= min(_FORGET_S, place.claimed_s - place.started_s):
                 going_on.append(place)
         self._places = going_on
-        return lifeless
+        return is_static
 
-    def lives(self, frame: Frame, box: Xyxy) -> bool:
+    def breathes(self, frame: Frame, box: Xyxy) -> bool:
         """Whether something that breathes was there, and the place still looks the same."""
         place = self._at(box)
-        if place is None or place.fit is None or not place.lives:
+        if place is None or place.fit is None or not place.breathes:
             return False
         patch = _patch(frame, place.place)
-        return patch is not None and place.fit.likeness(patch) >= _ALIKE
+        return patch is not None and place.fit.correlation(patch) >= _ALIKE
 
     def _at(self, box: Xyxy) -> _Place | None:
         """The place that this box is a sighting of."""
         best = max(self._places, key=lambda place: _iou(place.box, box), default=None)
         return best if best and _iou(best.box, box) >= _SAME_IOU else None
 
-    def things(self, frame: Frame, boxes: Sequence[Xyxy]) -> list[bool]:
-        """Which boxes of a look are things already known, that are as they were."""
-        if not self._things:
+    def known(self, frame: Frame, boxes: Sequence[Xyxy]) -> list[bool]:
+        """Which boxes of a look are static objects already known, that are as they were."""
+        if not self._objects:
             return [False] * len(boxes)
         there: dict[int, bool] = {}
-        known = []
+        found = []
         for box in boxes:
-            is_thing = False
-            for index, thing in enumerate(self._things):
-                if _iou(thing.box, box) >= _SAME_IOU:
+            is_known = False
+            for index, static_object in enumerate(self._objects):
+                if _iou(static_object.box, box) >= _SAME_IOU:
                     if index not in there:
-                        there[index] = thing.is_there(frame)
-                    is_thing = is_thing or there[index]
-            known.append(is_thing)
-        return known
+                        there[index] = static_object.is_there(frame)
+                    is_known = is_known or there[index]
+            found.append(is_known)
+        return found
 
     @staticmethod
-    def _stays(thing: _StaticObject, frame: Frame) -> bool:
-        thing.differs = 0 if thing.is_there(frame) else thing.differs + 1
-        return thing.differs < _GONE_SAMPLES
+    def _stays(static_object: _StaticObject, frame: Frame) -> bool:
+        static_object.differs = 0 if static_object.is_there(frame) else static_object.differs + 1
+        return static_object.differs < _GONE_SAMPLES
 
 
-def _begun(frame: Frame, xyxy: Xyxy) -> _Place:
+def _started(frame: Frame, xyxy: Xyxy) -> _Place:
     left, top, right, bottom = xyxy
     middle = (left + right) / 2
     half = min(right - left, _MOST_PX) / 2

@@ -140,12 +140,14 @@ def updated(tracker: PersonTracker, frame: Frame, seen: Detections) -> tuple[Tra
     return tracker.update(frame, whole(frame), seen)
 
 
-def ours(frames: list[Frame], seen: Seen, liveness: StaticObjectFilter | None) -> tuple[Followed, float]:
+def ours(
+    frames: list[Frame], seen: Seen, static_objects: StaticObjectFilter | None
+) -> tuple[Followed, float]:
     """What our tracker follows, and its thread-CPU ms an update."""
     arrays = [np.array(boxes, np.float32).reshape(-1, 5) for boxes in seen]
     given = [Detections(a[:, :4], a[:, 4], np.full(len(a), PERSON, np.int64)) for a in arrays]
     numbers = count(1)
-    tracker = PersonTracker(SURE, lambda: str(next(numbers)), liveness)
+    tracker = PersonTracker(SURE, lambda: str(next(numbers)), static_objects)
     followed, spent_ns = [], 0
     for frame, boxes in zip(frames, given, strict=True):
         begin_ns = time.thread_time_ns()

@@ -54,7 +54,7 @@ class Watch:
         known = []
         while self.now_s < until_s - 1e-6:
             frame = self.frame()
-            known += self.stillness.things(frame, self.boxes())
+            known += self.stillness.known(frame, self.boxes())
             self.stillness.sample(frame, ())
         return known
 
@@ -64,7 +64,7 @@ class Watch:
         assert share(self.known(19.8)) > 0.9
 
     def lives(self) -> bool:
-        return self.stillness.lives(self.frame(), self.boxes()[0])
+        return self.stillness.breathes(self.frame(), self.boxes()[0])
 
 
 def room_px(box: tuple[int, int, int, int]) -> tuple[int, int]:
@@ -94,7 +94,7 @@ def test_who_breathes_is_no_thing(fps: float, box: tuple[int, int, int, int], mo
     still = Still(box, shift_px=BREATH_PX) if motion == "shift_px" else Still(box, stretch_px=BREATH_PX)
     watch = Watch(Room([still], room_px(box)), box, fps)
     assert watch.verdict_s(35) is None
-    assert watch.stillness.things(watch.frame(), watch.boxes()) == [False]
+    assert watch.stillness.known(watch.frame(), watch.boxes()) == [False]
 
 
 @pytest.mark.parametrize("still", [Still(BOARD, shift_px=BREATH_PX), Still(BOARD, stretch_px=BREATH_PX)])
@@ -140,7 +140,7 @@ def test_nobody_lives_where_nobody_was() -> None:
     watch = Watch(Room([Still(BOARD, shift_px=BREATH_PX)]))
     watch.verdict_s(12)
     assert watch.lives()
-    assert not watch.stillness.lives(watch.frame(), (200, 60, 240, 140))
+    assert not watch.stillness.breathes(watch.frame(), (200, 60, 240, 140))
 
 
 @pytest.mark.parametrize("hidden_s", [0.6, 1.5])
@@ -240,8 +240,8 @@ def test_two_places_do_not_mix() -> None:
     verdicts = [stillness.sample(room.at(i / 5), boxes) for i in range(100)]
     assert sum(verdict[0] for verdict in verdicts) == 1
     assert not any(verdict[1] for verdict in verdicts)
-    assert stillness.things(room.at(20), boxes[::-1]) == [False, True]
-    assert stillness.lives(room.at(20.2), boxes[1])
+    assert stillness.known(room.at(20), boxes[::-1]) == [False, True]
+    assert stillness.breathes(room.at(20.2), boxes[1])
 
 
 def test_somebody_who_walks_is_never_judged() -> None:
@@ -255,9 +255,9 @@ def test_reset_forgets_things() -> None:
     watch = Watch(Room([Still(BOARD)]))
     verdict_s = watch.verdict_s(20)
     assert verdict_s is not None
-    assert watch.stillness.things(watch.frame(), watch.boxes()) == [True]
+    assert watch.stillness.known(watch.frame(), watch.boxes()) == [True]
     watch.stillness.reset()
-    assert watch.stillness.things(watch.frame(), watch.boxes()) == [False]
+    assert watch.stillness.known(watch.frame(), watch.boxes()) == [False]
     # It takes as long again.
     begin_s = watch.now_s
     again_s = watch.verdict_s(45)
@@ -276,5 +276,5 @@ def test_reset_forgets_who_lives() -> None:
 def test_nobody_to_judge() -> None:
     room, stillness = Room([]), StaticObjectFilter()
     assert stillness.sample(room.at(0), []) == []
-    assert stillness.things(room.at(0), []) == []
-    assert stillness.things(room.at(0), [(60, 60, 100, 140)]) == [False]
+    assert stillness.known(room.at(0), []) == []
+    assert stillness.known(room.at(0), [(60, 60, 100, 140)]) == [False]

@@ -129,7 +129,7 @@ def test_birth_only_in_a_look_that_found() -> None:
     """What breathes there may be what hides the one in doubt: a sighting must say that it is they."""
 
     class Breathing(StaticObjectFilter):
-        def lives(self, frame: Frame, box: tuple[float, float, float, float]) -> bool:  # noqa: ARG002
+        def breathes(self, frame: Frame, box: tuple[float, float, float, float]) -> bool:  # noqa: ARG002
             return frame.at.monotonic_s > 0.5
 
     tracker = new_tracker(Breathing())

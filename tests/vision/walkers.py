@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agent.core.track import Track
-    from agent.vision.tracker import Liveness
+    from agent.vision.tracker import StaticObjects
 
 SURE_SCORE = 0.35
 # What these people walk in: nobody comes near its edges unless told to.
@@ -113,9 +113,9 @@ class Followed:
         ]
 
 
-def new_tracker(liveness: Liveness | None = None) -> PersonTracker:
+def new_tracker(static_objects: StaticObjects | None = None) -> PersonTracker:
     numbers = count(1)
-    return PersonTracker(SURE_SCORE, lambda: f"t{next(numbers)}", liveness)
+    return PersonTracker(SURE_SCORE, lambda: f"t{next(numbers)}", static_objects)
 
 
 def scene_at(time_s: float) -> Frame:
