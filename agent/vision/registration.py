@@ -8,7 +8,7 @@ that those where somebody moves don't count for. What many places agree on is su
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import degrees, hypot, radians
+from math import cos, degrees, hypot, radians, sin
 from typing import TYPE_CHECKING
 
 import cv2
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from agent.vision.tile_features import Flags, Floats, TileFeatureExtractor, TileFeatures
 
     Doubles = NDArray[np.float64]
+    # A shift in px, and a turn in radians.
+    Fit = tuple[float, float, float]
 
 # A place tells where it is from this gradient energy on (grey levels over 2 px, squared) that its own
 # brightness does not explain, and while its contrast is between these parts of the reference's.
@@ -36,7 +38,7 @@ _AGREES_PX = 0.3
 _SCALE_PX = 0.25
 _ROUNDS = 3
 # What nothing tells of stays where it is.
-_SOFT = np.diag([1e-3, 1e-3, 1.0])
+_SOFT_PX, _SOFT_TURN = 1e-3, 1.0
 # So many places at least, and this part of all that could tell, make it sure; on each axis they must
 # have this part of their gradients.
 _LEAST_AGREEING = 8
@@ -72,28 +74,31 @@ class Registration:
             self._bands[0] *= eye.valid
         self._means, structure = eye.moments(self._bands)
         structure[0, 0] += 1e-3
-        self._structure = structure
-        self._by_level = structure[0, 1:] / structure[0, 0]
-        tensor = structure[1:, 1:] - self._by_level[:, None] * structure[0, 1:]
+        by_level = structure[0, 1:] / structure[0, 0]
+        tensor = structure[1:, 1:] - by_level[:, None] * structure[0, 1:]
         energy = tensor[0, 0] + tensor[1, 1]
         self._tells = (energy > _LEAST_ENERGY) & eye.is_place
         places = energy.size
         tensors = np.moveaxis(tensor, (0, 1), (2, 3)).reshape(places, 2, 2)
         energies = energy.reshape(places, 1, 1)
-        self._solver = np.linalg.inv(tensors + (_RIDGE * energies + 1e-3) * np.eye(2))
         height, width = usual.small.shape
         self._reach_px = hypot(width, height) / 2
         rows, columns = PLACES
         y, x = np.mgrid[:rows, :columns].reshape(2, places) + 0.5
         # How a place goes by a shift in px and a turn in radians, f64[places, 2, 3].
-        self._design = np.zeros((places, 2, 3))
-        self._design[:, 0, 0] = self._design[:, 1, 1] = 1
-        self._design[:, 0, 2] = -(y / rows - 0.5) * height
-        self._design[:, 1, 2] = (x / columns - 0.5) * width
+        design = np.zeros((places, 2, 3))
+        design[:, 0, 0] = design[:, 1, 1] = 1
+        design[:, 0, 2] = -(y / rows - 0.5) * height
+        design[:, 1, 2] = (x / columns - 0.5) * width
         # Each place has one voice, along its own gradients.
-        self._voice = tensors / (energies + 1e-6)
-        self._weighing = self._design.transpose(0, 2, 1) @ self._voice
-        self._normal = (self._weighing @ self._design).reshape(places, 9)
+        weighing = design.transpose(0, 2, 1) @ (tensors / (energies + 1e-6))
+        self._normal = (weighing @ design).reshape(places, 9)
+        # All else that a place tells is linear in what it has in common with a picture, f64[places, 6, 3]:
+        # its slopes, those weighed for a fit, and the contrast that they leave.
+        slopes = np.linalg.inv(tensors + (_RIDGE * energies + 1e-3) * np.eye(2))
+        slopes = slopes @ np.concatenate([-_column(by_level), np.broadcast_to(np.eye(2), tensors.shape)], 2)
+        contrast = np.array([1.0, 0.0, 0.0]) - _column(structure[0, 1:]).transpose(0, 2, 1) @ slopes
+        self._telling = np.concatenate([slopes, weighing @ slopes, contrast / _column(structure[:1, 0])], 1)
 
     def find(self, small: Floats, start: Shift, hidden: Flags) -> Found:
         """Look for a view near one.
@@ -115,66 +120,86 @@ class Registration:
         width = small.shape[1]
         if shift != UNSHIFTED:
             small = taken_back(small, shift)
-        ways, seen = self._ways(small)
+        ways, says, seen = self._ways(small)
         seen &= tells.ravel()
         telling = max(1, int(np.count_nonzero(tells)))
-        fit, weights, agreeing = self._fitted(ways, seen, max(_LEAST_AGREEING, _SURE * telling))
+        enough = max(_LEAST_AGREEING, _SURE * telling)
+        fit, weights, agreeing = self._fitted(ways, says, seen, enough)
         step_px = self._way_px(fit)
-        dx, dy, turn = fit.tolist()
+        dx, dy, turn = fit
         is_same = shift == UNSHIFTED and step_px < _SAME_PX
         found = shift if is_same else Shift(dx / width, dy / width, degrees(turn)).then(shift)
-        sure = agreeing >= max(_LEAST_AGREEING, _SURE * telling) and self._is_firm(weights)
+        sure = agreeing >= enough and self._is_firm(weights)
         return Found(found, agreeing / telling, sure), step_px
 
-    def _way_px(self, fit: Doubles) -> float:
+    def _way_px(self, fit: Fit) -> float:
         """How far it takes a corner at the most."""
-        dx, dy, turn = fit.tolist()
-        return float(hypot(dx, dy) + abs(turn) * self._reach_px)
+        dx, dy, turn = fit
+        return hypot(dx, dy) + abs(turn) * self._reach_px
 
-    def _ways(self, small: Floats) -> tuple[Doubles, Flags]:
-        """Where each place went, f64[places, 2] in px, and where its contrast is the reference's."""
+    def _ways(self, small: Floats) -> tuple[Doubles, Doubles, Flags]:
+        """Where each place went, f64[places, 2] in px, what that says, and where it has the usual contrast.
+
+        What it says, f64[places, 13], is its way squared, its way weighed for a fit, and how that is.
+        """
         common = self._eye.covariance(self._bands, self._means, small - self._level)
-        rest = (common[1:] - self._by_level * common[0]).reshape(2, -1).T
-        slopes = (self._solver @ rest[..., None])[..., 0]
-        explained = (self._structure[0, 1:].reshape(2, -1).T * slopes).sum(1)
-        gain = (common[0].ravel() - explained) / self._structure[0, 0].ravel()
+        told = (self._telling @ _column(common))[..., 0]
+        gain = told[:, 5]
         seen = (gain > _LEAST_GAIN) & (gain < _MOST_GAIN)
         # A gradient is over 2 px; what is brighter to the right moves to the left by that.
-        return -2 * slopes / np.where(seen, gain, 1.0)[:, None], seen
+        told = told[:, :5] * (-2 / np.where(seen, gain, 1.0))[:, None]
+        ways, weighed = told[:, :2], told[:, 2:]
+        # What is weighed is first the voice times the way.
+        whole2 = (weighed[:, :2] * ways).sum(1, keepdims=True)
+        return ways, np.concatenate([whole2, weighed, self._normal], 1), seen
 
-    def _fitted(self, ways: Doubles, seen: Flags, enough: float) -> tuple[Doubles, Doubles, int]:
+    def _fitted(self, ways: Doubles, says: Doubles, seen: Flags, enough: float) -> tuple[Fit, Doubles, int]:
         """Shift in px and turn in radians, the weights of the places, and how many agree."""
-        told = (self._weighing @ ways[..., None])[..., 0]
-        # A way's voice times the way; told's first two are the voice.
-        whole2 = (told[:, :2] * ways).sum(1)
-        fit = np.zeros(3)
-        weights, agreeing = self._weighed(fit, told, whole2, seen)
-        near = self._fit(weights, told)
+        fit: Fit = 0.0, 0.0, 0.0
+        weights, off2 = _weighed(fit, says, seen)
+        agreeing = int(np.count_nonzero(seen & (off2 < _AGREES_PX**2)))
+        near = _fit(weights, says)
         if agreeing >= enough and self._way_px(near) < _SAME_PX:
             return near, weights, agreeing
         if seen.any():
-            fit[:2] = _middle(ways[seen])
+            dx, dy = _middle(ways[seen]).tolist()
+            fit = dx, dy, 0.0
         for _ in range(_ROUNDS):
-            fit = self._fit(self._weighed(fit, told, whole2, seen)[0], told)
-        return fit, *self._weighed(fit, told, whole2, seen)
-
-    def _weighed(self, fit: Doubles, told: Doubles, whole2: Doubles, seen: Flags) -> tuple[Doubles, int]:
-        """What each place counts for a fit, and how many agree with it."""
-        # What of each way the fit leaves, squared, and multiplied out.
-        off2 = whole2 - 2 * (told @ fit) + self._normal @ np.outer(fit, fit).ravel()
-        weights = seen / (1 + off2 / _SCALE_PX**2) ** 2
-        return weights, int(np.count_nonzero(seen & (off2 < _AGREES_PX**2)))
-
-    def _fit(self, weights: Doubles, told: Doubles) -> Doubles:
-        normal = (weights @ self._normal).reshape(3, 3) + _SOFT
-        return np.asarray(np.linalg.solve(normal, weights @ told))
+            fit = _fit(_weighed(fit, says, seen)[0], says)
+        weights, off2 = _weighed(fit, says, seen)
+        return fit, weights, int(np.count_nonzero(seen & (off2 < _AGREES_PX**2)))
 
     def _is_firm(self, weights: Doubles) -> bool:
         """Whether there are gradients across and down in what counts."""
         # The smaller eigenvalue of all voices together.
-        (xx, xy, _), (_, yy, _), _ = (weights @ self._normal).reshape(3, 3).tolist()
+        xx, xy, _, _, yy, *_ = (weights @ self._normal).tolist()
         least = (xx + yy) / 2 - hypot((xx - yy) / 2, xy)
         return bool(least > _LEAST_AXIS * weights.sum())
+
+
+def _column(some: Doubles) -> Doubles:
+    """Values of each place as a column, f64[places, n, 1] from f64[n, *PLACES]."""
+    return some.reshape(len(some), -1).T[..., None]
+
+
+def _weighed(fit: Fit, says: Doubles, seen: Flags) -> tuple[Doubles, Doubles]:
+    """What each place counts for a fit, and how much of its way that leaves, squared."""
+    dx, dy, turn = fit
+    # Multiplied out.
+    terms = (1.0, -2 * dx, -2 * dy, -2 * turn, *(one * other for one in fit for other in fit))
+    off2 = says @ np.array(terms)
+    return seen / (1 + off2 / _SCALE_PX**2) ** 2, off2
+
+
+def _fit(weights: Doubles, says: Doubles) -> Fit:
+    """What the places say together, solved by Cramer's rule: for so few that takes a fraction of the time."""
+    _, x, y, t, xx, xy, xt, _, yy, yt, _, _, tt = (weights @ says).tolist()
+    xx, yy, tt = xx + _SOFT_PX, yy + _SOFT_PX, tt + _SOFT_TURN
+    # The first row of cofactors, and the rest of them.
+    a, b, c = yy * tt - yt * yt, xt * yt - xy * tt, xy * yt - xt * yy
+    d, e, f = xx * tt - xt * xt, xy * xt - xx * yt, xx * yy - xy * xy
+    whole = xx * a + xy * b + xt * c
+    return (a * x + b * y + c * t) / whole, (b * x + d * y + e * t) / whole, (c * x + e * y + f * t) / whole
 
 
 def _middle(ways: Doubles) -> Doubles:
@@ -186,11 +211,12 @@ def _middle(ways: Doubles) -> Doubles:
 def matrix_of(shift: Shift, small: Floats) -> Doubles:
     """From the unshifted picture to the shifted one, f64[2, 3] in px of it, as OpenCV counts them."""
     height, width = small.shape
-    turn = radians(shift.degrees)
-    matrix = np.array([[np.cos(turn), -np.sin(turn), 0.0], [np.sin(turn), np.cos(turn), 0.0]])
-    centre = np.array([(width - 1) / 2, (height - 1) / 2])
-    matrix[:, 2] = centre - matrix[:, :2] @ centre + np.array([shift.dx_ratio, shift.dy_ratio]) * width
-    return matrix
+    turned, rising = cos(radians(shift.degrees)), sin(radians(shift.degrees))
+    x, y = (width - 1) / 2, (height - 1) / 2
+    dx, dy = x + shift.dx_ratio * width, y + shift.dy_ratio * width
+    return np.array(
+        [[turned, -rising, dx - turned * x + rising * y], [rising, turned, dy - rising * x - turned * y]]
+    )
 
 
 def shift_of(matrix: Doubles, small: Floats) -> Shift:

@@ -100,7 +100,7 @@ class TileFeatureExtractor:
         # Beside a mask the gradient is the mask's.
         inside = cv2.erode((small == 255).astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1)  # noqa: PLR2004
         self._valid = inside.astype(np.float32)
-        self._products = np.empty((3, *inside.shape), np.float32)
+        self._products = np.empty((4, *inside.shape), np.float32)
         self._valid_px = max(1.0, float(self._valid.sum()))
         count = self._grid.sums(self._valid)
         self.is_place = count >= _LEAST_VALID * self._valid.size / count.size
@@ -126,7 +126,7 @@ class TileFeatureExtractor:
         if self._masked:
             bands *= self._valid
         means = np.asarray(self._grid.sums(bands) / self._count, np.float32)
-        squares = np.multiply(bands, bands, out=self._products)
+        squares = np.multiply(bands, bands, out=self._products[:3])
         energy = self._grid.sums(squares) / self._count - means * means
         return TileFeatures(small, bands, means, np.asarray(energy, np.float32))
 
@@ -142,10 +142,12 @@ class TileFeatureExtractor:
 
     def covariance(self, bands: Floats, means: Floats, picture: Floats) -> NDArray[np.float64]:
         """Covariance of bands, whose means are known, with a picture in each place, f64[n, *PLACES]."""
-        if self._masked:
-            picture = picture * self._valid
-        products = self._grid.sums(np.multiply(bands, picture, out=self._products)) / self._count
-        return np.asarray(products - means * (self._grid.sums(picture) / self._count), np.float64)
+        # The picture is summed with the products, in one run.
+        products = self._products[: len(bands) + 1]
+        np.multiply(picture, self._valid if self._masked else np.float32(1), out=products[-1])
+        np.multiply(bands, products[-1], out=products[:-1])
+        sums = self._grid.sums(products) / self._count
+        return np.asarray(sums[:-1] - means * sums[-1], np.float64)
 
     def moments(self, bands: Floats) -> tuple[Floats, NDArray[np.float64]]:
         """Means and covariances of bands in each place, f32[n, *PLACES] and f64[n, n, *PLACES]."""
