@@ -23,11 +23,9 @@ STEPS = 240
 _LEAST = 20
 # What is a little longer or shorter ago: from so many steps to so many.
 _NEAR, _AROUND = 3, 20
-# Where the steps begin and end that are as long ago as one, as times jitter; and a little less, and more.
-_BEGINS, _ENDS = (
-    np.clip(np.arange(STEPS) + np.array(sides)[:, None], 0, STEPS)
-    for sides in ((-1, -_AROUND, _NEAR), (2, 1 - _NEAR, _AROUND + 1))
-)
+# From where to where the steps go that are as long ago as one, as times jitter; a little less, and more:
+# from _AROUND before it on.
+_SPANS = (_AROUND - 1, _AROUND + 2), (0, _AROUND + 1 - _NEAR), (_AROUND + _NEAR, 2 * _AROUND + 1)
 # In this part of these looks there was a picture of so long ago.
 _LEAST_HITS = 0.4
 # Stands for 0, as 0 stands for no picture.
@@ -55,10 +53,14 @@ def dips(looks: Row) -> tuple[Floats, Floats]:
     Args:
         looks: f32[looks, STEPS], a row for each picture that was compared, of by_step.
     """
-    sums = np.zeros((2, STEPS + 1))
-    np.cumsum(looks.sum(axis=0), out=sums[0, 1:])
-    np.cumsum((looks > 0).sum(axis=0), out=sums[1, 1:])
-    totals, counts = sums[:, _ENDS] - sums[:, _BEGINS]
+    # Sums up to each step, going on before the first and beyond the last one.
+    sums = np.zeros((2, _AROUND + STEPS + 1 + _AROUND))
+    inside = sums[:, _AROUND + 1 : -_AROUND]
+    np.cumsum(looks.sum(axis=0), out=inside[0])
+    np.cumsum((looks > 0).sum(axis=0, dtype=np.uint8), out=inside[1])
+    sums[:, -_AROUND:] = inside[:, -1:]
+    spans = [sums[:, end : end + STEPS] - sums[:, begin : begin + STEPS] for begin, end in _SPANS]
+    totals, counts = np.stack(spans, axis=1)
     averages = totals / np.maximum(counts, 1)
     averages[counts < [[_LEAST_HITS * len(looks)], [1], [1]]] = np.inf
     means, around = averages[0], averages[1:].min(axis=0)

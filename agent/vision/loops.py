@@ -136,9 +136,8 @@ class Loops:
         return True
 
     def _judge(self, passed_s: float) -> None:
-        last = float(dips(self._apart[-_LAST_LOOKS:])[1].min())
         if self._since:
-            if self._over < last < np.inf:
+            if self._over < self._last_dip() < np.inf:
                 self._since = None
                 self._looks.clear()
             return
@@ -150,9 +149,13 @@ class Loops:
         is_deep = part <= min(_DIP, _CHANCE * self._usual_dip) and means[step] <= _UNUSUAL * self._usual
         if self._learned_s < _LEARN_S or not is_deep:
             self._learn(part, float(means.min()), passed_s)
-        elif self._usual >= _LEAST_NOISE and last <= _DIP:
+        elif self._usual >= _LEAST_NOISE and (last := self._last_dip()) <= _DIP:
             self._since = self._begin(means, parts)
             self._over = (last + self._usual_dip) / 2
+
+    def _last_dip(self) -> float:
+        """The deepest dip of the last looks."""
+        return float(dips(self._apart[-_LAST_LOOKS:])[1].min())
 
     def _learn(self, part: float, least: float, passed_s: float) -> None:
         """Note what is usual: a lamp that blinks, or footage under a noise of its own, repeats a little."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # the longest loop. 230 kB for 16:9.
 _PLACE_PX = 8
 _HALVED = 4, 2, 1
+# So many pictures are halved on together, or fewer when they are looked at.
+_TOGETHER = 8
 _PICTURES = 256
 _APART_S = 0.042
 # A place has moved when its mean changed by more than so many grey levels; where pictures follow each
@@ -78,7 +80,10 @@ class MovingLoops:
         self._seen = np.zeros((_PICTURES, rows * columns), np.uint8)
         self._seen_s = np.full(_PICTURES, -np.inf)
         self._next = self._number = 0
-        self._due_s = -np.inf
+        self._due_s = self._noted_s = -np.inf
+        # Pictures halved once, below each other.
+        self._halves = np.zeros((_TOGETHER, _HALVED[0] * rows, _HALVED[0] * columns), np.uint8)
+        self._halves_s: list[float] = []
         self._often = np.zeros(rows * columns, np.float32)
         self._looked_s: float | None = None
         # Of each look: how many places moved since so long ago.
@@ -92,30 +97,44 @@ class MovingLoops:
     def see(self, frame: Frame) -> None:
         """Note a picture; to be called with each."""
         now_s = frame.at.monotonic_s
-        if now_s - self._seen_s[self._next - 1] < _APART_S:
+        if now_s - self._noted_s < _APART_S:
             return
-        columns, rows = self._size
-        picture = frame.luma[: rows * _PLACE_PX, : columns * _PLACE_PX]
-        for halved in _HALVED:
-            # By halves: three times as fast as at once.
-            size = columns * halved, rows * halved
-            picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-        picture = picture.ravel()
-        if now_s >= self._due_s:
+        self._noted_s = now_s
+        rows, columns = self._halves.shape[1:]
+        picture = frame.luma[: 2 * rows, : 2 * columns]
+        half = self._halves[len(self._halves_s)]
+        cv2.resize(picture, (columns, rows), half, interpolation=cv2.INTER_AREA)
+        self._halves_s.append(now_s)
+        is_due = now_s >= self._due_s
+        if is_due or len(self._halves_s) == _TOGETHER:
+            self._keep()
+        if is_due:
             self._number += 1
             self._due_s = now_s + LOOK_S * (0.5 + self._number * GOLDEN % 1)
-            self._look(picture, frame.at)
-        self._seen[self._next], self._seen_s[self._next] = picture, now_s
-        self._next = (self._next + 1) % _PICTURES
+            self._look(frame.at)
 
-    def _look(self, picture: Luma, at: Instant) -> None:
+    def _keep(self) -> None:
+        """Halve on what was halved once, and keep it."""
+        number, (columns, rows) = len(self._halves_s), self._size
+        pictures = self._halves[:number].reshape(-1, self._halves.shape[2])
+        for halved in _HALVED[1:]:
+            # By halves: three times as fast as at once.
+            size = columns * halved, number * rows * halved
+            pictures = cv2.resize(pictures, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        for picture, now_s in zip(pictures.reshape(number, -1), self._halves_s, strict=True):
+            self._seen[self._next], self._seen_s[self._next] = picture, now_s
+            self._next = (self._next + 1) % _PICTURES
+        self._halves_s.clear()
+
+    def _look(self, at: Instant) -> None:
+        # The last picture that is kept is that of now; it is of no age that is compared.
+        picture = self._seen[self._next - 1]
         ages_s = at.monotonic_s - self._seen_s
         known, steps = steps_ago(ages_s)
         if not known.size:
             return
-        # 1 where it moved.
-        moved = cv2.threshold(_apart(self._seen[known], picture), _MOVED, 1, cv2.THRESH_BINARY)[1]
-        telling = moved & (self._often < _OFTEN).view(np.uint8)
+        seen = self._seen[known]
+        telling = _moved(seen, picture, self._often < _OFTEN).view(np.uint8)
         places = cv2.reduce(telling, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
         self._moved[:-1] = self._moved[1:].copy()
         self._moved[-1] = by_step(steps, places.ravel())
@@ -126,10 +145,11 @@ class MovingLoops:
         if len(self._looks) >= _LOOKS and self._number % 2:
             self._judge(ages_s)
         if not self.since:
-            lately = (ages_s[known] >= _LATELY_S[0]) & (ages_s[known] <= _LATELY_S[1])
+            known_s = ages_s[known]
+            lately = seen[(known_s >= _LATELY_S[0]) & (known_s <= _LATELY_S[1])]
             passed_s = at.monotonic_s - (at.monotonic_s if self._looked_s is None else self._looked_s)
             self._often += min(1.0, passed_s / _FOLLOW_S) * (
-                moved[lately].max(axis=0, initial=0) - self._often
+                _moved(lately, picture).any(axis=0).astype(np.float32) - self._often
             )
             self._looked_s = at.monotonic_s
 
@@ -163,7 +183,7 @@ class MovingLoops:
 
     def _jumps_back(self, period_s: float, ages_s: Floats) -> bool:
         """Whether in the last turns there was movement, and one jump in each."""
-        recent = np.flatnonzero(ages_s <= max(_TURNS * period_s, _LEAST_TURNS_S))
+        recent = np.flatnonzero((ages_s > 0) & (ages_s <= max(_TURNS * period_s, _LEAST_TURNS_S)))
         recent = recent[np.argsort(-ages_s[recent])]
         pictures, times_s = self._seen[recent], -ages_s[recent]
         if not recent.size or np.ptp(times_s) < period_s:
@@ -199,6 +219,16 @@ class MovingLoops:
         if nearest.mean() > _OVER * self._usual or last[last > 0].mean() < (1 - _OVER) * self._usual_all:
             self.since = None
             self._looks.clear()
+
+
+def _moved(some: Luma, picture: Luma, tells: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+    """Where pictures differ by more than so many grey levels from another, if they tell anything there."""
+    # In two runs over all of them: what is less than the least wraps around.
+    below = np.minimum(picture, _MOVED)
+    least, span = picture - below, below + np.minimum(~picture, _MOVED)
+    if tells is not None:
+        span[~tells] = 255
+    return (some - least) > span
 
 
 def _apart(some: Luma, other: Luma) -> Luma:
