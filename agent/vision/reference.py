@@ -65,6 +65,8 @@ class Reference:
         self._energy = np.zeros((3, *PLACES), np.float32)
         # Where the view was when that was last sure, and near enough for the rules.
         self.shift = UNSHIFTED
+        # Where it was found last, however far; None: it was not.
+        self._found: Shift | None = None
         self._look = eye.look_at(small)
         self.draw()
 
@@ -120,7 +122,8 @@ class Reference:
             far: look for it far from where it was, too.
         """
         self._registration = self._registration or Registration(self._eye, self._look)
-        starts = [self.shift, UNSHIFTED] if self.is_shifted else [UNSHIFTED]
+        # Each once; what is far away is found there again in a step or two.
+        starts = dict.fromkeys([self._found or self.shift, self.shift, UNSHIFTED])
         for start in starts:
             found = self._registration.find(now.small, start, hidden)
             if found.is_sure:
@@ -128,7 +131,8 @@ class Reference:
         if far and not found.is_sure:
             matrix, _ = self._aligned(now)
             found = self._registration.find(now.small, shift_of(matrix, now.small), hidden)
-        return found.shift if found.is_sure else None
+        self._found = found.shift if found.is_sure else None
+        return self._found
 
     def lay(self, shift: Shift) -> bool:
         """From now on the view is here; whether that makes another picture of the usual view."""

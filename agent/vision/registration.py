@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # A place tells where it is from this gradient energy on (grey levels over 2 px, squared) that its own
 # brightness does not explain, and while its contrast is between these parts of the reference's.
 _LEAST_ENERGY = 8.0
-_LEAST_GAIN, _MOST_GAIN = 0.25, 4.0
+LEAST_GAIN, _MOST_GAIN = 0.25, 4.0
 # Of displacements along gradients only so much less is believed.
 _RIDGE = 0.02
 # A place agrees when it is nearer than this to where all places together say; one so much farther off
@@ -145,7 +145,7 @@ class Registration:
         common = self._eye.covariance(self._bands, self._means, small - self._level)
         told = (self._telling @ _column(common))[..., 0]
         gain = told[:, 5]
-        seen = (gain > _LEAST_GAIN) & (gain < _MOST_GAIN)
+        seen = (gain > LEAST_GAIN) & (gain < _MOST_GAIN)
         # A gradient is over 2 px; what is brighter to the right moves to the left by that.
         told = told[:, :5] * (-2 / np.where(seen, gain, 1.0))[:, None]
         ways, weighed = told[:, :2], told[:, 2:]

@@ -14,6 +14,7 @@ import numpy as np
 
 from agent.core.shift import UNSHIFTED
 from agent.core.visibility import Visibility
+from agent.vision.registration import LEAST_GAIN
 from agent.vision.loops import Loops
 from agent.vision.reference import LEARN_S, Reference
 from agent.vision.tamper_settings import TamperSettings
@@ -321,7 +322,10 @@ class _Judge:
         textured = textured & usual.known
         is_strange = self._likeness <= settings.moved_ratio
         self.is_usual = bool(is_near) or not is_strange
-        self._has_jumped = is_strange and (self._has_jumped or reference.jumps(now, self._energy, last))
+        # What is known to be near went nowhere.
+        self._has_jumped = is_strange and (
+            self._has_jumped or (not is_near and reference.jumps(now, self._energy, last))
+        )
         sharp = reference.sharpness(self._energy, textured[0] | textured[1])
         if self._likeness >= _STRANGE * settings.moved_ratio:
             if sharp < _eased(settings.blurred_ratio, cause == "blurred"):
@@ -329,8 +333,7 @@ class _Judge:
             may_be_moved = not is_near and is_strange and (self._has_jumped or cause == "moved")
             return _Sign("moved" if may_be_moved and reference.is_displaced(now, self._energy) else None)
         by_persons = np.count_nonzero(textured & hidden) > _CROWDED * np.count_nonzero(textured)
-        left = float(self._energy[:2].sum() / usual.energy[:2].sum())
-        if left < settings.covered_ratio or is_bare or sharp < settings.blurred_ratio:
+        if self._left() < settings.covered_ratio or is_bare or sharp < settings.blurred_ratio:
             if self._eye.has_forms(now, usual.look):
                 return _Sign("blurred")
             return _Sign("covered", _DOUBT if by_persons else 1.0)
@@ -352,7 +355,8 @@ class _Judge:
         if not is_strange and not is_due:
             return True
         self._registered_s = now_s
-        found = reference.register(now, hidden, far=is_strange)
+        is_shown = not is_strange or self._left() >= LEAST_GAIN**2
+        found = reference.register(now, hidden, far=is_strange) if is_shown else None
         if found is None:
             self.shift = None
             return None
@@ -366,6 +370,10 @@ class _Judge:
         if reference.lay(found):
             self._likeness = self._match(now, textured)
         return True
+
+    def _left(self) -> float:
+        """Which part of the usual gradients' energy is left."""
+        return float(self._energy[:2].sum() / self._reference.usual.energy[:2].sum())
 
     def _match(self, now: TileFeatures, textured: Flags) -> float:
         """Share of the places that look as usual, where the view is now."""
