@@ -56,6 +56,8 @@ class Shift:
 
     def apart_ratio(self, other: Shift, size_px: tuple[int, int]) -> float:
         """The longest way between where the two lay a corner of the picture, as a part of its width."""
+        if self == other:
+            return 0.0
         width, height = size_px
         corners = (0.0, 0.0), (width, 0.0), (0.0, height), (width, height)
         pairs = zip(self.of(corners, size_px), other.of(corners, size_px), strict=True)

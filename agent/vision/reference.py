@@ -166,23 +166,26 @@ class Reference:
         """Where gradients across and down tell something, bool[2, *PLACES]; None: almost nowhere."""
         least = max(_TEXTURE, _TEXTURE_TO_CHANGE * self.change) ** 2
         textured = (look.energy[:2] > least) & self._eye.is_place
-        enough = np.count_nonzero(textured, axis=(1, 2)) >= _LEAST_PLACES
-        return textured & enough[:, None, None] if enough.any() else None
+        # Counting by axes takes ten times as long.
+        enough = [np.count_nonzero(places) >= _LEAST_PLACES for places in textured]
+        return textured & np.array(enough)[:, None, None] if any(enough) else None
 
     def match(self, now: TileFeatures, energy: Floats, usual: TileFeatures, seen: Flags) -> float:
         """Share of the places that look as usual, in the direction of gradients in which fewer do."""
         least = max(LEAST_ENERGY, (_NOISE_TO_CHANGE * self.change) ** 2)
         energies = np.maximum(energy[:2], least) * np.maximum(usual.energy[:2], LEAST_ENERGY)
         match = (self._eye.common(now, usual, 2) > _MATCH * np.sqrt(energies)) & seen
-        places = np.count_nonzero(seen, axis=(1, 2))
-        return float(
-            np.where(places, np.count_nonzero(match, axis=(1, 2)) / np.maximum(places, 1), 1.0).min()
-        )
+        counts = [
+            (np.count_nonzero(alike), np.count_nonzero(places))
+            for alike, places in zip(match, seen, strict=True)
+        ]
+        return min(alike / places if places else 1.0 for alike, places in counts)
 
     def sharpness(self, energy: Floats, seen: Flags) -> float:
         """Fine structure left of the usual, at equal contrast, in the sharpest of the places that have it."""
         fine, usual_fine = energy[2][seen], self.usual.energy[2][seen]
-        edges, usual_edges = energy[:2].sum(0)[seen], self.usual.energy[:2].sum(0)[seen]
+        usual = self.usual.energy
+        edges, usual_edges = (energy[0] + energy[1])[seen], (usual[0] + usual[1])[seen]
         strong = usual_fine >= quantile(usual_fine, 0.5)
         sharp = fine * usual_edges / np.maximum(edges * usual_fine, LEAST_ENERGY)
         return quantile(sharp[strong], _SHARPEST)

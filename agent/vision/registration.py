@@ -142,7 +142,7 @@ class Registration:
 
         What it says, f64[places, 13], is its way squared, its way weighed for a fit, and how that is.
         """
-        common = self._eye.covariance(self._bands, self._means, small - self._level)
+        common = self._eye.covariance(self._bands, self._means, small, self._level)
         told = (self._telling @ _column(common))[..., 0]
         gain = told[:, 5]
         seen = (gain > LEAST_GAIN) & (gain < _MOST_GAIN)

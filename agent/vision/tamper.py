@@ -396,7 +396,7 @@ def _eased(threshold: float, is_blind: bool) -> float:
 
 def _second(energy: Floats) -> float:
     """Gradient energy of the second best place."""
-    return float(np.sort(energy[:2].sum(0), axis=None)[-2])
+    return float(np.sort(energy[0] + energy[1], axis=None)[-2])
 
 
 def _hidden(tracks: Sequence[Track], size_px: tuple[int, int]) -> Flags:

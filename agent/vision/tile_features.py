@@ -40,6 +40,7 @@ _FORMS_CONTRAST = 0.35
 # A turned view is looked for at these angles, by structure finer than this (sigma in px).
 _DEGREES = 0.0, 3.0, -3.0, 5.0, -5.0, 8.0, -8.0
 _ALIGNED_SIGMA_PX = 6.0
+_BLACK = np.float32(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +141,19 @@ class TileFeatureExtractor:
         """1 where a px is not masked, 0 where it is, f32[h, w]; None: none is masked."""
         return self._valid if self._masked else None
 
-    def covariance(self, bands: Floats, means: Floats, picture: Floats) -> NDArray[np.float64]:
-        """Covariance of bands, whose means are known, with a picture in each place, f64[n, *PLACES]."""
+    def covariance(
+        self, bands: Floats, means: Floats, picture: Floats, level: np.float32 = _BLACK
+    ) -> NDArray[np.float64]:
+        """Covariance of bands, whose means are known, with a picture in each place, f64[n, *PLACES].
+
+        A level about which the picture lies makes it exact.
+        """
         # The picture is summed with the products, in one run.
         products = self._products[: len(bands) + 1]
-        np.multiply(picture, self._valid if self._masked else np.float32(1), out=products[-1])
-        np.multiply(bands, products[-1], out=products[:-1])
+        shifted = np.subtract(picture, level, out=products[-1])
+        if self._masked:
+            shifted *= self._valid
+        np.multiply(bands, shifted, out=products[:-1])
         sums = self._grid.sums(products) / self._count
         return np.asarray(sums[:-1] - means * sums[-1], np.float64)
 
