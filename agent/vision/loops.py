@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # Px are compared in so many places, and kept of so many pictures: 250 kB.
 _PLACES = 6, 8
 _PICTURES = 256
+# So many pictures are noted together, which is faster than each by itself, or fewer when one is looked at.
+_TOGETHER = 8
 # Of all places, the one that this part of them are quieter than decides; of no fewer, and not where
 # masks and lamps leave no noise.
 _QUIET = 0.3
@@ -71,13 +73,17 @@ class Loops:
         px = width // 2 // columns
         self._here, self._beside = slice(0, 2 * px * columns, 2), slice(1, 2 * px * columns, 2)
         self._px = max(1, px)
-        self._shape = _PICTURES, min(rows, height) * px * columns
+        self._seen = np.zeros((_PICTURES, min(rows, height) * px * columns), np.uint8)
         self._moving = MovingLoops(luma)
-        self.forget_noise()
+        self._waiting: list[tuple[Luma, Instant]] = []
+        self._begin()
 
     def forget_noise(self) -> None:
         """Nothing is known of the noise any more."""
-        self._seen = np.zeros(self._shape, np.uint8)
+        self._see_waiting()
+        self._begin()
+
+    def _begin(self) -> None:
         self._last = b""
         self._seen_s = np.full(_PICTURES, -np.inf)
         self._next = self._number = 0
@@ -97,8 +103,19 @@ class Loops:
 
     def see(self, frame: Frame) -> None:
         """Note a picture; to be called with each."""
-        self._moving.see(frame)
-        band = frame.luma[self._rows]
+        self._waiting.append((frame.luma, frame.at))
+        is_due = frame.at.monotonic_s >= min(self._due_s, self._moving.due_s)
+        if is_due or len(self._waiting) == _TOGETHER:
+            self._see_waiting()
+
+    def _see_waiting(self) -> None:
+        self._moving.see(self._waiting)
+        for luma, at in self._waiting:
+            self._see_noise(luma, at)
+        self._waiting.clear()
+
+    def _see_noise(self, luma: Luma, at: Instant) -> None:
+        band = luma[self._rows]
         here = band[:, self._here]
         # Light changes px that are neighbours alike. What wraps around does so the shorter way.
         picture = (here - band[:, self._beside]).ravel()
@@ -106,12 +123,12 @@ class Loops:
         if last == self._last:
             # Sent twice, or without any noise.
             return
-        now_s = frame.at.monotonic_s
+        now_s = at.monotonic_s
         if now_s >= self._due_s:
             self._number += 1
             self._due_s = now_s + LOOK_S * (0.5 + self._number * GOLDEN % 1)
             if self._look(picture, here.reshape(-1, self._px), now_s):
-                self._looks.append(frame.at)
+                self._looks.append(at)
                 if self._number % 2 and len(self._looks) >= _LOOKS // 2:
                     self._judge(min(now_s - self._judged_s, 4 * LOOK_S))
                     self._judged_s = now_s
@@ -150,7 +167,7 @@ class Loops:
         if self._learned_s < _LEARN_S or not is_deep:
             self._learn(part, float(means.min()), passed_s)
         elif self._usual >= _LEAST_NOISE and (last := self._last_dip()) <= _DIP:
-            self._since = self._begin(means, parts)
+            self._since = self._first(means, parts)
             self._over = (last + self._usual_dip) / 2
 
     def _last_dip(self) -> float:
@@ -165,7 +182,7 @@ class Loops:
         self._usual = _followed(self._usual, least, passed_s)
         self._usual_dip = _followed(self._usual_dip, part, passed_s)
 
-    def _begin(self, means: Floats, parts: Floats) -> Instant | None:
+    def _first(self, means: Floats, parts: Floats) -> Instant | None:
         """When the shortest repetition began, if most pictures repeat and have done so for long enough."""
         shortest = int(np.argmax(parts <= (1 + parts.min()) / 2))
         apart = self._apart[-len(self._looks) :]

@@ -16,9 +16,11 @@ import numpy as np
 from agent.vision.lags import FROM_S, GOLDEN, LOOK_S, STEP_S, STEPS, by_step, dips, steps_ago
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from agent.core.frame import Frame, Instant
+    from agent.core.frame import Instant
 
     Floats = NDArray[np.float64]
     Luma = NDArray[np.uint8]
@@ -26,9 +28,6 @@ if TYPE_CHECKING:
 # Pictures are kept as means of so many px squared, so many of them, no closer than so: of at least 10 s,
 # the longest loop. 230 kB for 16:9.
 _PLACE_PX = 8
-_HALVED = 4, 2, 1
-# So many pictures are halved on together, or fewer when they are looked at.
-_TOGETHER = 8
 _PICTURES = 256
 _APART_S = 0.042
 # A place has moved when its mean changed by more than so many grey levels; where pictures follow each
@@ -71,6 +70,7 @@ class MovingLoops:
 
     Attributes:
         since: when the first picture came of which that is so, while it is; else None.
+        due_s: from when on a picture is looked at, which must be the last one that is noted with others.
     """
 
     def __init__(self, luma: Luma) -> None:
@@ -80,10 +80,7 @@ class MovingLoops:
         self._seen = np.zeros((_PICTURES, rows * columns), np.uint8)
         self._seen_s = np.full(_PICTURES, -np.inf)
         self._next = self._number = 0
-        self._due_s = self._noted_s = -np.inf
-        # Pictures halved once, below each other.
-        self._halves = np.zeros((_TOGETHER, _HALVED[0] * rows, _HALVED[0] * columns), np.uint8)
-        self._halves_s: list[float] = []
+        self.due_s = -np.inf
         self._often = np.zeros(rows * columns, np.float32)
         self._looked_s: float | None = None
         # Of each look: how many places moved since so long ago.
@@ -94,37 +91,36 @@ class MovingLoops:
         self._usual = self._usual_all = 0.0
         self.since: Instant | None = None
 
-    def see(self, frame: Frame) -> None:
-        """Note a picture; to be called with each."""
-        now_s = frame.at.monotonic_s
-        if now_s - self._noted_s < _APART_S:
+    def see(self, pictures: Sequence[tuple[Luma, Instant]]) -> None:
+        """Note the next pictures."""
+        last_s, taken = self._seen_s[self._next - 1], []
+        for luma, at in pictures:
+            if at.monotonic_s - last_s >= _APART_S:
+                taken.append((luma, at))
+                last_s = at.monotonic_s
+        if not taken:
             return
-        self._noted_s = now_s
-        rows, columns = self._halves.shape[1:]
-        picture = frame.luma[: 2 * rows, : 2 * columns]
-        half = self._halves[len(self._halves_s)]
-        cv2.resize(picture, (columns, rows), half, interpolation=cv2.INTER_AREA)
-        self._halves_s.append(now_s)
-        is_due = now_s >= self._due_s
-        if is_due or len(self._halves_s) == _TOGETHER:
-            self._keep()
-        if is_due:
-            self._number += 1
-            self._due_s = now_s + LOOK_S * (0.5 + self._number * GOLDEN % 1)
-            self._look(frame.at)
-
-    def _keep(self) -> None:
-        """Halve on what was halved once, and keep it."""
-        number, (columns, rows) = len(self._halves_s), self._size
-        pictures = self._halves[:number].reshape(-1, self._halves.shape[2])
-        for halved in _HALVED[1:]:
-            # By halves: three times as fast as at once.
-            size = columns * halved, number * rows * halved
-            pictures = cv2.resize(pictures, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-        for picture, now_s in zip(pictures.reshape(number, -1), self._halves_s, strict=True):
-            self._seen[self._next], self._seen_s[self._next] = picture, now_s
+        for small, (_, at) in zip(self._small([luma for luma, _ in taken]), taken, strict=True):
+            self._seen[self._next], self._seen_s[self._next] = small, at.monotonic_s
             self._next = (self._next + 1) % _PICTURES
-        self._halves_s.clear()
+        if last_s >= self.due_s:
+            self._number += 1
+            self.due_s = last_s + LOOK_S * (0.5 + self._number * GOLDEN % 1)
+            self._look(taken[-1][1])
+
+    def _small(self, lumas: Sequence[Luma]) -> Luma:
+        """Means of the places of each, by halves: three times as fast as at once."""
+        columns, rows = self._size
+        height, width = rows * _PLACE_PX, columns * _PLACE_PX
+        # Halved once they lie below each other, and are halved on together.
+        halves = np.empty((len(lumas), height // 2, width // 2), np.uint8)
+        for luma, half in zip(lumas, halves, strict=True):
+            cv2.resize(luma[:height, :width], (width // 2, height // 2), half, interpolation=cv2.INTER_AREA)
+        small: Luma = halves.reshape(-1, width // 2)
+        while small.shape[1] > columns:
+            size = small.shape[1] // 2, len(small) // 2
+            small = cv2.resize(small, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        return small.reshape(len(lumas), -1)
 
     def _look(self, at: Instant) -> None:
         # The last picture that is kept is that of now; it is of no age that is compared.
