@@ -232,13 +232,14 @@ class Alignment:
 
     def _spectra(self, small: Floats) -> Iterator[tuple[NDArray[np.float64], NDArray[np.complex64]]]:
         height, width = self._shape
+        # The window hides the border, the only place where it matters what comes first.
+        fine = _fine(small)
         for degrees in _DEGREES:
             matrix = np.asarray(cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0), np.float64)
-            turned = cv2.warpAffine(small, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
-            yield matrix, np.conj(self._spectrum(turned.astype(np.float32)))
+            turned = cv2.warpAffine(fine, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
+            yield matrix, np.conj(self._spectrum(turned.astype(np.float32, copy=False)))
 
-    def _spectrum(self, small: Floats) -> NDArray[np.complex64]:
-        fine = small - cv2.GaussianBlur(small, (0, 0), _ALIGNED_SIGMA_PX)
+    def _spectrum(self, fine: Floats) -> NDArray[np.complex64]:
         return np.asarray(np.fft.rfft2(fine * self._window), np.complex64)
 
     def find(self, look: TileFeatures) -> tuple[NDArray[np.float64], float]:
@@ -249,7 +250,7 @@ class Alignment:
 
     def _find(self, look: TileFeatures) -> tuple[NDArray[np.float64], float]:
         height, width = self._shape
-        spectrum, best, found = self._spectrum(look.small), -1.0, np.eye(2, 3)
+        spectrum, best, found = self._spectrum(_fine(look.small)), -1.0, np.eye(2, 3)
         for matrix, usual in self._turned:
             cross = spectrum * usual
             size = np.abs(cross)
@@ -267,6 +268,11 @@ class Alignment:
                 )
         corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], np.float64)
         return found, float(np.hypot(*(found @ corners.T - corners.T[:2])).max())
+
+
+def _fine(small: Floats) -> Floats:
+    """The finer structure of a picture."""
+    return np.asarray(small - cv2.GaussianBlur(small, (0, 0), _ALIGNED_SIGMA_PX), np.float32)
 
 
 def quantile(values: Floats, part: float) -> float:
