@@ -142,9 +142,10 @@ class Loops:
         places = int(np.count_nonzero(is_place)) if here.size else 0
         if not known.size or places < _LEAST_PLACES:
             return False
-        seen = self._seen[known]
         # Differences of bytes, the shorter way round.
-        apart = np.abs((seen - picture).view(np.int8)).view(np.uint8)
+        apart = self._seen[known]
+        apart -= picture
+        np.abs(apart.view(np.int8), out=apart.view(np.int8))
         sums = cv2.reduce(apart.reshape(-1, self._px), 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
         quiet = int(_QUIET * (places - 1))
         levels = np.partition(sums.reshape(known.size, -1)[:, is_place], quiet, axis=1)[:, quiet]

@@ -129,8 +129,12 @@ class MovingLoops:
         known, steps = steps_ago(ages_s)
         if not known.size:
             return
-        seen = self._seen[known]
-        telling = _moved(seen, picture, self._often < _OFTEN).view(np.uint8)
+        # What is between the least and the most level has not moved; what is less wraps around.
+        below = np.minimum(picture, _MOVED)
+        span = below + np.minimum(~picture, _MOVED)
+        above = self._seen[known]
+        above -= picture - below
+        telling = (above > np.where(self._often < _OFTEN, span, np.uint8(255))).view(np.uint8)
         places = cv2.reduce(telling, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
         self._moved[:-1] = self._moved[1:].copy()
         self._moved[-1] = by_step(steps, places.ravel())
@@ -142,15 +146,18 @@ class MovingLoops:
             self._judge(ages_s)
         if not self.since:
             known_s = ages_s[known]
-            lately = seen[(known_s >= _LATELY_S[0]) & (known_s <= _LATELY_S[1])]
+            lately = above[(known_s >= _LATELY_S[0]) & (known_s <= _LATELY_S[1])] > span
             passed_s = at.monotonic_s - (at.monotonic_s if self._looked_s is None else self._looked_s)
-            self._often += min(1.0, passed_s / _FOLLOW_S) * (
-                _moved(lately, picture).any(axis=0).astype(np.float32) - self._often
-            )
+            self._often += min(1.0, passed_s / _FOLLOW_S) * (lately.any(axis=0) - self._often)
             self._looked_s = at.monotonic_s
 
     def _judge(self, ages_s: Floats) -> None:
-        means, parts = dips(self._moved[-_LOOKS:])
+        recent = self._moved[-_LOOKS:]
+        if recent.max() < _LEAST_PLACES:
+            # So little moves that no part of it tells anything.
+            self._judged += 1
+            return
+        means, parts = dips(recent)
         with np.errstate(invalid="ignore"):
             around = means / parts
         found = np.flatnonzero((parts <= _DIP) & (around >= _LEAST_PLACES))
@@ -163,7 +170,6 @@ class MovingLoops:
             if is_same and self._jumps_back(FROM_S + step * STEP_S, ages_s):
                 if self._judged >= _LEAST_JUDGED:
                     self._step, self._usual = step, float(around[step])
-                    recent = self._moved[-_LOOKS:]
                     self._usual_all = float(recent[recent > 0].mean())
                     # Of all looks that are kept the last ones are known.
                     repeated = _KEPT_LOOKS - 1 - other[-1] if other.size else _KEPT_LOOKS
@@ -215,16 +221,6 @@ class MovingLoops:
         if nearest.mean() > _OVER * self._usual or last[last > 0].mean() < (1 - _OVER) * self._usual_all:
             self.since = None
             self._looks.clear()
-
-
-def _moved(some: Luma, picture: Luma, tells: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
-    """Where pictures differ by more than so many grey levels from another, if they tell anything there."""
-    # In two runs over all of them: what is less than the least wraps around.
-    below = np.minimum(picture, _MOVED)
-    least, span = picture - below, below + np.minimum(~picture, _MOVED)
-    if tells is not None:
-        span[~tells] = 255
-    return (some - least) > span
 
 
 def _apart(some: Luma, other: Luma) -> Luma:

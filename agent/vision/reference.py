@@ -170,6 +170,10 @@ class Reference:
         enough = [np.count_nonzero(places) >= _LEAST_PLACES for places in textured]
         return textured & np.array(enough)[:, None, None] if any(enough) else None
 
+    def left(self, energy: Floats) -> float:
+        """Which part of the usual gradients' energy is left."""
+        return float(energy[:2].sum() / self.usual.energy[:2].sum())
+
     def match(self, now: TileFeatures, energy: Floats, usual: TileFeatures, seen: Flags) -> float:
         """Share of the places that look as usual, in the direction of gradients in which fewer do."""
         least = max(LEAST_ENERGY, (_NOISE_TO_CHANGE * self.change) ** 2)

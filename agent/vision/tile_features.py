@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agent.core.geometry import Polygon
+    from agent.core.track import Track
 
     Floats = NDArray[np.float32]
     Flags = NDArray[np.bool_]
@@ -278,3 +279,13 @@ def _fine(small: Floats) -> Floats:
 def quantile(values: Floats, part: float) -> float:
     """The value that this part of them is below; 0 where there are none."""
     return float(np.sort(values, axis=None)[int(part * (values.size - 1))]) if values.size else 0.0
+
+
+def hidden_places(tracks: Sequence[Track], size_px: tuple[int, int]) -> Flags:
+    """Which places persons cover about half at least, bool[*PLACES]."""
+    hidden = np.zeros(PLACES, np.bool_)
+    down, across = PLACES[0] / size_px[1], PLACES[1] / size_px[0]
+    for track in tracks:
+        left, top, right, bottom = (max(0.0, side) for side in track.xyxy)
+        hidden[round(top * down) : round(bottom * down), round(left * across) : round(right * across)] = True
+    return hidden
