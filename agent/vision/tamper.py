@@ -14,9 +14,9 @@ import numpy as np
 
 from agent.core.shift import UNSHIFTED
 from agent.core.visibility import Visibility
-from agent.vision.registration import LEAST_GAIN
 from agent.vision.loops import Loops
 from agent.vision.reference import LEARN_S, Reference
+from agent.vision.registration import LEAST_GAIN
 from agent.vision.tamper_settings import TamperSettings
 from agent.vision.tile_features import PLACES, TileFeatureExtractor, hidden_places
 
