@@ -1,4 +1,4 @@
-"""How different pictures are from those of so long ago: what repeats differs least where its period is."""
+"""Difference of pictures by their lag: what repeats differs least from what is one period older."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether all that moves in a stream repeats and jumps back each time, as where a recording is looped.
+"""Loop detection by movement: all that moves repeats and jumps back each time, as in a looped recording.
 
 It needs no noise, which a video's compression leaves little of, but something that moves. What turns,
 swings or waves comes back to where it was without a jump, a sign that blinks only jumps, and of what
@@ -66,7 +66,7 @@ _GOES_ON = 0.25
 
 
 class MovingLoops:
-    """Notes pictures, and tells since when what moves in them repeats.
+    """Notes pictures; since when what moves in them repeats.
 
     Attributes:
         since: when the first picture came of which that is so, while it is; else None.
@@ -106,7 +106,7 @@ class MovingLoops:
         if last_s >= self.due_s:
             self._number += 1
             self.due_s = last_s + LOOK_S * (0.5 + self._number * GOLDEN % 1)
-            self._look(taken[-1][1])
+            self._compare(taken[-1][1])
 
     def _small(self, lumas: Sequence[Luma]) -> Luma:
         """Means of the places of each, by halves: three times as fast as at once."""
@@ -122,7 +122,7 @@ class MovingLoops:
             small = cv2.resize(small, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
         return small.reshape(len(lumas), -1)
 
-    def _look(self, at: Instant) -> None:
+    def _compare(self, at: Instant) -> None:
         # The last picture that is kept is that of now; it is of no age that is compared.
         picture = self._seen[self._next - 1]
         ages_s = at.monotonic_s - self._seen_s

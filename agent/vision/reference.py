@@ -1,4 +1,4 @@
-"""The usual view of a camera: what it shows, how a picture is shifted against it, and what of it is left."""
+"""Reference of a camera's usual view: its features, the shift of a picture against it, and what is left."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ _SAME_PX = 0.15
 
 
 class Usual(NamedTuple):
-    """What the camera would show now if nothing had changed but the shift.
+    """The features of the usual view where it is now: nothing has changed but the shift.
 
     Attributes:
-        look: what it shows.
-        energy: f32[3, *PLACES] as pictures have it, which is more than that of the look, a mean of many.
+        features: of the mean of many pictures.
+        energy: f32[3, *PLACES] as pictures have it, which is more than that of their mean.
         known: bool[*PLACES], where that is known: not where the shift uncovers something.
     """
 
-    look: TileFeatures
+    features: TileFeatures
     energy: Floats
     known: Flags
 
@@ -57,9 +57,9 @@ class Usual(NamedTuple):
 class Reference:
     """The mean of many pictures of a good view, each taken back by its shift."""
 
-    def __init__(self, eye: TileFeatureExtractor, small: Floats) -> None:
-        """Take what looks, and a first picture made small."""
-        self._eye = eye
+    def __init__(self, extractor: TileFeatureExtractor, small: Floats) -> None:
+        """Take what makes features, and a first picture made small."""
+        self._extractor = extractor
         self.change = 0.0
         self.learned_s = self._waiting_s = 0.0
         self._energy = np.zeros((3, *PLACES), np.float32)
@@ -67,19 +67,22 @@ class Reference:
         self.shift = UNSHIFTED
         # Where it was found last, however far; None: it was not.
         self._found: Shift | None = None
-        self._look = eye.look_at(small)
-        self.draw()
-
-    def draw(self) -> None:
-        """Look at the reference anew: other parts of it are masked."""
-        self._look = self._eye.look_at(self._look.small)
+        self._features = extractor.features_of(small)
         self._alignment: Alignment | None = None
         self._registration: Registration | None = None
+        # When the reference was as pictures are registered to, in seconds of learning.
+        self._registered_s = 0.0
+        self._laid, self.usual = self._usual_now()
+
+    def draw(self) -> None:
+        """Make the features again: other parts of the reference are masked."""
+        self._features = self._extractor.features_of(self._features.small)
+        self._alignment = self._registration = None
         self._registered_s = self.learned_s
-        self._lay()
+        self._laid, self.usual = self._usual_now()
 
     def learn(
-        self, last: TileFeatures, energy: Floats, step_s: float, slow_s: float, likeness: float
+        self, last: TileFeatures, energy: Floats, step_s: float, slow_s: float, match_ratio: float
     ) -> None:
         """Follow a picture: as its mean at first, slowly later on.
 
@@ -88,25 +91,22 @@ class Reference:
             energy: f32[3, *PLACES], its own without its noise.
             step_s: seconds for which it stands.
             slow_s: time constant later on, in seconds.
-            likeness: share of the places that look as usual, 0–1.
+            match_ratio: share of the places that look as usual, 0–1.
         """
         self._waiting_s += step_s
         if self.learned_s >= LEARN_S and self._waiting_s < _RENEW_S:
             return
         self.learned_s += self._waiting_s
-        weight = np.float32(self._waiting_s / min(self.learned_s if likeness > ALIKE else slow_s, slow_s))
+        weight = np.float32(self._waiting_s / min(self.learned_s if match_ratio > ALIKE else slow_s, slow_s))
         self._waiting_s = 0.0
         self._energy = self._energy + weight * (energy - self._energy)
         # Else what is shifted would draw the reference along, and with it what it is shifted against.
-        back = taken_back(last.small, self.shift, self._look.small) if self.is_shifted else last.small
-        small = self._look.small + weight * (back - self._look.small)
-        registration, alignment = self._registration, self._alignment
-        self._look = self._eye.look_at(small)
-        if self.learned_s - self._registered_s < _REGISTERED_S:
-            self._registration, self._alignment = registration, alignment
-        else:
+        back = taken_back(last.small, self.shift, self._features.small) if self.is_shifted else last.small
+        small = self._features.small + weight * (back - self._features.small)
+        self._features = self._extractor.features_of(small)
+        if self.learned_s - self._registered_s >= _REGISTERED_S:
             self._registration, self._alignment, self._registered_s = None, None, self.learned_s
-        self._lay()
+        self._laid, self.usual = self._usual_now()
 
     @property
     def is_shifted(self) -> bool:
@@ -121,7 +121,7 @@ class Reference:
             hidden: bool[*PLACES], where persons are.
             far: look for it far from where it was, too.
         """
-        self._registration = self._registration or Registration(self._eye, self._look)
+        self._registration = self._registration or Registration(self._extractor, self._features)
         # Each once; what is far away is found there again in a step or two.
         starts = dict.fromkeys([self._found or self.shift, self.shift, UNSHIFTED])
         for start in starts:
@@ -137,20 +137,20 @@ class Reference:
     def lay(self, shift: Shift) -> bool:
         """From now on the view is here; whether that makes another picture of the usual view."""
         self.shift = shift
-        height, width = self._look.small.shape
+        height, width = self._features.small.shape
         is_other = bool(shift.apart_ratio(self._laid, (width, height)) * width > _SAME_PX)
         if is_other:
-            self._lay()
+            self._laid, self.usual = self._usual_now()
         return is_other
 
-    def _lay(self) -> None:
-        """Picture the usual view where it is now."""
-        height, width = self._look.small.shape
+    def _usual_now(self) -> tuple[Shift, Usual]:
+        """The usual view where it is now, and the shift by which it was made."""
+        height, width = self._features.small.shape
         if self.shift.apart_ratio(UNSHIFTED, (width, height)) * width <= _SAME_PX:
-            self._laid, self.usual = UNSHIFTED, Usual(self._look, self._energy, self._eye.is_place)
-            return
-        self._laid = self.shift
-        look, known = self._eye.displaced(self._look, matrix_of(self.shift, self._look.small))
+            return UNSHIFTED, Usual(self._features, self._energy, self._extractor.is_place)
+        features, known = self._extractor.displaced(
+            self._features, matrix_of(self.shift, self._features.small)
+        )
         rows, columns = PLACES
         across, down = self.shift.dx_ratio * columns, self.shift.dy_ratio * width / height * rows
         moved = np.array([[1.0, 0.0, across], [0.0, 1.0, down]])
@@ -158,27 +158,34 @@ class Reference:
             cv2.warpAffine(band, moved, (columns, rows), borderMode=cv2.BORDER_REPLICATE)
             for band in self._energy
         ]
-        self.usual = Usual(look, np.asarray(energy, np.float32), known)
+        return self.shift, Usual(features, np.asarray(energy, np.float32), known)
 
     # --- what of it is left in a picture
 
-    def textured(self, look: TileFeatures) -> Flags | None:
+    def textured(self, features: TileFeatures) -> Flags | None:
         """Where gradients across and down tell something, bool[2, *PLACES]; None: almost nowhere."""
         least = max(_TEXTURE, _TEXTURE_TO_CHANGE * self.change) ** 2
-        textured = (look.energy[:2] > least) & self._eye.is_place
+        textured = (features.energy[:2] > least) & self._extractor.is_place
         # Counting by axes takes ten times as long.
         enough = [np.count_nonzero(places) >= _LEAST_PLACES for places in textured]
         return textured & np.array(enough)[:, None, None] if any(enough) else None
 
     def left(self, energy: Floats) -> float:
-        """Which part of the usual gradients' energy is left."""
+        """Part of the usual gradients' energy that is left; `energy`: f32[3, *PLACES] of a picture."""
         return float(energy[:2].sum() / self.usual.energy[:2].sum())
 
     def match(self, now: TileFeatures, energy: Floats, usual: TileFeatures, seen: Flags) -> float:
-        """Share of the places that look as usual, in the direction of gradients in which fewer do."""
+        """Share of the places that match, 0–1, in the direction of gradients in which fewer do.
+
+        Args:
+            now: the picture.
+            energy: f32[3, *PLACES], its own without its noise.
+            usual: what it is compared with.
+            seen: bool[2, *PLACES], which gradients of which places count.
+        """
         least = max(LEAST_ENERGY, (_NOISE_TO_CHANGE * self.change) ** 2)
         energies = np.maximum(energy[:2], least) * np.maximum(usual.energy[:2], LEAST_ENERGY)
-        match = (self._eye.common(now, usual, 2) > _MATCH * np.sqrt(energies)) & seen
+        match = (self._extractor.common(now, usual, 2) > _MATCH * np.sqrt(energies)) & seen
         counts = [
             (np.count_nonzero(alike), np.count_nonzero(places))
             for alike, places in zip(match, seen, strict=True)
@@ -199,10 +206,16 @@ class Reference:
     def is_displaced(self, now: TileFeatures, energy: Floats) -> bool:
         """Whether a picture is the usual view, shifted or turned far."""
         matrix, way_px = self._aligned(now)
-        return self._explains(now, energy, self._look, matrix, way_px)
+        return self._explains(now, energy, self._features, matrix, way_px)
 
     def jumps(self, now: TileFeatures, energy: Floats, last: TileFeatures) -> bool:
-        """Whether the view is another than a moment ago, and that one was shifted or turned, or was none."""
+        """Whether the view is another than a moment ago, and that one was shifted or turned, or was none.
+
+        Args:
+            now: the picture.
+            energy: f32[3, *PLACES], its own without its noise.
+            last: the picture before it.
+        """
         textured = self.textured(last)
         if textured is None:
             return True
@@ -211,7 +224,7 @@ class Reference:
         return self._explains(now, energy, last, *Alignment(last).find(now))
 
     def _aligned(self, now: TileFeatures) -> tuple[np.ndarray, float]:
-        self._alignment = self._alignment or Alignment(self._look)
+        self._alignment = self._alignment or Alignment(self._features)
         return self._alignment.find(now)
 
     def _explains(
@@ -220,7 +233,7 @@ class Reference:
         """Whether a picture of before looks more like this one once it is shifted or turned."""
         if way_px < _LEAST_WAY * now.small.shape[1]:
             return False
-        shifted, known = self._eye.displaced(before, matrix)
+        shifted, known = self._extractor.displaced(before, matrix)
         there, here = self.textured(shifted), self.textured(before)
         if there is None or here is None:
             return False

@@ -55,7 +55,7 @@ _KNOWN = 0.99
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Where the view is, and which part of the places that could tell agrees, 0–1."""
+    """Shift of a view, and which part of the places that have enough gradients agree, 0–1."""
 
     shift: Shift
     agreeing_ratio: float
@@ -65,19 +65,19 @@ class Found:
 class Registration:
     """Finds by how much pictures are shifted and turned against one reference."""
 
-    def __init__(self, eye: TileFeatureExtractor, usual: TileFeatures) -> None:
-        """Take what looks, and the reference."""
-        self._eye = eye
+    def __init__(self, extractor: TileFeatureExtractor, usual: TileFeatures) -> None:
+        """Take what makes features, and the reference."""
+        self._extractor = extractor
         self._level = np.float32(usual.small.mean())
         self._bands = np.stack([usual.small - self._level, usual.bands[0], usual.bands[1]])
-        if eye.valid is not None:
-            self._bands[0] *= eye.valid
-        self._means, structure = eye.moments(self._bands)
+        if extractor.valid is not None:
+            self._bands[0] *= extractor.valid
+        self._means, structure = extractor.moments(self._bands)
         structure[0, 0] += 1e-3
         by_level = structure[0, 1:] / structure[0, 0]
         tensor = structure[1:, 1:] - by_level[:, None] * structure[0, 1:]
         energy = tensor[0, 0] + tensor[1, 1]
-        self._tells = (energy > _LEAST_ENERGY) & eye.is_place
+        self._tells = (energy > _LEAST_ENERGY) & extractor.is_place
         places = energy.size
         tensors = np.moveaxis(tensor, (0, 1), (2, 3)).reshape(places, 2, 2)
         energies = energy.reshape(places, 1, 1)
@@ -142,7 +142,7 @@ class Registration:
 
         What it says, f64[places, 13], is its way squared, its way weighed for a fit, and how that is.
         """
-        common = self._eye.covariance(self._bands, self._means, small, self._level)
+        common = self._extractor.covariance(self._bands, self._means, small, self._level)
         told = (self._telling @ _column(common))[..., 0]
         gain = told[:, 5]
         seen = (gain > LEAST_GAIN) & (gain < _MOST_GAIN)

@@ -1,4 +1,4 @@
-"""Thresholds and durations of the judgement whether a camera sees."""
+"""Settings of tamper detection."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class TamperSettings:
-    """From when on the camera counts as blind.
+    """Thresholds and hold times that decide when the camera counts as blind.
 
     Attributes:
         covered_ratio: structure left of the reference's, 0–1; a view that shows nothing of the reference

@@ -1,4 +1,4 @@
-"""What a small grey picture shows, place by place on a coarse grid, and how it lies to another one."""
+"""Features of a small grey picture, place by place on a coarse grid, and its alignment to another one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Luma = NDArray[np.uint8]
 
 PLACES = 6, 8
-# Pictures are looked at no larger than this, so 5 % of the width are 8 px.
+# Pictures are made no larger than this, so 5 % of the width are 8 px.
 _MOST_PX = 160, 160
 # A px that never was brighter is masked; a place is judged where this part of it is not.
 _MASK_LEVEL = 3
@@ -46,7 +46,7 @@ _BLACK = np.float32(0)
 
 @dataclass(frozen=True, slots=True)
 class TileFeatures:
-    """What one picture shows.
+    """Features of one picture.
 
     Attributes:
         small: f32[h, w], grey levels.
@@ -60,8 +60,27 @@ class TileFeatures:
     energy: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class _Unmasked:
+    """The part of pictures that is not masked.
+
+    Attributes:
+        valid: f32[h, w], 1 where a px of a small picture is not masked, 0 where it is.
+        valid_px: how many there are, at least 1.
+        is_place: bool[*PLACES], where enough of a place is not masked.
+        count: f32[*PLACES], px of each place that are not masked, at least 1.
+        row_count: f32[*PLACES], the same in the rows of the full picture that are sampled.
+    """
+
+    valid: Floats
+    valid_px: float
+    is_place: Flags
+    count: Floats
+    row_count: Floats
+
+
 class TileFeatureExtractor:
-    """Looks at pictures of one size, except where they are always black."""
+    """Makes features of pictures of one size, except where they are always black."""
 
     def __init__(self, luma: Luma) -> None:
         """Take the first picture."""
@@ -72,11 +91,13 @@ class TileFeatureExtractor:
         step = max(1, height // _SAMPLED_ROWS)
         self._rows = slice(0, len(luma[::step]) // PLACES[0] * PLACES[0] * step, step)
         self._row_grid = _Grid(len(luma[self._rows]), width, PLACES)
-        self._brightest, self._masked = luma.copy(), 2 * luma.size
-        self.see_masks(luma)
+        self._products = np.empty((4, self._size[1], self._size[0]), np.float32)
+        self._brightest = luma.copy()
+        lit, self._masked = self._lit()
+        self._unmasked = self._without(lit)
 
     def mask(self, masks: Sequence[Polygon]) -> None:
-        """Take these polygons, in fractions of the picture, for masked besides what is."""
+        """Take these polygons, in fractions of the picture, as masked besides what is."""
         height, width = self._brightest.shape
         for mask in masks:
             corners = np.rint(scaled(mask, (width, height))).astype(np.int32)
@@ -86,38 +107,51 @@ class TileFeatureExtractor:
         self.see_masks(np.zeros_like(self._brightest))
 
     def see_masks(self, luma: Luma) -> bool:
-        """Take what never had any light for masked; whether that became less."""
+        """Take what never had any light as masked; whether that became less."""
         if not self._masked:
             return False
         cv2.max(self._brightest, luma, self._brightest)
+        lit, masked = self._lit()
+        # A few px more or less are not worth looking at everything anew.
+        if masked == self._masked or masked > _LESS_MASKED * self._masked:
+            return False
+        self._masked, self._unmasked = masked, self._without(lit)
+        return True
+
+    def _lit(self) -> tuple[Luma, int]:
+        """255 where a px ever had light, u8[h, w], and how many never had."""
         _, lit = cv2.threshold(self._brightest, _MASK_LEVEL, 255, cv2.THRESH_BINARY)
         masked = lit.size - cv2.countNonZero(lit)
         if masked < _LEAST_MASKED * lit.size:
             masked, lit[:] = 0, 255
-        # A few px more or less are not worth looking at everything anew.
-        if masked == self._masked or masked > _LESS_MASKED * self._masked:
-            return False
-        self._masked = masked
+        return lit.astype(np.uint8, copy=False), masked
+
+    def _without(self, lit: Luma) -> _Unmasked:
         small = cv2.resize(lit, self._size, interpolation=cv2.INTER_AREA)
         # Beside a mask the gradient is the mask's.
         inside = cv2.erode((small == 255).astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1)  # noqa: PLR2004
-        self._valid = inside.astype(np.float32)
-        self._products = np.empty((4, *inside.shape), np.float32)
-        self._valid_px = max(1.0, float(self._valid.sum()))
-        count = self._grid.sums(self._valid)
-        self.is_place = count >= _LEAST_VALID * self._valid.size / count.size
-        self._count = np.maximum(count, np.float32(1))
-        self._row_count = np.maximum(
-            self._row_grid.sums((lit[self._rows] > 0).astype(np.float32)), np.float32(1)
+        valid = inside.astype(np.float32)
+        count = self._grid.sums(valid)
+        row_count = self._row_grid.sums((lit[self._rows] > 0).astype(np.float32))
+        return _Unmasked(
+            valid,
+            max(1.0, float(valid.sum())),
+            count >= _LEAST_VALID * valid.size / count.size,
+            np.maximum(count, np.float32(1)),
+            np.maximum(row_count, np.float32(1)),
         )
-        return True
 
-    def look(self, luma: Luma) -> TileFeatures:
-        """What a picture shows."""
-        return self.look_at(cv2.resize(luma, self._size, interpolation=cv2.INTER_AREA).astype(np.float32))
+    @property
+    def is_place(self) -> Flags:
+        """Where enough of a place is not masked to judge it, bool[*PLACES]."""
+        return self._unmasked.is_place
 
-    def look_at(self, small: Floats) -> TileFeatures:
-        """What a picture made small shows."""
+    def features(self, luma: Luma) -> TileFeatures:
+        """The features of a picture, u8[h, w]."""
+        return self.features_of(cv2.resize(luma, self._size, interpolation=cv2.INTER_AREA).astype(np.float32))
+
+    def features_of(self, small: Floats) -> TileFeatures:
+        """The features of a picture made small, f32[h, w] in grey levels."""
         bands = np.empty((3, *small.shape), np.float32)
         # In one run over all rows; what lies across the end of a row means nothing.
         np.subtract(small.ravel()[2:], small.ravel()[:-2], out=bands[0].ravel()[1:-1])
@@ -126,70 +160,80 @@ class TileFeatureExtractor:
         bands[1, 0] = bands[1, -1] = 0
         cv2.Laplacian(small, cv2.CV_32F, bands[2])
         if self._masked:
-            bands *= self._valid
-        means = np.asarray(self._grid.sums(bands) / self._count, np.float32)
+            bands *= self._unmasked.valid
+        means = np.asarray(self._grid.sums(bands) / self._unmasked.count, np.float32)
         squares = np.multiply(bands, bands, out=self._products[:3])
-        energy = self._grid.sums(squares) / self._count - means * means
+        energy = self._grid.sums(squares) / self._unmasked.count - means * means
         return TileFeatures(small, bands, means, np.asarray(energy, np.float32))
 
     def common(self, one: TileFeatures, other: TileFeatures, bands: int = 3) -> Floats:
-        """Covariance of the first bands of two looks in each place, f32[bands, *PLACES]."""
+        """Covariance of the bands of two pictures in each place, f32[bands, *PLACES].
+
+        Args:
+            one: a picture.
+            other: another one.
+            bands: how many of them, from the first on, 1–3.
+        """
         products = np.multiply(one.bands[:bands], other.bands[:bands], out=self._products[:bands])
-        return self._grid.sums(products) / self._count - one.means[:bands] * other.means[:bands]
+        return self._grid.sums(products) / self._unmasked.count - one.means[:bands] * other.means[:bands]
 
     @property
     def valid(self) -> Floats | None:
         """1 where a px is not masked, 0 where it is, f32[h, w]; None: none is masked."""
-        return self._valid if self._masked else None
+        return self._unmasked.valid if self._masked else None
 
     def covariance(
         self, bands: Floats, means: Floats, picture: Floats, level: np.float32 = _BLACK
     ) -> NDArray[np.float64]:
         """Covariance of bands, whose means are known, with a picture in each place, f64[n, *PLACES].
 
-        A level about which the picture lies makes it exact.
+        Args:
+            bands: f32[n, h, w], n up to 3.
+            means: f32[n, *PLACES], theirs.
+            picture: f32[h, w].
+            level: about which the picture lies, which makes it exact.
         """
         # The picture is summed with the products, in one run.
         products = self._products[: len(bands) + 1]
         shifted = np.subtract(picture, level, out=products[-1])
         if self._masked:
-            shifted *= self._valid
+            shifted *= self._unmasked.valid
         np.multiply(bands, shifted, out=products[:-1])
-        sums = self._grid.sums(products) / self._count
+        sums = self._grid.sums(products) / self._unmasked.count
         return np.asarray(sums[:-1] - means * sums[-1], np.float64)
 
     def moments(self, bands: Floats) -> tuple[Floats, NDArray[np.float64]]:
         """Means and covariances of bands in each place, f32[n, *PLACES] and f64[n, n, *PLACES]."""
-        means = np.asarray(self._grid.sums(bands) / self._count, np.float32)
+        means = np.asarray(self._grid.sums(bands) / self._unmasked.count, np.float32)
         return means, np.stack([self.covariance(bands, means, band) for band in bands], axis=1)
 
-    def energy(self, look: TileFeatures, last: TileFeatures) -> Floats:
-        """Energy of a look without that of its noise, f32[3, *PLACES]."""
-        common = self.common(look, last)
+    def energy(self, features: TileFeatures, last: TileFeatures) -> Floats:
+        """Energy of a picture without that of its noise, f32[3, *PLACES]; `last`: the picture before it."""
+        common = self.common(features, last)
         # What two pictures do not share is noise where nothing moves, and that is so in some places.
-        apart = ((look.energy + last.energy) / 2 - common)[:, self.is_place]
+        apart = ((features.energy + last.energy) / 2 - common)[:, self.is_place]
         noise = np.sort(apart, axis=1)[:, int(_STILL * (apart.shape[1] - 1))] if apart.size else np.zeros(3)
-        return np.maximum(common, look.energy - np.maximum(noise, 0)[:, None, None]).astype(np.float32)
+        return np.maximum(common, features.energy - np.maximum(noise, 0)[:, None, None]).astype(np.float32)
 
     def change(self, luma: Luma, last: Luma) -> float:
         """Mean difference of two pictures in grey levels, in the middle one of all places."""
         difference = cv2.absdiff(luma[self._rows], last[self._rows]).astype(np.float32)
-        changes = np.asarray(self._row_grid.sums(difference) / self._row_count, np.float32)
+        changes = np.asarray(self._row_grid.sums(difference) / self._unmasked.row_count, np.float32)
         return quantile(changes[self.is_place], 0.5)
 
-    def bright_share(self, look: TileFeatures, level: float) -> float:
+    def bright_share(self, features: TileFeatures, level: float) -> float:
         """Which part of the picture is brighter than a level."""
-        return float(np.count_nonzero(look.small > level)) / self._valid_px
+        return float(np.count_nonzero(features.small > level)) / self._unmasked.valid_px
 
-    def has_forms(self, look: TileFeatures, usual: TileFeatures) -> bool:
+    def has_forms(self, features: TileFeatures, usual: TileFeatures) -> bool:
         """Whether large forms are where they usually are, whatever became of all else."""
-        now, then = self._forms(look), self._forms(usual)
+        now, then = self._forms(features), self._forms(usual)
         common, spread = float(now @ then), float(then @ then)
         is_alike = common > _FORMS_MATCH * float(np.sqrt(spread * (now @ now)))
         return is_alike and common > _FORMS_CONTRAST * spread
 
-    def _forms(self, look: TileFeatures) -> NDArray[np.float64]:
-        forms = (self._grid.sums(look.small * self._valid) / self._count)[self.is_place]
+    def _forms(self, features: TileFeatures) -> NDArray[np.float64]:
+        forms = (self._grid.sums(features.small * self._unmasked.valid) / self._unmasked.count)[self.is_place]
         # A slope of light says nothing: it falls off across a cover, too.
         y, x = np.nonzero(self.is_place)
         slope = np.linalg.qr(np.stack([np.ones(x.size), x, y], axis=1))[0]
@@ -201,7 +245,7 @@ class TileFeatureExtractor:
         small = cv2.warpAffine(usual.small, matrix, size, borderMode=cv2.BORDER_REPLICATE)
         known = cv2.warpAffine(np.ones_like(usual.small), matrix, size)
         part = self._grid.sums(known.astype(np.float32)) * PLACES[0] * PLACES[1] / known.size
-        return self.look_at(small.astype(np.float32)), part > 1 - _LEAST_VALID
+        return self.features_of(small.astype(np.float32)), part > 1 - _LEAST_VALID
 
 
 class _Grid:
@@ -229,7 +273,7 @@ class Alignment:
         height, width = self._shape
         self._window = np.outer(np.hanning(height), np.hanning(width)).astype(np.float32)
         self._turned = list(self._spectra(usual.small))
-        self._look, self._found = usual, (np.eye(2, 3), 0.0)
+        self._features, self._found = usual, (np.eye(2, 3), 0.0)
 
     def _spectra(self, small: Floats) -> Iterator[tuple[NDArray[np.float64], NDArray[np.complex64]]]:
         height, width = self._shape
@@ -243,15 +287,15 @@ class Alignment:
     def _spectrum(self, fine: Floats) -> NDArray[np.complex64]:
         return np.asarray(np.fft.rfft2(fine * self._window), np.complex64)
 
-    def find(self, look: TileFeatures) -> tuple[NDArray[np.float64], float]:
+    def find(self, features: TileFeatures) -> tuple[NDArray[np.float64], float]:
         """The likeliest way from the old view to this one: f64[2, 3] in px of small, and its longest way."""
-        if look is not self._look:
-            self._look, self._found = look, self._find(look)
+        if features is not self._features:
+            self._features, self._found = features, self._find(features)
         return self._found
 
-    def _find(self, look: TileFeatures) -> tuple[NDArray[np.float64], float]:
+    def _find(self, features: TileFeatures) -> tuple[NDArray[np.float64], float]:
         height, width = self._shape
-        spectrum, best, found = self._spectrum(_fine(look.small)), -1.0, np.eye(2, 3)
+        spectrum, best, found = self._spectrum(_fine(features.small)), -1.0, np.eye(2, 3)
         for matrix, usual in self._turned:
             cross = spectrum * usual
             size = np.abs(cross)

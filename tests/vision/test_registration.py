@@ -52,12 +52,12 @@ def found(scene: Scene, shift: Shift, *, edit: Edit | None = None, noise: float 
 
     film = Film(scene, seconds=LEARNED_S + 6, fps=2, edit=edited, begin_s=LEARNED_S, noise=noise)
     frames = list(film.frames())
-    eye = TileFeatureExtractor(frames[0].luma)
-    usual = [eye.look(frame.luma).small for frame in frames if frame.at.monotonic_s < LEARNED_S]
-    registration = Registration(eye, eye.look_at(np.mean(usual, axis=0, dtype=np.float32)))
+    extractor = TileFeatureExtractor(frames[0].luma)
+    usual = [extractor.features(frame.luma).small for frame in frames if frame.at.monotonic_s < LEARNED_S]
+    registration = Registration(extractor, extractor.features_of(np.mean(usual, axis=0, dtype=np.float32)))
     near = Shift(shift.dx_ratio + 0.005, shift.dy_ratio - 0.004)
     return [
-        registration.find(eye.look(frame.luma).small, near, NOBODY)
+        registration.find(extractor.features(frame.luma).small, near, NOBODY)
         for frame in frames
         if frame.at.monotonic_s >= LEARNED_S
     ]
@@ -131,16 +131,16 @@ def test_find_where_all_gradients_are_one_way() -> None:
 
 def test_find_counts_only_who_is_not_hidden() -> None:
     """Persons whose places are known tell nothing, however much of the picture they fill."""
-    eye = TileFeatureExtractor(make_room()[..., 0])
-    usual = eye.look(make_room()[..., 0])
+    extractor = TileFeatureExtractor(make_room()[..., 0])
+    usual = extractor.features(make_room()[..., 0])
     crowd = cv2.warpAffine(make_room(), np.array([[1, 0, 5.0], [0, 1, 0]]), (320, 240))
     crowd[:, :96] = make_room()[:, :96]
     hidden = NOBODY.copy()
-    now = eye.look(crowd[..., 0].astype(np.uint8)).small
+    now = extractor.features(crowd[..., 0].astype(np.uint8)).small
     hidden[:, 2:] = True
-    assert Registration(eye, usual).find(now, UNSHIFTED, hidden).shift.far_ratio < 0.002
+    assert Registration(extractor, usual).find(now, UNSHIFTED, hidden).shift.far_ratio < 0.002
     hidden = ~hidden
-    result = Registration(eye, usual).find(now, Shift(0.012), hidden)
+    result = Registration(extractor, usual).find(now, Shift(0.012), hidden)
     assert result.shift.dx_ratio == pytest.approx(5 / 320, abs=0.002)
 
 

@@ -351,11 +351,11 @@ def test_few_dark_px_are_no_mask() -> None:
     picture = make_room()[..., 0].copy()
     dark = np.random.default_rng(4).choice(picture.size, picture.size // 1000, replace=False)
     picture.flat[dark] = 0
-    eye = TileFeatureExtractor(picture)
-    assert eye.valid is None
+    extractor = TileFeatureExtractor(picture)
+    assert extractor.valid is None
     for px in dark:
         picture.flat[px] = 9
-        assert not eye.see_masks(picture)
+        assert not extractor.see_masks(picture)
 
 
 def test_update_other_size() -> None:
