@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What a camera gives.
+    """One picture of a camera.
 
     Attributes:
         at: its exposure.
-        image: u8[H, W, 3], BGR, as the camera hangs; nobody else writes into it.
-        luma: u8[h, w], the same view small and grey; None: is to be made of `image`.
+        image: u8[H, W, 3], BGR, as the camera hangs: not yet turned or masked; read only.
+        luma: u8[h, w], the same view small and grey; None: it has to be computed from `image`.
     """
 
     at: Instant
@@ -36,7 +36,7 @@ class Camera(Protocol):
         """Open and start it.
 
         Raises:
-            CameraError: it is not there, or held by another program, or not as asked for.
+            CameraError: it is not there, used by another program, or can't be set as asked for.
         """
 
     def picture(self, wait_s: float) -> Picture | None:
@@ -47,29 +47,29 @@ class Camera(Protocol):
         """
 
     def flush(self) -> None:
-        """Let go of what is asked for and did not come."""
+        """Cancel requested pictures that did not come."""
 
     def close(self) -> None:
-        """Stop it and let go of all that it holds; it may be opened again. Nothing is to be done twice.
+        """Stop it and release all that it holds; it may be opened again. Safe to call twice.
 
         Raises:
-            CameraError: it does not let go.
+            CameraError: it can't be released.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long each thing is waited for.
+    """Timeouts of a camera, seconds.
 
     Attributes:
-        begin_s: nothing is said of a camera that is opened for the first time, for so long.
+        begin_s: from the start until the first `NoFrame`, as the first opening takes a while.
         lost_after_s: one that gives no picture for so long is lost; a picture older than that is none.
         first_after_s: one that was just opened has this long for its first picture.
         say_every_s: between two `NoFrame`.
         pauses_s: before it is opened again; the last one for all that follow.
         open_s, close_s: what takes longer hangs.
         blank_s: one that gave pictures, can be opened and gives none for so long needs a new process.
-        end_s: for letting go of it at the end.
+        end_s: for closing it when the agent stops.
     """
 
     begin_s: float = 10.0
@@ -85,7 +85,7 @@ class Timeouts:
 
 @dataclass(slots=True)
 class CameraCounts:
-    """What a camera did since the start; one thread writes, any may read.
+    """Counters of a camera since the start; one thread writes, any may read.
 
     Attributes:
         stalls: times that it was lost.
@@ -106,12 +106,12 @@ class CameraCounts:
 
 @dataclass(frozen=True, slots=True)
 class RecoveryPolicy:
-    """What to do with a camera that gives no pictures: flush, close, open again, and at last give up.
+    """Recovery of a camera that gives no pictures: flush, close, open again, and at last give up.
 
     Attributes:
         patience: how long each step is waited for.
-        counts: how often each was taken.
-        on_try: called after each clear answer that it can't be opened.
+        counts: counts the steps.
+        on_try: called after each attempt to open it that failed with an error.
     """
 
     patience: Timeouts = field(default_factory=Timeouts)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _STA_UNSYNC = 0x40
 _STA_NANO = 0x2000
 _TIME_ERROR = 5
-# A crystal that is wrong by 20 millionths loses less than 2 s a day.
+# A quartz off by 20 ppm drifts by less than 2 s a day, 12 s in this time.
 _HOLDS_S = 7 * 86_400.0
 _STEP = timedelta(seconds=1)
 
@@ -35,16 +35,16 @@ class _Timex(ctypes.Structure):
     )
 
 
-# Touched at each answer of a time server, of which there is one in 34 minutes at least.
+# Touched at each answer of a time server; timesyncd polls every 34 minutes at the latest.
 _TIMESYNCD = Path("/run/systemd/timesync/synchronized")
 _TIMESYNCD_S = 2 * 3600
 _libc = ctypes.CDLL(None)
 
 
 def clock_synced() -> bool:
-    """Whether the kernel says that something keeps its clock right; modes 0 only reads.
+    """Whether the kernel counts its clock as synchronised (adjtimex with modes 0 only reads).
 
-    Where a service may not ask (ProtectClock=): whether systemd-timesyncd has set it of late.
+    Where a service may not call it (ProtectClock=): whether systemd-timesyncd has set the clock lately.
     """
     timex = _Timex()
     code = _libc.adjtimex(ctypes.byref(timex))
@@ -54,7 +54,7 @@ def clock_synced() -> bool:
 
 
 def set_of_late(trace: Path = _TIMESYNCD) -> bool:
-    """Whether systemd-timesyncd has heard from a time server in the last hours."""
+    """Whether systemd-timesyncd had an answer of a time server in the last two hours."""
     try:
         return abs(time.time() - trace.stat().st_mtime) <= _TIMESYNCD_S
     except OSError:
@@ -62,7 +62,7 @@ def set_of_late(trace: Path = _TIMESYNCD) -> bool:
 
 
 def offset_ms() -> float | None:
-    """By how much the clock is being corrected now, as the kernel knows it; None: it may not be asked."""
+    """Offset that the kernel is correcting, ms; None: it is unsynchronised, or may not be asked."""
     timex = _Timex()
     if _libc.adjtimex(ctypes.byref(timex)) in {-1, _TIME_ERROR} or timex.status & _STA_UNSYNC:
         return None
@@ -76,15 +76,15 @@ def now() -> Instant:
 
 
 class Clock:
-    """This machine's clock as events need it.
+    """Clock for events.
 
-    A clock that was right stays so for days without the network, long after the kernel has begun to call
-    it unsynchronised. And one that is put back by a fraction of a second stands still instead, so that
-    no event is older than the one before it.
+    Once synchronised it counts as such for 7 days without the network, though the kernel soon calls it
+    unsynchronised; a step ends that. Where it is set back by up to a second, its UTC stands still until it
+    has caught up, so that no event is older than the one before it.
     """
 
     def __init__(self, read: Callable[[], Instant] = now) -> None:
-        """Take what reads the machine's clocks."""
+        """Take the function that reads the machine's clocks."""
         self._read = read
         self._before: Instant | None = None
         self._right_s: float | None = None
@@ -108,5 +108,5 @@ class Clock:
 
 
 def boot_id() -> str:
-    """8 hex digits that are new with every start of the machine."""
+    """First 8 hex digits of the kernel's boot id, new with each start of the machine."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().replace("-", "")[:8]

@@ -30,12 +30,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How a camera hangs and what of its picture nobody may look at.
+    """Rotation of a camera, and privacy masks.
 
     Attributes:
         rotation: 0 or 180 degrees.
         masks: polygons in fractions of the upright picture.
-        margin_ratio: how far around them it is black as well, as a part of the width.
+        margin_ratio: width of the black margin around each mask, as a part of the picture's width.
     """
 
     rotation: int = 0
@@ -60,11 +60,17 @@ class View:
 
 
 def frame_of(index: int, at: Instant, image: NDArray[np.uint8]) -> Frame:
-    """A picture, upright and masked, with its small grey view."""
+    """Make a frame of a picture that is upright and masked already; computes its small grey view.
+
+    Args:
+        index: number of the frame, from 0.
+        at: of its exposure.
+        image: u8[H, W, 3], BGR.
+    """
     height, width = image.shape[:2]
     small = min(width, LUMA_WIDTH_PX)
     size = small, max(1, round(height * small / width))
-    # Picking px is the same on every processor, and the quickest.
+    # Nearest neighbour: the same bits on each processor, and the fastest.
     picked = cv2.resize(image, size, interpolation=cv2.INTER_NEAREST)
     return Frame(index, at, image, cv2.cvtColor(picked, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False))
 
@@ -72,15 +78,29 @@ def frame_of(index: int, at: Instant, image: NDArray[np.uint8]) -> Frame:
 def viewed(
     index: int, at: Instant, view: View, image: NDArray[np.uint8], luma: NDArray[np.uint8] | None
 ) -> Frame:
-    """A picture as it came, upright and masked, with the small grey view that came with it."""
+    """Turn and mask a camera's picture, and make a frame of it.
+
+    Args:
+        index: number of the frame, from 0.
+        at: of its exposure.
+        view: rotation and masks.
+        image: u8[H, W, 3], BGR, as the camera gave it.
+        luma: u8[h, w], the same view small and grey, as the camera gave it; None: it is computed.
+    """
     if luma is None:
         return frame_of(index, at, view.of(image))
-    # A px of the small one is made of many: those on a mask's border have seen what is behind it.
+    # A px of luma averages many: on a mask's border it has light from behind the mask, hence the margin.
     return Frame(index, at, view.of(image), view.of(luma, margin_px=1))
 
 
 def recorded_frames(recording: Recording, view: Callable[[], View], start: datetime) -> Iterator[Frame]:
-    """All frames on the recording's own time, which begins at `start`; `view` is asked for each."""
+    """Yield all frames on the recording's own time.
+
+    Args:
+        recording: is open.
+        view: gives rotation and masks, called for each frame.
+        start: UTC of the first frame; monotonic seconds count from it.
+    """
     for index, (time_s, image) in enumerate(recording.frames()):
         utc = start + timedelta(milliseconds=round(time_s * 1000))
         yield frame_of(index, Instant(time_s, utc), view().of(image))
@@ -89,10 +109,15 @@ def recorded_frames(recording: Recording, view: Callable[[], View], start: datet
 def played_frames(
     recording: Recording, view: Callable[[], View], now: Callable[[], Instant], stop: Event
 ) -> Iterator[Frame]:
-    """A recording as if it were a camera: at its own pace, on the machine's clock.
+    """Play a recording as if it were a camera: at its own rate, on the machine's clock.
 
-    Who is slower than the recording gets the newest frame, as from a camera, not the next one. `view` is
-    asked for each, so that masks may change.
+    A consumer that is slower than that gets the newest frame, as from a camera; those before it are dropped.
+
+    Args:
+        recording: is open.
+        view: gives rotation and masks, called for each frame.
+        now: gives this moment.
+        stop: ends it, also between two frames.
     """
     begin_s, left_out = now().monotonic_s, 0
     for index, (time_s, image) in enumerate(recording.frames()):

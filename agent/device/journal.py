@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 SOCKET: Final = "/run/systemd/journal/socket"
 _SEND_TIMEOUT_S: Final = 0.5
-# A journald that does not answer must not hold up each line.
+# So that a journald that does not answer does not delay each line.
 _PAUSE_S: Final = 10.0
-# Of a group that has been quiet for so long the last line is said.
+# The last suppressed line of a group is logged once none came for so long.
 _QUIET_S: Final = 60.0
-# Lines without an entry have no end of wordings.
+# Lines without a MESSAGE_ID may have any number of texts.
 _MOST_KEYS: Final = 256
 _OTHERS: Final = "others"
 _FIELDS: Final = {"rule": "PRESENCE_RULE", "reason": "PRESENCE_REASON"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
-    """The last line of a group that was not said, when it came, and how many there are."""
+class _Suppressed:
+    """Number of suppressed lines of a group; the last one, and its monotonic time."""
 
     count: int
     record: logging.LogRecord
@@ -76,10 +76,10 @@ def datagram(fields: dict[str, str]) -> bytes:
 
 
 class BurstGuard(logging.Handler):
-    """Hands lines on, but not more than `most` of an entry within a time.
+    """Rate limit: passes on at most `most` lines of a MESSAGE_ID within `within_s`.
 
-    Of a group's lines that are held back the last is said once there is room again, or no more came for a
-    while, so that whoever reads sees what holds; what is newer takes its place.
+    The last suppressed line of a group is logged once there is room again, or none came for a minute, so
+    that the journal ends with the present state; a newer one takes its place.
     """
 
     def __init__(
@@ -90,42 +90,50 @@ class BurstGuard(logging.Handler):
         within_s: float = 600.0,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take where lines go to, and what is to be closed after that."""
+        """Start with no lines counted.
+
+        Args:
+            target: gets the lines that pass.
+            stream: closed after `target`, as that one's own; None: there is none to close.
+            most: lines of one MESSAGE_ID (or text, without one) within `within_s`.
+            within_s: length of that window, seconds.
+            now_s: monotonic clock, seconds.
+        """
         super().__init__()
         self.target = target
         self._stream = stream
         self._most, self._within_s, self._now_s = most, within_s, now_s
         self._passed: dict[str, deque[float]] = {}
-        self._held: dict[str, _Held] = {}
+        self._suppressed: dict[str, _Suppressed] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Hand a line on, or hold it back."""
+        """Pass a line on, or suppress it."""
         group = _group(record)
-        held = self._held.pop(group, None)
-        count = held.count if held else 0
+        suppressed = self._suppressed.pop(group, None)
+        count = suppressed.count if suppressed else 0
         if self._has_room(_key(record)):
-            self._say(count, record)
+            self._pass_on(count, record)
         else:
-            self._held[group] = _Held(count + 1, record, self._now_s())
+            self._suppressed[group] = _Suppressed(count + 1, record, self._now_s())
 
-    def tick(self) -> None:
-        """Say what was held back, where it is time; to be called about once a second."""
+    def flush_due(self) -> None:
+        """Log suppressed lines that are due; to be called about once a second."""
         with self._locked():
             now_s = self._now_s()
-            for group, held in list(self._held.items()):
-                if now_s - held.at_s >= _QUIET_S or self._has_room(_key(held.record)):
-                    del self._held[group]
-                    self._say(held.count - 1, held.record)
+            for group, suppressed in list(self._suppressed.items()):
+                if now_s - suppressed.at_s >= _QUIET_S or self._has_room(_key(suppressed.record)):
+                    del self._suppressed[group]
+                    self._pass_on(suppressed.count - 1, suppressed.record)
             self._passed = {
                 key: passed for key, passed in self._passed.items() if now_s - passed[-1] < self._within_s
             }
 
     def close(self) -> None:
-        """Say what is held back still, and close all."""
+        """Log all suppressed lines, and close the target and the stream."""
         with self._locked():
-            for held in self._held.values():
-                self._say(held.count - 1, held.record)
-            self._held.clear()
+            for suppressed in self._suppressed.values():
+                self._pass_on(suppressed.count - 1, suppressed.record)
+            self._suppressed.clear()
             self.target.close()
             if self._stream:
                 self._stream.close()
@@ -138,8 +146,8 @@ class BurstGuard(logging.Handler):
         passed = self._passed.get(key, ())
         return sum(self._now_s() - moment_s < self._within_s for moment_s in passed) < self._most
 
-    def _say(self, count: int, record: logging.LogRecord) -> None:
-        """Hand a line on, after word of how many before it were not."""
+    def _pass_on(self, count: int, record: logging.LogRecord) -> None:
+        """Pass a line on; before it, the number of suppressed ones, if any."""
         key = _key(record)
         if key not in self._passed and len(self._passed) >= _MOST_KEYS:
             key = _OTHERS
@@ -151,12 +159,18 @@ class BurstGuard(logging.Handler):
 
 
 class JournalHandler(logging.Handler):
-    """Speaks to journald (systemd.io/JOURNAL_NATIVE_PROTOCOL); where it does not listen, as lines."""
+    """Handler for journald (systemd.io/JOURNAL_NATIVE_PROTOCOL); plain lines while that fails."""
 
     def __init__(
         self, lines: TextIO, path: str = SOCKET, now_s: Callable[[], float] = time.monotonic
     ) -> None:
-        """Nothing is opened before the first line."""
+        """Open nothing yet: the socket is opened with the first line.
+
+        Args:
+            lines: gets the lines while journald does not listen.
+            path: of journald's socket.
+            now_s: monotonic clock, seconds.
+        """
         super().__init__()
         self._always = {"SYSLOG_IDENTIFIER": "presence-agent"}
         self._lines, self._path, self._now_s = lines, path, now_s
@@ -164,7 +178,7 @@ class JournalHandler(logging.Handler):
         self._silent_until_s = float("-inf")
 
     def belong_to(self, site: str, device: str) -> None:
-        """From now on each line names its agent."""
+        """Add PRESENCE_SITE and PRESENCE_DEVICE to each line from now on."""
         self._always |= {"PRESENCE_SITE": site, "PRESENCE_DEVICE": device}
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -179,10 +193,10 @@ class JournalHandler(logging.Handler):
                 if value is not None:
                     fields[field] = str(value)
             if not self._sent(datagram(fields)):
-                # Journald reads what stands before a line of standard error as its priority.
+                # Journald reads <N> before a line of standard error as its priority.
                 for line in message.splitlines():
                     self._lines.write(f"<{priority}>{line}\n")
-        except Exception:  # noqa: BLE001 - a line that can't be said must not end the agent (logging's own rule)
+        except Exception:  # noqa: BLE001 - a line that can't be sent must not end the agent (logging's own rule)
             self.handleError(record)
 
     def close(self) -> None:
@@ -193,7 +207,7 @@ class JournalHandler(logging.Handler):
     def _sent(self, packet: bytes) -> bool:
         if self._now_s() < self._silent_until_s:
             return False
-        # The second try is for a journald that was started anew: its old socket refuses.
+        # The second try is for a journald that was restarted: its old socket refuses.
         for _ in range(2):
             try:
                 if self._socket is None:

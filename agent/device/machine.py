@@ -1,4 +1,4 @@
-"""The machine: memory, disk, heat, board, power supply and card, as the kernel tells them."""
+"""Figures of the machine from the kernel: memory, disk, temperature, board, power supply and card."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def rss_mb() -> int | None:
 
 
 def mem_free_mb() -> int | None:
-    """Memory that programs could still have, megabytes."""
+    """Memory available to programs (MemAvailable), megabytes."""
     words = _words(Path("/proc/meminfo"))
     with suppress(ValueError, IndexError):
         return int(words[words.index("MemAvailable:") + 1]) * 1024 // _MB
@@ -25,7 +25,7 @@ def mem_free_mb() -> int | None:
 
 
 def disk_free_mb(path: Path) -> int | None:
-    """Room on the disk that a file is on, for this user, megabytes."""
+    """Free space of the file system that a file is on, for this user, megabytes."""
     try:
         room = os.statvfs(path.parent)
     except OSError:
@@ -34,7 +34,7 @@ def disk_free_mb(path: Path) -> int | None:
 
 
 def temp_c() -> float | None:
-    """Of the processor."""
+    """Temperature of the processor, °C; None: there is no sensor."""
     words = _words(_TEMPERATURE)
     return int(words[0]) / 1000 if words else None
 
@@ -52,7 +52,7 @@ _PLACES = (
     "sys/class/dmi/id/product_uuid",
     "sys/class/dmi/id/product_serial",
 )
-# What firmware says where nobody gave the board a number.
+# Placeholders of firmware without a serial number.
 _NONE = {"", "none", "default string", "to be filled by o.e.m.", "not specified", "system serial number"}
 
 
@@ -69,7 +69,7 @@ def serial_number(root: Path = Path("/")) -> str | None:
 
 
 def board_model(root: Path = Path("/")) -> str | None:
-    """What the board calls itself, such as 'Raspberry Pi 5 Model B Rev 1.0'; None: it does not."""
+    """Model of the board, such as 'Raspberry Pi 5 Model B Rev 1.0'; None: it names none."""
     try:
         text = (root / "proc/device-tree/model").read_text(errors="replace").strip("\0 \t\r\n")
     except OSError:
@@ -89,13 +89,13 @@ _UNDER_VOLTAGE_NOW = 0b1
 
 
 def throttled(root: Path = Path("/")) -> int | None:
-    """The firmware's bits."""
+    """The firmware's `get_throttled` bits, u32; None: the kernel has no such file."""
     files = (file for place in _THROTTLED for file in (root / _DEVICES).glob(place))
     return next((bits for file in files if (bits := bits_of(_text(file))) is not None), None)
 
 
 def bits_of(text: str) -> int | None:
-    """The firmware's bits, of the kernel's file or of what `vcgencmd get_throttled` prints."""
+    """Parse the firmware's bits from the kernel's file or from the output of `vcgencmd get_throttled`."""
     try:
         bits = int(text.strip().removeprefix("throttled="), 16)
     except ValueError:
@@ -109,7 +109,7 @@ def slowed_now(bits: int) -> bool:
 
 
 def under_voltage(root: Path = Path("/")) -> bool | None:
-    """Whether the supply is too weak: now, or as the kernel's monitor last saw it."""
+    """Whether the supply is too weak now, or was when the kernel's monitor last looked; None: not known."""
     bits = throttled(root)
     alarms = [
         _text(folder / "in0_lcrit_alarm")
@@ -130,14 +130,14 @@ def _text(path: Path) -> str:
 
 _FILE_SYSTEMS = "sys/fs/ext4"
 _HOSTS = "sys/class/mmc_host"
-# Where the kernel does not tell: a Pi's slot. Its other host is the Wi-Fi's.
+# The slot of a Pi, where the kernel lists no card. Its other host is the Wi-Fi's.
 _USUAL_HOST = "mmc0"
 
 
 def card_errors(root: Path = Path("/")) -> dict[str, int] | None:
     """Errors of each ext4 file system since it was last checked (fsck), by its device.
 
-    The count is in the file system itself: it outlasts a restart. None: there is no ext4 to be asked.
+    The count is in the file system itself: it outlasts a restart. None: no ext4 file system is mounted.
     """
     counted = {}
     for file in sorted((root / _FILE_SYSTEMS).glob("*/errors_count")):

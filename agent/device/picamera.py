@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 _FORMAT = "YUV420"
 _BUFFERS = 4
-# What was asked for just before it was let go of is handed over within this time.
+# A request that completes while it is cancelled is handed over within this time.
 _HAND_OVER_S = 1.0
-# A stamp of the future by no more than this is one of now.
+# A time stamp ahead by no more than this counts as now.
 _AHEAD_NS = 50_000_000
 # Studio range (16 to 235) to all of 0 to 255, as OpenCV does it when it makes BGR.
 _LUMA = np.clip(np.rint((np.arange(256) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
@@ -39,9 +39,9 @@ _FAILURES = (RuntimeError, OSError, ValueError)
 
 
 class PiCamera:
-    """A `live.Camera`: the first of a Pi's own cameras.
+    """`Camera` on the ribbon cable of a Pi, the first one found.
 
-    It gives the whole picture, and a small grey one that the Pi makes without the processor. A picture is
+    Gives the whole picture, and a small grey one that the camera's image processor scales. A picture is
     stamped with the moment when its first row was read out: there the row's exposure ends.
     """
 
@@ -52,7 +52,14 @@ class PiCamera:
         luma_width_px: int = LUMA_WIDTH_PX,
         watch: Callable[[], Instant] = clock.now,
     ) -> None:
-        """Take what is asked of it: even sizes, and the clock that its pictures are stamped by."""
+        """Take the settings; nothing is opened yet.
+
+        Args:
+            size_px: width and height of the pictures, even.
+            fps: pictures a second.
+            luma_width_px: of the small grey picture; at most the width of the whole one.
+            watch: gives this moment, for the pictures' time stamps.
+        """
         self._size_px = size_px
         self._fps = fps
         width = min(luma_width_px, size_px[0])
@@ -75,7 +82,7 @@ class PiCamera:
             self._configure(libcamera)
             self._camera.start()
         except _FAILURES as error:
-            # Why it could not be started matters, not what that does to its end.
+            # The reason of the failed start matters, not an error of closing after it.
             with suppress(CameraError):
                 self.close()
             if isinstance(error, CameraError):
@@ -91,7 +98,7 @@ class PiCamera:
         """The newest picture that was not given before; None: none came in this time.
 
         Raises:
-            CameraError: it can't be read, or bears no time.
+            CameraError: it can't be read, or has no time stamp.
         """
         try:
             request = self._asked(wait_s)
@@ -107,15 +114,15 @@ class PiCamera:
             raise CameraError(f"the camera's picture can't be read: {error}") from error
 
     def flush(self) -> None:
-        """Let go of what is asked for and did not come."""
+        """Cancel requested pictures that did not come."""
         if self._camera:
             self._camera.cancel_all_and_flush()
 
     def close(self) -> None:
-        """Stop it and let go of all that it holds.
+        """Stop it and release all that it holds.
 
         Raises:
-            CameraError: it does not let go.
+            CameraError: it can't be closed.
         """
         camera, self._camera = self._camera, None
         if camera is None:
@@ -126,12 +133,12 @@ class PiCamera:
             raise CameraError(f"the camera can't be closed: {error}") from error
         finally:
             del camera
-            # Buffers and file handles stay until what points to itself is collected.
+            # Buffers and file handles stay open until reference cycles are collected.
             gc.collect()
 
     def _configure(self, libcamera: ModuleType) -> None:
         period_us = round(1e6 / self._fps)
-        # By these primaries, matrix and range OpenCV makes BGR.
+        # OpenCV converts to BGR by these primaries, matrix and range.
         colours = libcamera.ColorSpace.Smpte170m()
         self._camera.configure(
             self._camera.create_video_configuration(
@@ -173,7 +180,7 @@ class PiCamera:
             return None
         self._stamp_ns = stamp_ns
         at = self._watch().shifted(-_age_s(stamp_ns, self._boot_ahead_ns))
-        # What is made here are copies: the buffers go back to the camera.
+        # Copied here: the buffers go back to the camera.
         with self._mapped(request, "main", write=False) as main:
             image = _bgr(main.array, self._size_px)
         with self._mapped(request, "lores", write=False) as lores:
@@ -183,7 +190,7 @@ class PiCamera:
 
 
 def _loaded() -> tuple[ModuleType, ModuleType]:
-    # Read when it is loaded; whoever looks for a fault may have set it.
+    # libcamera reads it when it is loaded; somebody who debugs may have set it already.
     os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:ERROR")
     try:
         import libcamera  # noqa: PLC0415
@@ -194,7 +201,7 @@ def _loaded() -> tuple[ModuleType, ModuleType]:
             f"picamera2 can't be loaded ({error}): install Debian's package python3-picamera2, and make the"
             " agent's environment with python3 -m venv --system-site-packages"
         ) from error
-    # Its failures come here as exceptions; told by both they would be told twice, at every attempt.
+    # Its failures are raised too; else each attempt would log them twice.
     logging.getLogger("picamera2").setLevel(logging.CRITICAL)
     return libcamera, picamera2
 
@@ -218,7 +225,7 @@ def _free_camera(libcamera: ModuleType, picamera2: ModuleType) -> int:
         )
     number, name = found[0]
     camera = libcamera.CameraManager.singleton().get(name)
-    # What it would say at every attempt is said below.
+    # The error below says it; else libcamera logs it at each attempt.
     libcamera.log_set_level("Camera", "FATAL")
     try:
         camera.acquire()
@@ -236,16 +243,16 @@ def _free_camera(libcamera: ModuleType, picamera2: ModuleType) -> int:
 def _cameras(picamera2: ModuleType) -> list[tuple[int, str]]:
     """Picamera2's number and libcamera's name of each camera; those on USB are another source."""
     try:
-        told = enumerate(picamera2.Picamera2.global_camera_info())
+        listed = enumerate(picamera2.Picamera2.global_camera_info())
     except RuntimeError as error:
         raise CameraError(
             f"libcamera can't look for cameras ({error}): the agent has to run as the service's unit has it"
         ) from error
-    return [(number, camera["Id"]) for number, camera in told if "/usb" not in camera["Id"]]
+    return [(number, camera["Id"]) for number, camera in listed if "/usb" not in camera["Id"]]
 
 
 def _check_devices(devices: list[Path]) -> None:
-    """Tell of those that may not be opened: libcamera finds no camera behind them, and does not say why."""
+    """Raise for a device that may not be opened: libcamera ignores it without a word."""
     for device in devices:
         try:
             os.close(os.open(device, os.O_RDWR | os.O_NONBLOCK))

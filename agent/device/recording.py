@@ -23,7 +23,7 @@ PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 
 # Containers do not tell the number of their frames quite exactly.
 _MISSING_RATIO = 0.02
-# Some name no rate, or the clock of their container for it.
+# Some files have no frame rate, or the time base of their container in its place.
 _MOST_FPS = 1000
 _USUAL_FPS = 25.0
 _MOVED: Final = {"place": "/srv", "name": "source under [camera]"}
@@ -39,7 +39,7 @@ class Recording(Protocol):
 
     @property
     def frame_count(self) -> int:
-        """About how many frames there are; 0 when it does not say."""
+        """Approximate number of frames; 0: not known."""
 
     @property
     def fps(self) -> float:

@@ -35,18 +35,18 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# The longest that a wish to stop is not noticed.
+# A request to stop is noticed within this time.
 _REACT_S = 0.15
 # Closing has this long even when opening took all the time that the end has.
 _CLOSE_AT_LEAST_S = 0.5
-# So many are told until there are pictures again.
+# So many different reasons are logged until there are pictures again.
 _REASONS = 5
 # A wall clock that is put back by no more than this stands still instead.
 _STEP = timedelta(seconds=1)
 
 
 class SupervisedCamera:
-    """A camera on its way from step to step; see `live_frames`."""
+    """State machine that recovers a camera: flush, close, pause, open; see `live_frames`."""
 
     def __init__(
         self,
@@ -55,11 +55,21 @@ class SupervisedCamera:
         view: Callable[[], View],
         watch: Callable[[], Instant],
         stop: Event,
-        ladder: RecoveryPolicy,
+        policy: RecoveryPolicy,
     ) -> None:
+        """Take the arguments of `live_frames`; nothing is opened yet.
+
+        Args:
+            camera: not open yet.
+            size_px: width and height of all frames, px.
+            view: gives rotation and masks, called for each picture.
+            watch: gives this moment.
+            stop: ends it.
+            policy: timeouts of the recovery, and its counters.
+        """
         self._camera, self._size_px, self._view = camera, size_px, view
         self._watch, self._stop = watch, stop
-        self._patience, self._counts, self._on_try = ladder.patience, ladder.counts, ladder.on_try
+        self._patience, self._counts, self._on_try = policy.patience, policy.counts, policy.on_try
         self._index = 0
         self._since = self._last = watch()
         self._lost_from_s = self._since.monotonic_s + self._patience.begin_s
@@ -67,25 +77,25 @@ class SupervisedCamera:
         self._reasons: set[str] = set()
         self._pauses = 0
         self._blank_since_s: float | None = None
-        self._sizes_told: set[tuple[int, int]] = set()
+        self._sizes_logged: set[tuple[int, int]] = set()
 
     def frames(self) -> Generator[Frame | NoFrame]:
-        """Open it, give its pictures, and open it again when there are none, until told to stop."""
+        """Open it, yield its pictures, and open it again when there are none, until `stop` is set."""
         try:
             while not self._stop.is_set():
                 if (yield from self._opened()):
                     yield from self._pictures()
                     if self._stop.is_set():
                         break
-                    yield from self._nothing()
+                    yield from self._no_frame()
                     yield from self._closed()
                     self._give_up_if_blank()
                 yield from self._paused()
         finally:
-            self._let_go()
+            self._release()
 
     def _opened(self) -> Generator[NoFrame, None, bool]:
-        """Open it; tell whether it is."""
+        """Open it; return whether it is open."""
         self._counts.opens += 1
         try:
             yield from self._bounded(self._camera.open, self._patience.open_s, "opened")
@@ -102,7 +112,7 @@ class SupervisedCamera:
         return True
 
     def _pictures(self) -> Generator[Frame | NoFrame]:
-        """Give pictures until there are none any more."""
+        """Yield pictures until none come any more."""
         waits_s, asked_s = self._patience.first_after_s, self._now_s()
         while not self._stop.is_set():
             try:
@@ -112,13 +122,13 @@ class SupervisedCamera:
                 return
             if picture and self._is_new(picture):
                 yield self._frame(picture)
-                # What the frame was used for takes its time: that is no fault of the camera's.
+                # Counted from here: the time that the stages took for the frame is not the camera's.
                 waits_s, asked_s = self._patience.lost_after_s, self._now_s()
             elif self._now_s() - asked_s >= waits_s:
                 self._lose(f"none came in {self._patience.lost_after_s:g} s")
                 return
             else:
-                yield from self._nothing()
+                yield from self._no_frame()
 
     def _closed(self) -> Generator[NoFrame]:
         def flush_and_close() -> None:
@@ -134,12 +144,12 @@ class SupervisedCamera:
         until_s = self._now_s() + pauses_s[min(self._pauses, len(pauses_s) - 1)]
         self._pauses += 1
         while not self._stop.is_set() and (left_s := until_s - self._now_s()) > 0:
-            yield from self._nothing()
+            yield from self._no_frame()
             self._stop.wait(min(left_s, _REACT_S))
 
     def _bounded(self, step: Callable[[], None], within_s: float, done: str) -> Generator[NoFrame]:
-        """Do what may hang, and go on saying that there is no frame."""
-        call = self._call = _begun(step)
+        """Run a step that may hang, in a thread, and yield `NoFrame` meanwhile."""
+        call = self._call = _started(step)
         until_s = self._now_s() + within_s
         while not _ended(call, _REACT_S):
             if self._stop.is_set():
@@ -148,12 +158,12 @@ class SupervisedCamera:
                 raise _HangsError(
                     f"the camera hangs: it could not be {done} in {within_s:g} s; restart the agent"
                 )
-            yield from self._nothing()
+            yield from self._no_frame()
         self._call = None
         call.result()
 
-    def _nothing(self) -> Generator[NoFrame]:
-        """Say that there is no frame, if that is so and was not just said."""
+    def _no_frame(self) -> Generator[NoFrame]:
+        """Yield `NoFrame` if there are no pictures and the last one was a second ago."""
         at = self._watch()
         next_s = self._last.monotonic_s + self._patience.say_every_s
         if at.monotonic_s >= max(next_s, self._lost_from_s):
@@ -161,20 +171,20 @@ class SupervisedCamera:
             yield NoFrame(at, self._since)
 
     def _is_new(self, picture: Picture) -> bool:
-        """Whether it is later than all that was given, and not from long ago."""
+        """Whether it is newer than the last one, and not older than `lost_after_s`."""
         age_s = self._now_s() - picture.at.monotonic_s
         return picture.at.monotonic_s > self._last.monotonic_s and age_s < self._patience.lost_after_s
 
     def _frame(self, picture: Picture) -> Frame:
         at, last = picture.at, self._last
         if timedelta() < last.utc - at.utc <= _STEP:
-            # A clock that is put back a little stands still: no event is older than the one before.
+            # A wall clock set back by up to 1 s stands still: no event is older than the one before.
             at = Instant(at.monotonic_s, last.utc, at.synced)
         image = picture.image
         height, width = image.shape[:2]
         if (width, height) != self._size_px:
-            if (width, height) not in self._sizes_told:
-                self._sizes_told.add((width, height))
+            if (width, height) not in self._sizes_logged:
+                self._sizes_logged.add((width, height))
                 _log.warning(
                     CAMERA_SCALED,
                     *(width, height), *self._size_px,
@@ -199,7 +209,7 @@ class SupervisedCamera:
         return viewed(index, at, view, image, picture.luma)
 
     def _lose(self, reason: str) -> None:
-        """Count and tell that there are no pictures, each reason once until there are some."""
+        """Count and log that there are no pictures, each reason once until there are some."""
         self._lost_from_s = 0.0
         if not self._reasons:
             self._counts.stalls += 1
@@ -218,12 +228,12 @@ class SupervisedCamera:
                     f"the camera can be opened but gave no picture in {blank_s:.0f} s: restart the agent"
                 )
 
-    def _let_go(self) -> None:
-        """At the end: close it in the time that there is."""
+    def _release(self) -> None:
+        """Close it at the end, within `end_s`."""
         until_s = time.monotonic() + self._patience.end_s
         call = self._call
         if call is None or _ended(call, self._patience.end_s):
-            call = _begun(self._camera.close)
+            call = _started(self._camera.close)
             _ended(call, max(_CLOSE_AT_LEAST_S, until_s - time.monotonic()))
         if not call.done():
             self._counts.hangs += 1
@@ -236,17 +246,17 @@ class SupervisedCamera:
 
 
 class _HangsError(CameraError):
-    """A camera that does not answer."""
+    """The camera did not answer in time."""
 
 
-def _begun(step: Callable[[], None]) -> Future[None]:
-    """Do it in a thread of its own, which nobody waits for at the end of the process."""
+def _started(step: Callable[[], None]) -> Future[None]:
+    """Run a step in a daemon thread, which does not keep the process alive."""
     call: Future[None] = Future()
 
     def work() -> None:
         try:
             step()
-        except BaseException as error:  # noqa: BLE001  # raised by whoever asks for the result
+        except BaseException as error:  # noqa: BLE001  # raised where the result is read
             call.set_exception(error)
         else:
             call.set_result(None)
@@ -265,19 +275,19 @@ def live_frames(
     view: Callable[[], View],
     watch: Callable[[], Instant],
     stop: Event,
-    ladder: RecoveryPolicy,
+    policy: RecoveryPolicy,
 ) -> Generator[Frame | NoFrame]:
-    """Yield a frame for each picture until told to stop, and about every second that there is none.
+    """Yield a frame for each picture, and `NoFrame` about each second without any, until `stop` is set.
 
     Args:
-        camera: is not open; at the end it is closed.
+        camera: not open yet; closed at the end.
         size_px: width and height of all frames; pictures of another size are scaled to it.
-        view: asked for each picture, so that masks may change.
+        view: gives rotation and masks, called for each picture.
         watch: gives this moment.
         stop: ends it within a fraction of a second.
-        ladder: what to do when there are no pictures.
-
+            policy: timeouts of the recovery, and its counters.
+    
     Raises:
         CameraError: only a new process may help: the camera hangs, or gives nothing though it is there.
     """
-    return SupervisedCamera(camera, size_px, view, watch, stop, ladder).frames()
+    return SupervisedCamera(camera, size_px, view, watch, stop, policy).frames()

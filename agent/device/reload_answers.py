@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME: Final = "reload.json"
-# Below TimeoutStartSec= of the unit, after which systemd would end whoever waits.
+# Below TimeoutStartSec= of the unit, after which systemd would kill the waiting `reload`.
 LIMIT_S: Final = 60.0
 _LOOK_EVERY_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class ReloadAnswer:
-    """What became of one reload.
+    """Result of one reload.
 
     Attributes:
-        begun_s: when it was taken up, by the monotonic clock.
+        begun_s: start of the reload, monotonic seconds.
         problems: why the file was refused, a sentence each; empty: it is in force.
     """
 
@@ -35,7 +35,7 @@ class ReloadAnswer:
 
 
 class ReloadAnswers:
-    """Of a running agent."""
+    """Results of a running agent's reloads."""
 
     def __init__(self, folder: Path | None = None) -> None:
         """Take the service's folder in memory, if there is one."""
@@ -49,7 +49,7 @@ class ReloadAnswers:
         return bool(self._problems)
 
     def begin(self) -> None:
-        """One is taken up; `taken` or `refuse` must follow."""
+        """Note that a reload has started; `taken` or `refuse` must follow."""
         self._begun_s = time.monotonic()
 
     def refuse(self, problems: tuple[str, ...]) -> None:
@@ -67,7 +67,7 @@ class ReloadAnswers:
             return
         body = {"v": 1, "begun_s": self._begun_s, "problems": self._problems}
         self._begun_s = None
-        # In a full memory nobody hears the answer; who waits for it says so.
+        # If the memory file system is full, the waiting `reload` reports that no answer came.
         with suppress(OSError):
             new = self._folder / f".{NAME}"
             new.write_text(json.dumps(body, ensure_ascii=False), encoding="utf-8")
@@ -75,10 +75,10 @@ class ReloadAnswers:
 
 
 def answer_in(folder: Path) -> ReloadAnswer | None:
-    """The last answer; None: there is none that makes sense.
+    """The last answer; None: there is none, or it is not valid.
 
     Raises:
-        PermissionError: it is not for us.
+        PermissionError: this user may not read it.
     """
     try:
         body: Any = json.loads((folder / NAME).read_text(encoding="utf-8"))
@@ -90,12 +90,12 @@ def answer_in(folder: Path) -> ReloadAnswer | None:
 
 
 def ask(process: int, folder: Path, limit_s: float = LIMIT_S) -> None:
-    """Have a running agent read its configuration again, and wait for what it says.
+    """Ask a running agent to read its configuration again, and wait for the result.
 
     Args:
-        process: of the agent.
-        folder: the service's, in memory.
-        limit_s: how long to wait.
+        process: process id of the agent.
+        folder: the service's folder in memory, where it writes the answer.
+        limit_s: longest wait, seconds.
 
     Raises:
         ConfigError: it refused the file; a sentence for each problem.

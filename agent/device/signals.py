@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was asked for so far.
+    """Requests by signals so far.
 
     Attributes:
         stop: set by SIGTERM and SIGINT.
-        reload: set by SIGHUP, to be cleared by whoever takes up the configuration.
-        reloads: what became of that.
+        reload: set by SIGHUP; cleared by the main loop when it reads the configuration.
+        reloads: results of the reloads.
     """
 
     stop: Event = field(default_factory=Event)
@@ -34,9 +34,9 @@ class Asked:
 
 @contextmanager
 def service_signals(folder: Path | None = None) -> Iterator[Asked]:
-    """What SIGTERM, SIGINT and SIGHUP ask for; a second one to stop ends the process at once.
+    """Requests by SIGTERM, SIGINT and SIGHUP; a second one to stop ends the process at once.
 
-    What becomes of a reload is answered in the service's folder in memory, if there is one.
+    The result of a reload is written to `folder`, the service's one in memory; None: there is none.
     """
     asked = Asked(reloads=ReloadAnswers(folder))
     with stop_signals(asked.stop):

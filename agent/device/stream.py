@@ -36,10 +36,10 @@ _QUIET = {"OPENCV_FFMPEG_LOGLEVEL": "-8", "OPENCV_LOG_LEVEL": "OFF", "OPENCV_VID
 
 
 class StreamCamera:
-    """A `live.Camera` on USB (`/dev/…`) or RTSP (`rtsp://…`, over TCP).
+    """`Camera` on USB (`/dev/…`) or RTSP (`rtsp://…`, over TCP).
 
-    A picture is stamped with the moment when it arrived, since such cameras know another time. A thread of
-    its own takes what comes, so that the newest picture is at hand however long the last one was looked at.
+    A picture is stamped with the moment when it arrived, since the clock of such a camera is its own. A
+    thread reads all pictures, so that the newest is at hand however long the stages took for the last one.
     """
 
     def __init__(
@@ -51,7 +51,16 @@ class StreamCamera:
         password_file: Path | None = None,
         watch: Callable[[], Instant] = clock.now,
     ) -> None:
-        """Take where it is, what is asked of one on USB, a login for RTSP, and the clock for its pictures."""
+        """Take the settings; nothing is opened yet.
+
+        Args:
+            source: path of the device, or address without a login.
+            size_px: width and height asked of a USB camera; an RTSP camera's are its own.
+            fps: asked of a USB camera; of any, pictures that come faster are left out.
+            username: for RTSP; None: no login.
+            password_file: with the password; read at each connection. None: no password.
+            watch: gives this moment, for the pictures' time stamps.
+        """
         self._source = source
         self._size_px = size_px
         self._fps = fps
@@ -87,10 +96,10 @@ class StreamCamera:
         return Picture(at.shifted(min(0.0, arrived_s - at.monotonic_s)), image)
 
     def flush(self) -> None:
-        """Nothing is asked for in advance."""
+        """Do nothing: no pictures are requested in advance."""
 
     def close(self) -> None:
-        """Disconnect; takes no longer than the camera is waited for."""
+        """Disconnect; takes at most the read timeout, 4 s."""
         reader, self._reader = self._reader, None
         if reader:
             reader.end()
@@ -127,7 +136,7 @@ class StreamCamera:
 
 
 class _Reader:
-    """Takes pictures as they come and keeps the newest."""
+    """Thread that reads pictures as they come and keeps the newest."""
 
     def __init__(self, capture: cv2.VideoCapture, period_s: float) -> None:
         self._capture = capture
@@ -139,7 +148,7 @@ class _Reader:
         self._thread.start()
 
     def newest(self, wait_s: float) -> tuple[float, NDArray[np.uint8]] | None:
-        """When it came, and the picture."""
+        """Monotonic seconds of its arrival, and the picture; None: none came in time."""
         with self._changed:
             self._changed.wait_for(lambda: self._newest is not None or self._over, wait_s)
             taken, self._newest = self._newest, None
@@ -153,7 +162,7 @@ class _Reader:
 
     def _read(self) -> None:
         last_s = -self._period_s
-        # To grab is to receive and decode; only a picture that is wanted is made of it.
+        # grab() receives and decodes; retrieve() converts to BGR, for wanted pictures only.
         while not self._ended and self._capture.grab():
             arrived_s = time.monotonic()
             if arrived_s - last_s < self._period_s * _EARLY_RATIO:
@@ -172,7 +181,7 @@ class _Reader:
 
 
 def _password(path: Path) -> str:
-    """Read anew each time, so that another one is in force at the next attempt."""
+    """Read the password; done at each attempt, so that a new one is used without a restart."""
     try:
         password = path.read_text().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -181,14 +190,14 @@ def _password(path: Path) -> str:
             f"[camera] password_file {path}: can't be read ({why}); put the password there"
         ) from error
     if not password:
-        # Systemd hands on an empty one where there is none.
+        # systemd passes on an empty credential where there is none.
         what = "is empty" if origin(path) == path else "is not there, or empty"
         raise CameraError(f"[camera] password_file {origin(path)}: {what}; put the camera's password there")
     return password
 
 
 def _check_device(path: Path) -> None:
-    """Say what OpenCV does not."""
+    """Raise a CameraError with the reason, which OpenCV does not give."""
     try:
         mode = path.stat().st_mode
         if stat.S_ISCHR(mode):

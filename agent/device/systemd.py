@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _STEP_S = 1.0
-# While the camera gives no pictures, it is tried for longer than a halted process may go unseen.
+# Factor of the watchdog's time while the camera gives no pictures: recovery takes longer than a hang may.
 LONGER = 3
-# Of a camera whose next frame takes so long that fewer fit into the watchdog's time, none is missed sooner.
+# If fewer frame periods fit into the watchdog's time, the longer time holds throughout.
 _FEWEST = 6
 _START_S = 90.0
-# Begins the status of a service that ended because of a fault.
+# Prefix of the status line of a service that ended because of a fault.
 ENDED = "ended: "
 
 
@@ -46,11 +46,11 @@ class Systemd:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it was said that it sees and logs."""
+        """Whether READY=1 was sent."""
         return self._ready
 
     def ready(self, status: str | None = None) -> bool:
-        """It sees and logs; say so until it is heard. Returns whether it is said."""
+        """Send READY=1, and the status line if given; return whether READY=1 was sent, now or before."""
         if not self._ready:
             self._ready = self._send("READY=1")
         if status is not None:
@@ -58,17 +58,17 @@ class Systemd:
         return self._ready
 
     def status(self, text: str) -> None:
-        """The line that `systemctl status` shows; said only when it is another."""
+        """Set the line that `systemctl status` shows; sent only when it changes."""
         line = " ".join(text.split())
         if line != self._status and self._send(f"STATUS={line}"):
             self._status = line
 
     def frame_went_through(self, every_s: float = 0.0) -> None:
-        """Feed the watchdog, at most once a second; frames come each `every_s`."""
+        """Feed the watchdog, at most once a second; `every_s`: seconds from frame to frame."""
         now_s = self._now_s()
         if not self._watchdog_usec or now_s - self._fed_s < _STEP_S:
             return
-        # Setting its time begins it anew.
+        # Setting WATCHDOG_USEC restarts the watchdog's time.
         if every_s >= self._watchdog_usec / 1e6 / _FEWEST:
             sent = self._longer = self._wait_longer()
         elif self._longer:
@@ -80,12 +80,15 @@ class Systemd:
             self._fed_s = now_s
 
     def no_frame(self) -> None:
-        """There are no more frames, or there can't be any for a while: the next one is waited for longer."""
+        """Set the longer watchdog time: frames have stopped, or will be missing for a while."""
         if self._watchdog_usec and self._ready and not self._longer:
             self._longer = self._wait_longer()
 
     def waiting(self, seconds: float = _START_S) -> None:
-        """The camera can't be opened, and the agent goes on trying; say so more often than each `seconds`."""
+        """Extend the start timeout, or the watchdog's time: the camera can't be opened yet.
+
+        To be called more often than each `seconds`.
+        """
         now_s = self._now_s()
         if now_s - self._waited_s < _STEP_S:
             return
@@ -98,9 +101,9 @@ class Systemd:
 
     def reloading(self) -> None:
         """A changed configuration is being read; `reloaded` must follow."""
-        # Who is not ready yet must not become so by a reload.
+        # RELOADING=1 with READY=1 after it would declare a starting service ready.
         if self._ready:
-            # From systemd 253 on, which asks for the time; 252 does without.
+            # systemd 253 and later need the time; 252 ignores it.
             self._reloading = self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def reloaded(self) -> None:
@@ -109,7 +112,7 @@ class Systemd:
             self._reloading = not self._send("READY=1")
 
     def stopping(self) -> None:
-        """It ends."""
+        """Send STOPPING=1."""
         self._send("STOPPING=1")
 
     def _wait_longer(self) -> bool:
@@ -123,7 +126,7 @@ class Systemd:
             try:
                 sender.sendto(message.encode(), self._address)
             except (OSError, ValueError):
-                # Nobody listens, or systemd is behind: what matters is said again.
+                # No listener, or its queue is full: what matters is sent again later.
                 return False
         return True
 

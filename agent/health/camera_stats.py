@@ -32,10 +32,10 @@ _FACES_EVERY_S = 60.0
 
 
 class CameraStats:
-    """Writes each ten seconds, at once when sight, health or configuration change; without a folder never."""
+    """Writer of `sight.json`: each 10 s, and at once when visibility, health or configuration change."""
 
     def __init__(self, folder: Path | None, orientation: Orientation | None) -> None:
-        """Take the service's folder in memory, and who counts faces, if anybody does."""
+        """Take the service's folder in memory (None: write nothing), and the counter of faces, if any."""
         self._folder = folder
         self._orientation = orientation
         self._usual: float | None = None
@@ -46,7 +46,14 @@ class CameraStats:
     def see(
         self, taken: Frame | NoFrame, cause: BlindCause | None, health: HealthMonitor, *, somebody: bool
     ) -> None:
-        """Take a frame that went through, or word that there is none."""
+        """Write the file if it is due.
+
+        Args:
+            taken: the frame that went through the stages, or that there was none.
+            cause: of blindness; None: the camera sees.
+            health: its verdict, reasons, rates and digest are written too.
+            somebody: there are tracks in the frame, so that faces may be found.
+        """
         now_s = taken.at.monotonic_s
         now = (cause, health.verdict, health.reasons, health.config_digest)
         passed_s = now_s - self._written_s
@@ -75,7 +82,7 @@ class CameraStats:
             "fps": health.frames_per_s,
             "camera": cause or "ok",
         }
-        # A full memory is told elsewhere; these are looked at by hand only.
+        # A full memory file system shows elsewhere; only `doctor` reads this file.
         with suppress(OSError):
             new = self._folder / f".{NAME}"
             new.write_text(json.dumps(numbers))
@@ -90,7 +97,7 @@ class CameraStats:
 
 
 def _sharpness(frame: Frame) -> float:
-    """Mean change from px to px, in parts of the contrast: falls when the lens is out of focus."""
+    """Mean absolute horizontal gradient over the standard deviation, ≥ 0: falls out of focus."""
     luma = frame.luma.astype(np.float32)
     return float(np.abs(np.diff(luma, axis=1)).mean() / max(float(luma.std()), 1.0))
 
@@ -99,16 +106,16 @@ _SURE = 0.7
 
 
 class Orientation:
-    """Counts faces as the picture is, and turned by half."""
+    """Counter of faces in the picture as it is, and turned by 180°."""
 
     def __init__(self, network: Network) -> None:
-        """Take the network that finds faces."""
+        """Take the face network."""
         self._network = network
 
     def faces(self, image: NDArray[np.uint8]) -> tuple[int, int]:
-        """How many there are in u8[H, W, 3] BGR upright, and upside down; one of both is 0.
+        """Numbers of faces in u8[H, W, 3] BGR that are upright, and upside down; one of both is 0.
 
-        Some are found either way up: the way that they are surer counts.
+        Some are found either way up: the way with the higher sum of scores counts.
         """
         turned = cv2.rotate(image, cv2.ROTATE_180).astype(np.uint8, copy=False)
         upright, upside_down = (self._network.boxes(view, _SURE)[1] for view in (image, turned))

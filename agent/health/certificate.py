@@ -18,27 +18,27 @@ _log = logging.getLogger(__name__)
 
 
 class CertificateHealth:
-    """Says whether it is time for a new one; the journal is told once of each certificate, and at its end.
+    """Check of the certificate's end; logs once for each certificate, and once more when it has ended.
 
     Attributes:
-        file: where it is; None: the agent has none.
+        file: path of the certificate; None: the agent has none.
     """
 
     def __init__(self) -> None:
         self.file: Path | None = None
-        self._told: tuple[datetime, bool] | None = None
+        self._logged: tuple[datetime, bool] | None = None
 
     def ends_soon(self, now: datetime) -> bool | None:
         """Whether it ends in 30 days or less, or has ended; None: it can't be read."""
         if self.file is None:
             return False
-        # Read each time: a new one is put in its place while this runs.
+        # Read each time: it may be replaced while the agent runs.
         ends = certificate_end(self.file)
         if ends is None:
             return None
         soon = ends - now <= timedelta(days=SOON_DAYS)
-        if soon and self._told != (told := (ends, ends <= now)):
-            self._told = told
+        if soon and self._logged != (state := (ends, ends <= now)):
+            self._logged = state
             day = f"{ends:%Y-%m-%d %H:%M} UTC"
             if ends <= now:
                 _log.error(CERTIFICATE_ENDED, origin(self.file), day)

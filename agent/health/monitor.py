@@ -31,8 +31,8 @@ _log = logging.getLogger(__name__)
 
 _JUDGE_EVERY_S = 1.0
 _MACHINE_EVERY_S = 10.0
-_SAY_EVERY_S = 3600.0
-# From where on a figure is bad, and from where on it is good again.
+_LOG_EVERY_S = 3600.0
+# Hysteresis: threshold from which a figure is bad, and the one from which it is good again.
 _DISK_FREE_MB = 100, 150
 _MEM_FREE_MB = 50, 80
 _TEMP_C = 80, 75
@@ -53,20 +53,20 @@ _LEVELS: Final[dict[Verdict, int]] = {
 
 
 class Stalls(Protocol):
-    """What is counted of a camera."""
+    """Counters of a camera that health reports."""
 
     @property
     def stalls(self) -> int:
-        """Times that it gave no pictures."""
+        """Number of times that it stopped giving pictures."""
 
     @property
     def recoveries(self) -> int:
-        """Times that it gave some again."""
+        """Number of times that it gave pictures again."""
 
 
 @dataclass(frozen=True, slots=True)
 class MachineState:
-    """How the machine is, and the card; None: it does not tell.
+    """Figures of the machine and its card; None: not known.
 
     Attributes:
         card_errors: of all file systems together, since each was last checked.
@@ -83,7 +83,7 @@ class MachineState:
 
 
 def machine_now(log_path: Path) -> MachineState:
-    """How it is now."""
+    """Read the figures now."""
     return MachineState(
         machine.temp_c(),
         machine.throttled(),
@@ -99,28 +99,28 @@ def _has_damaged(log_path: Path) -> bool | None:
     try:
         return bool(damaged_asides(log_path))
     except OSError:
-        # Without its folder nothing of the log is there.
+        # The folder can't be read, so whether there is one is not known.
         return None
 
 
 class HealthMonitor:
-    """Told by the main loop how it goes, asked by the publisher's thread.
+    """Judge of health: updated by the main loop, read by the publisher's thread.
 
     Attributes:
         volatile: whether events are kept in memory only.
         fps: frames a second that should come; None: as many as there are.
-        stalls: what is counted of the camera; None: it is a recording.
-        connected: whether there is a broker now; None: there is to be none.
-        unsteady: whether connections to it are taken or dropped again and again; None: as above.
-        certificate: the agent's own.
-        calendar_refused: whether what the centre sent last as working hours was not valid.
+        stalls: counters of the camera; None: it is a recording.
+        connected: whether the broker is connected now; None: none is configured.
+        unsteady: whether connections to it break or are taken over repeatedly; None: as above.
+        certificate: check of the agent's own one.
+        calendar_refused: whether the last calendar that the centre sent was not valid.
         configuration_refused: whether the file on the card was refused, and another one is in force.
-        config_digest: of the configuration in force; None: nobody has said.
-        figures: how fast it is; the main loop's.
+        config_digest: of the configuration in force; None: not set yet.
+        figures: rates; the main loop's.
     """
 
     def __init__(self, log_path: Path, machine_of: Callable[[Path], MachineState] = machine_now) -> None:
-        """Take where the log should be, and who tells how the machine is."""
+        """Take the path of the event log, and the function that reads the machine's figures."""
         self._log_path = log_path
         self._machine_of = machine_of
         self.volatile = False
@@ -144,11 +144,11 @@ class HealthMonitor:
         self._refused = False
         self._refusals_seen = True
         self._machine: MachineState | None = None
-        self._machine_s = self._judged_s = self._said_s = float("-inf")
+        self._machine_s = self._judged_s = self._logged_s = float("-inf")
         self._lock = Lock()
         self._reasons = Reasons()
         self._holds: tuple[Reason, ...] = ()
-        self._said: tuple[Reason, ...] | None = None
+        self._logged: tuple[Reason, ...] | None = None
 
     def see(
         self,
@@ -159,14 +159,14 @@ class HealthMonitor:
         seen: bool = True,
         shift_ratio: float | None = 0.0,
     ) -> None:
-        """Take what is known of the camera's sight.
+        """Take the camera's visibility; judge and log once a second.
 
         Args:
-            at: now.
-            cause: why nothing can be seen, if so.
-            night: for the night only.
+            at: this moment.
+            cause: of blindness; None: the camera sees.
+            night: it is dark as expected outside working hours, which is no fault.
             seen: there was a frame.
-            shift_ratio: by how much the view is shifted, as a part of its width; None: that is not known.
+            shift_ratio: shift of the view as a part of its width, ≥ 0; None: not known.
         """
         self._shifts.see(at.monotonic_s, shift_ratio)
         self._at, self._cause, self._fault = at, cause, None if night else cause
@@ -174,30 +174,30 @@ class HealthMonitor:
             self._seen = at
         if at.monotonic_s - self._judged_s >= _JUDGE_EVERY_S:
             self._judged_s, self._speed = at.monotonic_s, self.figures.speed(at.monotonic_s)
-            self._say(self._judge(at), at.monotonic_s)
+            self._log_verdict(self._judge(at), at.monotonic_s)
 
     @property
     def frames_per_s(self) -> float | None:
-        """Over the last minute."""
+        """Frames a second over the last minute; None: not known yet."""
         return self._speed.frames_per_s
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
-        """Why it is not well, as last judged."""
+        """Reasons that hold, as last judged."""
         return self._holds
 
     @property
     def verdict(self) -> Verdict:
-        """How it is, as last judged."""
+        """Verdict on the reasons that hold, as last judged."""
         return verdict(self._holds)
 
     @property
     def _shift(self) -> float | None:
-        """By how much the view is shifted, as a part of its width."""
+        """Largest shift of the last seconds as a part of the view's width; None: not known, or blind."""
         return None if self._cause else self._shifts.most
 
     def status_line(self) -> str:
-        """How it is, for `systemctl status`."""
+        """One line for `systemctl status`."""
         speed = self._speed
         words = [
             "sees" if self._at and not self._cause else f"sees nothing ({self._cause or 'no picture yet'})",
@@ -208,7 +208,7 @@ class HealthMonitor:
         return "; ".join(word for word in words if word)
 
     def text(self, facts: DeliveryFacts) -> str:
-        """The payload.
+        """Payload of `health`.
 
         Raises:
             LogError: the log can't be read.
@@ -257,7 +257,7 @@ class HealthMonitor:
         ).text()
 
     def _judge(self, at: Instant) -> tuple[Reason, ...]:
-        """What holds at a moment; from both threads."""
+        """Reasons that hold at a moment; called by both threads."""
         with self._lock:
             if self._machine is None or at.monotonic_s - self._machine_s >= _MACHINE_EVERY_S:
                 self._machine, self._machine_s = self._machine_of(self._log_path), at.monotonic_s
@@ -292,24 +292,24 @@ class HealthMonitor:
         }
 
     def _is_cut_off(self) -> bool:
-        """Whether there is no connection to the broker, or none that lasts."""
+        """Whether there is no connection to the broker, or it breaks repeatedly."""
         cut_off = self.connected is not None and not self.connected()
         return cut_off or (self.unsteady is not None and self.unsteady())
 
     def _is_slow(self) -> bool | None:
-        """Whether far fewer frames go through than should; a camera that gives none is not slow."""
+        """Whether far fewer frames come than configured; None: not known, or the camera gives none."""
         frames_per_s = self._speed.frames_per_s
         if not self.fps or frames_per_s is None or self._cause == "lost" or not self._speed.settled:
             return None
         return beyond(frames_per_s / self.fps, *_FRAMES_RATIO)
 
-    def _say(self, reasons: tuple[Reason, ...], now_s: float) -> None:
-        """Tell the journal of a change, and each hour."""
-        if reasons == self._said and now_s - self._said_s < _SAY_EVERY_S:
+    def _log_verdict(self, reasons: tuple[Reason, ...], now_s: float) -> None:
+        """Log the verdict and its reasons at a change, and each hour."""
+        if reasons == self._logged and now_s - self._logged_s < _LOG_EVERY_S:
             return
-        # Of those that were told before and hold still the hour tells again.
-        before = self._said or () if reasons != self._said else ()
-        self._said, self._said_s = reasons, now_s
+        # At a change only new reasons are logged, each hour all that hold.
+        before = self._logged or () if reasons != self._logged else ()
+        self._logged, self._logged_s = reasons, now_s
         verdict_ = verdict(reasons)
         _log.log(_LEVELS[verdict_], HEALTH, verdict_, ",".join(reasons) or "none", extra={"reason": verdict_})
         for reason in reasons:

@@ -12,14 +12,14 @@ _SWAY_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """What `Rates` came to at a moment; None: there is nothing to say it by.
+    """Rates at a moment; None: not known.
 
     Attributes:
         frames_per_s, looks_per_s: over the last minute.
         motion_ratio: share of its frames in which something moved.
-        inference_ms: of the last five minutes' looks the middle one, and what 95 of 100 stay below.
-        latency_p95_ms: from a frame's exposure until its events are in the log, over five minutes.
-        settled: whether it has run for a minute.
+        inference_ms: median and 95th percentile of the inference times of the last five minutes' looks.
+        latency_p95_ms: 95th percentile from a frame's exposure until its events are in the log, five minutes.
+        settled: whether the agent has run for a minute.
     """
 
     frames_per_s: float | None = None
@@ -31,30 +31,30 @@ class Speed:
 
 
 class Shifts:
-    """By how much the camera's view is shifted: the most of the last seconds, since what sways comes back."""
+    """Largest shift of the camera's view in the last 10 s, so that a swaying camera does not flap."""
 
     def __init__(self) -> None:
         self._ratios: deque[tuple[float, float]] = deque()
 
-    def see(self, now_s: float, ratio: float | None) -> None:
-        """Take the part of the width by which it is; None: that is not known."""
+    def update(self, now_s: float, ratio: float | None) -> None:
+        """Add a shift as a part of the width; None: not known."""
         while self._ratios and now_s - self._ratios[0][0] > _SWAY_S:
             self._ratios.popleft()
         if ratio is not None:
-            # What is less and was before can't be the most any more.
+            # An earlier smaller one can't be the largest any more.
             while self._ratios and self._ratios[-1][1] <= ratio:
                 self._ratios.pop()
             self._ratios.append((now_s, ratio))
 
     @property
     def most(self) -> float | None:
-        """The most, None where none is known."""
+        """Largest shift as a part of the width; None: none is known."""
         return self._ratios[0][1] if self._ratios else None
 
 
 @dataclass(slots=True)
 class Rates:
-    """Takes what each frame brings; all moments are in monotonic seconds."""
+    """Counts of frames, looks and delays; all moments are in monotonic seconds."""
 
     _begin_s: float | None = None
     _frames: deque[tuple[float, bool, bool]] = field(default_factory=deque)
@@ -62,18 +62,24 @@ class Rates:
     _latencies_ms: deque[tuple[float, float]] = field(default_factory=deque)
 
     def frame(self, now_s: float, *, moved: bool, looked_ms: float | None) -> None:
-        """One went through: whether something moved in it, and what a look took, if there was one."""
+        """Count a frame that went through the stages.
+
+        Args:
+            now_s: monotonic seconds of its exposure.
+            moved: something moved in it.
+            looked_ms: inference time of the look at it; None: there was no look.
+        """
         self._begin_s = now_s if self._begin_s is None else self._begin_s
         self._frames.append((now_s, moved, looked_ms is not None))
         if looked_ms is not None:
             self._inferences_ms.append((now_s, looked_ms))
 
     def event(self, now_s: float, latency_ms: float) -> None:
-        """Events of a frame are in the log, so long after its exposure."""
+        """Count the delay from a frame's exposure until its events were in the log."""
         self._latencies_ms.append((now_s, latency_ms))
 
     def speed(self, now_s: float) -> Speed:
-        """What it comes to now."""
+        """Rates over the last minutes; all None in the first second."""
         if self._begin_s is None or now_s - self._begin_s < 1:
             return Speed()
         _forget(self._frames, now_s - _FRAMES_S)

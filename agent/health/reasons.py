@@ -1,4 +1,4 @@
-"""Reasons of bad health, held so long that one that flaps is not reported each time."""
+"""Reasons of bad health, with hold times so that a flapping one is not reported each time."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HoldTimes:
-    """How long a fault has to hold before it is told, and to be gone before it is over."""
+    """Seconds that a fault has to last to be reported, and to be gone to be over."""
 
     begins_after_s: float
     ends_after_s: float
 
 
-_USUAL: Final = HoldTimes(10, 120)
-# What is not here has the usual patience. The camera's are already judged with patience where they are found.
-PATIENCE: Final[dict[Reason, HoldTimes]] = {
+_USUAL_TIMES: Final = HoldTimes(10, 120)
+# Others have the usual times. Those of the camera are short: vision has hold times of its own.
+HOLD_TIMES: Final[dict[Reason, HoldTimes]] = {
     "camera_covered": HoldTimes(0, 5),
     "camera_dark": HoldTimes(0, 5),
     "camera_blurred": HoldTimes(0, 5),
@@ -46,39 +46,39 @@ PATIENCE: Final[dict[Reason, HoldTimes]] = {
     "configuration_refused": HoldTimes(0, 0),
     "certificate_ends": HoldTimes(0, 0),
 }
-# Said, but nothing that somebody should mend.
+# Reported, but nothing to fix.
 _NOTES: Final[frozenset[Reason]] = frozenset({"refusals_unseen", "shift_unknown"})
-# Nobody is counted, and it does not go away by itself.
+# No one is counted, and it does not end by itself.
 _FAILING: Final[frozenset[Reason]] = frozenset({"camera_lost", "camera_frozen"})
 
 
 @dataclass(slots=True)
 class Reasons:
-    """Told what is found, says what holds, by the monotonic clock."""
+    """State of the reasons with their hold times, by the monotonic clock."""
 
-    _told: dict[Reason, None] = field(default_factory=dict)
+    _holding: dict[Reason, None] = field(default_factory=dict)
     _other_since: dict[Reason, float] = field(default_factory=dict)
 
     def update(self, found: Mapping[Reason, bool | None], now_s: float) -> tuple[Reason, ...]:
-        """What holds now; `found` has the same keys each time, None where it stays as it is."""
+        """Take the findings, with the same keys each time (None: no change); return the reasons that hold."""
         for reason, is_there in found.items():
-            if is_there is None or is_there == (reason in self._told):
+            if is_there is None or is_there == (reason in self._holding):
                 self._other_since.pop(reason, None)
                 continue
-            patience = PATIENCE.get(reason, _USUAL)
-            wait_s = patience.begins_after_s if is_there else patience.ends_after_s
+            times = HOLD_TIMES.get(reason, _USUAL_TIMES)
+            wait_s = times.begins_after_s if is_there else times.ends_after_s
             if now_s - self._other_since.setdefault(reason, now_s) < wait_s:
                 continue
             del self._other_since[reason]
             if is_there:
-                self._told[reason] = None
+                self._holding[reason] = None
             else:
-                del self._told[reason]
-        return tuple(reason for reason in found if reason in self._told)
+                del self._holding[reason]
+        return tuple(reason for reason in found if reason in self._holding)
 
 
 def verdict(reasons: Collection[Reason]) -> Verdict:
-    """What the reasons come to."""
+    """Verdict on some reasons."""
     faults = set(reasons) - _NOTES
     if faults & _FAILING:
         return "failing"
@@ -86,9 +86,12 @@ def verdict(reasons: Collection[Reason]) -> Verdict:
 
 
 def beyond(value: float | None, bad: float, good: float) -> bool | None:
-    """Whether a figure is bad; None between bad and good, and where there is no figure.
+    """Threshold with hysteresis: whether a figure is bad; None between bad and good, and without a figure.
 
-    `bad` above `good`: too much is bad; below it: too little.
+    Args:
+        value: the figure; None: not known.
+        bad: threshold of bad; above `good` where too much is bad, below it where too little is.
+        good: threshold of good, in the same unit.
     """
     if value is None:
         return None

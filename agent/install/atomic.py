@@ -59,7 +59,12 @@ def _open_to_all(path: Path, rights: int) -> None:
 
 
 def replace_atomically(path: Path, content: bytes, mode: int) -> None:
-    """Put content where it is whole after a power cut, or what was there still is.
+    """Replace a file so that after a power cut it is either the new one, whole, or the old one.
+
+    Args:
+        path: of the file; written beside it as `.NAME.new` first.
+        content: of the file.
+        mode: its permissions, such as 0o600; left as they are where the file system has none (FAT).
 
     Raises:
         OSError: it can't be written.
@@ -85,10 +90,10 @@ def _private(path: str, flags: int) -> int:
 
 
 def remove_durably(path: Path) -> None:
-    """Take a file away, also if the power goes right after; one that is not there is gone already.
+    """Remove a file so that it stays removed after a power cut; one that is not there is no error.
 
     Raises:
-        OSError: it can't be taken away.
+        OSError: it can't be removed.
     """
     path.unlink(missing_ok=True)
     _sync_directory(path.parent)

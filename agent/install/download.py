@@ -21,7 +21,7 @@ RANGE_REFUSED = 416
 
 
 class AttemptError(Exception):
-    """One way to a file led nowhere, the sentence says why; another may."""
+    """One source failed, the sentence says why; another one may work."""
 
 
 class _BrokenOffError(Exception):
@@ -29,7 +29,13 @@ class _BrokenOffError(Exception):
 
 
 def download(url: str, part: Path, size: int, progress: Callable[[int, int], None]) -> None:
-    """Fetch `size` bytes into `part`, after those that are already there.
+    """Download a file, resuming after the bytes that `part` has already.
+
+    Args:
+        url: http or https.
+        part: the file to write.
+        size: of the whole file, bytes.
+        progress: called with the bytes that are there and `size`.
 
     Raises:
         AttemptError: the server can't be reached, refuses, has another file, or breaks off again and again.

@@ -155,7 +155,7 @@ def _from_source(source: Source, entry: ManifestEntry, part: Path, say: Say, pro
 
 @contextmanager
 def _alone_in(directory: Path) -> Iterator[None]:
-    """Keep a second fetch out, and clear what one that was killed left behind."""
+    """Lock the directory against a second fetch, and remove leftovers of a killed one."""
     with writing(directory):
         folder_for_all(directory)
         held = os.open(directory, os.O_RDONLY)

@@ -25,8 +25,8 @@ _ROW_SHAPE = [1, _BEFORE_CLASSES + _CLASSES, -1]
 def derive(content: bytes, family: Family) -> bytes:
     """Rewrite an ONNX model for u8[1, 3, H, W] input, H and W any multiples of 32.
 
-    The input keeps its name and a Cast to float is put behind it. What nobody reads is not worked
-    out: a YOLOX gives [1, N, 6] in place of [1, N, 85]; a YuNet `score` [1, N, 1] and `bbox`
+    The input keeps its name and a Cast to float is put behind it. Unused outputs are not computed:
+    a YOLOX gives [1, N, 6] in place of [1, N, 85]; a YuNet `score` [1, N, 1] and `bbox`
     [1, N, 4], N over all strides, in place of twelve outputs. The numbers stay the same. Shapes
     noted inside the graph are for one size and dropped.
     """
@@ -65,7 +65,7 @@ def optimised(model: bytes) -> bytes:
     Raises:
         ModelError: onnxruntime can't take the model, or can't write to the temporary directory.
     """
-    import onnxruntime as ort  # noqa: PLC0415 - what is there can be told without it
+    import onnxruntime as ort  # noqa: PLC0415 - not needed to list what is there
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -71,10 +71,10 @@ class _ManifestEntry(_Frozen):
 
 
 class Weights(_ManifestEntry):
-    """A network.
+    """Weights of a network.
 
     Attributes:
-        network: how it is prepared, fed and read; `input` and `decoding` tell it in words.
+        network: family, which decides input and decoding; `input` and `decoding` describe them in words.
         shapes: heights and widths of its input in px; a picture is looked at in the one that fits it best.
         optional: fetched only when it is asked for by name.
     """
@@ -103,17 +103,17 @@ class Manifest(_Frozen):
 
     @property
     def weights(self) -> tuple[Weights, ...]:
-        """What the agent can't do without."""
+        """Weights that the agent needs."""
         return tuple(entry for entry in self._all_weights if not entry.optional)
 
     @property
     def optional_weights(self) -> tuple[Weights, ...]:
-        """What it can use instead."""
+        """Weights that it can use instead."""
         return tuple(entry for entry in self._all_weights if entry.optional)
 
     @property
     def samples(self) -> tuple[Sample, ...]:
-        """What is there to try it out."""
+        """Footage to try it out."""
         return tuple(entry for entry in self.entries if isinstance(entry, Sample))
 
     @property
@@ -134,7 +134,7 @@ class Manifest(_Frozen):
 
 
 def models_directory() -> Path:
-    """Where the weights are: PRESENCE_AGENT_MODELS, or where the manifest came with the agent."""
+    """Directory of the weights: PRESENCE_AGENT_MODELS, or that of the manifest shipped with the agent."""
     named = os.environ.get("PRESENCE_AGENT_MODELS")
     return Path(named) if named else _shipped()
 
@@ -143,7 +143,7 @@ def load_manifest(directory: Path) -> Manifest:
     """Read a directory's manifest, or the one that came with the agent where it has none.
 
     Raises:
-        ModelError: there is no manifest, or it does not say what it should.
+        ModelError: there is no manifest, or it is not valid.
     """
     own = directory / MANIFEST
     # Not Path.is_file, which raises where a folder is closed.
@@ -158,14 +158,14 @@ def load_manifest(directory: Path) -> Manifest:
 
 
 def unreadable(directory: Path, error: OSError) -> ModelError:
-    """What to say of weights that can't be read, with the command after which they can."""
+    """Error for weights that can't be read, with the command that fixes it."""
     return ModelError(
         f"{error.filename} can't be read ({error.strerror}); {weights_remedy(directory, error)}"
     )
 
 
 def weights_remedy(directory: Path, error: OSError) -> str:
-    """The command after which they can be read."""
+    """Command after which they can be read."""
     if isinstance(error, PermissionError) and os.access(directory.parent, os.X_OK, effective_ids=True):
         return f"run `sudo chmod -R a+rX {directory}`, so that the user {user()} may read them"
     fetch = "run `sudo presence-agent models fetch`"

@@ -67,7 +67,12 @@ def has_prepared(directory: Path, entry: Weights) -> bool:
 
 
 def prepare(directory: Path, entry: Weights, say: Callable[[str], None]) -> None:
-    """Make an entry's prepared model where it is missing, and remove what is of no more use.
+    """Make an entry's prepared model if it is missing, and remove those of other versions.
+
+    Args:
+        directory: with the upstream files; the model is put below it, in `prepared`.
+        entry: the network.
+        say: takes a line once the model is made.
 
     Raises:
         ModelError: the upstream file is not there or not whole, or the disk refuses.
@@ -88,7 +93,7 @@ def prepare(directory: Path, entry: Weights, say: Callable[[str], None]) -> None
 
 
 def _stem(entry: Weights) -> str:
-    import onnxruntime as ort  # noqa: PLC0415 - what there is can be listed without it
+    import onnxruntime as ort  # noqa: PLC0415 - not needed to list what is there
 
     return f"{entry.name}-{entry.sha256[:12]}-r{RECIPE}-ort{ort.__version__}"
 

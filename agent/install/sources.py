@@ -36,7 +36,7 @@ LISTS_MISSING = ("Unable to locate", "no installation candidate", "Can't select 
 
 
 def announced(source: Source, entry: ManifestEntry) -> str:
-    """What using a source means, in words."""
+    """Sentence part on a source, before it is used."""
     match source:
         case UrlSource():
             return f"downloading {megabytes(entry.size_bytes)} from {source.url}"
@@ -49,7 +49,13 @@ def announced(source: Source, entry: ManifestEntry) -> str:
 
 
 def from_url(source: UrlSource, entry: ManifestEntry, part: Path, progress: Progress) -> bytes:
-    """Download a file; a part that an earlier run left is gone on with, and given up once if it is bad.
+    """Download a file; resumes a part of an earlier run, and starts over once if that part was bad.
+
+    Args:
+        source: has the address.
+        entry: names the size and digest that the file must have.
+        part: file for what came so far.
+        progress: called with bytes done and bytes in all.
 
     Raises:
         AttemptError: it can't be had there.
@@ -70,7 +76,13 @@ def from_url(source: UrlSource, entry: ManifestEntry, part: Path, progress: Prog
 
 
 def from_pypi(source: PypiSource, entry: ManifestEntry, work: Path, progress: Progress) -> bytes:
-    """Take a file out of a wheel that pip downloads into `work`.
+    """Download a wheel with pip, and extract a file from it.
+
+    Args:
+        source: package, version and member.
+        entry: names the size that the file must have.
+        work: temporary directory for the wheel.
+        progress: called with bytes done and bytes in all, approximately.
 
     Raises:
         AttemptError: it can't be had there.
@@ -80,16 +92,23 @@ def from_pypi(source: PypiSource, entry: ManifestEntry, work: Path, progress: Pr
     pip = own_python("-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-input")
     # No cache: it would keep a copy of the whole wheel.
     what = ["--no-cache-dir", "--no-deps", "--only-binary=:all:", "-d", str(work)]
-    # Whatever pip puts aside goes away with the working directory.
+    # pip's temporary files are removed with the working directory.
     aside = {"TMPDIR": str(work), **own_path()}
     _run([*pip, *what, f"{source.package}=={source.version}"], work, source, progress, aside)
-    return taken_out(_only(work, source), source, entry)
+    return extracted(_only(work, source), source, entry)
 
 
 def from_debian(
     source: DebianSource, entry: ManifestEntry, work: Path, say: Say, progress: Progress
 ) -> bytes:
-    """Take a file out of a Debian package that apt-get downloads into `work`; needs no root.
+    """Download a Debian package with apt-get, without root, and extract a file from it.
+
+    Args:
+        source: package and member.
+        entry: names the size that the file must have.
+        work: temporary directory for the package.
+        say: takes a line where the package lists have to be updated first.
+        progress: called with bytes done and bytes in all, approximately.
 
     Raises:
         AttemptError: it can't be had there.
@@ -107,11 +126,16 @@ def from_debian(
         say(f"{entry.name}: apt-get does not know {source.package}; running apt-get update first.")
         _run([apt, "-qq", "update"], work, source, progress)
         _run(download_it, work, source, progress)
-    return taken_out(_only(work, source), source, entry)
+    return extracted(_only(work, source), source, entry)
 
 
 def from_directory(entry: ManifestEntry, directory: Path, say: Say) -> bytes | None:
-    """Look for the file under any name, then in the wheels and packages that its sources name.
+    """Find the file under any name, then in the wheels and packages that its sources name; None: not there.
+
+    Args:
+        entry: names the size and digest that the file must have.
+        directory: to search, without its subdirectories.
+        say: takes a line on what is used, and on what did not work.
 
     Raises:
         AttemptError: the directory can't be read.
@@ -129,7 +153,7 @@ def from_directory(entry: ManifestEntry, directory: Path, say: Say) -> bytes | N
             continue
         say(f"{entry.name}: taking it out of {path}.")
         try:
-            content = taken_out(path, source, entry)
+            content = extracted(path, source, entry)
         except AttemptError as error:
             say(f"{entry.name}: that did not work: {error}.")
             continue
@@ -171,12 +195,12 @@ def _run(
     ) as process:
         while True:
             try:
-                _, told = process.communicate(timeout=POLL_S)
+                _, errors = process.communicate(timeout=POLL_S)
                 break
             except subprocess.TimeoutExpired:
                 progress(min(_size_of(work), total), total)
     if process.returncode:
-        reasons = re.findall(r"^(?:E|ERROR): (.*)", told, re.MULTILINE) or [told]
+        reasons = re.findall(r"^(?:E|ERROR): (.*)", errors, re.MULTILINE) or [errors]
         raise AttemptError(" ".join(reasons[-1].split()) or f"it ended with {process.returncode}")
 
 
@@ -191,7 +215,7 @@ def _size_of(work: Path) -> int:
 
 
 def file_pattern(source: PypiSource | DebianSource) -> str:
-    """How the files of a package are called, for `fnmatch`."""
+    """Pattern of a package's file names, for `fnmatch`."""
     if isinstance(source, DebianSource):
         return f"{source.package}_*.deb"
     return f"{re.sub(r'[-_.]+', '_', source.package)}-{source.version}-*.whl"
@@ -202,8 +226,13 @@ def package_files(entry: ManifestEntry) -> list[str]:
     return [file_pattern(source) for source in entry.sources if not isinstance(source, UrlSource)]
 
 
-def taken_out(path: Path, source: PypiSource | DebianSource, entry: ManifestEntry) -> bytes:
-    """Read a source's member out of its package; one byte too many shows that it is too long.
+def extracted(path: Path, source: PypiSource | DebianSource, entry: ManifestEntry) -> bytes:
+    """Extract a source's member from its package; at most one byte more than it should have.
+
+    Args:
+        path: of the wheel or Debian package.
+        source: names the member.
+        entry: names the size that the member must have.
 
     Raises:
         AttemptError: it is not in there, the package is damaged, or there is nothing to open it with.

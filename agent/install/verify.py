@@ -30,9 +30,9 @@ class ManifestRow:
 
 @dataclass(frozen=True, slots=True)
 class FileCheck:
-    """What was found out about one file; `needed` is False for samples and optional weights.
+    """Result of one file; `needed` is False for samples and optional weights.
 
-    `closed` is one that this user may not read.
+    Status `closed`: this user may not read it.
     """
 
     name: str
@@ -42,7 +42,7 @@ class FileCheck:
 
 
 def listing(manifest: Manifest, directory: Path) -> list[ManifestRow]:
-    """What can be fetched and what is there, without reading the files."""
+    """Rows of all entries, with what is there by size; the files are not read."""
     rows = []
     for entry in manifest.entries:
         path = directory / entry.file

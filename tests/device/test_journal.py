@@ -147,7 +147,7 @@ def test_guard_says_what_holds_in_the_end() -> None:
     guard.tick()
     assert len(kept.said) == 10
     assert not guard._passed
-    assert not guard._held
+    assert not guard._suppressed
 
 
 def test_guard_says_the_first_of_another_entry_of_the_group() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.health.reasons import PATIENCE, Reasons, verdict
+from agent.health.reasons import HOLD_TIMES, Reasons, verdict
 
 if TYPE_CHECKING:
     from agent.wire.health import Reason, Verdict
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 _DAY_S = 86_400
 
 
-@pytest.mark.parametrize("reason", PATIENCE)
+@pytest.mark.parametrize("reason", HOLD_TIMES)
 def test_reason_held_and_gone(reason: Reason) -> None:
-    patience, reasons = PATIENCE[reason], Reasons()
+    times, reasons = HOLD_TIMES[reason], Reasons()
     begin_s = next(s for s in range(1000) if reasons.update({reason: True}, s))
-    assert begin_s == patience.begins_after_s
+    assert begin_s == times.begins_after_s
     end_s = next(s for s in range(1000) if not reasons.update({reason: False}, 1000 + s))
-    assert end_s == patience.ends_after_s
+    assert end_s == times.ends_after_s
 
 
 @pytest.mark.parametrize("period_s", [2, 20, 60])

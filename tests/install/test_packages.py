@@ -7,7 +7,7 @@ import pytest
 
 from agent.install.download import AttemptError
 from agent.install.manifest import DebianSource, PypiSource
-from agent.install.sources import file_pattern, package_files, taken_out
+from agent.install.sources import extracted, file_pattern, package_files
 from tests.install.serving import CONTENT, debian, make_deb, make_wheel, manifest_of, pypi, sample
 
 if TYPE_CHECKING:
@@ -24,63 +24,63 @@ def test_package_files_are_patterns() -> None:
     assert file_pattern(PypiSource.model_validate(pypi(package="scikit-image"))) == "scikit_image-1.0-*.whl"
 
 
-def test_taken_out_of_wheel(tmp_path: Path) -> None:
-    assert taken_out(make_wheel(tmp_path), WHEEL, ENTRY) == CONTENT
+def test_extracted_of_wheel(tmp_path: Path) -> None:
+    assert extracted(make_wheel(tmp_path), WHEEL, ENTRY) == CONTENT
 
 
-def test_taken_out_first_bytes(tmp_path: Path) -> None:
+def test_extracted_first_bytes(tmp_path: Path) -> None:
     source = PypiSource.model_validate(pypi(first_bytes=len(CONTENT)))
-    assert taken_out(make_wheel(tmp_path, CONTENT + b"x" * 66), source, ENTRY) == CONTENT
+    assert extracted(make_wheel(tmp_path, CONTENT + b"x" * 66), source, ENTRY) == CONTENT
 
 
-def test_taken_out_of_a_far_too_long_member(tmp_path: Path) -> None:
-    assert len(taken_out(make_wheel(tmp_path, bytes(50_000_000)), WHEEL, ENTRY)) == len(CONTENT) + 1
+def test_extracted_of_a_far_too_long_member(tmp_path: Path) -> None:
+    assert len(extracted(make_wheel(tmp_path, bytes(50_000_000)), WHEEL, ENTRY)) == len(CONTENT) + 1
 
 
-def test_taken_out_missing_in_wheel(tmp_path: Path) -> None:
+def test_extracted_missing_in_wheel(tmp_path: Path) -> None:
     with pytest.raises(AttemptError, match=r"holds no pack/thing\.bin"):
-        taken_out(make_wheel(tmp_path, member="other"), WHEEL, ENTRY)
+        extracted(make_wheel(tmp_path, member="other"), WHEEL, ENTRY)
 
 
 @pytest.mark.parametrize("keep", [0, 100, 200_000])
-def test_taken_out_of_cut_off_wheel(tmp_path: Path, keep: int) -> None:
+def test_extracted_of_cut_off_wheel(tmp_path: Path, keep: int) -> None:
     wheel = make_wheel(tmp_path)
     wheel.write_bytes(wheel.read_bytes()[:keep])
     with pytest.raises(AttemptError, match="can't be read"):
-        taken_out(wheel, WHEEL, ENTRY)
+        extracted(wheel, WHEEL, ENTRY)
 
 
 @pytest.mark.parametrize("at", [60, 1000, 150_000])
-def test_taken_out_of_damaged_wheel(tmp_path: Path, at: int) -> None:
+def test_extracted_of_damaged_wheel(tmp_path: Path, at: int) -> None:
     wheel = make_wheel(tmp_path)
     content = bytearray(wheel.read_bytes())
     content[at : at + 40] = bytes(40)
     wheel.write_bytes(content)
     with pytest.raises(AttemptError, match="can't be read"):
-        taken_out(wheel, WHEEL, ENTRY)
+        extracted(wheel, WHEEL, ENTRY)
 
 
 @needs_dpkg
-def test_taken_out_of_deb(tmp_path: Path) -> None:
-    assert taken_out(make_deb(tmp_path), DEB, ENTRY) == CONTENT
+def test_extracted_of_deb(tmp_path: Path) -> None:
+    assert extracted(make_deb(tmp_path), DEB, ENTRY) == CONTENT
 
 
 @needs_dpkg
-def test_taken_out_missing_in_deb(tmp_path: Path) -> None:
+def test_extracted_missing_in_deb(tmp_path: Path) -> None:
     with pytest.raises(AttemptError, match=r"holds no usr/share/doc/pack/thing\.bin"):
-        taken_out(make_deb(tmp_path, member="usr/other"), DEB, ENTRY)
+        extracted(make_deb(tmp_path, member="usr/other"), DEB, ENTRY)
 
 
 @needs_dpkg
 @pytest.mark.parametrize("keep", [0, 100, 200_000])
-def test_taken_out_of_cut_off_deb(tmp_path: Path, keep: int) -> None:
+def test_extracted_of_cut_off_deb(tmp_path: Path, keep: int) -> None:
     deb = make_deb(tmp_path)
     deb.write_bytes(deb.read_bytes()[:keep])
     with pytest.raises(AttemptError, match="can't be read"):
-        taken_out(deb, DEB, ENTRY)
+        extracted(deb, DEB, ENTRY)
 
 
-def test_taken_out_without_dpkg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_extracted_without_dpkg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(AttemptError, match="no dpkg-deb on this system"):
-        taken_out(tmp_path / "any.deb", DEB, ENTRY)
+        extracted(tmp_path / "any.deb", DEB, ENTRY)
