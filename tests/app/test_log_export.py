@@ -355,7 +355,7 @@ def test_export_without_a_log_makes_nothing(config: Config, tmp_path: Path) -> N
 EXPORTS = """
 import resource, sys
 from pathlib import Path
-from agent.config.models import load
+from agent.config.load import load
 from agent.app.log_export import export
 export(load(Path(sys.argv[1])), None, None, Path(sys.argv[2]))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

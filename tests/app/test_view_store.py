@@ -212,7 +212,7 @@ def test_accept_view(
     wait_until(lambda: told(tmp_path) == [BLIND, RESTORED])
     assert not asked_at(load(config).log.path).exists()
     agent.end(signal.SIGTERM)
-    assert "right from now on: presence-agent accept-view" in agent.said()
+    assert "accepted as the right one: presence-agent accept-view" in agent.said()
     kept = read_view(kept_at(load(config).log.path))
     assert kept is not None
     assert (kept.shift, kept.moved) == (UNSHIFTED, False)

@@ -149,7 +149,7 @@ def test_rtsp_path_unknown(capfd: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("rtsp://127.0.0.1:9/stream", "takes no connections on port 9"),
+        ("rtsp://127.0.0.1:9/stream", "accepts no connections on port 9"),
         ("rtsp://camera.invalid/stream", "the name camera.invalid of [camera] source can't be found"),
         ("/dev/v4l/by-id/none", "there is no such camera"),
         ("/dev/null", "gives no video"),

@@ -480,7 +480,7 @@ def test_last_words_of_a_service_that_failed(place: Place) -> None:
 
 
 def test_who_was_killed_has_no_last_words(place: Place) -> None:
-    place.journal({"MESSAGE": "the new configuration is not taken"})
+    place.journal({"MESSAGE": "the new configuration was refused"})
     place.service(ActiveState="failed", Result="signal", ExecMainStatus="9", InvocationID="0123")
     (told,) = [item for item in place.examined().findings if item.code.startswith("service.failed")]
     assert "signal" in told.found(False)

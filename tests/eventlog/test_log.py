@@ -715,7 +715,7 @@ def test_renamed_device_has_a_new_log(tmp_path: Path, caplog: pytest.LogCaptureF
     assert [(body["seq"], body["device"], body["id"]) for body in bodies] == [
         (seq, "another", f"{log.log_id}/{seq}") for seq in (1, 2, 3)
     ]
-    assert "called otherwise before" in caplog.text
+    assert "had another site or name before" in caplog.text
     assert len(list(tmp_path.glob("events.db.renamed-*"))) == 1
     with EventLog(renamed, path) as again:
         assert (again.log_id, again.last_seq) == (log.log_id, 3)
