@@ -167,7 +167,7 @@ class ViewKeeper:
     def _tell_shift(self, sight: Visibility, at: Instant, placed: Shift) -> None:
         size_px = self._stage.size_px
         known = sight.shift is not None and sight.cause is None
-        self._shifts.see(
+        self._shifts.update(
             at.monotonic_s, shifted_ratio(sight.shift, size_px) if known and sight.shift else None
         )
         most = self._shifts.most

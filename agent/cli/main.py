@@ -74,7 +74,7 @@ def run(*, config: ConfigOption = CONFIG) -> NoReturn:
         loaded = load(config)
         if isinstance(lines.target, JournalHandler):
             lines.target.belong_to(loaded.device.site, loaded.device.name)
-        serve(loaded, lambda: load(config), lines.tick)
+        serve(loaded, lambda: load(config), lines.flush_due)
         code = 0
     except Exception as error:
         said = sentence(error)

@@ -65,7 +65,7 @@ class SupervisedCamera:
             view: gives rotation and masks, called for each picture.
             watch: gives this moment.
             stop: ends it.
-            policy: timeouts of the recovery, and its counters.
+        policy: timeouts of the recovery, and its counters.
         """
         self._camera, self._size_px, self._view = camera, size_px, view
         self._watch, self._stop = watch, stop
@@ -285,8 +285,8 @@ def live_frames(
         view: gives rotation and masks, called for each picture.
         watch: gives this moment.
         stop: ends it within a fraction of a second.
-            policy: timeouts of the recovery, and its counters.
-    
+        policy: timeouts of the recovery, and its counters.
+
     Raises:
         CameraError: only a new process may help: the camera hangs, or gives nothing though it is there.
     """

