@@ -169,7 +169,7 @@ if ! wait_until 60 subscribed; then
 fi
 
 say "The agent watches $models/vtest.avi at its own pace, 80 seconds. What a subscriber receives:"
-$keep && say "It begins again at the end; Ctrl-C ends it."
+$keep && say "It starts again at the end; Ctrl-C ends it."
 say ""
 plays=0
 status=0

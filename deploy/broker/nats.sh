@@ -150,7 +150,7 @@ hash() {
 add_account() { # FOLDER USER PUBLISH SUBSCRIBE (each a list of subjects, in quotes and with commas)
     local root=$1 user=$2 publish=$3 subscribe=$4 file
     file=${user//\//_}
-    [[ -d $root/accounts ]] || stop "There is no broker in $root yet; begin with --trial or --prepare."
+    [[ -d $root/accounts ]] || stop "There is no broker in $root yet; start with --trial or --prepare."
     [[ -e $root/passwords/$file ]] || secret >"$root/passwords/$file"
     cat >"$root/accounts/$file.conf" <<ACCOUNT
   {
