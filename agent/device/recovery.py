@@ -65,7 +65,7 @@ class SupervisedCamera:
             view: gives rotation and masks, called for each picture.
             watch: gives this moment.
             stop: ends it.
-        policy: timeouts of the recovery, and its counters.
+            policy: timeouts of the recovery, and its counters.
         """
         self._camera, self._size_px, self._view = camera, size_px, view
         self._watch, self._stop = watch, stop
