@@ -32,7 +32,7 @@ _ENTRIES: Final[tuple[tuple[type[AgentError], LogMessage], ...]] = (
 
 
 def entry(error: Exception) -> LogMessage:
-    """The journal's line of the error with which the service ends."""
+    """Journal message for the error that ends the service."""
     return next((line for kind, line in _ENTRIES if isinstance(error, kind)), FAILS)
 
 
@@ -67,13 +67,13 @@ def exit_code(error: Exception) -> int:
     """The exit code of an error."""
     if isinstance(error, AgentError):
         return error.exit_code
-    # Neither what is typed nor a damaged program gets better by another start.
+    # 2, so that systemd does not restart: a wrong command or a damaged installation stays so.
     wrong = isinstance(error, CycloptsError | ImportError | SyntaxError)
     return ConfigError.exit_code if wrong else 1
 
 
 def _missing(error: Exception) -> str | None:
-    """The module of a device that is not installed; None: it is another error."""
+    """Module of the extra `device` that is not installed; None: it is another error."""
     if not isinstance(error, ModuleNotFoundError) or error.name is None:
         return None
     module = error.name.partition(".")[0]

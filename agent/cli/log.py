@@ -17,10 +17,10 @@ ConfigOption = Annotated[Path, Parameter(name="--config", help="The configuratio
 
 
 def log_to_stderr() -> None:
-    """What is logged goes to standard error, a line each."""
+    """Log to standard error, a line each."""
     if logging.getLogger().handlers:
         return
-    # A descriptor of its own: what libraries write to standard error is silenced now and then.
+    # A separate descriptor: standard error itself is silenced at times, because of libraries.
     lines = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=lines)
 
@@ -48,12 +48,12 @@ def tail(
     from agent.config.load import load
     from agent.device.signals import stop_signals
 
-    def tell(words: str) -> None:
+    def report(words: str) -> None:
         print(words, file=sys.stderr, flush=True)
 
     loaded = load(config)
     with stop_signals() as stop:
-        for line in lines(loaded, stop, number, tell, as_json=as_json, follow=follow):
+        for line in lines(loaded, stop, number, report, as_json=as_json, follow=follow):
             print(line, flush=True)
     return 0
 

@@ -77,13 +77,13 @@ def run(*, config: ConfigOption = CONFIG) -> NoReturn:
         serve(loaded, lambda: load(config), lines.flush_due)
         code = 0
     except Exception as error:
-        said = sentence(error)
-        # Of a service that starts again and again `systemctl status` shows no line of the journal, but this.
-        Systemd().status(f"{ENDED}{said}")
+        message = sentence(error)
+        # For a service that restarts again and again `systemctl status` shows this, but no journal lines.
+        Systemd().status(f"{ENDED}{message}")
         if isinstance(lines.target, JournalHandler):
             if "--debug" in sys.argv:
                 traceback.print_exc()
-            for line in said.splitlines():
+            for line in message.splitlines():
                 logging.getLogger(__name__).error(entry(error), line)  # noqa: TRY400 - for --debug only
         elif not isinstance(error, CameraError):
             raise
@@ -94,9 +94,9 @@ def run(*, config: ConfigOption = CONFIG) -> NoReturn:
         logging.getLogger().removeHandler(lines)
         lines.close()
     if code and isinstance(lines.target, JournalHandler):
-        # journald looks in /proc whose line it is: of who is gone by then it does not know the unit.
+        # journald finds a line's unit in /proc, so the process has to live until it has read the line.
         time.sleep(_UNTIL_READ_S)
-    # All that matters is closed. What hangs in a camera's driver would keep the process for ever.
+    # All is closed. Not sys.exit: a thread that hangs in a camera's driver would keep the process.
     os._exit(code)
 
 
@@ -352,7 +352,7 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:
-        # Whoever read our output has gone; Python must not complain about it at the end.
+        # The reader of our output has gone; without this Python prints an error at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:  # noqa: BLE001 - the last place where it can become a sentence
         if debug:
@@ -376,7 +376,7 @@ def _progress(unit: str, *, printing: bool) -> Iterator[Callable[[int, int], Non
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), unit, TimeRemainingColumn())
-    # What is printed must reach a pipe, and what is logged must not tear the bar.
+    # Printed lines must reach a pipe, and logged lines must not break the bar.
     shown = Progress(
         *columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
     )

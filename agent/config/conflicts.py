@@ -21,7 +21,7 @@ _MOST_OVERLAPS = 100
 
 
 def conflicts(raw: Mapping[str, Any]) -> Iterator[str]:
-    """What the file says against itself, as far as it can be read: also a file with other problems."""
+    """Sentences on contradictions between tables; works on a file with other problems too."""
     yield from _name_too_long(raw)
     yield from _ids_twice(raw)
     yield from _zones_unknown(raw)
@@ -31,7 +31,7 @@ def conflicts(raw: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _listed(raw: Mapping[str, Any], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The tables of a kind, with their headers."""
+    """Tables of a kind, each with its header."""
     listed = raw.get(name)
     for index, table in enumerate(listed if isinstance(listed, list) else ()):
         if isinstance(table, dict):
@@ -105,8 +105,8 @@ def _logins_incomplete(raw: Mapping[str, Any]) -> Iterator[str]:
                 )
 
 
-class _Spell(NamedTuple):
-    """A working period on a day of the week."""
+class _WeekInterval(NamedTuple):
+    """Working period on a day of the week, in minutes from Monday 00:00."""
 
     where: tuple[int, int]
     header: str
@@ -115,7 +115,7 @@ class _Spell(NamedTuple):
     start_min: int
     end_min: int
 
-    def overlaps(self, other: _Spell) -> bool:
+    def overlaps(self, other: _WeekInterval) -> bool:
         """Whether both share a minute of some week; Sunday night runs into Monday."""
         return any(
             self.start_min < other.end_min + shift and other.start_min + shift < self.end_min
@@ -124,12 +124,12 @@ class _Spell(NamedTuple):
 
 
 def _hours_overlapping(raw: Mapping[str, Any]) -> Iterator[str]:
-    told: set[tuple[int, ...]] = set()
-    for one, other in combinations(_spells(raw), 2):
-        if one.where + other.where not in told and one.overlaps(other):
-            told.add(one.where + other.where)
-            if len(told) > _MOST_OVERLAPS:
-                # They grow with the square of what is written.
+    reported: set[tuple[int, ...]] = set()
+    for one, other in combinations(_week_intervals(raw), 2):
+        if one.where + other.where not in reported and one.overlaps(other):
+            reported.add(one.where + other.where)
+            if len(reported) > _MOST_OVERLAPS:
+                # Their number grows with the square of the periods.
                 return
             first = f"{one.text} on {one.day}" + ("" if one.header == other.header else f" of {one.header}")
             yield (
@@ -139,14 +139,14 @@ def _hours_overlapping(raw: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _hours_too_many(raw: Mapping[str, Any]) -> Iterator[str]:
-    spells = list(_spells(raw))
-    if any(spell.where[1] >= MOST_PERIODS for spell in spells):
-        # That table has too many itself, which is told there.
+    intervals = list(_week_intervals(raw))
+    if any(interval.where[1] >= MOST_PERIODS for interval in intervals):
+        # A single table has too many: the validation of that table reports it.
         return
     for number, day in enumerate(DAYS):
         begin = number * DAY_MIN
-        date = _Spell((0, 0), "", day, "", begin, begin + DAY_MIN)
-        there = sum(spell.overlaps(date) for spell in spells)
+        date = _WeekInterval((0, 0), "", day, "", begin, begin + DAY_MIN)
+        there = sum(interval.overlaps(date) for interval in intervals)
         if there > MOST_PERIODS:
             yield (
                 f"[[hours]] periods: {there} of them touch {day}, with those that started the day before; "
@@ -154,7 +154,7 @@ def _hours_too_many(raw: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def _spells(raw: Mapping[str, Any]) -> Iterator[_Spell]:
+def _week_intervals(raw: Mapping[str, Any]) -> Iterator[_WeekInterval]:
     for index, (header, table) in enumerate(_listed(raw, "hours")):
         days, periods = table.get("days"), table.get("periods")
         if not isinstance(days, list) or not isinstance(periods, list):
@@ -168,4 +168,4 @@ def _spells(raw: Mapping[str, Any]) -> Iterator[_Spell]:
             for day in (day for day in DAYS if day in days):
                 begin = DAYS.index(day) * DAY_MIN
                 end_min = begin + end + (DAY_MIN if end < start else 0)
-                yield _Spell((index, number), header, day, text, begin + start, end_min)
+                yield _WeekInterval((index, number), header, day, text, begin + start, end_min)

@@ -1,7 +1,7 @@
-"""Public holidays of a country, worked out in a process of its own.
+"""Public holidays of a country, computed in a separate process.
 
-What the `holidays` package loads for a few dates a year is much for a small machine's memory; so it is
-asked once, for all the years that a clock may ever show, and the agent keeps dates only.
+The `holidays` package needs much memory for a few dates a year; so it runs once in a process that ends, for
+all years that a clock may show, and the agent keeps the dates only.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from importlib.resources import files
 from agent.core.own_python import own_path, own_python
 from agent.errors import AgentError
 
-# Before and after them there are no public holidays; 1970 is where a clock without a battery starts.
+# Other years have no public holidays; a clock without a battery starts in 1970.
 _YEARS = range(1970, 2101)
 _LONGEST_S = 60
-# Some countries are known for some years only, of which the package warns; the others have none.
+# The package warns where it knows a country for some years only; other years have no holidays.
 _PROGRAM = """\
 import sys, warnings
 import holidays
@@ -31,21 +31,21 @@ print(*holidays.country_holidays(country, years=range(int(first), int(last) + 1)
 @cache
 def countries() -> frozenset[str]:
     """ISO 3166 codes of the countries that `public_holidays` knows."""
-    # The package knows all of ISO 3166, and to load it takes long.
+    # Not from the package: it covers all of ISO 3166, but takes long to load.
     table = files("tzdata").joinpath("zoneinfo", "iso3166.tab").read_text(encoding="utf-8")
     return frozenset(line.split("\t")[0] for line in table.splitlines() if not line.startswith("#"))
 
 
 @cache
 def public_holidays(country: str) -> frozenset[date]:
-    """Dates that are off in all of a country, 1970–2100, with the days off that stand for weekends.
+    """Dates that are off in all of a country, 1970–2100, with substitute days for weekends.
 
     Raises:
-        AgentError: they can't be worked out on this machine.
+        AgentError: they can't be computed on this machine.
     """
     command = own_python("-c", _PROGRAM, country, str(_YEARS[0]), str(_YEARS[-1]))
     try:
-        told = subprocess.run(  # noqa: S603 - nothing of it is given by anybody but `countries`
+        result = subprocess.run(  # noqa: S603 - the argument is one of `countries`
             command,
             capture_output=True,
             text=True,
@@ -54,9 +54,9 @@ def public_holidays(country: str) -> frozenset[date]:
             env={**os.environ, **own_path()},
         )
     except (OSError, subprocess.SubprocessError) as error:
-        said = (getattr(error, "stderr", None) or "").splitlines()
+        lines = (getattr(error, "stderr", None) or "").splitlines()
         raise AgentError(
-            f"The public holidays of {country} can't be worked out ({said[-1] if said else error}); install "
+            f"The public holidays of {country} can't be worked out ({lines[-1] if lines else error}); install "
             "the agent's packages again, or leave [calendar] country out and list the days off in holidays."
         ) from None
-    return frozenset(map(date.fromisoformat, told.stdout.split()))
+    return frozenset(map(date.fromisoformat, result.stdout.split()))

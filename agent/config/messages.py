@@ -32,7 +32,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file; ConfigError with one sentence where that can't be done."""
     try:
         with path.open("rb") as file:
-            # A device gives bytes without an end.
+            # Limited: a device file such as /dev/zero never ends.
             content = file.read(MOST_BYTES + 1)
         fits = len(content) <= MOST_BYTES
         text = content.decode("utf-8-sig") if fits else ""  # Windows editors put a mark at the start
@@ -64,9 +64,15 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def sentences(error: ValidationError, model: type[BaseModel], raw: Mapping[str, Any]) -> Iterator[str]:
-    """What pydantic found, in the words of somebody who writes the file."""
+    """Sentences on pydantic's errors, in terms of the file; yields one for each problem.
+
+    Args:
+        error: of the validation.
+        model: the whole file's, or a command's.
+        raw: what was validated.
+    """
     for detail in error.errors(include_url=False):
-        # A default that hangs on a faulty key is no fault of its own.
+        # A default computed from a faulty key is no error of its own.
         if detail["type"] != "default_factory_not_called":
             yield _sentence(detail, model, raw)
 
@@ -99,13 +105,19 @@ def shown(value: object, depth: int = _SHOWN_DEPTH) -> str:
 
 
 def headed(name: str, index: int, table: object) -> str:
-    """Name one of several tables as `[[zone]] 2 "waiting"`."""
+    """Header of one of several tables, such as `[[zone]] 2 "waiting"`.
+
+    Args:
+        name: of the tables.
+        index: of this one, from 0.
+        table: its content; with an id if it has a valid one.
+    """
     named = table.get("id") if isinstance(table, dict) else None
     return f"[[{name}]] {index + 1}" + (f" {shown(named)}" if isinstance(named, str) else "")
 
 
 def _kept(key: object, value: object, depth: int = _SHOWN_DEPTH) -> str:
-    # Somebody may have written the password itself.
+    # The password itself may be written there.
     return "…" if "pass" in str(key).lower() else shown(value, depth)
 
 

@@ -1,8 +1,8 @@
 """Values of a configuration that are still an example's: reserved addresses, gaps to fill, drawings, names.
 
-A value is named only where nobody can have meant it: an address that is reserved for examples, words that
-stand for others, a drawing that equals an example's point for point. An office may really have the site, name
-and place of an example, so these are named only beside such a value.
+A value is reported only if it can't be meant: an address reserved for examples, a placeholder such as <name>,
+a drawing that equals an example's point for point. An office may really have the site, name and place of an
+example, so these are reported only beside such a value.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def leftovers(config: Config) -> list[Leftover]:
 
 @dataclass(frozen=True, slots=True)
 class _Examples:
-    """What the examples have: of `check --example` and of the configuration's own fields."""
+    """Values of the examples: those of `check --example` and of the configuration's own fields."""
 
     names: frozenset[tuple[str, str]]
     labels: frozenset[str]

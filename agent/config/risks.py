@@ -21,7 +21,7 @@ _MOST_OVERLAPS = 100
 
 
 def notices(config: Config) -> list[str]:
-    """What is risky in the file."""
+    """Sentences on risky settings of a valid file."""
     return [*_risks(config)]
 
 
@@ -69,7 +69,7 @@ def _risks(config: Config) -> Iterator[str]:
 
 
 def _desks_unclear(config: Config) -> Iterator[str]:
-    """Counters whose staff can't be told from the public."""
+    """Counters whose zones of staff and public overlap."""
     zones = {zone.id: zone.polygon for zone in config.zone}
     for number, counter in enumerate(config.counter, start=1):
         if counter.public and _overlap(zones[counter.staff], zones[counter.public]):
@@ -87,7 +87,7 @@ def _overlap(one: Polygon, other: Polygon) -> bool:
 
 
 def absences(config: Config) -> Iterator[str]:
-    """What the file names and this machine does not have, and what it says nothing of."""
+    """Sentences on files and cameras that are named and missing, and on a file without any rule."""
     camera, mqtt = config.camera, config.mqtt
     if not config.line and not config.zone:
         yield "There is no [[line]] and no [[zone]]: nothing will be published but that the agent runs."
@@ -112,7 +112,7 @@ def _exists(path: Path) -> bool:
     try:
         path.stat()
     except PermissionError:
-        # Who opens it says more.
+        # It exists; opening it will report the permission.
         return True
     except (OSError, ValueError):
         # Not there, or longer than a path can be.

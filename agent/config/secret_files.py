@@ -44,7 +44,7 @@ class SecretFile:
 
 
 def secret_files(config: Config, user: str | None, root: Path = Path("/")) -> Iterator[SecretFile]:
-    """The secrets that are there.
+    """Secrets that exist, with their permissions.
 
     Args:
         config: names them.
@@ -60,7 +60,7 @@ def secret_files(config: Config, user: str | None, root: Path = Path("/")) -> It
         try:
             found = there.stat()
         except OSError:
-            # That it is missing is told where it is used.
+            # A missing file is reported where it is used.
             continue
         owner = "root" if of_systemd else user
         chown = f"sudo chown {owner}: {there} && " if owner else ""
@@ -72,14 +72,14 @@ def secret_files(config: Config, user: str | None, root: Path = Path("/")) -> It
 
 
 def tell_open_secrets(config: Config) -> None:
-    """Have the journal say which of the secrets others may read."""
+    """Log each secret that others may read."""
     for secret in secret_files(config, running_user()):
         if secret.is_open:
             _log.warning(SECRET_OPEN, secret.path, secret.mode, secret.remedy)
 
 
 def running_user() -> str | None:
-    """As whom the service runs: whoever this is, or where that is root, whom the installer made for it."""
+    """User of the service: the present one or, as root, the one the installer made; None: there is none."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name if os.getuid() else pwd.getpwnam(_SERVICE).pw_name
     except KeyError:
@@ -87,7 +87,7 @@ def running_user() -> str | None:
 
 
 def _group(user: str | None) -> int | None:
-    """The number of a user's own group, but for root's; None: nobody's."""
+    """Id of a user's own group; None: not known, or root's."""
     try:
         return (pwd.getpwnam(user).pw_gid or None) if user else None
     except KeyError:

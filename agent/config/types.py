@@ -1,4 +1,4 @@
-"""Field types of the configuration file; each raises ValueError that says what would be right."""
+"""Field types of the configuration file; each raises a ValueError that names the right form."""
 
 import ipaddress
 import re
@@ -26,9 +26,9 @@ _Item = TypeVar("_Item")
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MIN = 24 * 60
-# A line's event of a day has numbers for each, and has to stay small.
+# A line's daily summary has figures for each period, and has to stay small.
 MOST_PERIODS = 4
-# `info` tells them all, and has to be taken by every broker: some years' worth.
+# `info` lists all of them and has to fit into a message of any broker; enough for some years.
 MOST_DATES = 400
 
 _RESERVED = ("camera", "agent")
@@ -42,7 +42,7 @@ _LOGIN = re.compile(r"://.*(@|(?<![a-z])(pass|passwd|password|pwd)=)", re.IGNORE
 
 
 def otherwise(right: str) -> WrapValidator:
-    """Say what would be right, whatever is wrong with the value."""
+    """Replace any error of the value by one sentence on what would be right."""
 
     def check(value: object, handler: ValidatorFunctionWrapHandler) -> object:
         try:
@@ -67,7 +67,7 @@ def listed(right: str, *, of_lists: bool = False) -> BeforeValidator:
 
 
 def tables(name: str) -> BeforeValidator:
-    """Take a table that may be there several times."""
+    """Accept a table that may be there several times."""
     return listed(f"write its header as [[{name}]], with two pairs of brackets, for there may be several")
 
 
@@ -79,7 +79,7 @@ def at_least_one(items: tuple[_Item, ...], what: str) -> tuple[_Item, ...]:
 
 
 def holds_login(text: str) -> bool:
-    """Whether an address has a user name or password in it, and may be shown to nobody."""
+    """Whether an address has a user name or password in it, so that it must not be shown."""
     return _LOGIN.search(text) is not None
 
 
@@ -184,7 +184,7 @@ def _source(value: str) -> str:
 
 
 def _is_reachable(address: str) -> bool:
-    """Whether it names a host, and no port that there can't be."""
+    """Whether an address has a valid host, and no invalid port."""
     try:
         parts = urlsplit(address)
         return bool(parts.hostname and parts.hostname.encode("idna")) and parts.port != 0
@@ -256,7 +256,13 @@ def line_end(start: geometry.Point, end: geometry.Point) -> geometry.Point:
 
 
 def line_inside(start: geometry.Point, end: geometry.Point, inside: geometry.Point) -> geometry.Point:
-    """Refuse a point that is on neither side of the endless line."""
+    """Refuse a point that is on neither side of the line, which goes on beyond its ends.
+
+    Args:
+        start: one end, fractions of the picture.
+        end: the other end.
+        inside: a point on the inner side.
+    """
     if abs(geometry.distance_to_line(start, end, inside)) < _NEAREST:
         raise ValueError(
             "this is on the line, or where the line would go on; give a point clearly on the inner side"

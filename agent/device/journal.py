@@ -40,7 +40,7 @@ class _Suppressed:
 
 def log_lines() -> BurstGuard:
     """Send all that is logged to the journal where standard error is the journal, else there as lines."""
-    # A descriptor of its own: what libraries write to standard error is silenced now and then.
+    # A separate descriptor: standard error itself is silenced at times, because of libraries.
     lines = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
     target: logging.Handler
     if is_journal(os.environ.get("JOURNAL_STREAM"), sys.stderr.fileno()):

@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 
 _BIN_LEVELS = 4
 _BINS = 256 // _BIN_LEVELS
-# Counts are halved before they overflow: what was long ago then counts as much as before.
+# Counts are halved before the u16 overflows; their shares stay as they are.
 _MOST_COUNTED = 60_000
-# So many levels off the background are something else, or more where a place is restless, as leaves are.
+# A cell this many grey levels off the background is foreground; more where it always moves, as leaves do.
 _LEVELS = 7.0
 _RESTLESS_FACTOR = 4.0
 _MOST_LEVELS = 24.0
 _CHANGE_BINS = 16
-# Of nine cells so many differ together: one alone, or a thin edge, is noise.
+# At least so many of 3 x 3 cells differ together: one alone, or a thin edge, is noise.
 _TOGETHER = 4
-# Within these a different brightness of all is the camera's gain.
+# A change of the whole picture's brightness by a factor within these is the camera's gain.
 _LEAST_GAIN, _MOST_GAIN = 0.5, 2.0
 _DARK_LEVEL = 16
 
 
 class Background:
-    """Counts what each cell of a grid looked like, over a whole film; keeps no picture but the last."""
+    """Histogram of the colours of each cell over a whole film; keeps no picture but the last."""
 
     def __init__(self, first: Small) -> None:
         """Take the means of the first picture's cells, u8[rows, columns, 3]."""
@@ -57,7 +57,7 @@ class Background:
             self._counted //= 2
 
     def usual(self) -> Floats:
-        """What each cell looked like most of the time, f32[rows, columns, 3], in levels."""
+        """Most frequent colour of each cell, f32[rows, columns, 3] BGR, 0–255."""
         found = np.empty(self._first.shape, np.float32)
         centers = (np.arange(-1, _BINS + 1, dtype=np.float32) + 0.5) * _BIN_LEVELS
         for row, counts in enumerate(self._counts):
@@ -70,7 +70,7 @@ class Background:
         return found
 
     def tolerance(self) -> Floats:
-        """How many levels off the usual still are no more than noise there, f32[rows, columns]."""
+        """Difference from the usual colour that is noise, f32[rows, columns], grey levels."""
         seldom = np.cumsum(self._changes, axis=-1, dtype=np.int64) * 2 < self._counted
         restless = _RESTLESS_FACTOR * np.count_nonzero(seldom, axis=-1)
         levels: Floats = np.clip(restless, _LEVELS, _MOST_LEVELS).astype(np.float32)
@@ -78,7 +78,7 @@ class Background:
 
 
 def evened(small: Small, to: Floats) -> Floats:
-    """A picture as bright as another one, in each colour, by what most cells say."""
+    """Scale each colour of a picture to the brightness of another one, by the median over the cells."""
     seen = small.astype(np.float32)
     for channel in range(3):
         ours, theirs = seen[::2, ::2, channel], to[::2, ::2, channel]
@@ -90,7 +90,13 @@ def evened(small: Small, to: Floats) -> Floats:
 
 
 def in_front(small: Small, usual: Floats, tolerance: Floats) -> Flags:
-    """Which cells are not as usual: bool[rows, columns]."""
+    """Foreground cells, bool[rows, columns].
+
+    Args:
+        small: the picture's cells, u8[rows, columns, 3] BGR.
+        usual: the background, f32[rows, columns, 3] BGR, 0–255.
+        tolerance: difference from it that is noise, f32[rows, columns], grey levels.
+    """
     off = np.abs(evened(small, usual) - usual).max(axis=-1)
     different = (off > tolerance).astype(np.uint8)
     near = cv2.boxFilter(different, -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT)

@@ -1,8 +1,8 @@
 """Blur of pictures for people, on a grid of cells.
 
-A cell's level says in what blocks it is shown: 0 as it is, k in blocks of 2**k cells each way. The size of
-a block goes by the person, not by the blurred region, so that a head is left one or two of them: it can't
-be told whose it is, and what was there can't be computed back.
+A cell's level is the size of the blocks that it is shown in: 0 as it is, k in blocks of 2**k cells each way.
+The size goes by the person, not by the blurred region, so that a head is one or two blocks: nobody can be
+recognised, and the picture can't be computed back.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LEAST_CELL_PX = 2
 # A whole person is so many blocks wide and high, at the most: a head is a third by a seventh of that.
 _PERSON_BLOCKS = 5.0, 10.0
 _FACE_BLOCKS = 2.0
-# How much around a box is blurred with it: boxes are some px off. A face's is less than the head.
+# Rim around a box that is blurred too: boxes are some px off, and a face's box is less than the head.
 _PERSON_RIM_RATIO = 0.15
 _FACE_RIM_RATIO = 0.4
 
@@ -61,7 +61,7 @@ class Grid:
         return -(-height // self.cell_px), -(-width // self.cell_px)
 
     def nothing(self) -> Levels:
-        """Levels of a picture of which all is shown."""
+        """Levels of a picture that is not blurred."""
         return np.zeros(self.shape, np.uint8)
 
     def small(self, image: Image) -> Image:
@@ -99,12 +99,12 @@ class Grid:
             _raise(levels, self.cells(box, _FACE_RIM_RATIO), level)
 
     def cover(self, levels: Levels, seen: Detections) -> None:
-        """Blur all persons and faces of a look."""
+        """Blur all persons and faces detected in a look."""
         self.cover_persons(levels, seen.of_class(PERSON).xyxy.tolist())
         self.cover_faces(levels, seen.of_class(FACE).xyxy.tolist())
 
     def blurred(self, image: Image, levels: Levels) -> Image:
-        """A copy of a picture, its cells in blocks as their levels say."""
+        """Blurred copy of a picture, its cells in blocks by their levels."""
         canvas = image.copy()
         width, height = self.size_px
         for level in np.unique(levels[levels > 0]).tolist():

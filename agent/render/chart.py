@@ -1,4 +1,4 @@
-"""Chart of a timeline: a row for each rule, and blind spells hatched over all of them.
+"""Chart of a timeline: a row for each rule, and blind intervals hatched over all of them.
 
 ::
 
@@ -46,7 +46,7 @@ _FOOT_PX = 60
 _GAP_PX = 12
 _ID_PX = 212
 
-# Of Okabe and Ito (as BGR), so that nearly everybody tells them apart.
+# Palette of Okabe and Ito (as BGR), which colour-blind people can tell apart.
 COLORS: Final[dict[str, Color]] = {
     "present": (233, 180, 86),
     "in": (178, 114, 0),
@@ -110,9 +110,9 @@ def chart(of: Timeline, place: str, zone: ZoneInfo, periods: Sequence[tuple[date
     """Draw a timeline, in the reader's language.
 
     Args:
-        of: what held when.
-        place: its name for people.
-        zone: whose local time is shown.
+        of: the timeline.
+        place: name of the place, for the title.
+        zone: time zone of the axis.
         periods: working hours, in UTC.
     """
     rows = sum(_HEIGHT_PX[row.kind] for row in of.rows)
@@ -210,7 +210,7 @@ class _Board:
     def _counter(self, row: TimelineRow, top: int, bottom: int) -> None:
         for span in row.spans:
             left, right = self._columns(span)
-            # Told apart by their heights too.
+            # Different heights as well as colours.
             inset = {"attended": 18, "unattended": 6}.get(span.label, (bottom - top) // 2 - 8)
             self.canvas[top + inset : bottom - inset, left:right] = COLORS.get(span.label, _PALE)
         names = ("attended", "unattended")
@@ -232,7 +232,7 @@ class _Board:
         self._totals(top, *((f"{_word(name)} {row.number_of(name)}", COLORS[name]) for name in names))
 
     def camera(self) -> None:
-        """When nobody looked: the causes in a row of their own, hatched over the others."""
+        """Times without visibility: their causes in a row of their own, hatched over the others."""
         top = _TOP_PX + 8
         write(self.canvas, _word("camera"), (40, top + 26), 26, _PALE)
         for kind, slope, spans in (("down", -1, self.of.down), ("blind", 1, self.of.blind)):
@@ -262,13 +262,13 @@ class _Board:
         write(self.canvas, text, (x, (_TOP_PX + _CAMERA_PX + self.bottom) / 2 + 14), 40, _PALE)
 
     def _columns(self, span: TimelineSpan) -> tuple[int, int]:
-        """Three px at the least."""
+        """First column of a span and the one after its last, at least three px wide."""
         left = min(time_px(self.of, span.begin), RIGHT_PX - 3)
         return left, max(time_px(self.of, span.end), left + 3)
 
     def _totals(self, top: int, *lines: tuple[str, Color]) -> None:
         for place, (text, color) in enumerate(lines):
-            # Letters are thin: what is bright enough for a bar is too pale for them.
+            # Darker than the bars: in thin letters the same colour looks too pale.
             ink = int(0.75 * color[0]), int(0.75 * color[1]), int(0.75 * color[2])
             short = fitted(text, 24, WIDTH_PX - RIGHT_PX - 34)
             write(self.canvas, short, (RIGHT_PX + 24, top + 26 + 32 * place), 24, ink)
@@ -281,7 +281,7 @@ def _ticks(of: Timeline, zone: ZoneInfo) -> Iterator[tuple[datetime, str]]:
     most = {s: _MOST_TICKS if s >= _MINUTE_S else _MOST_TICKS / 2 for s in _TICKS_S}
     every_s = next((s for s in _TICKS_S if length_s / s <= most[s]), _TICKS_S[-1])
     form = "%H" if every_s >= _HOUR_S else "%H:%M" if every_s >= _MINUTE_S else "%H:%M:%S"
-    # Offsets from UTC are multiples of a quarter of an hour, so that its quarters are local ones.
+    # Offsets from UTC are multiples of a quarter of an hour, so quarters in UTC are quarters locally.
     step_s = min(every_s // 2 or 1, 900)
     at = datetime.fromtimestamp(-(-of.begin.timestamp() // step_s) * step_s, UTC)
     while at <= of.end:
@@ -296,7 +296,7 @@ def _ticks(of: Timeline, zone: ZoneInfo) -> Iterator[tuple[datetime, str]]:
 
 
 def _hatch(part: Image, slope: int, color: Color) -> None:
-    """Strokes over what is there, every sixteenth px."""
+    """Diagonal strokes over a part of the picture, every sixteenth px."""
     y, x = np.indices(part.shape[:2])
     part[(x + slope * y) % 16 // 4 == 0] = color
 
@@ -307,7 +307,7 @@ def _diamond(canvas: Image, x: int, y: int, color: Color) -> None:
 
 
 def _legend(names: Sequence[str]) -> Image:
-    """What the colours mean, in as many lines as it takes."""
+    """Legend of the colours, in as many lines as it takes."""
     x, y, places = 40, 20, []
     for name in names:
         width = 60 + width_px(_word(name), 28) + 36
@@ -328,7 +328,7 @@ def _legend(names: Sequence[str]) -> Image:
 
 
 def _word(name: str) -> str:
-    """In the reader's language; what a later version calls otherwise stays as it is."""
+    """Word in the reader's language; an unknown name of a later version stays as it is."""
     both = _WORDS.get(name)
     return both[vietnamese()] if both else name
 

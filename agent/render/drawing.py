@@ -45,7 +45,7 @@ _MASK = (150, 150, 150)
 _TEXT = (255, 255, 255)
 _BLIND = (0, 0, 200)
 _BAND_PX = 26
-# How long an event is written, how many of them at most, and how long its rule is lit.
+# Seconds for which an event's sentence is shown, how many at most, and seconds for which its rule is lit.
 _SHOWN_S = 6.0
 _SHOWN = 6
 _LIT_S = 1.0
@@ -55,7 +55,7 @@ _HATCH_PX = 16
 
 @dataclass(frozen=True, slots=True)
 class DrawnCounter:
-    """A counter: its id, the id of the zone behind it, and of the one before it, if it has one."""
+    """A counter's id, the id of the staff's zone behind it, and of the public's in front of it, if any."""
 
     counter_id: str
     staff: str
@@ -64,7 +64,7 @@ class DrawnCounter:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is watched in a picture, where it is now; lines, zones and masks in px."""
+    """Rules and masks of a picture where they lie now; lines, zones and masks in px."""
 
     lines: Sequence[Line] = ()
     zones: Sequence[Zone] = ()
@@ -74,13 +74,13 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """What a frame says beside who is in it.
+    """Texts of a frame.
 
     Attributes:
         clock: the local time.
         sentences: the newest events, oldest first.
-        lit: ids of the rules of which there is news.
-        states: what holds now, in a few words, by rule id.
+        lit: ids of rules with an event in the last second.
+        states: present state in a few words, by rule id.
     """
 
     clock: str = ""
@@ -90,7 +90,7 @@ class Caption:
 
 
 class Captions:
-    """Makes captions: keeps events for as long as they are shown."""
+    """Maker of captions, which keeps events as long as they are shown."""
 
     def __init__(self, zone: tzinfo) -> None:
         """Take the time zone of the device."""
@@ -99,15 +99,21 @@ class Captions:
         self._lit_s: dict[str, float] = {}
 
     def of(self, at: Instant, events: Sequence[Event], states: Mapping[str, str]) -> Caption:
-        """The caption of a frame that brought these events."""
+        """Caption of a frame.
+
+        Args:
+            at: of the frame.
+            events: that the frame brought.
+            states: present state in a few words, by rule id.
+        """
         now_s = at.monotonic_s
         for event in events:
-            self._news.append((now_s, told(event, self._zone)))
+            self._news.append((now_s, event_text(event, self._zone)))
             self._lit_s[event.rule] = now_s
         return Caption(
             f"{at.utc.astimezone(self._zone):%Y-%m-%d %H:%M:%S}",
-            [text for told_s, text in self._news if now_s - told_s < _SHOWN_S],
-            [rule for rule, told_s in self._lit_s.items() if now_s - told_s < _LIT_S],
+            [text for event_s, text in self._news if now_s - event_s < _SHOWN_S],
+            [rule for rule, event_s in self._lit_s.items() if now_s - event_s < _LIT_S],
             states,
         )
 
@@ -115,9 +121,13 @@ class Captions:
 def drawn_detections(
     image: Image, detections: Detections, plan: Plan, *, unsure: Sequence[Detections] = ()
 ) -> Image:
-    """A copy with the boxes of one look, their scores, and what is watched.
+    """Copy of a picture with the boxes and scores of one look, rules and masks, and persons blurred.
 
-    Who is too unsure to be told is blurred as well.
+    Args:
+        image: u8[H, W, 3] BGR.
+        detections: drawn, and blurred.
+        plan: rules and masks to draw.
+        unsure: further detections, below the thresholds, that are blurred only.
     """
     grid = Grid.of((image.shape[1], image.shape[0]))
     levels = grid.nothing()
@@ -145,9 +155,15 @@ def drawn_step(
     *,
     blind: BlindCause | None = None,
 ) -> Image:
-    """A copy with the tracks of a frame and its caption, and why the camera can't see.
+    """Copy of a frame with its tracks, rules, masks and caption, and persons blurred.
 
-    Tracks are blurred, and all that the levels of `agent.render.blur_grid` say.
+    Args:
+        image: u8[H, W, 3] BGR.
+        blur: levels of `agent.render.blur_grid`, u8[rows, columns], beside the tracks; None: tracks only.
+        tracks: drawn, and blurred.
+        caption: texts, and the rules to highlight.
+        plan: rules and masks to draw.
+        blind: cause of blindness, written over the lower edge; None: the camera sees.
     """
     grid = Grid.of((image.shape[1], image.shape[0]))
     levels = grid.nothing() if blur is None else blur.copy()
@@ -155,7 +171,7 @@ def drawn_step(
     canvas = grid.blurred(image, levels)
     height, width = canvas.shape[:2]
     labels = Labels(canvas)
-    # Letters go over all else.
+    # Texts are written last, over all else.
     _draw_plan(canvas, plan, caption)
     for track in tracks:
         _rectangle(canvas, track.xyxy, _PERSON)
@@ -170,26 +186,31 @@ def drawn_step(
     for track in tracks:
         labels.write(track.track_id, (track.xyxy[0], track.xyxy[1] - 5), _PERSON, needed=False)
     if blind:
-        # At the lower edge, over whatever there is: the picture is not to be believed.
+        # Over the lower edge of the picture, which can't be relied on then.
         canvas[band:] = _BLIND
         why = sentence({"type": "camera.blind", "cause": blind}, "")
         write_outlined(canvas, why, (6, height - 8), 18, _TEXT)
     return canvas
 
 
-def told(event: Event, zone: tzinfo) -> str:
+def event_text(event: Event, zone: tzinfo) -> str:
     """An event in the words of `watch`, with its local time."""
     values = {name.name: getattr(event, name.name) for name in fields(event)}
-    said = {
+    payload = {
         name: value.utc.isoformat() if isinstance(value, Instant) else value for name, value in values.items()
     }
-    words = sentence({**said, "type": event.TYPE, "ts": said["at"]}, str(zone))
+    words = sentence({**payload, "type": event.TYPE, "ts": payload["at"]}, str(zone))
     return f"{event.at.utc.astimezone(zone):%H:%M:%S} {words}"
 
 
 @contextmanager
 def video_writer(path: Path, size_px: tuple[int, int], fps: float) -> Iterator[Callable[[Image], None]]:
-    """Write frames as VP9, which browsers play.
+    """Open a video file for writing, VP9 in MP4, which browsers play; yields a function that adds a frame.
+
+    Args:
+        path: of the file, ends in .mp4.
+        size_px: width and height of all frames, px.
+        fps: frames a second.
 
     Raises:
         AgentError: the file can't be written.
@@ -226,7 +247,7 @@ def write_picture(path: Path, image: Image) -> None:
 
 
 def _draw_plan(canvas: Image, plan: Plan, caption: Caption) -> None:
-    """What is watched and what not; there is more of that of which there is news."""
+    """Draw rules and masks, rules with a new event highlighted."""
     for mask in plan.masks:
         _hatch(canvas, np.rint(mask).astype(np.int32))
     for zone in plan.zones:
@@ -256,7 +277,7 @@ def _draw_plan(canvas: Image, plan: Plan, caption: Caption) -> None:
 
 
 def _name_plan(canvas: Image, labels: Labels, plan: Plan, caption: Caption) -> None:
-    """The names of all that, with what holds now; a counter's state is told at the zone behind it."""
+    """Label rules and masks, rules with their state; a counter's state is at the staff's zone."""
     for zone in plan.zones:
         left, top = np.array(zone.polygon).min(axis=0).tolist()
         labels.write(_named(zone.zone_id, caption), (left + 6, top + 1.2 * labels.size_px), _ZONE)
@@ -273,7 +294,7 @@ def _name_plan(canvas: Image, labels: Labels, plan: Plan, caption: Caption) -> N
 
 
 def _sides(canvas: Image, counter: DrawnCounter, plan: Plan) -> list[tuple[tuple[int, int], str]]:
-    """The middles of the zones behind and before a counter, in px, and which of the two each is."""
+    """Centre of each zone of a counter, px, and its side: staff or public."""
     height, width = canvas.shape[:2]
     zones = {zone.zone_id: np.array(zone.polygon) for zone in plan.zones}
     sides = []
@@ -285,7 +306,7 @@ def _sides(canvas: Image, counter: DrawnCounter, plan: Plan) -> list[tuple[tuple
 
 
 def _hatch(canvas: Image, corners: NDArray[np.int32]) -> None:
-    """An area with stripes and an edge."""
+    """Draw an area with stripes and an edge."""
     height, width = canvas.shape[:2]
     inside = cv2.fillPoly(np.zeros((height, width), np.uint8), [corners], (255,))
     stripes = np.zeros((height, width), np.uint8)

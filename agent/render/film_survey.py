@@ -1,7 +1,7 @@
 """Survey of a film for blurring: two passes over the whole recording before it is drawn.
 
-The first finds the still background, the second what is in front of it and where a person or a face may be.
-Kept are counts of colours on a coarse grid and where something was: no picture.
+The first finds the still background, the second the foreground and where a person or a face may be. Kept are
+counts of colours on a coarse grid and where something was: no picture.
 """
 
 from __future__ import annotations
@@ -32,47 +32,47 @@ if TYPE_CHECKING:
 
     Flags = NDArray[np.bool_]
 
-# What is found holds for a slot, and for so many slots before and after.
+# Findings hold for their slot, and for so many slots before and after.
 _SLOT_S = 0.25
 _SLOTS_AROUND = 2
-# Each slot is looked at whole and in one of its quarters, in which somebody far is twice as large.
+# One frame of each slot is looked at whole and in one quarter, which shows a far person larger.
 _QUARTER = 0.6
 _UNSURE_PERSON, _UNSURE_FACE = 0.1, 0.2
-# Who fills so much of the picture is found with a better score than this; what has less is none.
+# A box that fills so much of the picture and has a lower score is no person or face.
 _LARGE_PERSON, _LARGE_FACE, _LARGE_SCORE = 0.2, 0.05, 0.4
-# Where for more than this part of the film something else was to be seen than most of the time, nobody
-# knows which of it is the background: somebody may be sitting there.
+# A cell that was foreground for more than this part of the film is ambiguous: what counts as its background
+# may be somebody who sits there.
 _UNSETTLED_RATIO = 0.2
-# What is so when the film begins or ends, for so long, and not usual, need not have come or gone.
+# Foreground that lasts from the start, or to the end, for so long may be background: it never came or went.
 _END_S = 1.0
-# A change of so much of the picture is the light's.
+# Foreground in more than this part of the picture is a change of the light.
 _ALL_RATIO = 0.6
-# Who is in a box of which so little is in front of the background is part of it, and so there all the time.
+# A box with less foreground than this shows somebody who is part of the background, so there throughout.
 _STILL_RATIO = 0.25
-# Such a box is believed when there are alike ones in so many looks, at the least, or when it is sure.
+# Such a box counts if at least so many looks have similar ones, or its score is high.
 _STILL_LOOKS, _STILL_LOOKS_RATIO = 3, 0.05
 _ALIKE_IOU = 0.5
 _MOST_STILL = 2000
 _SURE = 0.5
-# Something in front is shown in blocks of this part of its width or of half its thickness.
+# Foreground is shown in blocks of this part of its width, or of half its thickness.
 _WIDTH_BLOCKS, _DEPTH_BLOCKS = 4.0, 1.2
 _LARGEST_BLOCK_RATIO = 1 / 8
 _LEAST_RIM, _RIM_BLOCKS = 2, 0.7
-# An outline is filled: who hardly moves shows no more than that.
+# Outlines smaller than this part of the picture are filled: somebody who hardly moves shows only edges.
 _HULL_RATIO = 0.1
 
 
 @dataclass(slots=True)
 class Survey:
-    """What was found of a film.
+    """Findings on a film.
 
     Attributes:
         grid: of its pictures.
-        per_slot: how many frames are a slot.
-        fronts: for each slot the cells that something was in front of, packed.
-        looks: for each slot who was found.
-        always: levels of what is blurred throughout.
-        persons: least levels by the size of persons ever seen there, where anything is blurred.
+        per_slot: frames in a slot.
+        fronts: foreground cells of each slot, packed.
+        looks: detections of each slot.
+        always: levels that are blurred throughout.
+        persons: least levels where anything is blurred, by the size of persons ever seen there.
     """
 
     grid: Grid
@@ -87,19 +87,19 @@ class Survey:
         self.always, self.persons = self.grid.nothing(), self.grid.nothing()
 
     def front(self, slot: int) -> Flags:
-        """Where something was in front of the background during a slot, bool[rows, columns]."""
+        """Foreground of a slot, bool[rows, columns]."""
         rows, columns = self.grid.shape
         bits = np.frombuffer(zlib.decompress(self.fronts[slot]), np.uint8)
         return np.unpackbits(bits, count=rows * columns).reshape(rows, columns).astype(np.bool_)
 
     def levels(self, slot: int) -> Levels:
-        """What is blurred during a slot."""
+        """Levels of a slot, u8[rows, columns]."""
         first, last = max(0, slot - _SLOTS_AROUND), min(len(self.fronts), slot + _SLOTS_AROUND + 1)
         around = range(first, last)
         levels = self.always.copy()
         for near in around:
             np.maximum(levels, outlined(self.grid, self.front(near)), out=levels)
-        # Where persons of a known size were, several together need no coarser blocks.
+        # Several persons together need no coarser blocks than the largest one ever seen there.
         levels = np.where(self.persons > 0, np.minimum(levels, self.persons + 1), levels)
         for seen in chain.from_iterable(self.looks[near] for near in around):
             self.grid.cover(levels, seen)
@@ -107,16 +107,16 @@ class Survey:
 
 
 class FilmBlur:
-    """What is blurred, frame by frame."""
+    """Levels of a film's frames, from its survey and the tracks."""
 
     def __init__(self, survey: Survey) -> None:
-        """Take what was found of the film."""
+        """Take the findings on the film."""
         self._survey = survey
         self._slot, self._levels = -1, survey.grid.nothing()
         self._tracked: deque[tuple[int, list[tuple[float, float, float, float]]]] = deque()
 
     def levels(self, index: int, boxes: Sequence[tuple[float, float, float, float]]) -> Levels:
-        """Of the frame of this index, in which tracks have these boxes in px; frames come in order."""
+        """Levels of the frame of this index; `boxes`: of its tracks, xyxy in px. Frames come in order."""
         survey = self._survey
         slot = index // survey.per_slot
         if slot != self._slot:
@@ -137,14 +137,14 @@ def surveyed(
     finder: DetectorStage,
     progress: Callable[[int], None],
 ) -> Survey:
-    """Look over a recording twice.
+    """Survey a recording in two passes.
 
     Args:
         grid: of its pictures.
         fps: frames a second.
-        frames: all frames from the first one on, each time it is called; breaking off ends them.
-        finder: finds whoever may be a person or a face.
-        progress: called with the number of frames looked at so far, of twice as many.
+        frames: yields all frames from the first one on, each time it is called; breaking off ends them.
+        finder: detector with low thresholds.
+        progress: called with the number of frames done, over both passes.
     """
     background: Background | None = None
     done = 0
@@ -178,7 +178,7 @@ def surveyed(
 
 
 def _largest(survey: Survey) -> Levels:
-    """The coarsest that each place ever needs because something is in front of it; 1 where nothing is."""
+    """Highest level that each cell's foreground ever needs; 1 where there never is any."""
     largest = survey.grid.nothing() + np.uint8(1)
     for slot in range(len(survey.fronts)):
         np.maximum(largest, outlined(survey.grid, survey.front(slot)), out=largest)
@@ -186,10 +186,10 @@ def _largest(survey: Survey) -> Levels:
 
 
 class Presences:
-    """Counts where something was in front of the background."""
+    """Counts of foreground over the film, cell by cell."""
 
     def __init__(self, shape: tuple[int, int], end: int) -> None:
-        """Take rows and columns, and how many frames at either end of the film are looked at."""
+        """Take rows and columns, and the number of frames that are the start, and the end, of the film."""
         self._often = np.zeros(shape, np.int64)
         self._end = max(1, end)
         self._quiet = self._frames = 0
@@ -207,7 +207,7 @@ class Presences:
             self._quiet += 1
 
     def unsettled(self) -> Flags:
-        """Where nobody knows which of what was to be seen is the background, bool[rows, columns]."""
+        """Cells whose background is ambiguous, bool[rows, columns]."""
         at_last = self._since >= min(self._end, self._frames)
         found: Flags = (self._often > _UNSETTLED_RATIO * self._quiet) | self._at_first | at_last
         return found
@@ -221,7 +221,13 @@ def quarters(size_px: tuple[int, int]) -> list[Box]:
 
 
 def outlined(grid: Grid, front: Flags, *, roomy: bool = True) -> Levels:
-    """Levels of what is in front of the background, with a rim; a roomy one where its form is not known."""
+    """Levels of the foreground, with a rim.
+
+    Args:
+        grid: of the picture.
+        front: foreground, bool[rows, columns].
+        roomy: fill small outlines to their convex hull, with a rim by their size; else the least rim.
+    """
     levels = grid.nothing()
     contours, _ = cv2.findContours(front.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     most = grid.level(_LARGEST_BLOCK_RATIO * max(grid.size_px))
@@ -243,7 +249,13 @@ def outlined(grid: Grid, front: Flags, *, roomy: bool = True) -> Levels:
 
 
 def possible(frame: Frame, finder: DetectorStage, slot: int | None = None) -> list[Detections]:
-    """Whoever may be in a frame, and in all of its quarters, or in the one whose turn it is in a slot."""
+    """Possible persons and faces in a frame: looks at the whole of it and at its quarters.
+
+    Args:
+        frame: to look at.
+        finder: detector with low thresholds.
+        slot: number of the slot, which chooses a single quarter; None: all four.
+    """
     parts = quarters(frame.size_px)
     if slot is not None:
         parts = [parts[slot % len(parts)]]
@@ -252,7 +264,7 @@ def possible(frame: Frame, finder: DetectorStage, slot: int | None = None) -> li
 
 
 def believable(seen: Detections, size_px: tuple[int, int]) -> Detections:
-    """Whoever may be a person or a face in a picture of this width and height."""
+    """Detections without those too unlikely for their size; `size_px`: width and height of the picture."""
     is_face = seen.class_id == FACE
     ratios = np.prod(seen.xyxy[:, 2:] - seen.xyxy[:, :2], axis=1) / (size_px[0] * size_px[1])
     large = ratios > np.where(is_face, _LARGE_FACE, _LARGE_PERSON)
@@ -261,7 +273,7 @@ def believable(seen: Detections, size_px: tuple[int, int]) -> Detections:
 
 
 def _find_people_seen(survey: Survey) -> None:
-    """How large people are where, and who is part of the background and so there all the time."""
+    """Set the levels of persons by place, and of those that are part of the background throughout."""
     grid = survey.grid
     still = []
     for slot, looks in enumerate(survey.looks):
@@ -272,7 +284,7 @@ def _find_people_seen(survey: Survey) -> None:
             still.append(seen.where(kept))
     joined = Detections.joined(still)
     grid.cover(survey.always, joined.where(joined.confidence >= _SURE))
-    # Of many boxes some say what all of them do.
+    # Of many boxes every `step`-th is enough.
     step = -(-len(joined) // _MOST_STILL) or 1
     times = len(survey.looks)
     least = max(min(_STILL_LOOKS, times), _STILL_LOOKS_RATIO * times) / step

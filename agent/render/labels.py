@@ -22,23 +22,33 @@ _MOST_ROWS, _MOST_SIDEWAYS = 12, 1
 
 
 class Labels:
-    """Writes on one picture; who is asked for first gets the place that it wants."""
+    """Labels of one picture; earlier ones get their place first."""
 
     def __init__(self, canvas: Image) -> None:
-        """Take the picture; the size of the letters goes by its height."""
+        """Take the picture, u8[H, W, 3] BGR; the size of the letters goes by its height."""
         self._canvas = canvas
         self.size_px = min(max(int(canvas.shape[0]) // 30, 14), 36)
         self._taken: list[Rectangle] = []
 
     def keep_free(self, left: int, top: int, right: int, bottom: int) -> None:
-        """Let nothing be written there."""
+        """Keep a rectangle free of labels.
+
+        Args:
+            left: first column, px.
+            top: first row, px.
+            right: column after the last one, px.
+            bottom: row after the last one, px.
+        """
         self._taken.append((left, top, right, bottom))
 
     def write(self, text: str, at: tuple[float, float], color: Color, *, needed: bool = True) -> bool:
-        """Write a text with its base line's left end there, or as near to it as there is room.
+        """Write a text where there is room, as near to a place as possible; return whether it was written.
 
-        Where none is found, what is needed is written somewhere, and what is not is left out; whether it
-        was written.
+        Args:
+            text: cut if it is wider than the picture.
+            at: left end of the base line, x and y in px.
+            color: of the letters, BGR, 0–255 each.
+            needed: try all places of the picture; otherwise only near ones, and leave it out if none is free.
         """
         if not text:
             return False
@@ -58,7 +68,7 @@ class Labels:
         return False
 
     def _around(self, at: tuple[float, float], wide_px: int) -> Iterator[tuple[float, float]]:
-        """Places, the nearest first."""
+        """Places around a point, the nearest first."""
         rows, sides = range(-_MOST_ROWS, _MOST_ROWS + 1), range(-_MOST_SIDEWAYS, _MOST_SIDEWAYS + 1)
         steps = [(side * (wide_px + 4), row * _ROW * self.size_px) for row in rows for side in sides]
         for right, down in sorted(steps, key=lambda step: hypot(*step)):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from agent.core.event import State
 
-# What summaries tell, in English and in Vietnamese: for each kind of rule, and for each span of time.
+# Sentences of summaries, in English and in Vietnamese: by kind of rule, and by span of time.
 _FIGURES = (
     ("line", "", "{in} in, {out} out", "{in} lượt vào, {out} lượt ra"),
     (
@@ -99,7 +99,7 @@ _SENTENCES = {
     "offline": ("the agent is offline ({why})", "thiết bị ngoại tuyến ({why})"),
     "late": ("(late)", "(muộn)"),
 }
-# What follows a sentence, by a field of the event: where it is not 0, and where it is.
+# Additions to a sentence, by a field of the event: where its value is not 0, and where it is.
 _Both = tuple[str, str]
 _NONE: _Both = ("", "")
 _WAITING: tuple[str, _Both, _Both] = (
@@ -119,9 +119,9 @@ _MORE: dict[str, tuple[tuple[str, _Both, _Both], ...]] = {
 }
 _SUMMARIES = (".quarter", ".day")
 _MOMENTS = ("since", "start", "end", "first_in", "last_out")
-# From here on minutes say more than seconds, and hours more than minutes.
+# From here on durations are in minutes, and in hours.
 _IN_MINUTES_S, _IN_HOURS_S = 120, 7200
-# Whoever was there may still be: nobody saw them leave.
+# Reasons for which a visit ended though nobody was seen leaving.
 _UNSEEN = ("blind", "stopped", "restarted")
 _CALLED = {
     "mask": ("mask", "vùng che"),
@@ -145,7 +145,7 @@ def vietnamese() -> bool:
 
 
 def holding(state: State | None) -> str:
-    """What holds for a rule, in a word or two; a question mark where that is not known."""
+    """State of a rule in a word or two; a question mark where it is not known."""
     language = vietnamese()
     match state:
         case LineState():
@@ -158,16 +158,16 @@ def holding(state: State | None) -> str:
 
 
 def called(thing: str) -> str:
-    """What something in a picture is called: a mask, staff, public, a person or a face."""
+    """Word for a thing in a picture: mask, staff, public, person or face."""
     return _CALLED[thing][vietnamese()]
 
 
 def sentence(payload: Mapping[str, Any], timezone: str) -> str:
-    """What an event or a status says, whatever is in it; its type where nothing better is known.
+    """Sentence of an event or a status; never raises, and falls back to its type.
 
     Args:
-        payload: as it is published.
-        timezone: of the agent, for the times in it; empty: the reader's.
+        payload: as published, possibly of another version.
+        timezone: IANA name, for the times in it; empty: the reader's.
     """
     language = vietnamese()
     kind = str(payload.get("type", payload.get("state", "")))
@@ -186,20 +186,20 @@ def sentence(payload: Mapping[str, Any], timezone: str) -> str:
     try:
         worded = {name: _worded(name, payload, timezone, language) for name in payload}
         parts = [both, *_further(kind, payload)] if both else []
-        told = "".join(part[language] for part in parts).format(**worded) or kind
+        text = "".join(part[language] for part in parts).format(**worded) or kind
     except (LookupError, ValueError, TypeError, ArithmeticError, OSError):
-        told = kind
+        text = kind
     late = f" {_SENTENCES['late'][language]}" if payload.get("late") else ""
-    return told + late
+    return text + late
 
 
 def harmless(line: str) -> str:
-    """Without what moves a cursor, ends a line or turns text around."""
+    """Replace characters that move a cursor, end a line or reverse text."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
 
 
 def _further(kind: str, payload: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What else there is to say of an event."""
+    """Additions to the sentence of an event."""
     more = _MORE.get(kind, ())
     if kind.endswith(_SUMMARIES):
         more = (*more, ("blind_s", _BLIND, _NONE))
@@ -210,7 +210,7 @@ def _further(kind: str, payload: Mapping[str, Any]) -> Iterator[tuple[str, str]]
 
 
 def _worded(name: str, payload: Mapping[str, Any], timezone: str, language: bool) -> object:
-    """A field as people say it: how long something lasted, local times and dates."""
+    """Value of a field for people: durations, local times and dates."""
     value = payload[name]
     if name.endswith("_s") and isinstance(value, int | float):
         return _lasting(value, language)
@@ -219,9 +219,9 @@ def _worded(name: str, payload: Mapping[str, Any], timezone: str, language: bool
     if name in _MOMENTS and value is not None:
         zone = ZoneInfo(timezone) if timezone else None
         moment = datetime.fromisoformat(str(value)).astimezone(zone)
-        told = datetime.fromisoformat(str(payload.get("ts", value))).astimezone(zone)
-        # Of another day that is said too; a day's own times and a quarter's need it not.
-        elsewhen = name == "since" and moment.date() != told.date()
+        published = datetime.fromisoformat(str(payload.get("ts", value))).astimezone(zone)
+        # With the date if it was another day; times of a summary lie in its own day.
+        elsewhen = name == "since" and moment.date() != published.date()
         return f"{moment:{('%H:%M %d/%m/%Y' if language else '%Y-%m-%d %H:%M') if elsewhen else '%H:%M'}}"
     return value
 
@@ -230,7 +230,7 @@ def _lasting(seconds: float, language: bool) -> str:
     hour, minute, second = ("giờ", "phút", "giây") if language else ("h", "min", "s")
     if seconds < _IN_MINUTES_S:
         return f"{seconds:.0f} {second}"
-    # Whole minutes that are over, as on a clock: a quarter seen for 25 s was not unseen for all of it.
+    # Rounded down: a quarter of an hour seen for 25 s must not read as unseen for all of it.
     minutes = int(seconds // 60)
     if seconds < _IN_HOURS_S:
         return f"{minutes} {minute}"

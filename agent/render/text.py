@@ -27,22 +27,38 @@ if TYPE_CHECKING:
 UNICODE: Final = hasattr(cv2, "FontFace")
 # Of OpenCV's own fonts the one that draws all letters of Vietnamese in one style.
 _FONT = "uni"
-# Two letters it draws wrongly, as ớ and õ: what to draw, and whose mark belongs on it. A test fails once it
-# draws them rightly.
-_MENDED = {"ờ": ("ơ", "ò"), "ỡ": ("ơ", "õ")}
+# Two letters that it draws wrongly, as ớ and õ: the base to draw, and the letter whose mark to add. A test
+# fails once the font is right.
+_FIXED = {"ờ": ("ơ", "ò"), "ỡ": ("ơ", "õ")}
 _HERSHEY_PX = 30.0
-# How far the rim reaches around the letters.
+# Width of the black rim around letters.
 _RIM_PX = 2
 
 
 def write(canvas: Image, text: str, at: tuple[float, float], size_px: int, color: Color) -> None:
-    """Write on a picture, from the left end of the base line; what is outside of it is cut off."""
+    """Write on a picture; letters outside of it are cut off.
+
+    Args:
+        canvas: u8[H, W, 3] BGR, changed in place.
+        text: any Unicode.
+        at: left end of the base line, x and y in px.
+        size_px: size of the font.
+        color: BGR, 0–255 each.
+    """
     mask, base = _mask(text, size_px)
     _paint(canvas, mask, round(at[0]), round(at[1]) - base, color)
 
 
 def write_outlined(canvas: Image, text: str, at: tuple[float, float], size_px: int, color: Color) -> None:
-    """The same with a black rim, so that it can be read on any picture."""
+    """Write with a black rim, so that it can be read on any picture.
+
+    Args:
+        canvas: u8[H, W, 3] BGR, changed in place.
+        text: any Unicode.
+        at: left end of the base line, x and y in px.
+        size_px: size of the font.
+        color: BGR, 0–255 each.
+    """
     mask, base = _mask(text, size_px)
     left, top = round(at[0]), round(at[1]) - base
     side = 2 * _RIM_PX + 1
@@ -64,12 +80,18 @@ def ink(text: str, size_px: int) -> tuple[int, int, int, int]:
 
 
 def width_px(text: str, size_px: int) -> int:
-    """How far a text reaches."""
+    """Advance width of a text, px."""
     return _advance(_clean(text), size_px)
 
 
 def fitted(text: str, size_px: int, room_px: float) -> str:
-    """A text, cut so that it has room."""
+    """A text, cut with "..." if it is too wide.
+
+    Args:
+        text: any Unicode.
+        size_px: size of the font.
+        room_px: width that there is.
+    """
     if width_px(text, size_px) <= room_px:
         return text
     while text and width_px(f"{text}...", size_px) > room_px:
@@ -78,7 +100,14 @@ def fitted(text: str, size_px: int, room_px: float) -> str:
 
 
 def in_lines(text: str, size_px: int, room_px: float, most: int) -> list[str]:
-    """A text in so many lines at the most, the last of them cut."""
+    """Wrap a text at any letter; the last line is cut with "..." if it is too wide.
+
+    Args:
+        text: any Unicode.
+        size_px: size of the font.
+        room_px: width of a line.
+        most: number of lines at most.
+    """
     lines: list[str] = []
     while text and len(lines) < most - 1:
         end = len(text)
@@ -90,7 +119,7 @@ def in_lines(text: str, size_px: int, room_px: float, most: int) -> list[str]:
 
 
 def _clean(text: str) -> str:
-    """Without half characters, on which OpenCV crashes, and whatever else can't be seen."""
+    """Composed text (NFC), unprintable characters and lone surrogates as ?; OpenCV crashes on the latter."""
     composed = unicodedata.normalize("NFC", text)
     seen = "".join(letter if letter.isprintable() else "?" for letter in composed)
     return seen if UNICODE else plain(seen)
@@ -104,15 +133,15 @@ def plain(text: str) -> str:
 
 @lru_cache(maxsize=256)
 def _mask(text: str, size_px: int) -> tuple[Image, int]:
-    """How much of each px is ink, 0-255, and the row of the base line."""
+    """Coverage of each px by ink, u8, and the row of the base line."""
     text = _clean(text)
     base = round(1.25 * size_px)
     mask = np.zeros((round(1.75 * size_px), _advance(text, size_px) + size_px), np.uint8)
-    _put(mask, "".join(_MENDED.get(letter, letter)[0] for letter in text), (0, base), size_px)
+    _put(mask, "".join(_FIXED.get(letter, letter)[0] for letter in text), (0, base), size_px)
     for place, letter in enumerate(text):
-        if UNICODE and letter in _MENDED:
+        if UNICODE and letter in _FIXED:
             left = _advance(text[:place], size_px)
-            mark = _mark(_MENDED[letter][1], size_px)[:, : mask.shape[1] - left]
+            mark = _mark(_FIXED[letter][1], size_px)[:, : mask.shape[1] - left]
             part = mask[:, left : left + mark.shape[1]]
             np.maximum(part, mark, out=part)
     return mask, base
@@ -128,7 +157,7 @@ def _mark(letter: str, size_px: int) -> Image:
 
 
 def _advance(text: str, size_px: int) -> int:
-    text = "".join(_MENDED.get(letter, letter)[0] for letter in text)
+    text = "".join(_FIXED.get(letter, letter)[0] for letter in text)
     if UNICODE:
         end, _ = cv2.putText(np.zeros((1, 1), np.uint8), text, (0, 0), (0,), _face(), size_px)
         return end[0]

@@ -1,7 +1,7 @@
 """Timeline of a day from its events: rows of spans and marks. Standard library only.
 
-Times are UTC. Nothing is taken for granted of an event but that it is a JSON object: what a later version
-says otherwise is left out.
+Times are UTC. Of an event only that it is a JSON object is relied on: unknown fields and values of a later
+version are left out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Event = dict[str, Any]
 Key = tuple[str, str]
 
 KINDS = ("counter", "zone", "line")
-# What can only be said by an agent that sees.
+# Events that only an agent with visibility sends.
 _SEEING = ("zone.entered", "line.crossed", "counter.attended")
 _MOST_S = 4e9
 _LONG_AGO, _FAR_OFF = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -27,7 +27,7 @@ _LONG_AGO, _FAR_OFF = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzi
 
 @dataclass(frozen=True, slots=True, order=True)
 class TimelineSpan:
-    """Something that held from `begin` to before `end`; `label` is what, or why."""
+    """State from `begin` to before `end`; `label` is its name or cause."""
 
     begin: datetime
     end: datetime
@@ -36,7 +36,7 @@ class TimelineSpan:
 
 @dataclass(frozen=True, slots=True, order=True)
 class TimelineMark:
-    """Something that happened at one moment."""
+    """Event at one moment."""
 
     at: datetime
     label: str
@@ -59,11 +59,11 @@ class TimelineRow:
     marks: tuple[TimelineMark, ...]
 
     def number_of(self, label: str) -> int:
-        """How many marks are called so."""
+        """Number of marks with this label."""
         return sum(mark.label == label for mark in self.marks)
 
     def seconds(self, label: str = "") -> float:
-        """How long spans of this label last, each moment counted once."""
+        """Total duration of the spans with this label, seconds; where they overlap it counts once."""
         return sum(
             (end - begin).total_seconds()
             for (begin, count), (end, _) in pairwise(steps([s for s in self.spans if s.label == label]))
@@ -73,7 +73,7 @@ class TimelineRow:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """What is known of the time from `begin` to before `end`; of what is after `now`, nothing.
+    """Rows from `begin` to before `end`; nothing is known of the time after `now`.
 
     Attributes:
         blind: when the camera could not see, labelled with the cause.
@@ -93,20 +93,20 @@ class Timeline:
 def timeline(
     events: Iterable[Event], begin: datetime, end: datetime, now: datetime, rules: Mapping[str, str]
 ) -> Timeline:
-    """Work out what held when.
+    """Build the timeline of a window from events.
 
     Args:
-        events: oldest first, also those of a while before and after.
-        begin: of the window.
-        end: of the window.
-        now: what is still open lasts until then.
+        events: oldest first, also those of some hours before and after the window.
+        begin: of the window, UTC.
+        end: of the window, UTC.
+        now: until when open intervals last, UTC.
         rules: kind by id of the rules that get a row in any case, in this order; others follow.
     """
-    told = list(events)
-    story = _Story(dict(rules), _offsets(told))
-    for event in told:
-        story.take(event)
-    story.finish(min(end, now))
+    listed = list(events)
+    history = _History(dict(rules), _offsets(listed))
+    for event in listed:
+        history.apply(event)
+    history.finish(min(end, now))
     return Timeline(
         begin,
         end,
@@ -115,21 +115,21 @@ def timeline(
             TimelineRow(
                 kind,
                 rule,
-                _within(story.spans[rule], begin, end),
-                tuple(mark for mark in story.marks[rule] if begin <= mark.at < end),
+                _within(history.spans[rule], begin, end),
+                tuple(mark for mark in history.marks[rule] if begin <= mark.at < end),
             )
             for kind in KINDS
-            for rule, of_kind in story.rules.items()
+            for rule, of_kind in history.rules.items()
             if of_kind == kind
         ),
-        _within(story.blind, begin, end),
-        _within(story.down, begin, end),
-        tuple(mark for mark in story.marks[""] if begin <= mark.at < end),
+        _within(history.blind, begin, end),
+        _within(history.down, begin, end),
+        tuple(mark for mark in history.marks[""] if begin <= mark.at < end),
     )
 
 
 def steps(spans: Iterable[TimelineSpan]) -> list[tuple[datetime, int]]:
-    """How many of the spans hold from each moment on; begins and ends with a change, and at 0."""
+    """Number of spans that hold from each moment of change on; the last number is 0."""
     changes: dict[datetime, int] = defaultdict(int)
     for span in spans:
         changes[span.begin] += 1
@@ -143,7 +143,7 @@ def steps(spans: Iterable[TimelineSpan]) -> list[tuple[datetime, int]]:
 
 @dataclass(slots=True)
 class _Open:
-    """Something that began; `cut` is when the agent went without having closed it."""
+    """Open interval; `cut`: when the agent stopped without having closed it."""
 
     since: datetime
     label: str = ""
@@ -151,8 +151,8 @@ class _Open:
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """What all events have; `what` is the last part of the type."""
+class _Parsed:
+    """Fields that all events have; `what` is the last part of the type."""
 
     what: str
     rule: str
@@ -164,14 +164,14 @@ class _Said:
         return str(self.fields.get(name))
 
     def after(self, name: str) -> datetime:
-        """So many seconds after `since`; else the moment of the event."""
+        """The moment a field's number of seconds after `since`; without the field, that of the event."""
         seconds = _number(self.fields.get(name))
         return self.at if seconds is None else self.since + timedelta(seconds=seconds)
 
 
 @dataclass(slots=True)
-class _Story:
-    """What was read so far; `offsets` is UTC less monotonic seconds by boot, as it turned out."""
+class _History:
+    """State after the events so far; `offsets`: UTC minus monotonic seconds by boot."""
 
     rules: dict[str, str]
     offsets: dict[str, float]
@@ -181,39 +181,39 @@ class _Story:
     down: list[TimelineSpan] = field(default_factory=list)
     visits: dict[Key, _Open] = field(default_factory=dict)
     modes: dict[str, _Open] = field(default_factory=dict)
-    sight: _Open | None = None
+    blindness: _Open | None = None
     stopped: datetime | None = None
     last: datetime | None = None
 
-    def take(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:
         at = moment(event, "ts")
         if at is None:
             return
         kind = str(event.get("type"))
         of_kind, _, what = kind.partition(".")
         since, late = moment(event, "since") or at, self._late(event, at)
-        # Until when the agent ran before was told by the clock of that time.
-        said = _Said(
+        # `since` of agent.started is by the clock of the run before, so it is not corrected.
+        parsed = _Parsed(
             what, str(event.get("rule")), at + late, since if kind == "agent.started" else since + late, event
         )
         if of_kind in KINDS:
-            self.rules.setdefault(said.rule, of_kind)
-        if self.sight and self.sight.cut and kind in _SEEING:
-            self._see(self.sight.cut)
-        hear = _HEARD.get(kind)
-        if hear:
-            hear(self, said)
-        self.last = said.at
+            self.rules.setdefault(parsed.rule, of_kind)
+        if self.blindness and self.blindness.cut and kind in _SEEING:
+            self._end_blindness(self.blindness.cut)
+        handle = _HANDLERS.get(kind)
+        if handle:
+            handle(self, parsed)
+        self.last = parsed.at
 
     def _late(self, event: Event, at: datetime) -> timedelta:
-        """How far the clock was behind, where that is known by now."""
+        """Correction of an event with an unsynchronised clock; 0 where it is not known."""
         offset_s, mono_s = self.offsets.get(str(event.get("boot"))), _number(event.get("mono_s"))
         if event.get("clock") != "unsynced" or offset_s is None or mono_s is None:
             return timedelta()
         return _LONG_AGO + timedelta(seconds=mono_s + offset_s) - at
 
     def finish(self, until: datetime) -> None:
-        """End what is open."""
+        """End all open intervals."""
         if self.stopped:
             self._cut(self.stopped)
             self.down.append(TimelineSpan(self.stopped, until, "stopped"))
@@ -221,85 +221,86 @@ class _Story:
             self.spans[rule].append(TimelineSpan(visit.since, visit.cut or until))
         for rule, mode in self.modes.items():
             self.spans[rule].append(TimelineSpan(mode.since, mode.cut or until, mode.label))
-        self._see(self.stopped or until)
+        self._end_blindness(self.stopped or until)
 
-    def crossed(self, said: _Said) -> None:
-        self.marks[said.rule].append(TimelineMark(said.at, said.text("direction")))
+    def crossed(self, parsed: _Parsed) -> None:
+        self.marks[parsed.rule].append(TimelineMark(parsed.at, parsed.text("direction")))
 
-    def after_hours(self, said: _Said) -> None:
-        self.marks[said.rule].append(TimelineMark(said.at, "after_hours"))
+    def after_hours(self, parsed: _Parsed) -> None:
+        self.marks[parsed.rule].append(TimelineMark(parsed.at, "after_hours"))
 
-    def dropped(self, said: _Said) -> None:
-        self.marks[""].append(TimelineMark(said.at, "dropped"))
+    def dropped(self, parsed: _Parsed) -> None:
+        self.marks[""].append(TimelineMark(parsed.at, "dropped"))
 
-    def entered(self, said: _Said) -> None:
-        self.visits[said.rule, said.text("track")] = _Open(said.since)
+    def entered(self, parsed: _Parsed) -> None:
+        self.visits[parsed.rule, parsed.text("track")] = _Open(parsed.since)
 
-    def left(self, said: _Said) -> None:
-        # What was told at the beginning goes: the end knows it all.
-        self.visits.pop((said.rule, said.text("track")), None)
-        self.spans[said.rule].append(TimelineSpan(said.since, said.after("dwell_s")))
+    def left(self, parsed: _Parsed) -> None:
+        # The closing event has the whole visit.
+        self.visits.pop((parsed.rule, parsed.text("track")), None)
+        self.spans[parsed.rule].append(TimelineSpan(parsed.since, parsed.after("dwell_s")))
 
-    def turned(self, said: _Said) -> None:
-        since, before = said.since, self.modes.pop(said.rule, None)
+    def turned(self, parsed: _Parsed) -> None:
+        since, before = parsed.since, self.modes.pop(parsed.rule, None)
         if before:
-            # The event that ends a spell has the begin of the next one, or of the one it ends.
-            end = before.cut or (since if since > before.since else said.at)
-            self.spans[said.rule].append(TimelineSpan(before.since, end, before.label))
+            # `since` of the event that ends an interval is the start of the next one, or of the one it ends.
+            end = before.cut or (since if since > before.since else parsed.at)
+            self.spans[parsed.rule].append(TimelineSpan(before.since, end, before.label))
             since = max(since, end)
-        if said.what != "closed" or said.text("why") in {"closed", "None"}:
-            self.modes[said.rule] = _Open(since, said.what)
+        if parsed.what != "closed" or parsed.text("why") in {"closed", "None"}:
+            self.modes[parsed.rule] = _Open(since, parsed.what)
 
-    def went_blind(self, said: _Said) -> None:
-        self._see((self.sight and self.sight.cut) or said.since)
-        self.sight = _Open(said.since, said.text("cause"))
+    def went_blind(self, parsed: _Parsed) -> None:
+        self._end_blindness((self.blindness and self.blindness.cut) or parsed.since)
+        self.blindness = _Open(parsed.since, parsed.text("cause"))
 
-    def restored(self, said: _Said) -> None:
-        self.sight = _Open(said.since, said.text("cause"))
-        self._see(said.after("blind_s"))
+    def restored(self, parsed: _Parsed) -> None:
+        self.blindness = _Open(parsed.since, parsed.text("cause"))
+        self._end_blindness(parsed.after("blind_s"))
 
-    def ended(self, said: _Said) -> None:
-        self.stopped = said.at
+    def ended(self, parsed: _Parsed) -> None:
+        self.stopped = parsed.at
 
-    def started(self, said: _Said) -> None:
-        ran_until = said.since if said.since < said.at else None
+    def started(self, parsed: _Parsed) -> None:
+        ran_until = parsed.since if parsed.since < parsed.at else None
         gone = self.stopped or ran_until or self.last
-        if said.text("cause") == "new_log":
-            self.down.append(TimelineSpan(_LONG_AGO, said.at, "new_log"))
+        if parsed.text("cause") == "new_log":
+            self.down.append(TimelineSpan(_LONG_AGO, parsed.at, "new_log"))
         elif gone:
-            self.down.append(TimelineSpan(gone, said.at, "stopped" if self.stopped else "restarted"))
-        self._cut(gone or said.at)
+            self.down.append(TimelineSpan(gone, parsed.at, "stopped" if self.stopped else "restarted"))
+        self._cut(gone or parsed.at)
         self.stopped = None
 
-    def _see(self, at: datetime) -> None:
-        if self.sight:
-            self.blind.append(TimelineSpan(self.sight.since, at, self.sight.label))
-            self.sight = None
+    def _end_blindness(self, at: datetime) -> None:
+        if self.blindness:
+            self.blind.append(TimelineSpan(self.blindness.since, at, self.blindness.label))
+            self.blindness = None
 
     def _cut(self, at: datetime) -> None:
-        """The agent went: unless a closing event comes after all, everything ended then."""
-        for spell in (*self.visits.values(), *self.modes.values(), *((self.sight,) if self.sight else ())):
-            spell.cut = spell.cut or max(at, spell.since)
+        """Note that the agent stopped: open intervals end then unless a closing event comes after all."""
+        blindness = (self.blindness,) if self.blindness else ()
+        for interval in (*self.visits.values(), *self.modes.values(), *blindness):
+            interval.cut = interval.cut or max(at, interval.since)
 
 
-_HEARD = {
-    "line.crossed": _Story.crossed,
-    "zone.entered": _Story.entered,
-    "zone.left": _Story.left,
-    "counter.attended": _Story.turned,
-    "counter.unattended": _Story.turned,
-    "counter.closed": _Story.turned,
-    "presence.after_hours": _Story.after_hours,
-    "camera.blind": _Story.went_blind,
-    "camera.restored": _Story.restored,
-    "agent.started": _Story.started,
-    "agent.stopped": _Story.ended,
-    "events.dropped": _Story.dropped,
+_HANDLERS = {
+    "line.crossed": _History.crossed,
+    "zone.entered": _History.entered,
+    "zone.left": _History.left,
+    "counter.attended": _History.turned,
+    "counter.unattended": _History.turned,
+    "counter.closed": _History.turned,
+    "presence.after_hours": _History.after_hours,
+    "camera.blind": _History.went_blind,
+    "camera.restored": _History.restored,
+    "agent.started": _History.started,
+    "agent.stopped": _History.ended,
+    "events.dropped": _History.dropped,
 }
 
 
 def _within(spans: Iterable[TimelineSpan], begin: datetime, end: datetime) -> tuple[TimelineSpan, ...]:
-    """The parts in the window, in order; what has no length at all is left out."""
+    """Parts of the spans in the window, in order; without those of no length."""
     return tuple(
         sorted(
             TimelineSpan(max(begin, span.begin), min(end, span.end), span.label)
@@ -310,7 +311,7 @@ def _within(spans: Iterable[TimelineSpan], begin: datetime, end: datetime) -> tu
 
 
 def moment(event: Event, name: str) -> datetime | None:
-    """What time a field of an event says."""
+    """Time in a field of an event, UTC; None: there is none, or it is absurd."""
     try:
         at = datetime.fromisoformat(str(event.get(name)))
         at = at.astimezone(UTC) if at.tzinfo else _LONG_AGO
@@ -324,7 +325,7 @@ def _number(value: object) -> float | None:
 
 
 def _offsets(events: Iterable[Event]) -> dict[str, float]:
-    """What the first clock_set of each boot found."""
+    """UTC minus monotonic seconds by boot, from the first agent.clock_set of each."""
     found: dict[str, float] = {}
     for event in events:
         offset_s = _number(event.get("offset_s"))

@@ -21,7 +21,7 @@ from agent.render.drawing import (
     Plan,
     drawn_detections,
     drawn_step,
-    told,
+    event_text,
     video_writer,
     write_picture,
 )
@@ -344,7 +344,7 @@ def crossed(seconds: float, rule: str = "gate") -> LineCrossed:
 def test_told(monkeypatch: pytest.MonkeyPatch, event: Event, english: str, vietnamese: str) -> None:
     for locale, expected in (("en_GB.UTF-8", english), ("vi_VN.UTF-8", vietnamese)):
         monkeypatch.setenv("LC_ALL", locale)
-        assert told(event, HANOI) == expected
+        assert event_text(event, HANOI) == expected
 
 
 def test_captions(monkeypatch: pytest.MonkeyPatch) -> None:
