@@ -177,7 +177,7 @@ class GapFiller:
         """Whether the agent will not have it the next time either."""
         if request.log != self._kept.log or lowest < kept.first_seq:
             return True
-        # It says itself that it has these: perhaps the card could not be read just now.
+        # It reported that it has these: perhaps the card could not be read just now.
         before, times = self._doubts.get(request.log, (0, 0))
         times = times + 1 if before == lowest else 1
         self._doubts[request.log] = lowest, times

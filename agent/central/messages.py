@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 # The same word as agent.wire.events's, which would bring numpy and pydantic with it.
 ROOT: Final = "presence/v1"
 HIGHEST_SEQ: Final = 2**53
-# Events are at most 1 kB, and so is health, info 48 kB; a later agent may say more.
+# Events are at most 1 kB, and so is health, info 48 kB; a later version may be longer.
 _LONGEST = 8192
 _LONGEST_INFO = 65_536
-# What is different in each `info`, whatever the agent is.
+# Fields that differ in each `info` of an agent.
 _OF_CONNECTION = ("log", "session", "ts")
 _NAME = re.compile(r"[a-z0-9-]{1,32}", re.ASCII)
 _HEX8 = re.compile(r"[0-9a-f]{8}", re.ASCII)
@@ -265,7 +265,7 @@ def _replayed(agent: str, request: str, message: Message) -> EventMessage | Repl
     if message.retain:
         raise _WrongError("retained")
     last_seq = 0 if content.get("last_seq") is None else _seq(content, "last_seq")
-    # Of what a later agent may say it is not known that it lasts.
+    # A reason of a later version may not last.
     later = content.get("refused") not in (None, "unknown_log", "range")
     return ReplayDoneMessage(agent, request, _seq(content, "sent", 0), last_seq, later)
 

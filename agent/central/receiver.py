@@ -58,7 +58,7 @@ class Receiver:
         self._store = store
         self._settle_s = settle_s
         self._check_at_s = 0.0
-        # The newest time that an agent told whose clock is right.
+        # The newest `ts` of a health whose clock is synced, ms since 1970.
         self.newest_ms = 0
         self._known = _Known({}, Counter(), {})
 

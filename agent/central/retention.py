@@ -54,7 +54,7 @@ class StoreRetention:
         Args:
             store: open for writing.
             agents: what is known of them now.
-            newest_ms: the newest time that an agent told whose clock is right; 0: none did. Should the clock
+            newest_ms: the newest `ts` of a health whose clock is synced; 0: there was none. Should the clock
                 here jump years ahead, not everything goes.
             keep_days: of events; 0: for ever.
             keep_sums_days: of quarters and days; 0: for ever.

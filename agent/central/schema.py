@@ -8,16 +8,16 @@
     info       what an agent is made of and set to, the last ten different ones: body, ts, heard_ms when it
                came last, digest of all in it but log, session and ts
     info_now   a view: the newest of each agent that is not retired
-    span       numbers from first to last of a log: how = stored, dropped (the agent said that they never
+    span       numbers from first to last of a log: how = stored, dropped (the agent reported that they never
                come) or gone (it could no longer give them); dropped and gone may overlap with stored
-    log        an agent's logs: first_seq and last_seq as the agent told them; how many doubles were thrown
+    log        an agent's logs: first_seq and last_seq as the agent reports them; how many doubles were thrown
                away, how many replays were asked for and how many events came by them; ended 1: the agent has
                another log now, and nothing more in this one
     agent      state online|offline|retired, or unknown before its first status; log, session and ts of that;
                heard_ms: its last sign of life, UTC
-    state_now  a view: each rule's last state; known 0: what it says may no longer hold, show 'unknown'
+    state_now  a view: each rule's last state; known 0: it may no longer hold, show 'unknown'
     refused    what was none of these, by agent and reason
-    own        what the subscriber keeps for itself: as whom it logs in, which nobody else is to know
+    own        what the subscriber keeps for itself: its client id, a secret
 
 Every number from 1 to last_seq ends in a span, and stays there when its event is too old to be kept.
 One transaction a batch with synchronous=FULL; only what is in it is acknowledged to the broker.

@@ -148,7 +148,7 @@ class Store:
         return int(version)
 
     def _renew(self) -> None:
-        """Make a store of version 1 one of now, or leave it as it is; nobody knows when its events came."""
+        """Make a store of version 1 one of now, or leave it as it is; when its events came is not known."""
         now_ms = time_ns() // 1_000_000
         column = f"ALTER TABLE event ADD COLUMN heard_ms INTEGER NOT NULL DEFAULT {now_ms}"
         self.db.executescript(f"BEGIN IMMEDIATE; {column}; {SINCE_2} COMMIT;")
@@ -209,7 +209,7 @@ class Store:
         return agents
 
     def client_id(self) -> str:
-        """As whom its subscriber logs in: made once and kept.
+        """The client id of its subscriber: made once and kept.
 
         Whoever comes to the broker under the same id, with whatever rights, empties the queue that waits
         there; so nobody can guess it.
@@ -335,7 +335,7 @@ class Store:
         )
 
     def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        """Read whatever is asked for."""
+        """Run a query."""
         with self._translated():
             return self.db.execute(query, values).fetchall()
 

@@ -87,7 +87,7 @@ class LogDatabase:
             path: of the file; None: in memory only.
             log_id: of a new log; random if None.
             board: the serial number of this machine; a log that has another one is a copy, and is set
-                aside. None: nobody knows.
+                aside. None: not known.
             reserve: whether room is kept so that it goes on when the disk is full.
             recorded: its events have a recording's time, of which the monotonic clock here tells nothing.
         """

@@ -203,7 +203,7 @@ class FailoverLog:
         """
         before_ms, more = self._retention.before_ms(at), False
         for log in [log for log in self._others if log is not self._card]:
-            more |= self._retention.delete(log, at, tells=not _is_shared(log))
+            more |= self._retention.delete(log, at, reports=not _is_shared(log))
             # The last of a log stays for its numbers; of this one none follow any more.
             newest = next(log.newest(), None)
             if newest and newest.ts_ms < before_ms:
@@ -367,7 +367,7 @@ class FailoverLog:
             log.delete_after(int(shared) if shared else log.delivered)
 
     def _prefix(self) -> str:
-        """What tells this card's volatile logs from those of other agents in the folder."""
+        """Prefix of this card's volatile logs in the folder, which other agents may share."""
         return (
             hashlib.sha256(str(self._card.path and self._card.path.absolute()).encode()).hexdigest()[:8] + "-"
         )

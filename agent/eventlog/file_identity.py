@@ -156,6 +156,11 @@ def contents(
 def written_copy(db: sqlite3.Connection, to: Path, last_seq: int) -> sqlite3.Connection:
     """Write a log that is open into a new file, without what came after a number; return that, open.
 
+    Args:
+        db: of the log.
+        to: the new file.
+        last_seq: the last number that is written.
+
     Raises:
         sqlite3.Error: it can't be read, or not be written.
     """

@@ -219,7 +219,7 @@ class EventLog(WatchedFile):
         Args:
             rows: seq, ts_ms, type, rule, body, in order.
             after_seq: this number of that log.
-            restored: whether the first start among them tells of a new log: the card was put back.
+            restored: whether the first start among them gets the cause `new_log`: the card was put back.
         """
 
         def renumbered() -> Iterator[Row]:
@@ -312,7 +312,13 @@ class EventLog(WatchedFile):
         return (pages - free) * page_bytes
 
     def read(self, after_seq: int, limit: int, through_seq: int | None = None) -> list[StoredEvent]:
-        """The next events after a number, oldest first."""
+        """The next events after a number, oldest first.
+
+        Args:
+            after_seq: 0 for all.
+            limit: at most so many.
+            through_seq: the last number; None: of the newest event.
+        """
         with self._lock, self._translated():
             rows = self._db.execute(
                 "SELECT seq, ts_ms, type, rule, body FROM event WHERE seq > ? AND seq <= ? "

@@ -1,4 +1,4 @@
-"""Events read back from a log that may be another process's, which is never changed or held up by it."""
+"""Reader of event logs that may be another process's, which it never changes or holds up."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class LogRow:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a log says of itself.
+    """Id and numbers of a log.
 
     Attributes:
         log_id: of it; empty where it has lost it.
@@ -90,14 +90,19 @@ class Head:
     delivered: str
 
 
-def events_between(path: Path, begin: datetime, end: datetime) -> list[Body]:
-    """The events from `begin` to before `end`, oldest first, as they were published.
+def events_between(path: Path, start: datetime, end: datetime) -> list[Body]:
+    """The events from `start` to before `end`, oldest first, as they were published.
+
+    Args:
+        path: of the log.
+        start: with a zone.
+        end: with a zone.
 
     Raises:
         ConfigError: there is no log, or it is none of this agent's.
         LogError: it is damaged or can't be read.
     """
-    window = [(moment - _EPOCH) // _MS for moment in (begin, end)]
+    window = [(moment - _EPOCH) // _MS for moment in (start, end)]
     query = "SELECT body FROM event WHERE ts_ms >= ? AND ts_ms < ? ORDER BY seq"
     with LogReader(path) as log:
         rows = log.read(lambda db: db.execute(query, window).fetchall())
@@ -179,7 +184,7 @@ class LogReader:
         return tuple(_trace(Path(f"{self._path}{end}")) for end in ("", _WAL))
 
     def head(self) -> Head:
-        """What the log says of itself.
+        """Read id and numbers of the log.
 
         Raises:
             NoLogError: there is no file.
@@ -191,7 +196,7 @@ class LogReader:
     def page(
         self, after_seq: int, window_ms: tuple[int, int] = _ALWAYS_MS, limit: int = _PAGE
     ) -> tuple[Head, list[LogRow]]:
-        """The next events after a number, oldest first, and what the log said of itself just then.
+        """The next events after a number, oldest first, and the log's head at that moment.
 
         Args:
             after_seq: the last that is known.

@@ -85,13 +85,13 @@ class Retention:
         if self.delete(log, at):
             self._due_s = at.monotonic_s + _NEXT_S
 
-    def delete(self, log: EventLog, at: Instant, *, tells: bool = True) -> bool:
+    def delete(self, log: EventLog, at: Instant, *, reports: bool = True) -> bool:
         """Delete a portion of what is due; return whether there may be more.
 
         Args:
             log: whose events.
             at: now.
-            tells: whether an event of that log may report it; not where its number would be another's.
+            reports: whether an event of that log may report it; not where its number would be another's.
 
         Raises:
             LogError: the log can't be read or written.
@@ -106,7 +106,7 @@ class Retention:
             cause = "keep_days"
             through, more = self._too_old(log, oldest, self.before_ms(at))
         if through:
-            more = self._deleted(log, through, cause, at, tells=tells) > 0
+            more = self._deleted(log, through, cause, at, reports=reports) > 0
         return more
 
     def _too_old(self, log: EventLog, oldest: Sequence[StoredEvent], before_ms: int) -> tuple[int, bool]:
@@ -123,11 +123,11 @@ class Retention:
         through = max((entry.seq for entry in dated if entry.ts_ms < before_ms), default=0)
         return min(through, oldest[-1].seq), False
 
-    def _deleted(self, log: EventLog, through: int, cause: DropCause, at: Instant, *, tells: bool) -> int:
+    def _deleted(self, log: EventLog, through: int, cause: DropCause, at: Instant, *, reports: bool) -> int:
         def dropped(from_seq: int, to_seq: int) -> Event:
             return EventsDropped(rule="agent", at=at, cause=cause, from_seq=from_seq, to_seq=to_seq)
 
-        gone, lost = log.delete(through, dropped if self._limits.delivers and tells else None)
+        gone, lost = log.delete(through, dropped if self._limits.delivers and reports else None)
         if lost and self._limits.delivers:
             _log.warning(EVENTS_DROPPED, lost, through, cause)
         elif gone and cause == "keep_mb":

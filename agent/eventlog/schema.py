@@ -65,7 +65,12 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def prepare(db: sqlite3.Connection, path: Path | None, meta: Mapping[str, str]) -> None:
-    """Make an empty file a log with these notes in it; take a log of an older form over.
+    """Make an empty file a log with these notes in it; migrate a log of an older form.
+
+    Args:
+        db: its connection.
+        path: for sentences; None: in memory.
+        meta: notes of a new log.
 
     Raises:
         LogError: it is no log, or a newer agent's; nothing is changed in it.

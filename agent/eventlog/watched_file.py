@@ -158,7 +158,7 @@ class WatchedFile(LogFile):
         return any(path.with_name(path.name + end).exists() for end in ENDS)
 
     def replaced(self) -> Self:
-        """Set the file aside, damaged as it is, and begin a new log in its place that others go on with.
+        """Set the file aside, damaged as it is, and start a new log in its place that others go on with.
 
         What was not delivered and can still be read is in that one, under its numbers. Whoever still reads
         this one gets a LogError.

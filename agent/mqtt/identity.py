@@ -48,9 +48,15 @@ def classify_sender(
 
     `own_before`: the will of a connection that the broker only now holds for lost, or what a broker that
     crashed had saved of an earlier start. `earlier_start`: what was there before this process's first
-    connection. `copied`: a log had gone on further than was ever told from here.
+    connection. `copied`: a log had gone on further than was ever sent from here.
     `foreign_will`: as it comes late from this very agent, killed just before; where it starts a new log its
     client id is another one too, and the broker holds the old connection until its keepalive is over.
+
+    Args:
+        presence: its sender, as the payload names it.
+        session: of this connection.
+        publish_state: with the logs and earlier sessions of this process.
+        retained: whether it was there before the subscription.
     """
     if presence.session in {session, *publish_state.sessions}:
         return "own" if presence.session == session else "own_before"
@@ -68,7 +74,13 @@ def classify_sender(
 
 
 def two_agents(root: str, their_log: str, log: str) -> str:
-    """What the journal says of a second agent."""
+    """Make the journal's sentence about a second agent.
+
+    Args:
+        root: of the topics of both.
+        their_log: id of its log.
+        log: id of this agent's.
+    """
     return (
         f"another agent publishes below {root} (its log is {their_log}, this one's is {log}); "
         "give one of them another [device] name"
@@ -76,7 +88,7 @@ def two_agents(root: str, their_log: str, log: str) -> str:
 
 
 def copied_log(sent_seq: int, known_seq: int) -> str:
-    """What the journal says of a log that is a copy."""
+    """Make the journal's sentence about a log that is a copy."""
     return (
         f"the broker knows this event log up to number {known_seq}, this card published up to {sent_seq}: "
         "the card is a copy, or was restored; a new log is started"

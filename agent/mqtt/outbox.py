@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from agent.eventlog.log import EventLog, StoredEvent
     from agent.mqtt.refused_events import Topic
 
-# Where much is passed over it is looked through in portions; the card serves others in between.
+# Where much is passed over it is read in portions; the card serves others in between.
 _PORTION = 500
 _PORTIONS = 20
 
@@ -96,7 +96,7 @@ class Outbox:
         return bool(self._held)
 
     def next(self, limit: int, refused: Callable[[StoredEvent], bool] = _nothing) -> list[StoredEvent]:
-        """What to send next: what happens now before what happened while nobody listened.
+        """Choose the next events to send: live ones before the backlog.
 
         Args:
             limit: how many at most.
@@ -126,7 +126,7 @@ class Outbox:
     def _choose(
         self, after: int, through: int, limit: int, refused: Callable[[StoredEvent], bool]
     ) -> tuple[list[StoredEvent], int]:
-        """The next events that may go, and up to where was looked for them."""
+        """The next events that may be sent, and the last number that was read for them."""
         sending = {seq for seq, _ in self._sending.values()}
         chosen: list[StoredEvent] = []
         size = limit

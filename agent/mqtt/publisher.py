@@ -126,7 +126,7 @@ class Publisher:
         Args:
             info: as at the start.
             callbacks: as at the start.
-            starting: what the states of all rules say at a start; those that are told already stand.
+            starting: what the states of all rules say at a start; those that were published already stay.
         """
         self._publish_state.use_rules(starting)
         self._identity = replace(self._identity, info=info, callbacks=callbacks)
@@ -161,7 +161,7 @@ class Publisher:
         return acknowledged()
 
     def stop(self, within_s: float) -> None:
-        """Send what can be sent in this time, say that the agent stops, disconnect."""
+        """Send what can be sent in this time, publish that the agent stops, disconnect."""
         self._stop_by_s = time.monotonic() + within_s
         self._stopping.set()
         os.eventfd_write(self._wake_fd, 1)
@@ -222,7 +222,7 @@ class Publisher:
         except LogError as error:
             self._log_once(logging.ERROR, DELIVERY_LOG_TROUBLE, error)
         finally:
-            # Without a word of ours the broker says, by the will, that we are lost.
+            # Without a status of ours the broker publishes the will: we are lost.
             self._connected = False
             connection.abandon()
             publish_state.save()

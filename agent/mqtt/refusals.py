@@ -11,7 +11,7 @@ _QUOTA = "Quota exceeded"
 
 
 def is_quota(reason: str) -> bool:
-    """Whether the broker takes no more for now, whatever it is."""
+    """Whether the broker accepts no more messages for now."""
     return reason == _QUOTA
 
 

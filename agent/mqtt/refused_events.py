@@ -24,7 +24,7 @@ _RECENT_S = 60.0
 
 
 def topic_of(entry: StoredEvent) -> Topic:
-    """What a broker's rights tell events apart by."""
+    """The topic of an event, by which a broker's rights differ."""
     return entry.rule, entry.type
 
 
@@ -73,7 +73,7 @@ class RefusedEvents:
     Attributes:
         closed: topics that wait, the one to be tried next first; each by an event that was refused before
             and by another in turn: it may be that the broker dislikes an event only.
-        everything: no event is taken for now, whatever its topic.
+        everything: no event is accepted for now, of any topic.
         pauses: when the next event is tried.
         taken_since: events that were taken since the last refusal that was no try; None: there was none.
     """

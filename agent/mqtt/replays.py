@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _WAITING = 4
-# Whoever asks faster than the broker takes answers gets none.
+# Requests that come faster than the broker takes answers get none.
 _MOST_REFUSED = 100
 
 
@@ -81,7 +81,7 @@ class Replays:
         return "busy" if len(self._asked) + (self._answer is not None) > _WAITING else None
 
     def cancel(self, topic: str) -> None:
-        """What was sent on this topic is refused: whoever asked does not get the rest, others get theirs."""
+        """End the answer on this topic, whose messages are refused; other requests are answered."""
         if self._answer and topic == self._topic(self._answer.asked):
             self._answer = None
 

@@ -11,11 +11,11 @@ from agent.mqtt.publish_state import Kind
 
 @dataclass(frozen=True, slots=True)
 class RetainedTopics:
-    """What is retained beside status, info and health.
+    """Retained topics beside status, info and health.
 
     Attributes:
         rules: kinds of the rules that have a state, by their ids.
-        discovery: topic of what Home Assistant was told.
+        discovery: topic of the discovery by Home Assistant.
     """
 
     rules: dict[str, Kind] = field(default_factory=dict)
@@ -23,7 +23,7 @@ class RetainedTopics:
 
     @classmethod
     def of(cls, noted: str | None) -> RetainedTopics:
-        """What the log remembers; nothing where it makes no sense."""
+        """Read the note in the log; empty where it can't be read."""
         try:
             content = json.loads(noted or "null")
         except (ValueError, RecursionError):
@@ -36,5 +36,5 @@ class RetainedTopics:
                 return cls()
 
     def text(self) -> str:
-        """As the log remembers it."""
+        """As the note in the log."""
         return json.dumps({"rules": self.rules, "discovery": self.discovery})

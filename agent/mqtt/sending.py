@@ -95,7 +95,7 @@ class Sending:
             if self._try(partial(Outbox.to_try, topic=topic, untried=untried)):
                 return
         if refusals.refusing:
-            # All events that could tell are deleted.
+            # All events to try with are deleted.
             refusals.open()
             self._rewind()
         self._try_lone()

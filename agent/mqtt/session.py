@@ -105,7 +105,7 @@ class PublishSession:
         self.calendar = CalendarTopic(self.identity.callbacks.calendar)
 
     def announce(self) -> None:
-        """Info, every state, then the status: whoever sees the status has the rest.
+        """Publish info, every state, then the status: whoever receives the status has the rest.
 
         What the broker retained of ours is read first: it comes before the answers to what we publish.
         """
@@ -130,7 +130,7 @@ class PublishSession:
         self._send_health(time.monotonic())
 
     def apply_settings(self, identity: AgentIdentity) -> None:
-        """The configuration changed: say who this is, clear what is gone; every state is due again."""
+        """Publish info for a changed configuration, clear what is gone; every state is due again."""
         self.identity, self.states = identity, {}
         if not self.halted:
             self._publish(self._info())
@@ -345,7 +345,7 @@ class PublishSession:
     def _on_event_ack(self, report: PubAck) -> None:
         now_s = time.monotonic()
         if report.refusal and not self.publish_state.refused(now_s):
-            # Health says so at once, not in a minute.
+            # Health reports it at once, not in a minute.
             self.health_at_s = now_s
         if self.events.on_ack(report, now_s):
             self.identity.log_once(logging.INFO, BROKER_TAKES, self.identity.broker)

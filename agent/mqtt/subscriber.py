@@ -46,7 +46,7 @@ class Subscriber:
 
         Args:
             broker: where.
-            client_id: as whom; with a kept session always the same, nobody else's, and known to nobody:
+            client_id: as whom; with a kept session always the same, no other client's, and secret:
                 whoever logs in under it takes what the broker keeps for us.
             topics: subscribed to at QoS 1 on every connection.
             stop: ends every waiting.

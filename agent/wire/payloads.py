@@ -158,7 +158,7 @@ class InfoWire(Wire):
         tuple[RuleGeometryWire, ...], Field(description="Lines, zones and counters, as configured.")
     ]
     config_digest: Annotated[Digest, Field(description="Of the configuration: it changes when that does.")]
-    # Agents of before don't tell these.
+    # Older agents lack these.
     hours: Annotated[tuple[HoursWire, ...] | None, Field(description="Working hours in force.")] = None
     calendar: Annotated[CalendarWire | None, Field(description="Days off and days worked, in force.")] = None
     calendar_digest: Annotated[
@@ -248,7 +248,7 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class StateNow:
-    """What a rule's state topic says.
+    """The state of a rule, for its topic.
 
     Attributes:
         kind: line, zone or counter.

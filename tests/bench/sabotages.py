@@ -483,7 +483,7 @@ _DELIVERY = [
     Sabotage(
         "dropped-events-are-not-told",
         "agent/eventlog/retention.py",
-        "log.delete(through, dropped if self._limits.delivers and tells else None)",
+        "log.delete(through, dropped if self._limits.delivers and reports else None)",
         "log.delete(through, None)",
         ("tests/eventlog/test_retention.py",),
     ),
