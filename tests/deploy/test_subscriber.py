@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from tests.broker import Account, CentralBroker
 
-STORE_1 = CHECKOUT / "tests" / "delivery" / "central" / "store-1.sql"
+STORE_1 = CHECKOUT / "tests" / "central" / "store-1.sql"
 SCRIPT = CHECKOUT / "deploy" / "central" / "subscriber.py"
 # Queues without an end, as those of deploy/broker.
 QUEUES = "allow_anonymous true\nmax_queued_messages 100000\nmax_queued_bytes 0"
