@@ -34,7 +34,7 @@ _BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
 _KEPT_FRAMES = 64
 _WATCHED_S = 5.0
 _ASKED_S = 0.2
-# What `run` says once it does.
+# In the line that `run` logs when it has started.
 _WATCHES = " watches "
 _KIB = 1024.0
 _WHOLE = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
@@ -56,7 +56,7 @@ class _Times:
     def timed(self, call: Callable[..., Any]) -> Callable[..., Any]:
         """The same function, its calls measured."""
 
-        def measured(*args: Any) -> Any:  # noqa: ANN401 - whatever the stage takes and gives
+        def measured(*args: Any) -> Any:  # noqa: ANN401 - any stage's arguments and result
             cpu_ns, wall_ns = time.thread_time_ns(), time.perf_counter_ns()
             try:
                 return call(*args)
@@ -186,7 +186,7 @@ def _every_frame(video: Path, seconds: float) -> tuple[float, dict[str, _Times]]
 
 
 def _measure(stage: Stages, times: dict[str, _Times]) -> None:
-    """Have the stages' calls measured."""
+    """Wrap the stages' calls so that they are timed."""
 
     def measured(owner: Any, method: str, name: str) -> None:  # noqa: ANN401 - any stage
         setattr(owner, method, times[name].timed(getattr(owner, method)))
@@ -245,16 +245,16 @@ def _service(video: Path) -> tuple[float, float]:
         with subprocess.Popen(  # noqa: S603 - this same program
             command, stderr=subprocess.PIPE, text=True, encoding="utf-8", env={**os.environ, **own_path()}
         ) as agent:
-            said = []
+            lines = []
             for line in agent.stderr or ():
-                said.append(line)
+                lines.append(line)
                 if _WATCHES in line:
                     break
             else:
-                raise AgentError(f"`run` did not start: {''.join(said).strip()}")
+                raise AgentError(f"`run` did not start: {''.join(lines).strip()}")
             start_s = time.monotonic() - begin_s
             peak_kib = 0.0
-            # Of a child's own count Linux says too much: what its parent had when it was begun is in it.
+            # Not the child's ru_maxrss: Linux counts in what its parent had when it was started.
             while agent.poll() is None and time.monotonic() < begin_s + start_s + _WATCHED_S:
                 peak_kib = _peak_kib(agent.pid)
                 time.sleep(_ASKED_S)

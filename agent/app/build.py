@@ -14,7 +14,7 @@ import cv2
 import onnxruntime as ort
 
 from agent.app.central_calendar import calendar_wire, hours_wire
-from agent.app.placement import Placement, geometry
+from agent.app.placement import Placement, geometry, rule_geometries
 from agent.app.working_time import working_time
 from agent.config.models import DetectorConfig, digest
 from agent.core.shift import UNSHIFTED
@@ -34,17 +34,7 @@ from agent.vision.static_objects import StaticObjectFilter
 from agent.vision.tamper import Tamper, TamperSettings
 from agent.vision.tracker import PersonTracker
 from agent.wire.home_assistant import discovery_config
-from agent.wire.payloads import (
-    CounterGeometryWire,
-    InfoWire,
-    LineGeometryWire,
-    ModelWire,
-    Sender,
-    StateNow,
-    VersionsWire,
-    ZoneGeometryWire,
-    utc_text,
-)
+from agent.wire.payloads import InfoWire, ModelWire, Sender, StateNow, VersionsWire, utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -60,24 +50,23 @@ if TYPE_CHECKING:
     from agent.mqtt.publish_state import Kind
     from agent.pipeline import RuleStage, Step
     from agent.pipeline import TamperStage as SightJudge
-    from agent.wire.payloads import RuleGeometryWire
 
 # Boxes less sure than this part of the configured confidence can't even prolong a track.
 UNSURE_RATIO = 0.4
 _BLURRED_SCORE = 0.1
-# Nobody can be told in a zone before a track is born; so long a zone is not known to be empty.
+# No track is confirmed earlier: for so long after a start an empty zone is not known to be empty.
 _BIRTH_S = 1.0
 _LONGEST_START_S = 10.0
-# Somebody may be believed to be there for so long before it is known that they were seen last then.
+# At most so long after it a last sighting of somebody may become known.
 _LATE_SIGHTING_S = 120.0
 _LONGEST_WAIT_S = 900.0
 
 
 @dataclass(slots=True)
 class Stages:
-    """Everything between a frame and its events.
+    """The stages between a frame and its events.
 
-    What goes on through a change of the configuration stays the same object: steps under way see it changed.
+    A stage that goes on through a reload stays the same object, so `steps` under way use its new settings.
     """
 
     tamper: SightJudge
@@ -92,7 +81,7 @@ class Stages:
     threads: int | None
 
     def steps(self, frames: Iterable[Taken]) -> Iterator[Step[Taken]]:
-        """Send frames, and word that there are none, all the way."""
+        """Run frames, and `NoFrame` where there are none, through all stages; yield a step for each."""
         return presence_steps(
             frames,
             self.tamper,
@@ -104,27 +93,39 @@ class Stages:
         )
 
     def accept_view(self, at: Instant) -> None:
-        """What the camera sees from now on is what the rules were drawn for."""
+        """Take the present view as the one that the rules were drawn for: no shift, and not moved."""
         if isinstance(self.tamper, Tamper):
             self.tamper.accept()
         self.placing.place(UNSHIFTED, at)
 
     def resume_view(self, shift: Shift, at: Instant, *, moved: bool) -> None:
-        """Go on from before this start: the view was shifted so, or moved further than rules follow."""
+        """Restore the view of before this start.
+
+        Args:
+            shift: by which rules and masks follow the view.
+            at: this moment.
+            moved: the view is moved further than rules follow, so that the camera counts as blind.
+        """
         if isinstance(self.tamper, Tamper):
             self.tamper.reset(shift, moved=moved)
         self.placing.place(shift, at)
 
     def close(self, at: Instant) -> list[Event]:
-        """The closing events of all that is open when the agent stops."""
-        told = [event for rule in self.rules for event in rule.close(at, "stopped")]
-        return self.ledger.close(told, at, "stopped")
+        """End all open visits and intervals as the agent stops; return their closing events."""
+        closing = [event for rule in self.rules for event in rule.close(at, "stopped")]
+        return self.ledger.close(closing, at, "stopped")
 
 
 def stages(
     config: Config, size_px: tuple[int, int], new_track_id: Callable[[], str], threads: int | None = None
 ) -> Stages:
-    """Build the pipeline for frames of this size; its networks run on so many threads, or on all cores.
+    """Build the pipeline.
+
+    Args:
+        config: in force: the file's, with the centre's hours if it set any.
+        size_px: width and height of all frames, px.
+        new_track_id: gives an id that no other track has.
+        threads: of each network; None: as many as there are cores.
 
     Raises:
         ModelError: weights are missing or damaged.
@@ -153,8 +154,8 @@ def stages(
     )
 
 
-def terms(config: Config) -> RuleSettings:
-    """What the ledger must know of all rules, and the hours of the place."""
+def rule_settings(config: Config) -> RuleSettings:
+    """Settings of all rules for the ledger, with the working hours of the place."""
     return RuleSettings(
         [line.id for line in config.line],
         [
@@ -171,31 +172,37 @@ def terms(config: Config) -> RuleSettings:
 
 
 def ledger(config: Config) -> Ledger:
-    """What the events of all rules add up to."""
-    return Ledger(terms(config))
+    """Ledger of all rules, without any history."""
+    return Ledger(rule_settings(config))
 
 
 def _late_blindness_s(tamper: TamperTable) -> float:
-    """How long after its first sign blindness may be told."""
+    """Longest time from the first sign of blindness until it is reported, seconds."""
     after_s = (float(value) for name, value in tamper.model_dump().items() if name.endswith("_after_s"))
     return min(max(after_s), _LONGEST_WAIT_S)
 
 
 def attention(config: Config, scale: float, polygons: Sequence[Polygon]) -> Attention | EveryFrame:
-    """When and where to look: at what scale a whole picture is seen, and its zones in px."""
+    """Build the attention stage.
+
+    Args:
+        config: its `[attention]`, and `[camera] fps` as the upper limit of looks.
+        scale: of a whole frame at the detector's input, input px per frame px.
+        polygons: of the zones, px of the frame.
+    """
     often = pace(config)
     return EveryFrame(often.looks_per_s) if config.attention.always else Attention(often, scale, polygons)
 
 
 def pace(config: Config) -> Pace:
-    """How often to look."""
+    """Rates of looks from `[attention]`; never more looks a second than frames."""
     asked = config.attention
     looks_per_s = min(asked.looks_per_s, config.camera.fps)
     return Pace(looks_per_s, asked.heartbeat_s, asked.zone_heartbeat_s, asked.zoom)
 
 
 def blur_finder() -> PersonFaceDetector:
-    """Finds whoever may be a person or a face, to be blurred in drawings whatever is set."""
+    """Detector with low thresholds, for blurring in drawings; it does not go by `[detector]`."""
     unsure = DetectorConfig(confidence=_BLURRED_SCORE, faces=True)
     return detector(unsure, _BLURRED_SCORE, _BLURRED_SCORE, crop_score=_BLURRED_SCORE)
 
@@ -221,7 +228,7 @@ def detector(
     Raises:
         ModelError: weights are missing or damaged.
     """
-    persons, _ = _weights(settings)
+    persons, _ = chosen_weights(settings)
     return PersonFaceDetector(
         Network(YOLOX, prepared_model(models_directory(), persons), persons.shapes, threads),
         face_network(settings, threads) if settings.faces else None,
@@ -233,35 +240,35 @@ def detector(
 
 def face_network(settings: DetectorConfig, threads: int | None) -> Network:
     """Load what finds faces; ModelError: weights are missing or damaged."""
-    _, faces = _weights(settings)
+    _, faces = chosen_weights(settings)
     return Network(YUNET, prepared_model(models_directory(), faces), faces.shapes, threads)
 
 
-def _weights(settings: DetectorConfig) -> tuple[Weights, Weights]:
-    """Of persons and of faces."""
+def chosen_weights(settings: DetectorConfig) -> tuple[Weights, Weights]:
+    """Entries of the manifest: the network for persons, and the one for faces."""
     manifest = load_manifest(models_directory())
     by_name = {entry.name: entry for entry in (*manifest.weights, *manifest.optional_weights)}
     return by_name[settings.model], by_name["yunet"]
 
 
 def random_track_ids() -> Callable[[], str]:
-    """Ids that no other start of any agent gives again."""
+    """Track ids with 4 random hex digits, so that two starts hardly share any."""
     start = secrets.token_hex(2)
     return partial(next, (f"t{start}-{n}" for n in count(1)))
 
 
 def plain_track_ids() -> Callable[[], str]:
-    """t1, t2, …, as a replay counts."""
+    """Track ids t1, t2, …: the same in each replay."""
     return partial(next, (f"t{n}" for n in count(1)))
 
 
 def sender(config: Config, name: str | None = None) -> Sender:
-    """Whose events these are."""
+    """Sender of the events: site, device and boot; `name` instead of the configured device name."""
     return Sender(config.device.site, name or config.device.name, clock.boot_id())
 
 
 def broker(config: Config) -> Broker | None:
-    """Where to publish; None: nowhere."""
+    """The broker of `[mqtt]`; None: there is no such table."""
     mqtt = config.mqtt
     if mqtt is None:
         return None
@@ -279,7 +286,7 @@ def broker(config: Config) -> Broker | None:
 
 
 def rule_ids(config: Config) -> list[str]:
-    """Of all lines, zones and counters."""
+    """Ids of all lines, zones and counters."""
     return [
         *(line.id for line in config.line),
         *(zone.id for zone in config.zone),
@@ -290,7 +297,14 @@ def rule_ids(config: Config) -> list[str]:
 def unknown_states(
     config: Config, at: Instant, seq: int, why: Literal["starting", "stopped"]
 ) -> Iterator[StateNow]:
-    """What every rule's topic says before the first frame, and when nothing more is told to a broker."""
+    """Unknown states of all rules: before the first frame, and when a broker gets no more states.
+
+    Args:
+        config: names the rules.
+        at: since when they are unknown, and when that is published.
+        seq: number of the last event that the states take into account.
+        why: as on the wire.
+    """
     for line in config.line:
         yield StateNow("line", line.id, at, at, seq, None, why)
     for zone in config.zone:
@@ -300,17 +314,23 @@ def unknown_states(
 
 
 class ChangedStates:
-    """Tells which rules say something new; each begins with being unknown, `starting`."""
+    """Filter for states that changed since they were published; each starts as unknown, `starting`."""
 
     def __init__(self) -> None:
-        self._told: dict[str, tuple[State | None, str | None]] = {}
+        self._published: dict[str, tuple[State | None, str | None]] = {}
 
     def of(self, ledger: Ledger, at: Instant, seq: int) -> list[StateNow]:
-        """States that differ from what was told before; `seq` is the last event that is in them."""
+        """States that differ from those returned before.
+
+        Args:
+            ledger: has the states.
+            at: moment of publication.
+            seq: number of the last event that the states take into account.
+        """
         new = []
         for now in ledger.states():
-            if self._told.get(now.rule, (None, "starting")) != (now.value, now.why):
-                self._told[now.rule] = now.value, now.why
+            if self._published.get(now.rule, (None, "starting")) != (now.value, now.why):
+                self._published[now.rule] = now.value, now.why
                 new.append(StateNow(now.kind, now.rule, now.since, at, seq, now.value, now.why))
         return new
 
@@ -325,7 +345,7 @@ def info_maker(
         name: of the device, as it is published.
         central: the hours and days off that the centre set, if so.
     """
-    persons, faces = _weights(config.detector)
+    persons, faces = chosen_weights(config.detector)
     in_use = (persons, faces) if config.detector.faces else (persons,)
     versions = VersionsWire(
         agent=version("presence-agent"),
@@ -333,7 +353,7 @@ def info_maker(
         onnxruntime=ort.__version__,
         opencv=cv2.__version__,
     )
-    rules = tuple(_geometries(config))
+    rules = tuple(rule_geometries(config))
     in_force = central.over(config) if central else config
 
     def info(log_id: str, session: str) -> str:
@@ -362,10 +382,10 @@ def info_maker(
 
 
 def discovery_maker(config: Config) -> Callable[[list[tuple[Kind, str]]], Message] | None:
-    """Make what Home Assistant is told; None: it is not to be told."""
+    """Make the discovery message for Home Assistant; None: `[mqtt] discovery` is off."""
     if config.mqtt is None or not config.mqtt.discovery:
         return None
-    device, rules = config.device, tuple(_geometries(config))
+    device, rules = config.device, tuple(rule_geometries(config))
 
     def discovery(gone: list[tuple[Kind, str]]) -> Message:
         topic, body = discovery_config(
@@ -374,18 +394,3 @@ def discovery_maker(config: Config) -> Callable[[list[tuple[Kind, str]]], Messag
         return Message(topic, body, retain=True)
 
     return discovery
-
-
-def _geometries(config: Config) -> Iterator[RuleGeometryWire]:
-    """All rules, as `info` names them."""
-    for line in config.line:
-        yield LineGeometryWire(rule=line.id, start=line.start, end=line.end, inside=line.inside)
-    for zone in config.zone:
-        yield ZoneGeometryWire(rule=zone.id, polygon=zone.polygon, min_dwell_s=zone.min_dwell_s)
-    for counter in config.counter:
-        yield CounterGeometryWire(
-            rule=counter.id,
-            staff=counter.staff,
-            public=counter.public,
-            unattended_after_s=counter.unattended_after_s,
-        )

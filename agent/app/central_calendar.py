@@ -42,8 +42,8 @@ _log = logging.getLogger(__name__)
 _VERSION: Final = 1
 # Four periods on each day of the week, each in a table of its own.
 _MOST_TABLES = 28
-# So many sentences say what is wrong with a message; it may be an enemy's.
-_MOST_SAID = 3
+# At most so many problems of one message are logged; it may be an attacker's.
+_MOST_PROBLEMS = 3
 # The text and what is kept with it, its quotation marks escaped.
 _MOST_KEPT_BYTES = 4 * MOST_BYTES
 _KEEP_AGAIN_S = 60.0
@@ -60,13 +60,13 @@ class CalendarCommand(BaseConfig):
 
 @dataclass(frozen=True, slots=True)
 class CentralCalendar:
-    """What the centre set.
+    """Working hours and days off that the centre set.
 
     Attributes:
         text: the message as it came.
-        digest: 16 hex digits, the begin of the text's sha256.
+        digest: 16 hex digits, the first of the text's sha256.
         command: what is in it.
-        since: UTC as on the wire since when it is in force, by the clock of then; empty: not yet.
+        since: start of being in force, UTC as on the wire, by the clock of then; empty: not yet.
     """
 
     text: str
@@ -76,7 +76,7 @@ class CentralCalendar:
 
     @classmethod
     def read(cls, text: str) -> CentralCalendar:
-        """Read a message as if it came from an enemy.
+        """Parse and check a message, which may be an attacker's.
 
         Raises:
             ConfigError: it is not valid; sentences that say what would be right.
@@ -84,7 +84,7 @@ class CentralCalendar:
         """
         command = _command(text)
         if command.calendar.country and command.hours:
-            # Now, and not between two frames: it takes a second.
+            # Computed now, not between two frames: it takes a second.
             public_holidays(command.calendar.country)
         return cls(text, digest_of(text), command)
 
@@ -94,17 +94,17 @@ class CentralCalendar:
 
 
 def digest_of(text: str) -> str:
-    """16 hex digits by which a message is known, also to whoever sent it."""
+    """First 16 hex digits of a message's sha256; the centre computes the same."""
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
 
 
 def kept_at(log_path: Path) -> Path:
-    """The file that keeps what the centre set."""
+    """Path of the file that keeps the centre's calendar."""
     return log_path.with_name(f"{log_path.name}.calendar.json")
 
 
 def read_kept(config: Config) -> CentralCalendar | None:
-    """What is kept for this agent; None: nothing.
+    """The calendar kept for this agent; None: there is none.
 
     Raises:
         ConfigError: it can't be read, or is not what was written.
@@ -124,32 +124,32 @@ def read_kept(config: Config) -> CentralCalendar | None:
         whole = False
     if not whole:
         raise ConfigError(f"{path} is damaged")
-    # Another agent's, on a card that was taken over: its hours are none of ours.
+    # The card may be another agent's that was taken over: its hours do not apply.
     return replace(CentralCalendar.read(text), since=since) if agent == _agent(config) else None
 
 
 class CalendarKeeper:
-    """Keeps what the centre set: heard by the publisher's thread, taken up and kept by the main loop.
+    """The centre's calendar: received by the publisher's thread, applied and stored by the main loop.
 
     Attributes:
-        central: what is in force; None: the configuration's own hours are.
+        central: the calendar in force; None: the configuration's own hours are.
         refused: whether the message that came last was not valid.
     """
 
     def __init__(self, config: Config) -> None:
-        """Go on with what is kept on the card."""
+        """Read the calendar that is kept on the card."""
         self._path = kept_at(config.log.path)
         self._agent = _agent(config)
         self._lock = Lock()
         self._refused: str | None = None
         self._keep_at_s: float | None = None
-        self._is_cleared = self._is_told_lost = False
+        self._is_cleared = self._is_loss_logged = False
         self.central: CentralCalendar | None = None
         try:
             self.central = read_kept(config)
         except AgentError as error:
             _log.warning(CALENDAR_LOST, str(error).partition("\n")[0])
-            self._is_told_lost = True
+            self._is_loss_logged = True
         if self.central:
             _log.info(CALENDAR_HOLDS, self.central.digest, self.central.since)
         self._newest = self.central
@@ -160,13 +160,13 @@ class CalendarKeeper:
         return self._refused is not None
 
     def over(self, config: Config) -> Config:
-        """What is in force of a configuration."""
+        """A configuration with the hours in force: the centre's, or its own if the centre set none."""
         return self.central.over(config) if self.central else config
 
     # --- called by the publisher's thread
 
     def receive(self, text: str) -> None:
-        """Take a message: it comes again at every connection, and may be anything."""
+        """Check a received message; the broker sends the retained one again at each connection."""
         digest, before = digest_of(text), self._newest
         if text and before and before.digest == digest:
             self._refused = None
@@ -187,8 +187,8 @@ class CalendarKeeper:
         """The broker has no such message.
 
         Args:
-            known: when the newest was said that it does have of this agent, UTC as on the wire; empty: it
-                has nothing, so that nobody knows what it has lost.
+            known: time of the newest retained message of this agent that it has, UTC as on the wire; empty:
+                it has none, so that it may have lost the calendar too.
         """
         self._refused = None
         with self._lock:
@@ -200,18 +200,18 @@ class CalendarKeeper:
     # --- called by the main loop
 
     def compare(self, noted: str | None) -> str:
-        """See whether what was in force when it was noted last is there still; return what is to be noted.
+        """Log if the calendar that was noted last is lost; return the digest to note now.
 
         Args:
-            noted: in the event log, a digest; empty or None: nothing was in force.
+            noted: digest that was in force by the event log; empty or None: none was.
         """
         digest = self.central.digest if self.central else ""
-        if noted and not digest and not self._is_cleared and not self._is_told_lost:
+        if noted and not digest and not self._is_cleared and not self._is_loss_logged:
             _log.warning(CALENDAR_LOST, f"{self._path} is gone")
         return digest
 
-    def take(self, at: Instant) -> bool:
-        """Take up what came; return whether other hours are in force now."""
+    def apply_received(self, at: Instant) -> bool:
+        """Put the newest received calendar in force; return whether the hours changed by that."""
         with self._lock:
             newest, before = self._newest, self.central
             if newest and before and newest.digest == before.digest:
@@ -232,7 +232,7 @@ class CalendarKeeper:
         return True
 
     def _keep(self, at: Instant) -> None:
-        told, self._keep_at_s = self._keep_at_s is not None, None
+        is_logged, self._keep_at_s = self._keep_at_s is not None, None
         try:
             if self.central is None:
                 remove_durably(self._path)
@@ -240,7 +240,7 @@ class CalendarKeeper:
                 replace_atomically(self._path, self._body(self.central), 0o600)
         except OSError as error:
             self._keep_at_s = at.monotonic_s + _KEEP_AGAIN_S
-            if not told:
+            if not is_logged:
                 _log.warning(CALENDAR_NOT_KEPT, error.strerror or error)
 
     def _body(self, central: CentralCalendar) -> bytes:
@@ -288,10 +288,10 @@ def _command(text: str) -> CalendarCommand:
     try:
         command = CalendarCommand.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(*islice(sentences(error, CalendarCommand, raw), _MOST_SAID)) from None
+        raise ConfigError(*islice(sentences(error, CalendarCommand, raw), _MOST_PROBLEMS)) from None
     if len(command.hours) > _MOST_TABLES:
         raise ConfigError(f"hours has {len(command.hours)} entries: join some, {_MOST_TABLES} are enough.")
-    if problems := tuple(islice(conflicts(raw), _MOST_SAID)):
+    if problems := tuple(islice(conflicts(raw), _MOST_PROBLEMS)):
         raise ConfigError(*problems)
     return command
 
@@ -309,7 +309,7 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Like TOML, and unlike JSON, no key may be there twice: nobody knows which one was meant."""
+    """Refuse a key that is there twice, as TOML does; JSON itself allows it."""
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:

@@ -26,11 +26,11 @@ _MS = timedelta(milliseconds=1)
 _DAY = timedelta(days=1)
 _EVER_MS = (-(2**63), 2**63 - 1)
 _LOOK_S = 0.5
-# Whoever writes twice in one tick of the file system's clock leaves the same trace.
+# Two writes within one step of the file system's clock leave the same time stamp.
 _LOOKS_AFTER_CHANGE = 4
-# A log is made, moved or copied in a moment; what is wrong for longer is wrong.
+# A log may be unreadable while it is made, moved or copied; after so many looks it is an error.
 _PATIENCE = 10
-# Of a log that takes another's place.
+# Of a log that takes another's place so many of the last events are shown.
 _OF_ANOTHER = 1000
 _MOST = 1_000_000
 
@@ -44,12 +44,12 @@ _UNREADABLE = (
 
 
 class _Followed:
-    """A log from some number on, and whatever log takes its place."""
+    """Reader of new events of a log, and of a log that takes its place."""
 
-    def __init__(self, reader: LogReader, path: Path, tell: Callable[[str], None]) -> None:
+    def __init__(self, reader: LogReader, path: Path, report: Callable[[str], None]) -> None:
         self._reader = reader
         self._path = path
-        self._tell = tell
+        self._report = report
         self._log_id: str | None = None
         self._after = 0
         self._traces: object = None
@@ -58,14 +58,14 @@ class _Followed:
         self._missing = False
 
     def begin(self, number: int) -> Head:
-        """Stand before the last events of the log that is there."""
+        """Start before the last `number` events of the log."""
         head = self._reader.head()
         self._log_id, self._after = head.log_id, self._reader.before_last(number)
         return head
 
     def missing(self, error: AgentError) -> None:
-        """Say once that there is no log; what is wrong with one that is there is not forgiven for long."""
-        # The next look is to ask again.
+        """Report once that there is no log; raise the error if one that is there stays unreadable."""
+        # So that the next look reads even if the files are the same.
         self._traces = None
         if _begun(self._path):
             self._failed += 1
@@ -73,10 +73,10 @@ class _Followed:
                 raise error
         elif not self._missing:
             self._missing = True
-            self._tell(_WAITING[vietnamese()] if self._log_id is None else _GONE[vietnamese()])
+            self._report(_WAITING[vietnamese()] if self._log_id is None else _GONE[vietnamese()])
 
     def news(self) -> Iterator[LogRow]:
-        """What is new, if anything has changed since the last look."""
+        """Events appended since the last look, if the files have changed."""
         traces = self._reader.traces()
         self._looks = 0 if traces != self._traces else self._looks + 1
         self._traces = traces
@@ -86,7 +86,7 @@ class _Followed:
             head, rows = self._reader.page(self._after)
             if head.log_id != self._log_id or head.last_seq < self._after:
                 if self._log_id is not None:
-                    self._tell(_ANOTHER[vietnamese()].replace("{}", head.log_id))
+                    self._report(_ANOTHER[vietnamese()].replace("{}", head.log_id))
                 self._log_id, self._after = head.log_id, self._reader.before_last(_OF_ANOTHER)
                 continue
             self._failed, self._missing = 0, False
@@ -98,15 +98,15 @@ class _Followed:
 
 
 def tail(
-    config: Config, stop: Event, number: int, tell: Callable[[str], None], *, as_json: bool, follow: bool
+    config: Config, stop: Event, number: int, report: Callable[[str], None], *, as_json: bool, follow: bool
 ) -> Iterator[str]:
-    """Yield a line for each of the last events, then for each new one until told to stop.
+    """Yield a line for each of the last events, then for each new one until `stop` is set.
 
     Args:
         config: says where the log is and what the time zone of its place is.
         stop: ends it.
         number: of events to begin with.
-        tell: takes what is to be said of the log itself: that there is none, or another.
+        report: takes sentences on the log itself: that there is none, or another one.
         as_json: the events as they were published, not in words.
         follow: wait for more, and for a log where there is none.
 
@@ -118,7 +118,7 @@ def tail(
         raise ConfigError(f"-n {number}: give a number from 0 to {_MOST}.")
     path, zone = config.log.path, config.device.timezone
     with LogReader(path) as reader:
-        followed = _Followed(reader, path, lambda words: tell(words.replace("{}", str(path))))
+        followed = _Followed(reader, path, lambda words: report(words.replace("{}", str(path))))
         last: int | None = None
         try:
             last = followed.begin(number).last_seq
@@ -185,9 +185,9 @@ def rescue(
     Args:
         config: says what the time zone of its place is.
         file: the log; nobody writes it.
-        begin: as above.
-        end: as above.
-        out: as above.
+        begin: the first moment or local day; None: from the oldest event.
+        end: the last local day, or the moment before which; None: to the newest event.
+        out: the file; None: standard output.
 
     Raises:
         ConfigError: there is no log, it is none of an agent's, or `out` is the log.
@@ -277,7 +277,7 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _begun(path: Path) -> bool:
-    """Whether there is something, or it is not known."""
+    """Whether the file has content, or may have: it can't be looked at."""
     try:
         return path.stat().st_size > 0
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""`presence-agent log plot`: a day of the event log, or what a replay said, as a picture."""
+"""`presence-agent log plot`: a day of the event log, or a replay's events, as a picture."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agent.presence.hours import WorkingTime
     from agent.render.timeline import Event
 
-# What was open at midnight began at most so long before it, or is told at most so long after it.
+# Intervals open at midnight started at most so long before it, or are reported at most so long after it.
 _AROUND = timedelta(hours=36)
 # A recording that is shorter than this is shown by itself, not as a sliver of its day.
 _SHORT = timedelta(hours=12)
@@ -92,13 +92,13 @@ def _worked(hours: WorkingTime, begin: datetime, end: datetime) -> list[tuple[da
 def _recorded(
     bodies: Sequence[Event], day: date | None, hours: WorkingTime
 ) -> tuple[datetime, datetime, datetime]:
-    """The window for the events of a file, and when its last one was."""
-    said = [at for event in bodies if (at := moment(event, "ts"))]
-    if not said:
+    """Start and end of the window for the events of a file, and the time of the last one."""
+    times = [at for event in bodies if (at := moment(event, "ts"))]
+    if not times:
         at = datetime.now(UTC)
         return *hours.day(day or hours.date_of(at)), at
-    first = min([*said, *(at for event in bodies if (at := moment(event, "since")))])
-    last = max(said)
+    first = min([*times, *(at for event in bodies if (at := moment(event, "since")))])
+    last = max(times)
     if day or last - first > _SHORT:
         return *hours.day(day or hours.date_of(last)), last
     begin_s, end_s = int(first.timestamp()) // _ROUND_S, int(last.timestamp()) // _ROUND_S + 1

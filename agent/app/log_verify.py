@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 _FIRST = -(2**63)
-# What each kind of problem says, of how many, with the first of them as the example.
-_SAID = {
+# Sentence for each kind of problem: `n` found, the first of them as the example.
+_SENTENCES = {
     "gap": "numbers are missing and no events.dropped reports them ({n} gaps): {example}.",
     "unreadable": "there are events that can't be read ({n}): {example}.",
     "other": "there are events that are not what their row says ({n}): {example}.",
@@ -41,7 +41,7 @@ _SAID = {
 
 @dataclass(slots=True)
 class _Found:
-    """What is wrong: of each kind how often, and the first as an example."""
+    """Problems found: number of each kind, and the first one as the example."""
 
     number: Counter[str] = field(default_factory=Counter)
     example: dict[str, str] = field(default_factory=dict)
@@ -52,14 +52,14 @@ class _Found:
 
     def sentences(self) -> list[str]:
         return [
-            said.format(n=self.number[kind], example=_short(self.example[kind]))
-            for kind, said in _SAID.items()
+            text.format(n=self.number[kind], example=_short(self.example[kind]))
+            for kind, text in _SENTENCES.items()
             if kind in self.number
         ]
 
 
 class _Checks:
-    """Looks at one event after the other, in the order of their numbers."""
+    """Checks of one event after the other, in the order of their numbers."""
 
     def __init__(self, log_id: str, found: _Found) -> None:
         self._log_id = log_id
@@ -73,16 +73,16 @@ class _Checks:
 
     @property
     def unknown(self) -> int:
-        """How many are of types that this version does not know."""
+        """Number of events of types that this version does not know."""
         return sum(number for kind, number in self.types.items() if kind not in EVENTS)
 
     def begin_at(self, first_seq: int) -> None:
-        """What is before this number may just have been deleted, as the oldest are."""
+        """Accept a gap before this number: the oldest events may just have been deleted."""
         if self._last is not None:
             self._last = max(self._last, first_seq - 1)
 
     def look(self, row: LogRow) -> None:
-        """Take the next event."""
+        """Check the next event."""
         if self._last is not None and row.seq > self._last + 1:
             self.gaps.append((self._last + 1, row.seq - 1))
         self._last = row.seq
@@ -107,9 +107,9 @@ class _Checks:
         for name, expected in {**ids, "type": row.type, "rule": row.rule}.items():
             if body.get(name) != expected:
                 yield name
-        said_ms = _ms(body.get("ts"))
+        ts_ms = _ms(body.get("ts"))
         # The row's was cut off, not rounded, and from a float.
-        if said_ms is None or abs(said_ms - row.ts_ms) > 1:
+        if ts_ms is None or abs(ts_ms - row.ts_ms) > 1:
             yield "ts"
 
     def _look_at_fields(self, row: LogRow) -> None:
@@ -135,9 +135,9 @@ class _Checks:
 
 
 def verify(config: Config) -> tuple[list[str], list[str]]:
-    """What there is to say of the configured log, and what is wrong with it, a sentence for each kind.
+    """Check the configured log; return lines of summary, and a sentence for each kind of problem.
 
-    Wrong is also a damaged one that was set aside in its place, until somebody has dealt with that.
+    A damaged log that was set aside beside it is a problem too, until somebody has dealt with it.
 
     Raises:
         ConfigError: there is no log, or it is none of this agent's.
@@ -168,7 +168,7 @@ def verify(config: Config) -> tuple[list[str], list[str]]:
 
 
 def _look_at_all(reader: LogReader, head: Head, checks: _Checks) -> None:
-    """Look at all events up to the last of a moment, a page at a time."""
+    """Check all events up to the last one of `head`, a page at a time."""
     after = _FIRST
     while after < head.last_seq:
         now, rows = reader.page(after)
@@ -193,18 +193,18 @@ def _look_at_head(head: Head, found: _Found) -> None:
         found.add("delivered", f"number {delivered}, but the last is {head.last_seq}")
 
 
-def _unexplained(gaps: list[tuple[int, int]], told: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """What of the gaps is in none of the stretches that were told; both in order."""
+def _unexplained(gaps: list[tuple[int, int]], reported: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Parts of the gaps that no reported range covers; both ascending, each first and last number."""
     for begin, last in gaps:
         first = begin
-        for told_first, told_last in told:
-            if told_last < first:
+        for reported_first, reported_last in reported:
+            if reported_last < first:
                 continue
-            if told_first > last or first > last:
+            if reported_first > last or first > last:
                 break
-            if told_first > first:
-                yield first, told_first - 1
-            first = told_last + 1
+            if reported_first > first:
+                yield first, reported_first - 1
+            first = reported_last + 1
         if first <= last:
             yield first, last
 

@@ -12,9 +12,10 @@ from agent.presence.following import SAME_RATIO, ViewFollower
 from agent.presence.line import LineRule
 from agent.presence.zone import ZoneRule
 from agent.vision.attention import Attention
+from agent.wire.payloads import CounterGeometryWire, LineGeometryWire, ZoneGeometryWire
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from agent.config.models import Config
     from agent.core.frame import Instant
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from agent.pipeline import RuleStage
     from agent.vision.attention import Attending
     from agent.vision.tamper import Tamper
+    from agent.wire.payloads import RuleGeometryWire
 
 # Nearer to the picture's edge than this means the edge itself; people draw no better.
 _EDGE = 0.015
@@ -33,7 +35,13 @@ _BEYOND_RATIO = 0.2
 def geometry(
     config: Config, size_px: tuple[int, int], shift: Shift = UNSHIFTED
 ) -> tuple[tuple[Line, ...], tuple[Zone, ...]]:
-    """Lines and zones in px of frames of this size, on a view that is shifted."""
+    """Lines and zones in px.
+
+    Args:
+        config: has them in fractions of the picture.
+        size_px: width and height of the frames, px.
+        shift: of the view against the one that they were drawn for.
+    """
     lines = tuple(
         Line(line.id, *shift.of(scaled((*_prolonged(line.start, line.end), line.inside), size_px), size_px))
         for line in config.line
@@ -69,7 +77,13 @@ def _reaching(corner: Point, reach: float) -> Point:
 
 
 def view(config: Config, shifts: Sequence[Shift] = (), size_px: tuple[int, int] = (1, 1)) -> View:
-    """How the camera hangs, and its masks, as configured and on a view that is shifted so."""
+    """Rotation and masks of the camera.
+
+    Args:
+        config: has them.
+        shifts: of the view; at each the masks are added once more, beside the configured places.
+        size_px: width and height of the frames, px, by which shifts are turned into fractions.
+    """
     masks = list(config.camera.masks)
     for shift in shifts:
         if shift != UNSHIFTED:
@@ -90,19 +104,34 @@ def shifted_ratio(shift: Shift, size_px: tuple[int, int]) -> float:
     return ratio if ratio > SAME_RATIO else 0.0
 
 
-def is_drawn_anew(old: Config, new: Config) -> bool:
-    """Whether lines, zones or masks lie elsewhere: whoever draws sees what the camera sees then."""
+def is_redrawn(old: Config, new: Config) -> bool:
+    """Whether lines, zones, masks or the camera were changed, that is, drawn on the present view."""
     return drawing(old) != drawing(new)
 
 
 def drawing(config: Config) -> tuple[object, ...]:
-    """All that somebody drew on what the camera saw, and how the camera is set."""
+    """Lines, zones and masks as drawn, and the camera settings that they were drawn for."""
     camera = config.camera
     return (
         (camera.source, camera.size, camera.rotation, camera.masks),
         tuple((line.id, line.start, line.end, line.inside) for line in config.line),
         tuple((zone.id, zone.polygon) for zone in config.zone),
     )
+
+
+def rule_geometries(config: Config) -> Iterator[RuleGeometryWire]:
+    """All rules as `info` describes them, in fractions of the picture."""
+    for line in config.line:
+        yield LineGeometryWire(rule=line.id, start=line.start, end=line.end, inside=line.inside)
+    for zone in config.zone:
+        yield ZoneGeometryWire(rule=zone.id, polygon=zone.polygon, min_dwell_s=zone.min_dwell_s)
+    for counter in config.counter:
+        yield CounterGeometryWire(
+            rule=counter.id,
+            staff=counter.staff,
+            public=counter.public,
+            unattended_after_s=counter.unattended_after_s,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +142,7 @@ class _Placed:
 
 
 class Placement:
-    """Moves rules and masks along with the view.
+    """Stage that moves rules and masks along with a shifted view.
 
     Attributes:
         rules: all of them; the same list throughout.
@@ -127,7 +156,15 @@ class Placement:
         attending: Attending,
         tamper: Tamper,
     ) -> None:
-        """Take what is to be moved; `rules` and `attending` may change meanwhile."""
+        """Lay rules and masks for a view that is not shifted.
+
+        Args:
+            config: lines, zones and masks as drawn, in fractions of the picture.
+            size_px: width and height of the frames, px.
+            rules: moved along; the list may change meanwhile.
+            attending: gets the zones of a shifted view; its kind may change meanwhile.
+            tamper: gets the masks of a shifted view.
+        """
         self._config = config
         self._size_px = size_px
         self.rules = rules
@@ -153,11 +190,11 @@ class Placement:
 
     @property
     def shift(self) -> Shift:
-        """By how much rules are moved."""
+        """The shift that rules lie at now."""
         return self._following.placed
 
     def update(self, sight: Visibility, at: Instant) -> None:
-        """Take what is known of the view at a frame."""
+        """Follow the view that was seen at a frame, if its shift lasts."""
         before = self.shift
         if self._following.update(sight, at.monotonic_s):
             self._cover()
@@ -165,13 +202,13 @@ class Placement:
                 self._lay(at)
 
     def place(self, shift: Shift, at: Instant) -> None:
-        """Have everything lie here at once."""
+        """Move rules and masks to this shift at once."""
         self._following.place(shift)
         self._cover()
         self._lay(at)
 
-    def change(self, config: Config) -> None:
-        """Take another configuration, by which the rules have been made already."""
+    def apply_settings(self, config: Config) -> None:
+        """Lay lines, zones and masks by a reloaded configuration; the caller makes the rules."""
         self._config = config
         self._placed = self._place_now()
 

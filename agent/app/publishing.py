@@ -37,40 +37,48 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _DELIVER_AT_STOP_S = 1.5
-# Under which the log remembers what the centre set.
+# Name of the note in the log: digest of the centre's calendar in force.
 _CALENDAR = "calendar"
 
 
 class Delivery:
-    """What keeps events, and their publisher."""
+    """Event storage, and the publisher of events and states where there is a broker."""
 
     def __init__(
         self,
         config: Config,
-        keeper: FailoverLog,
+        failover: FailoverLog,
         retention: Retention,
         health: HealthMonitor,
         calendar: CalendarKeeper | None = None,
     ) -> None:
-        """Take what is open, and who keeps the centre's hours, if anybody; `connect` begins to deliver."""
+        """Take open storage; `connect` starts the publisher.
+
+        Args:
+            config: as in the file.
+            failover: stores the events.
+            retention: limits of the log, which a reload changes.
+            health: for the `health` payload; is told of broker, certificate and calendar.
+            calendar: keeps the centre's working hours; None: the centre sets none.
+        """
         self._config = config
-        self._keeper = keeper
+        self._failover = failover
         self._retention = retention
         self._publisher: Publisher | None = None
         self._calendar = calendar
         self.health = health
-        self._tell_health()
+        self._update_health()
         if calendar:
             health.calendar_refused = lambda: calendar.refused
 
-    def keep(self, events: Sequence[Event], at: Instant) -> int:
-        """Keep events; return the last number."""
-        seq = self._keeper.append(events, at)
-        self.health.volatile = self._keeper.volatile
+    def append(self, events: Sequence[Event], at: Instant) -> int:
+        """Append events to the log; return the number of the last one in it."""
+        seq = self._failover.append(events, at)
+        self.health.volatile = self._failover.volatile
         return seq
 
-    def tell(self, states: Sequence[StateNow], *, news: bool) -> None:
-        """Let the publisher know of new states, and of new events in the log."""
+    def publish(self, states: Sequence[StateNow], *, news: bool) -> None:
+        """Hand new states to the publisher; `news`: there are new events in the log for it, too."""
         if self._publisher is None:
             return
         if self._publisher.failure:
@@ -78,16 +86,22 @@ class Delivery:
         if states or news:
             self._publisher.update(states)
 
-    def change(self, config: Config, at: Instant, seq: int, *, reconnect: bool) -> None:
-        """Deliver by another configuration with the same log, and to another broker if need be.
+    def apply_settings(self, config: Config, at: Instant, seq: int, *, reconnect: bool) -> None:
+        """Go on by a reloaded configuration with the same log.
 
-        All states are to be told after this.
+        All states are to be published again after this.
+
+        Args:
+            config: the new one, as in the file.
+            at: this moment.
+            seq: number of the last event in the log.
+            reconnect: the broker or the account is another one: sign off there and connect anew.
         """
         if reconnect and self._publisher:
-            # What is retained at a broker that is told no more must not go on saying who is there.
+            # The old broker gets no more states: what it retains must not go on showing persons.
             self._publisher.update(unknown_states(self._config, at, seq, "stopped"))
         self._config = config
-        self._tell_health()
+        self._update_health()
         self.note_calendar()
         delivers = config.mqtt is not None
         self._retention.apply_settings(config.log.keep_days, config.log.keep_mb, delivers=delivers)
@@ -95,76 +109,78 @@ class Delivery:
             self.disconnect()
             self.connect(at, seq)
         elif self._publisher:
-            info, callbacks = self._introduction()
+            info, callbacks = self._info_and_callbacks()
             self._publisher.apply_settings(info, callbacks, unknown_states(config, at, seq, "starting"))
 
     def note_calendar(self) -> None:
-        """Have the log remember whose hours are in force: should their file be gone one day, that is told."""
+        """Note the digest of the centre's calendar in the log, so that a loss of its file is noticed."""
         if self._calendar:
-            log = self._keeper.log
+            log = self._failover.log
             with suppress(LogError):
                 before = log.noted(_CALENDAR)
                 if (now := self._calendar.compare(before)) != (before or ""):
                     log.note(_CALENDAR, now)
 
     def connect(self, at: Instant, seq: int) -> None:
-        """Begin to deliver, if there is a broker; every state is unknown as yet."""
+        """Start the publisher, if there is a broker; each state is unknown until it is published."""
         config, to = self._config, broker(self._config)
         if to is None:
             _log.warning(BROKER_NONE, config.log.path)
             return
         site, name = config.device.site, config.device.name
-        info, callbacks = self._introduction()
+        info, callbacks = self._info_and_callbacks()
 
         def own_id() -> str:
-            return client_id(site, name, self._keeper.client_secret)
+            return client_id(site, name, self._failover.client_secret)
 
-        publisher = Publisher(to, site, name, self._keeper.log, info, client_id=own_id(), callbacks=callbacks)
+        publisher = Publisher(
+            to, site, name, self._failover.log, info, client_id=own_id(), callbacks=callbacks
+        )
         publisher.update(unknown_states(config, at, seq, "starting"))
-        self._keeper.serve(lambda *logs: publisher.use_logs(*logs, client_id=own_id()))
+        self._failover.serve(lambda *logs: publisher.use_logs(*logs, client_id=own_id()))
         publisher.start()
         self._publisher = publisher
         self.health.connected = lambda: publisher.connected
         self.health.unsteady = lambda: publisher.unsteady
 
     def disconnect(self) -> None:
-        """Deliver what can be in a short time, and say that the agent stops."""
+        """Publish what is possible within 1.5 s, sign off, and stop the publisher."""
         publisher, self._publisher = self._publisher, None
         if publisher:
             self.health.connected = self.health.unsteady = None
-            self._keeper.serve(lambda *_logs: None)
+            self._failover.serve(lambda *_logs: None)
             publisher.stop(_DELIVER_AT_STOP_S)
 
-    def _tell_health(self) -> None:
+    def _update_health(self) -> None:
         mqtt = self._config.mqtt
         self.health.config_digest = digest(self._config)
         self.health.certificate.file = mqtt.certificate_file if mqtt else None
 
-    def _introduction(self) -> tuple[Callable[[str, str], str], Callbacks]:
+    def _info_and_callbacks(self) -> tuple[Callable[[str, str], str], Callbacks]:
         central = self._calendar.central if self._calendar else None
         return info_maker(self._config, self._config.device.name, central), Callbacks(
             health=self.health.text,
             discovery=discovery_maker(self._config),
-            superseded=self._keeper.superseded,
+            superseded=self._failover.superseded,
             clock_synced=clock.clock_synced,
             calendar=self._calendar,
         )
 
 
 def check_files(config: Config) -> None:
-    """See that the files for TLS can be read; CertificateFileError: one of them can't."""
+    """Check that the files for TLS can be read; CertificateFileError: one of them can't."""
     if config.mqtt and config.mqtt.tls:
         check_readable(config.mqtt.ca_file, config.mqtt.certificate_file, config.mqtt.key_file)
 
 
 @contextmanager
 def delivery(config: Config, ledger: Ledger, calendar: CalendarKeeper | None = None) -> Iterator[Delivery]:
-    """Open the log, go on where it ends, and connect to the broker in the background.
+    """Open the log, restore the state at its end, and connect to the broker in the background.
 
     Args:
         config: as in the file.
-        ledger: takes up what the log has.
-        calendar: keeps the hours that the centre sets; None: nobody does.
+        ledger: gets the state that the log ends with.
+        calendar: keeps the hours that the centre sets; None: the centre sets none.
 
     Raises:
         LogError: the event log can't be written at the start.
@@ -174,20 +190,29 @@ def delivery(config: Config, ledger: Ledger, calendar: CalendarKeeper | None = N
     with ExitStack() as stack:
         card = stack.enter_context(EventLog(who, config.log.path, board=serial_number()))
         retention = Retention(config.log.keep_days, config.log.keep_mb, delivers=config.mqtt is not None)
-        keeper = stack.enter_context(FailoverLog(card, who, retention, folder=runtime_folder()))
+        failover = stack.enter_context(FailoverLog(card, who, retention, folder=runtime_folder()))
         begin = clock.now()
-        take_up(keeper.log, ledger, begin, who.boot, keeper.leftover)
-        box = Delivery(config, keeper, retention, HealthMonitor(config.log.path), calendar)
+        resume_from_log(failover.log, ledger, begin, who.boot, failover.leftover)
+        box = Delivery(config, failover, retention, HealthMonitor(config.log.path), calendar)
         box.note_calendar()
-        box.connect(begin, keeper.log.last_seq)
+        box.connect(begin, failover.log.last_seq)
         yield box
         box.disconnect()
 
 
-def take_up(log: EventLog, ledger: Ledger, at: Instant, boot: str, beside: Sequence[EventLog] = ()) -> None:
-    """Go on where a log ends: close what was open, tell that the agent runs.
+def resume_from_log(
+    log: EventLog, ledger: Ledger, at: Instant, boot: str, beside: Sequence[EventLog] = ()
+) -> None:
+    """Restore the state that a log ends with, close what was open, and append `agent.started`.
 
     A log that turns out to be damaged is set aside for a new one.
+
+    Args:
+        log: open for writing.
+        ledger: gets the state; new, without any history.
+        at: this moment.
+        boot: id of this boot of the machine, 8 hex digits.
+        beside: logs in memory that an earlier run left; they may have events that `log` never got.
 
     Raises:
         LogError: the log can't be read, written or set aside.

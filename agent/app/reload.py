@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from agent.app.build import UNSURE_RATIO, attention, face_network, pace, terms
-from agent.app.placement import is_drawn_anew
+from agent.app.build import UNSURE_RATIO, attention, face_network, pace, rule_settings
+from agent.app.placement import is_redrawn
 from agent.presence.line import LineRule
 from agent.presence.zone import ZoneRule
 from agent.vision.attention import Attention, EveryFrame
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from agent.core.geometry import Line, Zone
     from agent.pipeline import RuleStage
 
-Way = Literal["nothing", "live", "delivery", "anew"]
-# What is known by its id, and may be there more than once.
+Way = Literal["nothing", "live", "delivery", "restart"]
+# Tables that may be there several times, each known by its id.
 _RULES = ("line", "zone", "counter")
-# These begin anew: another camera, another log, another agent.
-_ANEW = {
+# These need a restart of the pipeline: another camera, another log, another agent.
+_RESTART = {
     "device": ("site", "name"),
     "camera": ("source", "size", "fps", "rotation", "username", "password_file"),
     "detector": ("model",),
@@ -39,9 +39,9 @@ class Changes:
     """How one configuration differs from another.
 
     Attributes:
-        way: what taking it over asks for, each with all that the ones before it ask for: `live`, the stages
-            go on; `delivery`, a new publisher too; `anew`, an end and a begin of everything.
-        names: what differs, as in the file, for the journal.
+        way: the least that applies it: `live`, the stages take new settings; `delivery`, the publisher
+            connects again as well; `restart`, the whole pipeline is restarted.
+        names: tables, keys and rules that differ, as in the file, for the journal.
     """
 
     way: Way
@@ -62,9 +62,9 @@ def changes(old: Config, new: Config) -> Changes:
         asks: Way = "live"
         if table == "mqtt":
             asks = "delivery"
-        elif any(getattr(before, key) != getattr(after, key) for key in _ANEW.get(table, ())):
-            asks = "anew"
-        way = max(way, asks, key=("nothing", "live", "delivery", "anew").index)
+        elif any(getattr(before, key) != getattr(after, key) for key in _RESTART.get(table, ())):
+            asks = "restart"
+        way = max(way, asks, key=("nothing", "live", "delivery", "restart").index)
         names += _names(table, before, after)
     return Changes(way, tuple(names))
 
@@ -84,11 +84,16 @@ def _names(table: str, before: object, after: object) -> Iterator[str]:
         yield f"[{table}] {' and '.join(differ)}" if differ else f"[{table}]"
 
 
-def go_on(stage: Stages, new: Config, at: Instant) -> list[Event]:
-    """Have the stages go on by another configuration, between two frames.
+def apply_settings(stage: Stages, new: Config, at: Instant) -> list[Event]:
+    """Give the stages the settings of a reloaded configuration, between two frames.
 
-    Persons keep their ids, and visits to zones that there are still go on. What begins anew is not taken
-    over here, nor are the camera's masks themselves.
+    Persons keep their ids, and visits to zones that still exist go on. Settings that need a restart are not
+    applied here, nor are the camera's masks themselves.
+
+    Args:
+        stage: changed in place.
+        new: in force from now on, with the centre's hours if it set any.
+        at: moment of the last frame.
 
     Returns:
         The events that the change itself makes, in order, to be kept before those of the next frame.
@@ -107,25 +112,31 @@ def go_on(stage: Stages, new: Config, at: Instant) -> list[Event]:
     if isinstance(stage.tamper, Tamper):
         if new.tamper != old.tamper:
             stage.tamper.change(TamperSettings(**new.tamper.model_dump()))
-        if is_drawn_anew(old, new) and (stage.tamper.sees or stage.tamper.is_away):
-            # Who draws sees what is there now, whatever it was before; and what was masked is no other view.
+        if is_redrawn(old, new) and (stage.tamper.sees or stage.tamper.is_away):
+            # Whoever drew it saw the present view, which is the usual one from now on.
             stage.accept_view(at)
-    stage.placing.change(new)
+    stage.placing.apply_settings(new)
     if isinstance(stage.tamper, Tamper) and new.camera.masks != old.camera.masks:
         stage.tamper.mask(stage.placing.view.masks)
-    stage.rules[:], told, moved = with_rules(stage.rules, stage.placing.lines, stage.placing.zones, at)
+    stage.rules[:], closing, moved = with_rules(stage.rules, stage.placing.lines, stage.placing.zones, at)
     if (new.attention, new.zone) != (old.attention, old.zone):
         _with_attention(stage, new)
-    return stage.ledger.change(terms(new), told, at, moved)
+    return stage.ledger.change(rule_settings(new), closing, at, moved)
 
 
 def with_rules(
     before: Sequence[RuleStage], lines: Sequence[Line], zones: Sequence[Zone], at: Instant
 ) -> tuple[list[LineRule | ZoneRule], list[Event], list[str]]:
-    """The rules of other lines and zones, in px; a zone that there is still goes on in the same rule.
+    """Rules for new lines and zones; a zone that still exists keeps its rule, and so its visits.
+
+    Args:
+        before: the rules until now; their zones are changed in place.
+        lines: the new ones, px of the frame.
+        zones: the new ones, px of the frame.
+        at: this moment.
 
     Returns:
-        The rules, the closing events of those that there are no more, and the zones that lie elsewhere now.
+        The rules, the closing events of removed zones, and the ids of zones whose polygon was changed.
     """
     line_rules = {rule.line.line_id: rule for rule in before if isinstance(rule, LineRule)}
     zone_rules = {rule.zone.zone_id: rule for rule in before if isinstance(rule, ZoneRule)}
@@ -143,8 +154,8 @@ def with_rules(
                 moved.append(zone.zone_id)
             rule.change(zone, at)
         rules.append(rule)
-    told = [event for gone in zone_rules.values() for event in gone.close(at, "stopped")]
-    return rules, told, moved
+    closing = [event for gone in zone_rules.values() for event in gone.close(at, "stopped")]
+    return rules, closing, moved
 
 
 def _with_attention(stage: Stages, new: Config) -> None:

@@ -70,11 +70,11 @@ _DELIVER_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class ReplayWishes:
-    """What a replay is asked for besides the events.
+class ReplayOptions:
+    """Options of a replay.
 
     Attributes:
-        start: when the recording begins.
+        start: moment of the first frame, UTC.
         real_time: at the recording's pace, not as fast as it goes.
         events: file for the events, one a line; None: standard output.
         mot: file for the tracks in MOTChallenge form.
@@ -90,18 +90,18 @@ class ReplayWishes:
     publish_as: str | None = None
 
 
-def replay(config: Config, video: Path, wishes: ReplayWishes, progress: Callable[[int, int], None]) -> int:
+def replay(config: Config, video: Path, options: ReplayOptions, progress: Callable[[int, int], None]) -> int:
     """Run the pipeline over a recording and write its events; return how many there were.
 
     Args:
         config: its `[camera] source` and `[log]` are not used.
         video: the recording.
-        wishes: what to write.
+        options: when the recording starts, at what pace, and which files are written.
         progress: called with the number of frames done and the number there are (0: not known); a film
             goes over all of them three times.
 
     Raises:
-        SourceError, ModelError, ConfigError: it can't begin.
+        SourceError, ModelError, ConfigError: it can't start.
         BrokenOffError: the recording breaks off; its events were written.
         DeliveryError: not everything could be published.
         AgentError: something asked for can't be written.
@@ -109,22 +109,22 @@ def replay(config: Config, video: Path, wishes: ReplayWishes, progress: Callable
     with ExitStack() as stack:
         recording = stack.enter_context(open_recording(video, config.camera.fps))
         stage = stages(config, recording.size_px, plain_track_ids())
-        log_id = secrets.token_hex(4) if wishes.publish_as else REPLAY_LOG
+        log_id = secrets.token_hex(4) if options.publish_as else REPLAY_LOG
         log = stack.enter_context(
-            EventLog(sender(config, wishes.publish_as), None, log_id=log_id, recorded=True)
+            EventLog(sender(config, options.publish_as), None, log_id=log_id, recorded=True)
         )
-        out = _Out(log, stack.enter_context(_text_file(wishes.events)))
-        mot = stack.enter_context(_text_file(wishes.mot)) if wishes.mot else None
+        out = _Out(log, stack.enter_context(_text_file(options.events)))
+        mot = stack.enter_context(_text_file(options.mot)) if options.mot else None
         # A film is surveyed twice before it is drawn.
-        surveyed_frames = 2 * recording.frame_count if wishes.draw else 0
+        surveyed_frames = 2 * recording.frame_count if options.draw else 0
         total = recording.frame_count + surveyed_frames
         draw = stack.enter_context(
-            _drawing(wishes, video, recording, config, stage, lambda done: progress(done, total))
+            _drawing(options, video, recording, config, stage, lambda done: progress(done, total))
         )
-        publisher = stack.enter_context(_publishing(config, wishes.publish_as, log, wishes.start))
-        changed, broken, last = ChangedStates(), None, Instant(0.0, wishes.start)
-        frames = recorded_frames(recording, lambda: stage.placing.view, wishes.start)
-        if wishes.real_time:
+        publisher = stack.enter_context(_publishing(config, options.publish_as, log, options.start))
+        changed, broken, last = ChangedStates(), None, Instant(0.0, options.start)
+        frames = recorded_frames(recording, lambda: stage.placing.view, options.start)
+        if options.real_time:
             frames = _paced(frames)
         try:
             for step in stage.steps(frames):
@@ -241,7 +241,7 @@ def _text_file(path: Path | None) -> Iterator[TextIO]:
 
 
 def _plan(config: Config, size_px: tuple[int, int], lines: Sequence[Line], zones: Sequence[Zone]) -> Plan:
-    """What is watched in pictures of this size; lines and zones follow a view that is shifted."""
+    """Lines and zones as given, in px, with the masks and counters of the configuration."""
     return Plan(
         lines,
         zones,
@@ -252,24 +252,24 @@ def _plan(config: Config, size_px: tuple[int, int], lines: Sequence[Line], zones
 
 @contextmanager
 def _drawing(
-    wishes: ReplayWishes,
+    options: ReplayOptions,
     video: Path,
     recording: Recording,
     config: Config,
     stage: Stages,
     progress: Callable[[int], None],
 ) -> Iterator[Callable[[Step[Frame]], None] | None]:
-    """Draw steps into a film; before the first of them, who is to be blurred is found in all of it."""
-    if wishes.draw is None:
+    """Draw steps into a film; the whole recording is first surveyed for what has to be blurred."""
+    if options.draw is None:
         yield None
         return
     captions = Captions(ZoneInfo(config.device.timezone))
 
     def frames() -> Iterator[Frame]:
         with open_recording(video, config.camera.fps) as again:
-            yield from recorded_frames(again, lambda: view(config), wishes.start)
+            yield from recorded_frames(again, lambda: view(config), options.start)
 
-    with video_writer(wishes.draw, recording.size_px, recording.fps) as write:
+    with video_writer(options.draw, recording.size_px, recording.fps) as write:
         grid = Grid.of(recording.size_px)
         blur = FilmBlur(surveyed(grid, recording.fps, frames, blur_finder(), progress))
 
@@ -289,7 +289,7 @@ def _drawing(
 def _publishing(
     config: Config, name: str | None, log: EventLog, start: datetime
 ) -> Iterator[Publisher | None]:
-    """Publish the log under another name; at the end everything must have been taken."""
+    """Publish the log under another name; DeliveryError if not all is acknowledged at the end."""
     if name is None:
         yield None
         return

@@ -42,12 +42,12 @@ def retired(broker: Broker, site: str, name: str, rules: Sequence[str]) -> list[
         raise DeliveryError(
             f"{site}/{name} is online at {broker} and would publish it all again; stop that agent first."
         )
-    told = _content(found, f"{root}/info").get("rules")
-    rules = [*rules, *(str(rule.get("rule")) for rule in told or () if isinstance(rule, dict))]
+    known_rules = _content(found, f"{root}/info").get("rules")
+    rules = [*rules, *(str(rule.get("rule")) for rule in known_rules or () if isinstance(rule, dict))]
     known = {f"{root}/{topic}" for topic in (*_ALWAYS, *(f"state/{rule}" for rule in rules))}
     topics = sorted({*known, *found, home})
     refused = list(_cleared(broker, topics))
-    # Home Assistant may never have been told, and an agent's account does not read what it is told.
+    # There may be no discovery message, and an agent's account can't read whether there is one.
     missed = [topic for topic in refused if topic != home] or sorted(_retained(broker, root, home))
     if missed:
         remedy = "use the agent's own account, or one that may write below its topics"
@@ -60,7 +60,7 @@ def retired(broker: Broker, site: str, name: str, rules: Sequence[str]) -> list[
 
 
 def _retained(broker: Broker, root: str, home: str) -> dict[str, Message]:
-    """What the broker has of an agent, as far as this account may read it."""
+    """Retained messages of an agent, as far as this account may read them."""
     found: dict[str, Message] = {}
     with _Open(broker) as connection:
         for topic in (f"{root}/#", *(f"{root}/{one}" for one in _ALWAYS), f"{root}/state/#", home):
@@ -75,7 +75,7 @@ def _retained(broker: Broker, root: str, home: str) -> dict[str, Message]:
 
 
 def _cleared(broker: Broker, topics: Iterable[str]) -> Iterator[str]:
-    """Publish nothing on each; yield those that the broker refuses."""
+    """Clear each topic by an empty retained message; yield those that the broker refuses."""
     with _Open(broker) as connection:
         for topic in topics:
             mid = connection.publish(Message(topic, "", retain=True))

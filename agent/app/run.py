@@ -12,7 +12,7 @@ from agent.app.central_calendar import CalendarKeeper
 from agent.app.placement import shifted_ratio, view
 from agent.app.publishing import check_files
 from agent.app.publishing import delivery as open_delivery
-from agent.app.reload import changes, go_on
+from agent.app.reload import apply_settings, changes
 from agent.app.sources import open_source
 from agent.app.view_store import ViewKeeper
 from agent.app.working_time import working_time
@@ -62,30 +62,30 @@ _CAUSES = {
 }
 
 
-def run(config: Config, read: Callable[[], Config], tick: Callable[[], None] = lambda: None) -> None:
+def run(config: Config, read: Callable[[], Config], every_second: Callable[[], None] = lambda: None) -> None:
     """Watch until told to stop, or until the recording ends.
 
     Args:
-        config: to begin with.
+        config: to start with.
         read: reads the configuration again when SIGHUP asks for it; may raise ConfigError.
-        tick: to be called about once a second.
+        every_second: called about once a second.
 
     Raises:
-        ConfigError, SourceError, ModelError, BusyError: it can't begin.
+        ConfigError, SourceError, ModelError, BusyError: it can't start.
         LogError: the event log can't be written at the start.
         CameraError: the camera hangs. A new process may help, and this one is to end at once.
         BrokenOffError: the recording breaks off; its events are kept.
     """
     systemd = Systemd()
     with service_signals(runtime_folder()) as asked:
-        watch = _Run(config, read, asked, systemd, tick)
-        while (new := watch.go_on()) is not None:
+        watch = _Run(config, read, asked, systemd, every_second)
+        while (new := watch.run()) is not None:
             before = None if new is watch.before else watch.config
-            watch = _Run(new, read, asked, systemd, tick, before)
+            watch = _Run(new, read, asked, systemd, every_second, before)
 
 
 class _Run:
-    """From a begin to an end, or to where it is to begin anew with another configuration."""
+    """One run of the pipeline: until it stops, or has to be restarted with another configuration."""
 
     def __init__(
         self,
@@ -93,27 +93,27 @@ class _Run:
         read: Callable[[], Config],
         asked: Asked,
         systemd: Systemd,
-        tick: Callable[[], None],
+        every_second: Callable[[], None],
         before: Config | None = None,
     ) -> None:
-        """Take what to begin with, and what was in force before, should that be impossible."""
+        """Take the configuration; `before`: the one to return to if this one can't be started."""
         self.config = config
         self.before = before
         self._read = read
         self._asked = asked
         self._systemd = systemd
-        self._tick = tick
+        self._every_second = every_second
         self._clock = clock.Clock()
         self._sees = False
-        self._told_s = self._refused_s = float("-inf")
+        self._second_s = self._refused_s = float("-inf")
         self._view = view(config)
         self._calendar = CalendarKeeper(config)
 
-    def go_on(self) -> Config | None:
-        """Watch; return what to begin anew with, if anything."""
+    def run(self) -> Config | None:
+        """Watch until the end; return the configuration to restart with, if any."""
         with ExitStack() as stack:
             try:
-                source, stage, delivery = self._begun(stack)
+                source, stage, delivery = self._started(stack)
             except AgentError as error:
                 if self.before is None:
                     raise
@@ -133,12 +133,12 @@ class _Run:
             delivery.health.stalls = source.counts
             delivery.health.fps = self.config.camera.fps if source.counts else None
             at = self._clock.now()
-            keeper = ViewKeeper(self.config, stage, at)
+            view_keeper = ViewKeeper(self.config, stage, at)
             self._view = stage.placing.view
             reporter = StepReporter(self._calendar.over(self.config), stage, delivery, at)
             broken, new = None, None
             try:
-                new = self._watch(stage, source, reporter, keeper)
+                new = self._watch(stage, source, reporter, view_keeper)
             except (BrokenOffError, CameraError) as error:
                 broken = error
             if new is None:
@@ -149,13 +149,13 @@ class _Run:
             asked = new is not None or self._asked.stop.is_set()
             cause: StopCause = "recording_broken" if broken else "signal" if asked else "recording_ended"
             at = self._clock.now()
-            delivery.keep([AgentStopped(rule="agent", at=at, cause=cause)], at)
+            delivery.append([AgentStopped(rule="agent", at=at, cause=cause)], at)
             _log.info(STOPS, _CAUSES[cause], extra={"reason": cause})
         if broken:
             raise broken
         return new
 
-    def _begun(self, stack: ExitStack) -> tuple[Source, Stages, Delivery]:
+    def _started(self, stack: ExitStack) -> tuple[Source, Stages, Delivery]:
         systemd, stop = self._systemd, self._asked.stop
         check_files(self.config)
         source = stack.enter_context(
@@ -166,41 +166,41 @@ class _Run:
         return source, stage, stack.enter_context(delivery)
 
     def _watch(
-        self, stage: Stages, source: Source, reporter: StepReporter, keeper: ViewKeeper
+        self, stage: Stages, source: Source, reporter: StepReporter, view_keeper: ViewKeeper
     ) -> Config | None:
         for step in stage.steps(source.frames):
             reporter.report(step)
-            keeper.update(step.visibility, step.frame.at)
+            view_keeper.update(step.visibility, step.frame.at)
             self._view = stage.placing.view
             now_s = step.frame.at.monotonic_s
-            if now_s - self._told_s >= 1:
-                self._told_s = now_s
+            if now_s - self._second_s >= 1:
+                self._second_s = now_s
                 self._systemd.status(reporter.status)
-                keeper.answer(step.frame.at)
-                if self._calendar.take(self._clock.now()):
-                    reporter.change(self.config, self._calendar.over(self.config))
-                self._look_at_refused(now_s)
-                self._tick()
-            self._tell_systemd(step.frame)
-            if self._asked.reload.is_set() and (new := self._reloaded(reporter, keeper)):
+                view_keeper.answer(step.frame.at)
+                if self._calendar.apply_received(self._clock.now()):
+                    reporter.apply_settings(self.config, self._calendar.over(self.config))
+                self._check_refused(now_s)
+                self._every_second()
+            self._notify_systemd(step.frame)
+            if self._asked.reload.is_set() and (new := self._reloaded(reporter, view_keeper)):
                 return new
         return None
 
-    def _reloaded(self, reporter: StepReporter, keeper: ViewKeeper) -> Config | None:
-        """Take up the configuration as it is now; return it if that can't be done between two frames."""
+    def _reloaded(self, reporter: StepReporter, view_keeper: ViewKeeper) -> Config | None:
+        """Read the configuration and apply it; return it where only a restart of the pipeline can."""
         self._asked.reload.clear()
         self._systemd.reloading()
         self._asked.reloads.begin()
         try:
             new, in_force = self._read_again()
             differ = changes(self.config, new)
-            if differ.way == "anew":
+            if differ.way == "restart":
                 _log.info(CONFIG_RESTARTS, differ)
                 self._systemd.no_frame()
                 return new
             if differ.way != "nothing":
-                reporter.change(new, in_force, reconnect=differ.way == "delivery")
-                keeper.change(new)
+                reporter.apply_settings(new, in_force, reconnect=differ.way == "delivery")
+                view_keeper.apply_settings(new)
                 self.config = new
         except (ConfigError, ModelError) as error:
             problems = tuple(str(error).splitlines())
@@ -213,8 +213,8 @@ class _Run:
         self._systemd.reloaded()
         return None
 
-    def _look_at_refused(self, now_s: float) -> None:
-        """A refused file is of no more harm when it is again what is in force."""
+    def _check_refused(self, now_s: float) -> None:
+        """Clear the refusal once the file equals the configuration in force again."""
         if not self._asked.reloads.refused or now_s - self._refused_s < _REFUSED_EVERY_S:
             return
         self._refused_s = now_s
@@ -224,18 +224,18 @@ class _Run:
                 _log.info(CONFIG_RELOADED, "nothing")
 
     def _read_again(self) -> tuple[Config, Config]:
-        """The configuration as it is now, and with the centre's hours; ConfigError: it can't be taken up."""
+        """The configuration as in the file, and with the centre's hours; ConfigError: it can't be used."""
         new = self._read()
         check_files(new)
         in_force = self._calendar.over(new)
         try:
-            # Public holidays that this machine can't work out must not end it half-way through the change.
+            # Public holidays that can't be computed here must not raise when half of the stages are changed.
             working_time(in_force)
         except AgentError as error:
             raise ConfigError(*str(error).splitlines()) from error
         return new, in_force
 
-    def _tell_systemd(self, taken: Frame | NoFrame) -> None:
+    def _notify_systemd(self, taken: Frame | NoFrame) -> None:
         if isinstance(taken, Frame):
             if not self._sees:
                 self._sees = True
@@ -249,10 +249,17 @@ class _Run:
 
 
 class StepReporter:
-    """Tells the log, the publisher, health and the journal what each frame brings."""
+    """Reports each step to the event log, the publisher, health and the journal."""
 
     def __init__(self, config: Config, stage: Stages, delivery: Delivery, at: Instant) -> None:
-        """Take what is to be told of, to whom, and this moment."""
+        """Start with all states as unpublished.
+
+        Args:
+            config: in force, with the centre's hours if it set any.
+            stage: the pipeline whose steps are reported.
+            delivery: takes events and states.
+            at: this moment.
+        """
         self._at = at
         self._stage = stage
         self._delivery = delivery
@@ -260,23 +267,23 @@ class StepReporter:
         self._judged: Visibility | None = None
         self._shift_ratio: float | None = None
         faces = stage.detector.faces
-        self._numbers = CameraStats(runtime_folder(), Orientation(faces) if faces else None)
-        self._sight = VisibilityLogger(working_time(config), night=config.camera.night)
+        self._stats = CameraStats(runtime_folder(), Orientation(faces) if faces else None)
+        self._visibility_log = VisibilityLogger(working_time(config), night=config.camera.night)
 
     def report(self, step: Step[Frame | NoFrame]) -> None:
         """Report a frame, or that there was none."""
         self._at = at = step.frame.at
         delivery = self._delivery
-        seq = delivery.keep(step.events, at)
+        seq = delivery.append(step.events, at)
         if any(isinstance(event, ClockSet) for event in step.events):
             _log.info(CLOCK_SET, at.utc.isoformat(" ", "seconds").removesuffix("+00:00"))
-            # All that was said before has the times of a wrong clock.
+            # States published before have times of the wrong clock: publish all of them again.
             self._changed = ChangedStates()
-        self._sight.log(step.visibility, at)
-        self._figure(step)
-        delivery.tell(self._changed.of(self._stage.ledger, at, seq), news=bool(step.events))
+        self._visibility_log.log(step.visibility, at)
+        self._update_figures(step)
+        delivery.publish(self._changed.of(self._stage.ledger, at, seq), news=bool(step.events))
 
-    def _figure(self, step: Step[Frame | NoFrame]) -> None:
+    def _update_figures(self, step: Step[Frame | NoFrame]) -> None:
         health, frame, cause = self._delivery.health, step.frame, step.visibility.cause
         now_s = frame.at.monotonic_s
         if isinstance(frame, Frame):
@@ -287,70 +294,70 @@ class StepReporter:
         if step.visibility is not self._judged:
             self._judged, shift = step.visibility, step.visibility.shift
             self._shift_ratio = None if shift is None else shifted_ratio(shift, self._stage.size_px)
-        health.see(
+        health.update(
             frame.at,
             cause,
-            night=self._sight.night,
+            night=self._visibility_log.night,
             seen=isinstance(frame, Frame),
             shift_ratio=self._shift_ratio,
         )
-        self._numbers.see(frame, cause, health, somebody=bool(step.tracks))
+        self._stats.update(frame, cause, health, somebody=bool(step.tracks))
 
-    def change(self, new: Config, in_force: Config, *, reconnect: bool = False) -> None:
-        """Go on by another configuration, between two frames.
+    def apply_settings(self, new: Config, in_force: Config, *, reconnect: bool = False) -> None:
+        """Apply a reloaded configuration, between two frames.
 
         Args:
             new: as in the file.
             in_force: the same with the centre's hours and days off, if it set any.
-            reconnect: to another broker.
+            reconnect: the broker or the account is another one.
 
         Raises:
             ModelError: weights are missing or damaged; nothing was changed.
         """
         at = self._at
-        events = go_on(self._stage, in_force, at)
-        seq = self._delivery.keep(events, at)
-        self._sight.change(working_time(in_force), night=new.camera.night)
-        self._delivery.change(new, at, seq, reconnect=reconnect)
+        events = apply_settings(self._stage, in_force, at)
+        seq = self._delivery.append(events, at)
+        self._visibility_log.apply_settings(working_time(in_force), night=new.camera.night)
+        self._delivery.apply_settings(new, at, seq, reconnect=reconnect)
         self._changed = ChangedStates()
-        self._delivery.tell(self._changed.of(self._stage.ledger, at, seq), news=True)
+        self._delivery.publish(self._changed.of(self._stage.ledger, at, seq), news=True)
 
     @property
     def status(self) -> str:
-        """How it is, in a line."""
+        """One line for `systemctl status`."""
         return self._delivery.health.status_line()
 
     def close(self) -> None:
-        """Tell the end of all that is open."""
+        """End and report all open visits and intervals."""
         at = self._at
-        seq = self._delivery.keep(self._stage.close(at), at)
-        self._delivery.tell(self._changed.of(self._stage.ledger, at, seq), news=True)
+        seq = self._delivery.append(self._stage.close(at), at)
+        self._delivery.publish(self._changed.of(self._stage.ledger, at, seq), news=True)
 
 
 class VisibilityLogger:
-    """Tells the journal when the camera's sight changes.
+    """Journal lines for changes of the camera's visibility.
 
-    Darkness outside working hours is no fault where nothing is lit at night. While it is not known what
-    time it is, all hours are working hours.
+    Darkness outside working hours is no fault where nothing is lit at night. While the clock is not
+    synchronised, all hours count as working hours.
     """
 
     def __init__(self, hours: WorkingTime, *, night: bool) -> None:
-        """Take the working hours, and whether it should be light at night."""
+        """Take the working hours; `night`: the place is lit then, and darkness a fault."""
         self._hours, self._night = hours, night
-        self._told: BlindCause | Literal["night"] | None = None
+        self._logged: BlindCause | Literal["night"] | None = None
 
-    def change(self, hours: WorkingTime, *, night: bool) -> None:
-        """Judge by these from now on."""
+    def apply_settings(self, hours: WorkingTime, *, night: bool) -> None:
+        """Use these settings from now on."""
         self._hours, self._night = hours, night
 
-    def log(self, sight: Visibility, at: Instant) -> None:
+    def log(self, visibility: Visibility, at: Instant) -> None:
         """Log a change at this frame."""
-        now = "night" if sight.cause == "dark" and self._is_night(at) else sight.cause
-        if now == self._told:
+        now = "night" if visibility.cause == "dark" and self._is_night(at) else visibility.cause
+        if now == self._logged:
             return
-        self._told = now
+        self._logged = now
         if now == "lost":
-            # Whoever waits for its pictures says more.
+            # SupervisedCamera logs this one, with the reason.
             return
         if now is None:
             _log.info(CAMERA_SEES)
@@ -361,8 +368,8 @@ class VisibilityLogger:
 
     @property
     def night(self) -> bool:
-        """Whether it is dark as it should be."""
-        return self._told == "night"
+        """Whether it is dark outside working hours, which is no fault."""
+        return self._logged == "night"
 
     def _is_night(self, at: Instant) -> bool:
         if self._night or self._hours.always_open or not at.synced:

@@ -26,11 +26,11 @@ _FEW = 3
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Frames, or word that there are none.
+    """Open source of frames.
 
     Attributes:
         size_px: width and height of each frame.
-        frames: as they come, until told to stop; of a recording until its end.
+        frames: as they come, and `NoFrame` about each second without any; a recording's until its end.
         counts: how often the camera stalled; None: it is a recording.
     """
 
@@ -47,24 +47,24 @@ def open_source(
     stop: Event,
     on_try: Callable[[], None],
 ) -> Iterator[Source]:
-    """Open a recording, or begin to try to open a camera.
+    """Open a recording, or start trying to open a camera.
 
     Args:
-        config: names it.
-        view: how it hangs and its masks, now.
-        watch: the clock.
-        stop: ends it.
-        on_try: called when the camera could not be opened, and it is known why.
+        config: its `[camera]` names the source.
+        view: gives the rotation and masks of the next frame.
+        watch: gives this moment.
+        stop: ends the frames.
+        on_try: called after each attempt to open the camera that failed with a clear answer.
 
     Raises:
         SourceError: the recording can't be read at all.
     """
     camera = config.camera
     if camera.is_live:
-        ladder = RecoveryPolicy(_patience(camera.fps), on_try=on_try)
-        frames = live_frames(camera_of(config, watch), camera.size, view, watch, stop, ladder)
+        policy = RecoveryPolicy(_timeouts(camera.fps), on_try=on_try)
+        frames = live_frames(camera_of(config, watch), camera.size, view, watch, stop, policy)
         try:
-            yield Source(camera.size, frames, ladder.counts)
+            yield Source(camera.size, frames, policy.counts)
         finally:
             frames.close()
     else:
@@ -72,8 +72,8 @@ def open_source(
             yield Source(recording.size_px, played_frames(recording, view, watch, stop))
 
 
-def _patience(fps: float) -> Timeouts:
-    """A camera that is asked for a picture every few seconds is not lost in between."""
+def _timeouts(fps: float) -> Timeouts:
+    """Timeouts for this rate: a camera is lost after three frame periods at the earliest."""
     usual, few_s = Timeouts(), _FEW / fps
     return replace(
         usual, lost_after_s=max(usual.lost_after_s, few_s), first_after_s=max(usual.first_after_s, few_s)

@@ -46,23 +46,23 @@ _BY_CONFIGURATION = "lines, zones, masks or the camera were changed in the confi
 
 
 def kept_at(log_path: Path) -> Path:
-    """The file that says where the view is."""
+    """Path of the file that keeps the view's shift."""
     return log_path.with_name(f"{log_path.name}.view.json")
 
 
 def asked_at(log_path: Path) -> Path:
-    """The file that asks for the view to be accepted."""
+    """Path of the file by which `accept-view` asks the agent."""
     return log_path.with_name(f"{log_path.name}.accept-view")
 
 
 @dataclass(frozen=True, slots=True)
 class KeptView:
-    """What is kept.
+    """Place of the view, as kept in the file.
 
     Attributes:
-        shift: by which rules were moved along.
-        moved: the view was moved further, and nobody has accepted it.
-        drawn_for: digest of what was drawn for which camera; what was drawn anew is right as it is.
+        shift: that the rules followed.
+        moved: the view was moved further than rules follow, and nobody has accepted it.
+        drawn_for: digest of the drawing and its camera; after a change of either this file is void.
     """
 
     shift: Shift
@@ -71,7 +71,7 @@ class KeptView:
 
 
 def read_view(path: Path) -> KeptView | None:
-    """What is kept; None where there is nothing that makes sense."""
+    """Read the file; None: there is none, or it is not valid."""
     try:
         if path.stat().st_size > _MOST_BYTES:
             return None
@@ -88,7 +88,7 @@ def read_view(path: Path) -> KeptView | None:
 
 
 def write_view(path: Path, view: KeptView) -> None:
-    """Keep it, whole or not at all; OSError: the card does not take it."""
+    """Write the file atomically; OSError: the card does not take it."""
     shift = view.shift
     body = {
         "v": 1,
@@ -102,7 +102,7 @@ def write_view(path: Path, view: KeptView) -> None:
 
 
 def drawn_for(config: Config) -> str:
-    """Digest of what was drawn, and of the camera that it was drawn for."""
+    """Digest of lines, zones and masks, and of the camera that they were drawn for; 16 hex digits."""
     text = json.dumps([drawing(config), serial_number()], default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -122,19 +122,25 @@ class _Place:
 
 
 class ViewKeeper:
-    """Goes on where the view was before this start, keeps where it is now, and tells the journal."""
+    """Restores the view's place after a start, stores each change of it, and logs it to the journal."""
 
     def __init__(self, config: Config, stage: Stages, at: Instant) -> None:
-        """Take the stages, whose ledger knows what the log has of the time before."""
+        """Restore the place of the view, from the file and the log, in the stages.
+
+        Args:
+            config: names the log, beside which the file is.
+            stage: the stages; their ledger has its state from the log already.
+            at: this moment.
+        """
         self._stage = stage
         self._place = _Place.of(config)
         self._shifts = Shifts()
-        self._is_shifted = self._is_deaf = False
-        self._sight: Visibility | None = None
-        self._is_told = True
+        self._is_shifted = self._ignores_requests = False
+        self._visibility: Visibility | None = None
+        self._is_stored = True
         self._kept = before = read_view(self._place.kept)
-        spell = stage.ledger.blindness
-        moved = spell is not None and spell.cause == "moved"
+        blind = stage.ledger.blindness
+        moved = blind is not None and blind.cause == "moved"
         shift = UNSHIFTED
         if before and before.drawn_for != self._place.drawn_for:
             if before.moved or moved or before.shift != UNSHIFTED:
@@ -142,7 +148,7 @@ class ViewKeeper:
             moved = False
         elif before:
             shift, moved = before.shift, moved or before.moved
-        self._was_moved, self._told_shift = False, shift
+        self._was_moved, self._logged_shift = False, shift
         stage.resume_view(shift, at, moved=moved)
         self._keep()
 
@@ -151,28 +157,28 @@ class ViewKeeper:
         tamper = self._stage.tamper
         return isinstance(tamper, Tamper) and tamper.is_away
 
-    def update(self, sight: Visibility, at: Instant) -> None:
-        """Take what a frame brought."""
+    def update(self, visibility: Visibility, at: Instant) -> None:
+        """Store and log what changed of the view by this frame."""
         placed, moved = self._stage.placing.shift, self._is_moved
-        # Kept before it is told: what the journal says holds over a power cut.
+        # Stored before it is logged, so that a power cut does not make the journal wrong.
         if self._kept is None or (placed, moved) != (self._kept.shift, self._kept.moved):
             self._keep()
         if moved and not self._was_moved:
             _log.warning(VIEW_MOVED)
         self._was_moved = moved
-        if sight is not self._sight:
-            self._sight = sight
-            self._tell_shift(sight, at, placed)
+        if visibility is not self._visibility:
+            self._visibility = visibility
+            self._log_shift(visibility, at, placed)
 
-    def _tell_shift(self, sight: Visibility, at: Instant, placed: Shift) -> None:
+    def _log_shift(self, visibility: Visibility, at: Instant, placed: Shift) -> None:
         size_px = self._stage.size_px
-        known = sight.shift is not None and sight.cause is None
+        known = visibility.shift is not None and visibility.cause is None
         self._shifts.update(
-            at.monotonic_s, shifted_ratio(sight.shift, size_px) if known and sight.shift else None
+            at.monotonic_s, shifted_ratio(visibility.shift, size_px) if known and visibility.shift else None
         )
         most = self._shifts.most
-        if placed != self._told_shift:
-            self._told_shift = placed
+        if placed != self._logged_shift:
+            self._logged_shift = placed
             if placed != UNSHIFTED:
                 _log.info(VIEW_FOLLOWED, 100 * placed.apart_ratio(UNSHIFTED, size_px))
         if most and not self._is_shifted:
@@ -183,19 +189,19 @@ class ViewKeeper:
             self._is_shifted = False
             _log.info(VIEW_BACK)
 
-    def change(self, config: Config) -> None:
-        """Take another configuration, by which the stages go on already."""
+    def apply_settings(self, config: Config) -> None:
+        """Take a reloaded configuration, which the stages have already."""
         before, was_moved = self._place.drawn_for, self._was_moved
         self._place = _Place.of(config)
         if self._place.drawn_for != before:
-            if (was_moved and not self._is_moved) or self._told_shift != UNSHIFTED:
+            if (was_moved and not self._is_moved) or self._logged_shift != UNSHIFTED:
                 _log.info(VIEW_ACCEPTED, _BY_CONFIGURATION)
             self._forget()
         self._keep()
 
     def answer(self, at: Instant) -> None:
-        """Do what `presence-agent accept-view` asks for, if it does."""
-        if self._is_deaf or not self._place.asked.exists():
+        """Accept the view if `presence-agent accept-view` asks for it."""
+        if self._ignores_requests or not self._place.asked.exists():
             return
         self._stage.accept_view(at)
         self._forget()
@@ -204,14 +210,14 @@ class ViewKeeper:
         try:
             self._place.asked.unlink(missing_ok=True)
         except OSError as error:
-            # Not again and again, each second.
-            self._is_deaf = True
+            # The file stays: without this the view would be accepted again each second.
+            self._ignores_requests = True
             _log.warning(VIEW_NOT_KEPT, f"{self._place.asked}: {error.strerror}")
 
     def _forget(self) -> None:
-        """The journal begins with an unshifted view again."""
+        """Start over with an unshifted view."""
         self._shifts, self._is_shifted = Shifts(), False
-        self._told_shift, self._was_moved = UNSHIFTED, self._is_moved
+        self._logged_shift, self._was_moved = UNSHIFTED, self._is_moved
 
     def _keep(self) -> None:
         now = KeptView(self._stage.placing.shift, self._is_moved, self._place.drawn_for)
@@ -221,15 +227,15 @@ class ViewKeeper:
         try:
             write_view(self._place.kept, now)
         except OSError as error:
-            if self._is_told:
+            if self._is_stored:
                 _log.warning(VIEW_NOT_KEPT, error.strerror or error)
-            self._is_told = False
+            self._is_stored = False
         else:
-            self._is_told = True
+            self._is_stored = True
 
 
 def accept_view(config: Config, wait_s: float = _WAIT_S) -> str:
-    """Ask the agent to take what the camera sees now for right; return what came of it.
+    """Ask the running agent to accept the present view; return a sentence on the result.
 
     Raises:
         LogError: the folder of the event log is not there, or can't be written.

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 
 def watched(broker: Broker, site: str | None, stop: Event, *, as_json: bool) -> Iterator[str]:
-    """Yield a line for each event, and for agents that come and go; as JSON only the events.
+    """Yield a line for each event, and for agents that come and go.
+
+    Args:
+        broker: to subscribe to.
+        site: whose agents are shown; None: those of all sites.
+        stop: ends it.
+        as_json: yield events as they were published, and nothing of agents that come and go.
 
     Raises:
         DeliveryError: the broker can't be reached, or refuses.
@@ -44,12 +50,12 @@ def watched(broker: Broker, site: str | None, stop: Event, *, as_json: bool) -> 
             place, timezone = places.get(agent, ("", ""))
             name = f"{agent} {place}".rstrip()
             when = _local(payload.get("ts"), timezone)
-            said = sentence(payload, timezone)
-            yield harmless(f"{when}  {name}  {said}  [{message.topic.split('/', 4)[4]}]")
+            words = sentence(payload, timezone)
+            yield harmless(f"{when}  {name}  {words}  [{message.topic.split('/', 4)[4]}]")
 
 
 def _local(ts: object, timezone: str) -> str:
-    """Local time at the agent; what has no time is shown at the reader's."""
+    """HH:MM:SS at the agent; the reader's present time if the payload has none."""
     try:
         moment = datetime.fromisoformat(str(ts))
         return f"{moment.astimezone(ZoneInfo(timezone) if timezone else None):%H:%M:%S}"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def working_time(config: Config) -> WorkingTime:
-    """When the place is open, on its own clock."""
+    """Working hours of the place, in its time zone, with its days off and swapped days."""
     calendar = config.calendar
     weekly: dict[int, list[tuple[int, int]]] = {day: [] for day in range(len(DAYS))}
     for hours in config.hours:

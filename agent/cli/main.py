@@ -241,12 +241,12 @@ def replay(
     event log are not touched.
     """
     log_to_stderr()
-    from agent.app.replay import ReplayWishes
+    from agent.app.replay import ReplayOptions
     from agent.app.replay import replay as play
     from agent.config.load import load
 
     loaded = load(config)
-    wishes = ReplayWishes(
+    options = ReplayOptions(
         start=identifiers.moment(start),
         real_time=pace == "real",
         events=None if events == "-" else Path(events),
@@ -255,7 +255,7 @@ def replay(
         publish_as=identifiers.replay_name(as_, publish=publish),
     )
     with _progress("frames", printing=events == "-") as progress:
-        play(loaded, video, wishes, progress)
+        play(loaded, video, options, progress)
     return 0
 
 

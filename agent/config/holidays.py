@@ -57,6 +57,7 @@ def public_holidays(country: str) -> frozenset[date]:
         lines = (getattr(error, "stderr", None) or "").splitlines()
         raise AgentError(
             f"The public holidays of {country} can't be worked out ({lines[-1] if lines else error}); "
-            "install the agent's packages again, or leave [calendar] country out and list the days off in holidays."
+            "install the agent's packages again, or leave [calendar] country out and list the days off "
+            "in holidays."
         ) from None
     return frozenset(map(date.fromisoformat, result.stdout.split()))

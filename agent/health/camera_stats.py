@@ -43,7 +43,7 @@ class CameraStats:
         self._written: object = None
         self._faces: deque[tuple[float, int, int]] = deque()
 
-    def see(
+    def update(
         self, taken: Frame | NoFrame, cause: BlindCause | None, health: HealthMonitor, *, somebody: bool
     ) -> None:
         """Write the file if it is due.

@@ -150,7 +150,7 @@ class HealthMonitor:
         self._holds: tuple[Reason, ...] = ()
         self._logged: tuple[Reason, ...] | None = None
 
-    def see(
+    def update(
         self,
         at: Instant,
         cause: BlindCause | None,

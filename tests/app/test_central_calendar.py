@@ -225,7 +225,7 @@ def test_keeper_over_a_restart(config: Config, caplog: pytest.LogCaptureFixture)
     assert (keeper.central, keeper.over(config)) == (None, config)
     text = written()
     keeper.receive(text)
-    assert keeper.take(make_at(60))
+    assert keeper.apply_received(make_at(60))
     assert keeper.central
     assert (keeper.central.since, keeper.central.digest) == ("2026-01-05T00:01:00.000Z", digest_of(text))
     (said,) = lines(caplog)
@@ -236,10 +236,10 @@ def test_keeper_over_a_restart(config: Config, caplog: pytest.LogCaptureFixture)
     assert len(lines(caplog)) == 1
     # It comes again at every connection, which is nothing new.
     again.receive(text)
-    assert not again.take(make_at(120))
+    assert not again.apply_received(make_at(120))
     assert lines(caplog) == []
     again.receive("")
-    assert again.take(make_at(180))
+    assert again.apply_received(make_at(180))
     assert again.over(config) == config
     assert not kept_at(config.log.path).exists()
     assert CalendarKeeper(config).central is None
@@ -249,16 +249,16 @@ def test_keeper_over_a_restart(config: Config, caplog: pytest.LogCaptureFixture)
 def test_keeper_takes_what_came_last(config: Config) -> None:
     keeper = CalendarKeeper(config)
     keeper.receive(written())
-    keeper.take(make_at(1))
+    keeper.apply_received(make_at(1))
     first = keeper.central
     keeper.receive(written(hours=[]))
     keeper.receive(written())
-    assert not keeper.take(make_at(2))
+    assert not keeper.apply_received(make_at(2))
     assert keeper.central is first
     keeper.receive(written(hours=[]))
     keeper.receive("")
     keeper.receive(written(hours=HOURS))
-    assert keeper.take(make_at(3))
+    assert keeper.apply_received(make_at(3))
     assert keeper.central
     assert len(keeper.central.command.hours) == 1
 
@@ -266,13 +266,13 @@ def test_keeper_takes_what_came_last(config: Config) -> None:
 def test_keeper_refuses(config: Config, caplog: pytest.LogCaptureFixture) -> None:
     keeper = CalendarKeeper(config)
     keeper.receive(written())
-    keeper.take(make_at(1))
+    keeper.apply_received(make_at(1))
     before = keeper.central
     lines(caplog)
     for _ in range(3):
         # As it would come with each of three connections.
         keeper.receive(written(hours="%s %(x)d {0}\n\x1b[31m"))
-        assert (keeper.refused, keeper.take(make_at(2))) == (True, False)
+        assert (keeper.refused, keeper.apply_received(make_at(2))) == (True, False)
     assert keeper.central is before
     (said,) = lines(caplog)
     assert said.startswith("the working hours received on cmd/calendar were refused, nothing changes: ")
@@ -281,7 +281,7 @@ def test_keeper_refuses(config: Config, caplog: pytest.LogCaptureFixture) -> Non
     for text, refused in ((written(), False), ("x", True), ("", False), ("x", True), (OPEN, False)):
         keeper.receive(text)
         assert keeper.refused == refused
-    assert keeper.take(make_at(3))
+    assert keeper.apply_received(make_at(3))
 
 
 def test_keeper_without_public_holidays_refuses(
@@ -292,7 +292,7 @@ def test_keeper_without_public_holidays_refuses(
     keeper = CalendarKeeper(config)
     keeper.receive(written(calendar={"country": "IS"}))
     assert keeper.refused
-    assert not keeper.take(make_at(1))
+    assert not keeper.apply_received(make_at(1))
     assert "public holidays of IS can't be worked out" in lines(caplog)[0]
 
 
@@ -310,10 +310,10 @@ def test_keeper_without_public_holidays_refuses(
 def test_keeper_hears_that_the_broker_has_none(config: Config, known: str, cleared: bool) -> None:
     before = CalendarKeeper(config)
     before.receive(written())
-    before.take(make_at(60))
+    before.apply_received(make_at(60))
     keeper = CalendarKeeper(config)
     keeper.absent(known)
-    assert keeper.take(make_at(90)) == cleared
+    assert keeper.apply_received(make_at(90)) == cleared
     assert (keeper.central is None) == cleared
     keeper.receive("x")
     keeper.absent(known)
@@ -340,7 +340,7 @@ def test_keeper_of_a_damaged_file(
 ) -> None:
     keeper = CalendarKeeper(config)
     keeper.receive(written())
-    keeper.take(make_at(1))
+    keeper.apply_received(make_at(1))
     path = kept_at(config.log.path)
     path.write_bytes(damage(path.read_bytes()))
     lines(caplog)
@@ -350,7 +350,7 @@ def test_keeper_of_a_damaged_file(
     assert f"can't be read from the card ({path} is damaged)" in said
     # The broker has it still.
     keeper.receive(written())
-    assert keeper.take(make_at(1))
+    assert keeper.apply_received(make_at(1))
     assert CalendarKeeper(config).central == keeper.central
 
 
@@ -363,8 +363,8 @@ def test_file_that_is_gone_is_missed(config: Config, caplog: pytest.LogCaptureFi
         with delivery(config, stage.ledger, keeper) as box:
             if text is not None:
                 keeper.receive(text)
-                assert keeper.take(make_at(1))
-                box.change(config, make_at(1), 1, reconnect=False)
+                assert keeper.apply_received(make_at(1))
+                box.apply_settings(config, make_at(1), 1, reconnect=False)
         return [line for line in lines(caplog) if "working hours of the centre" in line]
 
     path = kept_at(config.log.path)
@@ -383,7 +383,7 @@ def test_file_that_is_gone_is_missed(config: Config, caplog: pytest.LogCaptureFi
 def test_keeper_of_another_agents_card(config: Config, caplog: pytest.LogCaptureFixture) -> None:
     keeper = CalendarKeeper(config)
     keeper.receive(written())
-    keeper.take(make_at(1))
+    keeper.apply_received(make_at(1))
     lines(caplog)
     other = config.model_copy(update={"device": config.device.model_copy(update={"name": "gate"})})
     assert CalendarKeeper(other).central is None
@@ -398,26 +398,26 @@ def test_keeper_without_a_card(config: Config, caplog: pytest.LogCaptureFixture)
     folder.rmdir()
     keeper = CalendarKeeper(config)
     keeper.receive(written())
-    assert keeper.take(make_at(1))
+    assert keeper.apply_received(make_at(1))
     assert keeper.over(config) != config
-    assert not keeper.take(make_at(62))
+    assert not keeper.apply_received(make_at(62))
     assert len(lines(caplog)) == 1
     folder.mkdir()
-    assert not keeper.take(make_at(70))
+    assert not keeper.apply_received(make_at(70))
     assert not kept_at(config.log.path).exists()
-    assert not keeper.take(make_at(123))
+    assert not keeper.apply_received(make_at(123))
     assert CalendarKeeper(config).central == keeper.central
     # Nor does it come back from there once it is cleared.
     shutil.rmtree(folder)
     keeper.receive("")
-    assert keeper.take(make_at(200))
+    assert keeper.apply_received(make_at(200))
     assert len(lines(caplog)) == 1
 
 
 def test_keeper_leaves_a_whole_file_to_its_owner_only(config: Config) -> None:
     keeper = CalendarKeeper(config)
     keeper.receive(written())
-    keeper.take(make_at(1))
+    keeper.apply_received(make_at(1))
     assert [path.name for path in config.log.path.parent.iterdir()] == [
         f"{config.log.path.name}.calendar.json"
     ]
@@ -436,13 +436,13 @@ def test_keeper_on_a_full_disk(config: Config, caplog: pytest.LogCaptureFixture)
         filler = folder / "filler"
         keeper = CalendarKeeper(config)
         keeper.receive(written())
-        keeper.take(make_at(1))
+        keeper.apply_received(make_at(1))
         kept = read_kept(config)
         with pytest.raises(OSError, match="space"):
             filler.write_bytes(b"x" * 100_000)
         lines(caplog)
         keeper.receive(written(calendar={"holidays": [f"2026-01-{day:02}" for day in range(1, 31)] * 13}))
-        assert keeper.take(make_at(2))
+        assert keeper.apply_received(make_at(2))
         assert any("No space left" in line for line in lines(caplog))
         # What was kept before is whole.
         assert read_kept(config) == kept

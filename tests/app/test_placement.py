@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent.app.placement import Placement, geometry, is_drawn_anew, view
+from agent.app.placement import Placement, geometry, is_redrawn, view
 from agent.config.models import Config
 from agent.core.geometry import contains
 from agent.core.shift import UNSHIFTED, Shift
@@ -204,7 +204,7 @@ def test_masks_that_follow_are_no_tampering() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tables", "anew"),
+    ("tables", "redrawn"),
     [
         pytest.param({}, False, id="the same"),
         pytest.param({"detector": {"confidence": 0.5}}, False, id="confidence"),
@@ -217,5 +217,5 @@ def test_masks_that_follow_are_no_tampering() -> None:
                                 "min_dwell_s": 9}]}, False, id="dwell"),
     ],
 )  # fmt: skip
-def test_is_drawn_anew(tables: dict[str, object], anew: bool) -> None:
-    assert is_drawn_anew(make_config(), make_config(**tables)) == anew
+def test_is_redrawn(tables: dict[str, object], redrawn: bool) -> None:
+    assert is_redrawn(make_config(), make_config(**tables)) == redrawn

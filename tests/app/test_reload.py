@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.app.build import random_track_ids, stages
-from agent.app.reload import changes, go_on
+from agent.app.reload import apply_settings, changes
 from agent.config.load import load
 from agent.core.event import ZoneLeft
 from tests.builders import make_at, make_frame
@@ -52,10 +52,10 @@ periods = [["07:30", "11:30"]]
         pytest.param((), "[detector]\nconfidence = 0.5", None, "live", "[detector] confidence", id="score"),
         pytest.param((), "", 1883, "delivery", "[mqtt]", id="broker"),
         pytest.param(
-            (), "[detector]\nmodel = 'yolox_tiny'", 1883, "anew", "[detector] model, [mqtt]", id="model"
+            (), "[detector]\nmodel = 'yolox_tiny'", 1883, "restart", "[detector] model, [mqtt]", id="model"
         ),
-        pytest.param((("x.avi", "y.avi"),), "", None, "anew", "[camera] source", id="camera"),
-        pytest.param((("events.db", "other.db"),), "", None, "anew", "[log] path", id="log"),
+        pytest.param((("x.avi", "y.avi"),), "", None, "restart", "[camera] source", id="camera"),
+        pytest.param((("events.db", "other.db"),), "", None, "restart", "[log] path", id="log"),
     ],
 )
 def test_changes(
@@ -80,14 +80,14 @@ def test_stages_go_on(tmp_path: Path) -> None:
     one = stage.rules[0]
     more = DOOR + "[attention]\nalways = true\n[detector]\nfaces = false\n[tamper]\ndark_level = 50"
     new = written(tmp_path, more=more)
-    assert go_on(stage, new, frames[9].at) == []
+    assert apply_settings(stage, new, frames[9].at) == []
     # The steps that were begun go on with what is new.
     assert type(stage.attention.kind).__name__ == "EveryFrame"
     assert networks(stage) == 1
     assert stage.rules[0] is one
     next(steps)
     assert {state.rule for state in stage.ledger.states()} == {"gate", "door", "yard"}
-    told = go_on(stage, old, frames[10].at)
+    told = apply_settings(stage, old, frames[10].at)
     assert {event.rule for event in told} == {"door"}
     assert type(stage.attention.kind).__name__ == "Attention"
     assert networks(stage) == 2

@@ -296,11 +296,11 @@ def test_replay_refused_is_not_delivered(
     monkeypatch.setattr(replay_module, "_DELIVER_S", 1.0)
     broker = Misbehaving(lambda one: code if "/event/" in one.topic else SUCCESS)
     begin = datetime(2026, 1, 5, tzinfo=UTC)
-    wishes = replay_module.ReplayWishes(begin, events=tmp_path / "events.jsonl", publish_as="rehearsal")
+    options = replay_module.ReplayOptions(begin, events=tmp_path / "events.jsonl", publish_as="rehearsal")
     with misbehaving(broker):
         config = load(write_config(tmp_path, clip, port=broker.port))
         with pytest.raises(DeliveryError) as raised:
-            replay_module.replay(config, clip, wishes, lambda _done, _of: None)
+            replay_module.replay(config, clip, options, lambda _done, _of: None)
     assert raised.value.exit_code == 1
     assert is_sentence(str(raised.value))
     # They are written down all the same.

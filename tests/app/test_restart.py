@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.app.publishing import take_up
+from agent.app.publishing import resume_from_log
 from agent.core.event import (
     AgentStarted,
     CameraBlind,
@@ -61,7 +61,7 @@ class Life:
         office = Office(clock=self.clock)
         self.starts += 1
         office.start = self.starts
-        take_up(self.log, office.ledger, self.clock(utc(begin)), BOOTS[boot])
+        resume_from_log(self.log, office.ledger, self.clock(utc(begin)), BOOTS[boot])
         kept, noted = 0, utc(begin)
         now, last = utc(begin), utc(end)
         while now < last:

@@ -23,19 +23,19 @@ def test_no_frame_feeds_no_watchdog(tmp_path: Path) -> None:
     with listening(str(tmp_path / "notify")) as systemd:
         watch = _Run(config, lambda: config, Asked(), systemd.systemd(WATCHDOG), lambda: None)
         # Before the first frame it asks for more time to start.
-        watch._tell_systemd(NoFrame(make_at(0), make_at(0)))
+        watch._notify_systemd(NoFrame(make_at(0), make_at(0)))
         (asked,) = systemd.heard()
         assert asked.startswith("EXTEND_TIMEOUT_USEC=")
-        watch._tell_systemd(make_frame(1))
+        watch._notify_systemd(make_frame(1))
         assert systemd.heard() == ["READY=1", "WATCHDOG=1"]
         for seconds in range(2, 92):
             systemd.now_s += 1
-            watch._tell_systemd(NoFrame(make_at(seconds), make_at(1)))
+            watch._notify_systemd(NoFrame(make_at(seconds), make_at(1)))
         # Once, the camera has longer to come back than a process that hangs.
         assert systemd.heard() == ["WATCHDOG_USEC=270000000"]
-        watch._tell_systemd(make_frame(92))
+        watch._notify_systemd(make_frame(92))
         systemd.now_s += 1
-        watch._tell_systemd(make_frame(93))
+        watch._notify_systemd(make_frame(93))
         assert systemd.heard() == ["WATCHDOG_USEC=90000000", "WATCHDOG=1"]
 
 
@@ -48,5 +48,5 @@ def test_rare_frames_are_waited_for(tmp_path: Path, fps: float, said: str) -> No
         watch = _Run(config, lambda: config, Asked(), systemd.systemd(WATCHDOG), lambda: None)
         for seconds in range(3):
             systemd.now_s += 1
-            watch._tell_systemd(make_frame(seconds))
+            watch._notify_systemd(make_frame(seconds))
         assert systemd.heard() == ["READY=1", said, said, said]

@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 
 from agent.app import replay as replaying
-from agent.app.replay import ReplayWishes, detect, replay
+from agent.app.replay import ReplayOptions, detect, replay
 from agent.config.load import load
 from agent.core.detections import Detections
 from agent.render.blur_grid import Grid
@@ -145,8 +145,8 @@ def film(clip: Path, *, decoded: bool = False, nobody: bool = False) -> Shown:
         config = Path(folder) / "clip.toml"
         config.write_text(VIEW)
         out = Path(folder) / "drawn.mp4"
-        wishes = ReplayWishes(datetime(2026, 1, 5, tzinfo=UTC), events=Path(folder) / "events", draw=out)
-        replay(load(config), clip, wishes, lambda _done, _all: None)
+        options = ReplayOptions(datetime(2026, 1, 5, tzinfo=UTC), events=Path(folder) / "events", draw=out)
+        replay(load(config), clip, options, lambda _done, _all: None)
         for index, mask in enumerate(watched.masks):
             shown.add(mask, heads.get(index, []))
         if decoded:

@@ -82,7 +82,7 @@ _FOUND = [
     ),
     # The event that found the card broken is in no log at all.
     Sabotage(
-        "keeper-loses-the-event-that-fails",
+        "failover-loses-the-event-that-fails",
         "agent/eventlog/failover.py",
         "            self._switch(error)\n            seq = self._log.append(events)\n",
         "            self._switch(error)\n            seq = self._log.last_seq\n",
@@ -90,7 +90,7 @@ _FOUND = [
     ),
     # The same, only where a new log is made because this one is damaged.
     Sabotage(
-        "keeper-loses-the-event-that-finds-damage",
+        "failover-loses-the-event-that-finds-damage",
         "agent/eventlog/failover.py",
         "            self._switch(error)\n            seq = self._log.append(events)\n",
         "            self._switch(error)\n"
@@ -99,7 +99,7 @@ _FOUND = [
     ),
     # And where it is time to note that the agent runs.
     Sabotage(
-        "keeper-notes-and-forgets-the-event",
+        "failover-notes-and-forgets-the-event",
         "agent/eventlog/failover.py",
         "            if not events and at.monotonic_s - self._noted_s >= _NOTE_S:\n",
         "            if at.monotonic_s - self._noted_s >= _NOTE_S:\n                events = ()\n",
@@ -169,8 +169,8 @@ _PRIVACY = [
     Sabotage(
         "running-agent-writes-a-picture",
         "agent/app/run.py",
-        "        self._sight.log(step.visibility, at)\n        self._figure(step)\n",
-        "        self._sight.log(step.visibility, at)\n        self._figure(step)\n"
+        "        self._visibility_log.log(step.visibility, at)\n        self._update_figures(step)\n",
+        "        self._visibility_log.log(step.visibility, at)\n        self._update_figures(step)\n"
         "        if isinstance(step.frame, Frame):\n"
         '            step.frame.image.tofile(self._stage.config.log.path.with_name("last.bgr"))\n',
         ("tests/test_privacy.py",),
@@ -523,8 +523,8 @@ _DELIVERY = [
             (
                 "of-the-log",
                 "agent/app/publishing.py",
-                "client_id(site, name, self._keeper.client_secret)",
-                "client_id(site, name, self._keeper.log.log_id)",
+                "client_id(site, name, self._failover.client_secret)",
+                "client_id(site, name, self._failover.log.log_id)",
             ),
         )
     ),
@@ -724,7 +724,7 @@ _KEEPING = [
     ),
     # What was open when the agent was killed ends ten minutes too early.
     Sabotage(
-        "keeper-notes",
+        "failover-notes",
         "agent/eventlog/failover.py",
         "_NOTE_S = 60.0",
         "_NOTE_S = 600.0",
@@ -732,7 +732,7 @@ _KEEPING = [
     ),
     # The card is not tried again.
     Sabotage(
-        "keeper-looks",
+        "failover-looks",
         "agent/eventlog/failover.py",
         "_CHECK_S = 60.0",
         "_CHECK_S = 6000.0",

@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from agent.app.publishing import take_up
+from agent.app.publishing import resume_from_log
 from agent.core.event import (
     CounterAttended,
     CounterUnattended,
@@ -101,7 +101,7 @@ def start(path: Path) -> None:
     before_kib = memory_kib("VmRSS")
     with EventLog(Sender("bench", "start", clock.boot_id()), path, reserve=False) as log:
         begin_s = time.thread_time()
-        take_up(log, known, now, clock.boot_id())
+        resume_from_log(log, known, now, clock.boot_id())
         took_s = time.thread_time() - begin_s
         known.update((), (), Visibility(None, now), now)
     figures = {
@@ -129,22 +129,22 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=104_000)
     parser.add_argument("--most-mib", type=float, default=10.0)
     parser.add_argument("--start", type=Path)
-    wishes = parser.parse_args()
-    if wishes.start:
-        start(wishes.start)
+    options = parser.parse_args()
+    if options.start:
+        start(options.start)
         return 0
     with TemporaryDirectory() as folder:
         empty, full = Path(folder) / "empty.db", Path(folder) / "full.db"
         fill(empty, 0, 1)
-        fill(full, wishes.events, wishes.per_day)
+        fill(full, options.events, options.per_day)
         one, other = started(empty), started(full)
     peak_mib, kept_mib = ((other[name] - one[name]) / 1024 for name in ("peak_kib", "kept_kib"))
     print(
-        f"{wishes.events} events, {wishes.per_day:.0f} a day: peak {peak_mib:+.1f} MiB and kept "
+        f"{options.events} events, {options.per_day:.0f} a day: peak {peak_mib:+.1f} MiB and kept "
         f"{kept_mib:+.1f} MiB against an empty log ({one['peak_kib'] / 1024:.0f} MiB), "
         f"{other['took_s']:.2f} s of CPU"
     )
-    return int(peak_mib > wishes.most_mib)
+    return int(peak_mib > options.most_mib)
 
 
 if __name__ == "__main__":

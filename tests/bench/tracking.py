@@ -266,10 +266,10 @@ def main() -> None:
     )
     parser.add_argument("--linear", action="store_true", help="shrink as for the figures in KNOWHOW")
     parser.add_argument("--errors", action="store_true", help="also say where our errors are")
-    wishes = parser.parse_args()
+    options = parser.parse_args()
     frames = clip()
-    seen = detections(frames, linear=wishes.linear)
-    table = list(rows(frames, seen, wishes.passes, pipeline=not wishes.no_pipeline))
+    seen = detections(frames, linear=options.linear)
+    table = list(rows(frames, seen, options.passes, pipeline=not options.no_pipeline))
     judged = scores(table)
     for way, what in WAYS:
         print(f"\n{what}")
@@ -277,7 +277,7 @@ def main() -> None:
         for row in table:
             ms = f"{statistics.median(row.ms):6.3f}" if row.ms else f"{'-':>6}"
             print(f"{row.name:<42} {figures(judged[row.name][way]['overall'])} {ms}")
-    if wishes.errors:
+    if options.errors:
         for row in table:
             if not row.name.startswith("ours"):
                 continue

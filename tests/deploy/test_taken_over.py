@@ -127,8 +127,8 @@ def test_another_device_cannot_take_the_connection(
         attacker = attack(central.as_seen_by(evil, protocol), lambda: ids)
         begin_s = time.monotonic()
         while time.monotonic() < begin_s + ATTACK_S:
-            last = box.keep([make_now(1, "yard")], clock.now())
-            box.tell([], news=True)
+            last = box.append([make_now(1, "yard")], clock.now())
+            box.publish([], news=True)
             time.sleep(0.1)
         wait_until(lambda: set(ids) <= set(attacker.came))
         wait_until(lambda: {event["seq"] for event in listener.events()} == set(range(1, last + 1)))

@@ -101,8 +101,8 @@ class Watched:
     taken: list[Frame | NoFrame] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        ladder = RecoveryPolicy(self.patience, self.counts, lambda: self.tries.append(None))
-        self.frames = live_frames(self.camera, SIZE_PX, lambda: self.view, self.watch, self.stop, ladder)
+        policy = RecoveryPolicy(self.patience, self.counts, lambda: self.tries.append(None))
+        self.frames = live_frames(self.camera, SIZE_PX, lambda: self.view, self.watch, self.stop, policy)
 
     def until(
         self, holds: Callable[[Frame | NoFrame], bool], within_s: float = PATIENCE_S

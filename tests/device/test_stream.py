@@ -92,18 +92,18 @@ def test_rtsp_gives_pictures_as_often_as_asked() -> None:
 
 def test_rtsp_server_that_dies_and_comes_back() -> None:
     port, stop = free_port(), Event()
-    ladder = RecoveryPolicy(IMPATIENT)
+    policy = RecoveryPolicy(IMPATIENT)
     camera = StreamCamera(address(port), SIZE_PX, 10.0)
-    with closing(live_frames(camera, SIZE_PX, View, now, stop, ladder)) as frames:
+    with closing(live_frames(camera, SIZE_PX, View, now, stop, policy)) as frames:
         for round_ in range(3):
             with serving(port):
                 assert seconds_until(frames, Frame) < 10 + BUSY_S
             assert seconds_until(frames, NoFrame) < 10 + BUSY_S
-            assert ladder.counts.stalls == round_ + 1
-            assert ladder.counts.recoveries == round_
+            assert policy.counts.stalls == round_ + 1
+            assert policy.counts.recoveries == round_
         with serving(port):
             assert seconds_until(frames, Frame) < 10 + BUSY_S
-        assert ladder.counts.recoveries == 3
+        assert policy.counts.recoveries == 3
 
 
 def seconds_until(frames: Iterator[Frame | NoFrame], kind: type[Frame | NoFrame]) -> float:

@@ -45,7 +45,7 @@ def test_hours(tmp_path: Path) -> None:
     kept.parent.mkdir()
     keeper = CalendarKeeper(load(config))
     keeper.receive('{"v":1,"hours":[]}')
-    keeper.take(make_at(0))
+    keeper.apply_received(make_at(0))
     finding = hours_of(config)
     assert finding.found(vietnamese=False) == (
         "from the centre since 2026-01-05T00:00:00.000Z (98fc822be732f1a2), not those of the configuration"

@@ -42,7 +42,7 @@ def frames_of(path: Path, *, turned: bool, count: int = 3) -> list[Frame]:
 def test_doctor_reads_what_is_written(astronaut: Path, tmp_path: Path, turned: bool) -> None:
     numbers = CameraStats(tmp_path, Orientation(face_network(DetectorConfig(), 1)))
     for frame in frames_of(astronaut, turned=turned):
-        numbers.see(frame, None, HealthMonitor(tmp_path), somebody=True)
+        numbers.update(frame, None, HealthMonitor(tmp_path), somebody=True)
     read = read_numbers(tmp_path)
     assert read is not None
     assert (read.upright, read.upside_down) == ((0, 1) if turned else (1, 0))
@@ -64,7 +64,7 @@ def test_blurred_is_less_sharp_than_usual(vtest: Path, tmp_path: Path) -> None:
     for n, image in enumerate([sharp] * 5 + [cv2.GaussianBlur(sharp, (0, 0), 6)]):
         at = Instant(begin.monotonic_s + 20 * n, begin.utc + timedelta(seconds=20 * n))
         frame = frame_of(n, at, image.astype(np.uint8, copy=False))
-        numbers.see(frame, None, HealthMonitor(tmp_path), somebody=False)
+        numbers.update(frame, None, HealthMonitor(tmp_path), somebody=False)
     content = json.loads((tmp_path / NAME).read_text())
     assert content["sharpness"] < 0.6 * content["usual_sharpness"]
     # Numbers only: nothing of the picture.
@@ -74,20 +74,20 @@ def test_blurred_is_less_sharp_than_usual(vtest: Path, tmp_path: Path) -> None:
 
 def test_without_a_folder_nothing_is_written(astronaut: Path, tmp_path: Path) -> None:
     for frame in frames_of(astronaut, turned=False):
-        CameraStats(None, None).see(frame, None, HealthMonitor(tmp_path), somebody=True)
+        CameraStats(None, None).update(frame, None, HealthMonitor(tmp_path), somebody=True)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_change_is_written_at_once(astronaut: Path, tmp_path: Path) -> None:
     (frame,) = frames_of(astronaut, turned=False, count=1)
     numbers, health = CameraStats(tmp_path, None), HealthMonitor(tmp_path)
-    health.see(frame.at, None, night=False)
-    numbers.see(frame, None, health, somebody=False)
+    health.update(frame.at, None, night=False)
+    numbers.update(frame, None, health, somebody=False)
     before = read_numbers(tmp_path)
     # The camera is gone: a second later whoever reads knows, and that it is a fault.
     later = frame.at.shifted(1.0)
-    health.see(later, "lost", night=False, seen=False)
-    numbers.see(NoFrame(later, frame.at), "lost", health, somebody=False)
+    health.update(later, "lost", night=False, seen=False)
+    numbers.update(NoFrame(later, frame.at), "lost", health, somebody=False)
     after = read_numbers(tmp_path)
     assert before is not None
     assert after is not None
@@ -96,7 +96,7 @@ def test_a_change_is_written_at_once(astronaut: Path, tmp_path: Path) -> None:
     assert "camera_lost" in after.reasons
     # Another configuration is in force.
     health.config_digest = "0123456789abcdef"
-    numbers.see(NoFrame(later, frame.at), "lost", health, somebody=False)
+    numbers.update(NoFrame(later, frame.at), "lost", health, somebody=False)
     changed = read_numbers(tmp_path)
     assert changed is not None
     assert changed.config_digest == "0123456789abcdef"

@@ -51,7 +51,7 @@ class Place:
             at = make_at(self.now_s, synced=self.synced)
             if frames:
                 self.health.figures.frame(self.now_s, moved=False, looked_ms=None)
-            self.health.see(at, self.cause, night=self.night, seen=frames)
+            self.health.update(at, self.cause, night=self.night, seen=frames)
 
     def holds(self, caplog: pytest.LogCaptureFixture) -> str:
         return [record.getMessage() for record in caplog.records if record.msg is HEALTH][-1]
@@ -285,9 +285,9 @@ def test_payload_at_its_worst_is_small(place: Place, tmp_path: Path) -> None:
 def test_frame_age_is_that_of_the_last_frame(place: Place, tmp_path: Path, age_s: float) -> None:
     assert heard(place, tmp_path)["frame_age_s"] is None
     last = clock.now().shifted(-age_s)
-    place.health.see(last, None, night=False)
+    place.health.update(last, None, night=False)
     # That there is none now does not make the last one younger.
-    place.health.see(clock.now(), "lost", night=False, seen=False)
+    place.health.update(clock.now(), "lost", night=False, seen=False)
     said = heard(place, tmp_path)
     grown_s = time.monotonic() - last.monotonic_s
     assert age_s - 0.06 <= said["frame_age_s"] <= grown_s + 0.06  # type: ignore[operator]
@@ -307,7 +307,7 @@ def test_figures_are_what_was_told(place: Place, tmp_path: Path) -> None:
         place.health.figures.frame(now_s, moved=index % 4 == 0, looked_ms=looked_ms)
         if index % 100 == 0:
             place.health.figures.event(now_s, 180.0)
-        place.health.see(make_at(now_s), None, night=False)
+        place.health.update(make_at(now_s), None, night=False)
     with EventLog(SENDER, tmp_path / "events.db") as log:
         log.append([make_entered(number) for number in range(1500)])
         log.delete(1000)

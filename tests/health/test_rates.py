@@ -39,8 +39,8 @@ def said(tmp_path: Path, *, busy: bool) -> dict[str, Any]:
     if busy:
         health.stalls = CameraCounts(stalls=5, recoveries=4)
         health.volatile = True
-    health.see(end.shifted(-30 if busy else -3), None, night=False)
-    health.see(end, "covered" if busy else None, night=False, seen=not busy)
+    health.update(end.shifted(-30 if busy else -3), None, night=False)
+    health.update(end, "covered" if busy else None, night=False, seen=not busy)
     with EventLog(SENDER, tmp_path / f"{busy}.db", reserve=False) as log:
         log.append([make_entered(number) for number in range(1000 if busy else 3)])
         log.delivered = 40 if busy else 1
@@ -125,7 +125,7 @@ def test_reason_alone(
         at = Instant(now.monotonic_s - seconds + second, now.utc, synced)
         # One frame a second: of three asked for that is slow, of any number it is not.
         health.figures.frame(at.monotonic_s, moved=False, looked_ms=None)
-        health.see(at, moment.get("cause"), night=False)
+        health.update(at, moment.get("cause"), night=False)
     with EventLog(SENDER, tmp_path / "log.db", reserve=False) as log:
         facts = DeliveryFacts(
             log=log,
