@@ -58,7 +58,7 @@ class Delivery:
             config: as in the file.
             failover: stores the events.
             retention: limits of the log, which a reload changes.
-            health: for the `health` payload; is told of broker, certificate and calendar.
+            health: makes the `health` payload; gets the state of broker, certificate and calendar.
             calendar: keeps the centre's working hours; None: the centre sets none.
         """
         self._config = config
@@ -95,7 +95,7 @@ class Delivery:
             config: the new one, as in the file.
             at: this moment.
             seq: number of the last event in the log.
-            reconnect: the broker or the account is another one: sign off there and connect anew.
+            reconnect: the broker or the account is another one: sign off and connect again.
         """
         if reconnect and self._publisher:
             # The old broker gets no more states: what it retains must not go on showing persons.

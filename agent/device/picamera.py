@@ -288,7 +288,7 @@ def _age_s(stamp_ns: int, boot_ahead_ns: int) -> float:
     """How long ago a stamp is.
 
     libcamera's documents say that it is of CLOCK_BOOTTIME; drivers take CLOCK_MONOTONIC. They are the
-    same until a machine sleeps, and then what is of the first is ahead of the second.
+    same until a machine sleeps; after that a stamp of CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC.
     """
     age_ns = time.monotonic_ns() - stamp_ns
     if age_ns < -_AHEAD_NS:
