@@ -17,7 +17,7 @@ from tests.patience import PATIENCE_S
 if TYPE_CHECKING:
     from pathlib import Path
 
-WRITE = "import sys, pathlib; from agent.install.atomic import write_whole; "
+WRITE = "import sys, pathlib; from agent.install.atomic import write_atomically; "
 
 
 def test_write_whole_is_readable_for_everybody(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_write_whole_survives_a_power_cut(tmp_path: Path) -> None:
         pytest.skip("strace is not here, or may not trace")
     calls, path = tmp_path / "calls.txt", tmp_path / "thing.bin"
     traced = ["strace", "-f", "-y", "-e", "trace=fsync,fdatasync,rename,renameat,renameat2", "-o", str(calls)]
-    code = f"{WRITE}write_whole(pathlib.Path(sys.argv[1]), b'whole')"
+    code = f"{WRITE}write_atomically(pathlib.Path(sys.argv[1]), b'whole')"
     subprocess.run([*traced, sys.executable, "-c", code, path], check=True, cwd=ROOT, timeout=PATIENCE_S)
     done = [
         (call[1], "folder" if call[2].startswith(f"{tmp_path}>") else "file")
