@@ -1,4 +1,4 @@
-"""Values for tests, with defaults that nobody would take for an expected number."""
+"""Builders of values for tests, with defaults that differ from expected numbers."""
 
 from __future__ import annotations
 

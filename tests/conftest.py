@@ -1,4 +1,4 @@
-"""What tests share: the real command, a real broker, real footage."""
+"""Shared fixtures: the real command, a real broker, real footage."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def shared_data() -> Path:
 
 @dataclass(frozen=True)
 class Ran:
-    """How a command ended."""
+    """Result of a command."""
 
     code: int
     out: str
@@ -89,7 +89,7 @@ class Ran:
 
 
 def command(*arguments: str | Path) -> list[str]:
-    """The words that start presence-agent in this environment."""
+    """Command line prefix that starts presence-agent in this environment."""
     return [sys.executable, "-m", "agent", *map(str, arguments)]
 
 
@@ -125,7 +125,7 @@ class Agent:
 
 @pytest.fixture
 def start_agent(tmp_path: Path) -> Iterator[Callable[[Path], Agent]]:
-    """Start agents; whoever still runs after the test is killed."""
+    """Start agents; those that still run after the test are killed."""
     started = []
 
     def start(config: Path) -> Agent:
@@ -141,14 +141,14 @@ def start_agent(tmp_path: Path) -> Iterator[Callable[[Path], Agent]]:
 
 
 def logged(folder: Path) -> dict[int, dict[str, object]]:
-    """What is in the log, by number; the agent does not run."""
+    """Events in the log, by number; the agent must not run."""
     with closing(sqlite3.connect(folder / "log" / "events.db")) as database:
         rows = database.execute("SELECT seq, body FROM event ORDER BY seq").fetchall()
     return {seq: json.loads(body) for seq, body in rows}
 
 
 def free_port() -> int:
-    """A port on loopback that nobody uses now, and none that the kernel gives to who asks for any."""
+    """A free port on loopback, outside of the kernel's ephemeral range."""
     first_given = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     while True:
         port = random.SystemRandom().randrange(10_000, max(first_given, 20_000))
@@ -158,7 +158,7 @@ def free_port() -> int:
 
 
 def wait_until(holds: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
-    """Look again and again until it holds."""
+    """Poll until a condition holds."""
     give_up_s = time.monotonic() + within_s
     while not holds():
         assert time.monotonic() < give_up_s, f"still not so after {within_s} s"
@@ -178,7 +178,7 @@ class Mosquitto:
         self._config = folder / f"mosquitto-{self.port}.conf"
         # As root mosquitto would change to a user that can't read the test's files.
         user = "user root\n" if os.geteuid() == 0 else ""
-        # By default what a slow reader is behind with, beyond 1000 messages, is thrown away without a word.
+        # By default messages beyond 1000 for a slow reader are dropped silently.
         common = f"{user}persistence false\nmax_queued_messages 100000000\nlistener {self.port} 127.0.0.1\n"
         self._config.write_text(f"{common}{settings}\n")
         self._log = folder / f"mosquitto-{self.port}.log"
@@ -190,7 +190,7 @@ class Mosquitto:
         wait_until(lambda: _listens(self.port))
 
     def reload(self) -> None:
-        """Have accounts and rights read again; whoever connects from now on meets them."""
+        """Have accounts and rights read again; they apply to new connections."""
         before = self._log.read_text().count("Reloading config")
         self.send(signal.SIGHUP)
         wait_until(lambda: self._log.read_text().count("Reloading config") > before)
@@ -235,7 +235,7 @@ def start_mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
 
 @pytest.fixture
 def mosquitto(start_mosquitto: Callable[..., Mosquitto]) -> Mosquitto:
-    """A broker that lets everybody in."""
+    """A broker without logins."""
     return start_mosquitto()
 
 

@@ -1,4 +1,4 @@
-"""A camera that somebody covers, and judges of whether it sees, for what comes of their word."""
+"""Fake tamper stages and footage of a covered camera."""
 
 from __future__ import annotations
 

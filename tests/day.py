@@ -1,4 +1,4 @@
-"""A busy day as its events would tell it, for pictures of it."""
+"""Events of a busy day, for pictures of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a test waits for what must come."""
+"""Timeout of tests for what must come."""
 
 # A wait ends when it is there, so patience costs a good run nothing. It is enough on a machine with eight
 # other things to do.

@@ -72,23 +72,23 @@ BLIND_CAUSES = ("covered", "dark", "blurred", "moved", "frozen", "lost")
 
 
 def make_entered(number: int = 77, at: Instant | None = None, rule: str = "waiting") -> ZoneEntered:
-    """An event that can be told from others by its count."""
+    """An event with a count of its own."""
     moment = at or make_at(number)
     return ZoneEntered(rule=rule, at=moment, since=moment, count=number, track=f"t{number}")
 
 
 def make_started(at: Instant | None = None) -> AgentStarted:
-    """The agent's first word."""
+    """`agent.started`."""
     return AgentStarted(rule="agent", at=at or make_at(0), cause="started")
 
 
 def make_stopped(at: Instant | None = None) -> AgentStopped:
-    """The agent's last word."""
+    """`agent.stopped`."""
     return AgentStopped(rule="agent", at=at or make_at(0), cause="signal")
 
 
 def longest_events() -> list[Event]:
-    """One of each type, nothing in it could be longer."""
+    """One event of each type, with the longest possible values."""
     common: dict[str, Any] = {"rule": LONGEST_ID, "at": make_at(999_999_999.123, synced=False)}
     since = make_at(1.5)
     quarter = common | {"start": since.utc, "end": since.utc + timedelta(minutes=15), "blind_s": 899.999}
@@ -133,17 +133,17 @@ def longest_events() -> list[Event]:
 
 
 def most_bytes(event: Event) -> int:
-    """How long an event may be on the wire."""
+    """Largest size of an event on the wire."""
     return 1000 if isinstance(event, Quarter | Day) else 512
 
 
 def own_fields(event: Event) -> list[str]:
-    """What this type has beside the deciding moment."""
+    """Fields of this type beside the deciding moment."""
     return [field.name for field in fields(event) if field.name != "at"]
 
 
 def make_info(log_id: str = "0123abcd", session: str = "89abcdef") -> InfoWire:
-    """What an agent with a line and a zone says of itself."""
+    """`info` of an agent with a line and a zone."""
     return InfoWire(
         log=log_id,
         session=session,
@@ -174,7 +174,7 @@ def make_info(log_id: str = "0123abcd", session: str = "89abcdef") -> InfoWire:
 
 
 def make_health(log_id: str = "0123abcd", session: str = "89abcdef", **changed: object) -> HealthWire:
-    """An agent that is well, with every figure known."""
+    """`health` of an agent without faults, with every figure known."""
     figures: dict[str, Any] = {
         "verdict": "ok", "reasons": (), "uptime_s": 86400, "fps_captured": 10.0, "fps_looked_at": 1.4,
         "inference_p50_ms": 48.0, "inference_p95_ms": 61.0, "event_latency_p95_ms": 180.0,

@@ -143,7 +143,7 @@ def turn(mode: str, since: float, **more: str) -> dict[str, Any]:
             id="a-day",
         ),
         pytest.param([turn("attended", -3)], [(0, 24, "attended")], id="since-yesterday"),
-        # A spell's end may be told with its own begin.
+        # The event that ends an interval may have that interval's own start.
         pytest.param(
             [turn("attended", 8), body("counter.closed", local(17), "desk", since=local(8), why="closed")],
             [(8, 17, "attended"), (17, 24, "closed")],
@@ -226,7 +226,7 @@ STOPPED = body("agent.stopped", local(10), cause="signal")
             [(10, 11, "stopped")],
             id="over-a-stop",
         ),
-        # No version must leave the whole day hatched for a spell whose end it never told.
+        # No version must leave the whole day hatched for an interval whose end it never reported.
         pytest.param(
             [blind(9), STOPPED, started(11, "started"), entered(11.5, 11.6)],
             [(9, 10, "covered")],

@@ -171,7 +171,7 @@ def line_of(office: Office) -> tuple[int, int]:
 @pytest.mark.parametrize("stops", [True, False], ids=["stopped", "killed"])
 def test_blind_over_a_restart(life: Life, *, stops: bool) -> None:
     life.run("08:00", "08:10", [Blind("08:05", "09:00")], stops=stops)
-    # Still blind: the spell goes on, and is not told again.
+    # Still blind: the interval goes on, and is not reported again.
     life.run("08:20", "08:25", [Blind("08:05", "09:00", "dark")])
     life.run("08:30", "08:35")
     told = life.all()

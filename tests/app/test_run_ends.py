@@ -1,4 +1,4 @@
-"""How `run` says why it ended, in order that nobody has to look for it."""
+"""Reasons that `run` gives when it ends."""
 
 from __future__ import annotations
 

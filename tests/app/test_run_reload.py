@@ -97,7 +97,7 @@ def test_refused_file_is_over_with_a_good_one(
     config.write_text(f"{good}[nonsense]\n")
     assert reload(agent)[0] == 2
     wait_until(lambda: "configuration_refused" in last_health(agent))
-    # Another camera begins anew with the same health.
+    # With another camera the pipeline restarts with the same health.
     config.write_text(good.replace("[camera]", "[camera]\nrotation = 180"))
     assert reload(agent) == (0, "")
     wait_until(lambda: "configuration_refused" not in last_health(agent))

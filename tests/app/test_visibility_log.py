@@ -1,4 +1,4 @@
-"""What the service tells the journal of the camera's sight, by the working hours of a real configuration."""
+"""Journal lines of the camera's visibility, by the working hours of a real configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The examples that installers begin with."""
+"""Examples that installers start with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The configuration file: what loads, and what is said of what does not."""
+"""Configuration files that load, and sentences on those that do not."""
 
 from __future__ import annotations
 

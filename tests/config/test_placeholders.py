@@ -39,7 +39,7 @@ TEXTS = {**{place: example(place) for place in PLACES}, "contract": CONTRACT}
 
 @pytest.fixture
 def named(tmp_path: Path) -> Callable[[str], list[str]]:
-    """Load a file and tell which keys of it are still an example's."""
+    """Load a file; return its keys that still have an example's value."""
 
     def tell(text: str) -> list[str]:
         path = tmp_path / "agent.toml"

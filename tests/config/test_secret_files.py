@@ -1,4 +1,4 @@
-"""Passwords and keys that others may read are told, with the command that ends it."""
+"""Reports of passwords and keys that others may read, with the command that fixes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Three real broker nodes on this machine, and who publishes to and reads from them."""
+"""Three real broker nodes on this machine, and clients that publish and read."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Nats:
         raise AssertionError((self.folder / "node-1" / "log").read_text()[-2000:])
 
     def tell(self, *words: str) -> None:
-        """Have the script do what is done to a broker that runs."""
+        """Run a command of the script on the running broker."""
         subprocess.run(
             ["bash", SCRIPT, *words, "--folder", self.folder], check=True, stdout=subprocess.DEVNULL
         )
@@ -131,7 +131,7 @@ def _is_healthy(host: str, port: int) -> bool:
 
 @dataclass
 class Client:
-    """A plain MQTT 3.1.1 client at one node, that keeps what it hears.
+    """A plain MQTT 3.1.1 client at one node, that keeps what it receives.
 
     Attributes:
         heard: topic, payload, retained, and when (monotonic).

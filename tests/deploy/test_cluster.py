@@ -189,7 +189,7 @@ def test_locked_account(cluster: Nats) -> None:
     assert device.gone.wait(5)
     assert not _opens(cluster, "trial/gone", password)
     device.close()
-    # Given anew it is another password; the old one opens nothing.
+    # Added again it has another password; the old one is refused.
     cluster.tell("add-device", "trial", "gone")
     assert cluster.password("trial/gone") != password
     wait_until(lambda: _opens(cluster, "trial/gone", cluster.password("trial/gone")))
@@ -292,13 +292,13 @@ def test_publisher_without_rights_sends_no_event(
     )  # fmt: skip
     with EventLog(Sender("trial", "camera", "0123abcd"), tmp_path / "events.db") as log:
         log.append([make_now(0)])
-        speaker = Publisher(broker, "trial", "camera", log, info_text, client_id="presence-without-rights")
-        speaker.start()
+        sender = Publisher(broker, "trial", "camera", log, info_text, client_id="presence-without-rights")
+        sender.start()
         try:
             wait_until(lambda: "check the broker's rights" in caplog.text)
-            assert not speaker.wait_delivered(1)
+            assert not sender.wait_delivered(1)
         finally:
-            speaker.stop(0)
+            sender.stop(0)
         assert log.delivered == 0
 
 
@@ -311,10 +311,10 @@ def test_publisher_says_online_through_its_node(cluster: Nats, tmp_path: Path) -
     with EventLog(Sender("trial", "camera", "0123abcd"), tmp_path / "events.db") as log:
         log.append([make_now(0)])
         own_id = client_id("trial", "camera", log.client_secret)
-        speaker = Publisher(broker, "trial", "camera", log, info_text, client_id=own_id)
-        speaker.start()
-        assert speaker.wait_delivered(15)
-        speaker.stop(2)
+        sender = Publisher(broker, "trial", "camera", log, info_text, client_id=own_id)
+        sender.start()
+        assert sender.wait_delivered(15)
+        sender.stop(2)
     wait_until(lambda: '"why":"stopped"' in reader.heard[-1][1])
     states = [json.loads(text)["state"] for topic, text, kept, _ in reader.heard
               if topic.endswith("/status") and not kept]  # fmt: skip
@@ -345,8 +345,8 @@ def test_another_device_cannot_take_the_connection(
 
     with EventLog(Sender("trial", "camera", "0123abcd"), tmp_path / "events.db") as log:
         own_id = client_id("trial", "camera", log.client_secret)
-        speaker = Publisher(broker, "trial", "camera", log, info_text, client_id=own_id)
-        speaker.start()
+        sender = Publisher(broker, "trial", "camera", log, info_text, client_id=own_id)
+        sender.start()
         try:
             wait_until(lambda: len(statuses()) == 1)
             ends = ["", f"-{log.log_id}", f"-{statuses()[0]['session']}"]
@@ -357,13 +357,13 @@ def test_another_device_cannot_take_the_connection(
                 evil.close()
                 came += 1
                 log.append([make_now(log.last_seq)])
-                speaker.update()
+                sender.update()
             assert came >= len(ends)
-            assert speaker.wait_delivered(PATIENCE_S)
+            assert sender.wait_delivered(PATIENCE_S)
             wait_until(lambda: set(reader.seqs()) == set(range(1, log.last_seq + 1)))
             assert [status["state"] for status in statuses()] == ["online"]
         finally:
-            speaker.stop(2)
+            sender.stop(2)
     assert "is lost" not in caplog.text
     reader.close()
 

@@ -1,4 +1,4 @@
-"""The scripts that set up mosquitto, and what the broker keeps for who is away."""
+"""The scripts that set up mosquitto, and messages that the broker keeps for an absent client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is wrong between agent and broker: said in one line, nothing lost, right again once mended.
+"""Faults between agent and broker: reported in one line, nothing lost, working again once fixed.
 
 Neither the broker nor the agent is started again.
 """
@@ -78,7 +78,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Case:
-    """What is wrong, the words that say so, and how it is mended."""
+    """A fault, the words of its report, and its fix."""
 
     name: str
     words: tuple[str, ...]
@@ -335,7 +335,7 @@ def test_rights_missing_until_mended(
 
 @contextmanager
 def recording(answer: bytes, came: list[bytes]) -> Iterator[int]:
-    """Answer whoever comes with these bytes, and keep what is sent.
+    """Answer each client with these bytes, and keep what it sends.
 
     Yields:
         The port on loopback.

@@ -1,4 +1,4 @@
-"""With MQTT 3.1.1 a refused publish looks like success: who counts the numbers finds it, and asks again."""
+"""With MQTT 3.1.1 a refused publish looks like success: counting event numbers finds it, and asks again."""
 
 from __future__ import annotations
 

@@ -170,8 +170,8 @@ def broker(start_mosquitto: Callable[..., Mosquitto]) -> Mosquitto:
     return start_mosquitto(QUEUES)
 
 
-class Speaker:
-    """Says what it is told to, and hears what it is asked."""
+class StandInAgent:
+    """Stand-in for an agent: publishes given messages, and receives requests."""
 
     def __init__(self, port: int) -> None:
         self._connection = Connection(to(port), "presence-que-phong-one-stop")
@@ -179,7 +179,7 @@ class Speaker:
         self._connection.subscribe(f"{AGENT_ROOT}/cmd/#")
         self.asked: list[dict[str, Any]] = []
 
-    def say(self, *messages: Message) -> None:
+    def publish(self, *messages: Message) -> None:
         waiting = {self._connection.publish(message) for message in messages}
         while waiting:
             for report in self._connection.pump(1):
@@ -188,8 +188,8 @@ class Speaker:
                 else:
                     waiting.discard(report.mid)
 
-    def hear(self, within_s: float = PATIENCE_S) -> dict[str, Any]:
-        """The next request."""
+    def next_request(self, within_s: float = PATIENCE_S) -> dict[str, Any]:
+        """The next request; fails if none comes in time."""
         give_up_s = time.monotonic() + within_s
         while not self.asked:
             assert time.monotonic() < give_up_s, "nothing was asked"
@@ -205,8 +205,8 @@ class Speaker:
 
 
 @pytest.fixture
-def speaker(broker: Mosquitto) -> Iterator[Speaker]:
-    made = Speaker(broker.port)
+def stand_in(broker: Mosquitto) -> Iterator[StandInAgent]:
+    made = StandInAgent(broker.port)
     yield made
     made.close()
 
@@ -256,14 +256,14 @@ def test_what_the_broker_lost_is_replayed(
 
 
 def test_what_comes_while_it_is_away_is_kept_by_the_broker(
-    broker: Mosquitto, subscriber_of: Callable[..., Central], speaker: Speaker
+    broker: Mosquitto, subscriber_of: Callable[..., Central], stand_in: StandInAgent
 ) -> None:
     central = subscriber_of(broker.port)
     central.started()
-    speaker.say(make_status(0, retain=True), *happened(1, 2))
+    stand_in.publish(make_status(0, retain=True), *happened(1, 2))
     wait_until(lambda: central.seqs() == [1, 2])
     assert central.end() == 0
-    speaker.say(*happened(*range(3, 200)))
+    stand_in.publish(*happened(*range(3, 200)))
     central.start()
     wait_until(lambda: central.seqs() == list(range(1, 200)))
     assert central.end() == 0
@@ -277,15 +277,15 @@ def came_as(broker: Mosquitto) -> list[str]:
 
 @pytest.mark.parametrize("protocol", [5, 311])
 def test_what_waits_for_it_is_taken_by_nobody_else(
-    broker: Mosquitto, subscriber_of: Callable[..., Central], speaker: Speaker, protocol: int
+    broker: Mosquitto, subscriber_of: Callable[..., Central], stand_in: StandInAgent, protocol: int
 ) -> None:
     """Whoever comes under a reader's id, with whatever rights, empties its queue."""
     central = subscriber_of(broker.port, "--protocol", str(protocol))
     central.started()
-    speaker.say(make_status(0, retain=True), *happened(1, 2))
+    stand_in.publish(make_status(0, retain=True), *happened(1, 2))
     wait_until(lambda: central.seqs() == [1, 2])
     assert central.end() == 0
-    speaker.say(*happened(*range(3, 200)))
+    stand_in.publish(*happened(*range(3, 200)))
     for guess in ("presence-central", "presence-central-central", f"presence-central-{LOG}"):
         taker = Connection(to(broker.port, protocol), guess)
         taker.open()
@@ -297,20 +297,20 @@ def test_what_waits_for_it_is_taken_by_nobody_else(
 
 
 def test_client_id_is_kept_in_the_store(
-    broker: Mosquitto, subscriber_of: Callable[..., Central], speaker: Speaker, tmp_path: Path
+    broker: Mosquitto, subscriber_of: Callable[..., Central], stand_in: StandInAgent, tmp_path: Path
 ) -> None:
     central = subscriber_of(broker.port)
     for _ in range(2):
         central.started()
         assert central.end() == 0
     # A store of before has none; what is in it stays.
-    speaker.say(*happened(1, 2))
+    stand_in.publish(*happened(1, 2))
     central.db.unlink()
     with closing(sqlite3.connect(central.db, isolation_level=None)) as db:
         db.executescript(STORE_1.read_text())
     for _ in range(2):
         central.started()
-        speaker.say(*happened(1, 2))
+        stand_in.publish(*happened(1, 2))
         wait_until(lambda: central.seqs() == [1, 2])
         assert central.end() == 0
     other = subscriber_of(broker.port, "--db", tmp_path / "other.db")
@@ -324,12 +324,12 @@ def test_client_id_is_kept_in_the_store(
 
 @pytest.mark.parametrize("protocol", [5, 311])
 def test_killed_before_acknowledging(
-    broker: Mosquitto, subscriber_of: Callable[..., Central], speaker: Speaker, protocol: int
+    broker: Mosquitto, subscriber_of: Callable[..., Central], stand_in: StandInAgent, protocol: int
 ) -> None:
     central = subscriber_of(broker.port, "--protocol", str(protocol))
     central.started()
     central.end()
-    speaker.say(*happened(*range(1, 51)))
+    stand_in.publish(*happened(*range(1, 51)))
     central.start(killed_before="subscriber.Subscriber.acknowledge")
     assert central.wait(PATIENCE_S) == -signal.SIGKILL
     stored = len(central.seqs())
@@ -342,12 +342,12 @@ def test_killed_before_acknowledging(
 
 
 def test_killed_before_storing(
-    broker: Mosquitto, subscriber_of: Callable[..., Central], speaker: Speaker
+    broker: Mosquitto, subscriber_of: Callable[..., Central], stand_in: StandInAgent
 ) -> None:
     central = subscriber_of(broker.port)
     central.started()
     central.end()
-    speaker.say(*happened(*range(1, 51)))
+    stand_in.publish(*happened(*range(1, 51)))
     central.start(killed_before="Store.put_span")
     assert central.wait(PATIENCE_S) == -signal.SIGKILL
     assert central.seqs() == []
@@ -405,16 +405,16 @@ def test_begins_without_a_broker(subscriber_of: Callable[..., Central]) -> None:
 
 
 def test_replay_is_asked_for_and_stored(
-    broker: Mosquitto, subscriber_of: Callable[..., Central], speaker: Speaker
+    broker: Mosquitto, subscriber_of: Callable[..., Central], stand_in: StandInAgent
 ) -> None:
     central = subscriber_of(broker.port)
     central.started()
-    speaker.say(make_status(6, retain=True), *happened(1, 2, 6), dropped(5, 3, 3))
-    asked = speaker.hear()
+    stand_in.publish(make_status(6, retain=True), *happened(1, 2, 6), dropped(5, 3, 3))
+    asked = stand_in.next_request()
     assert {**asked, "request": ""} == {"log": LOG, "from_seq": 4, "to_seq": 4, "request": ""}
     (answer,) = happened(4, replay=asked["request"])
     done = Message(answer.topic, '{"done":true,"sent":1,"first_seq":4,"last_seq":4}')
-    speaker.say(answer, done)
+    stand_in.publish(answer, done)
     wait_until(lambda: central.log()["complete"])
     assert central.seqs() == [1, 2, 4, 5, 6]
     told = central.status("--json")
@@ -422,18 +422,18 @@ def test_replay_is_asked_for_and_stored(
     assert central.status().splitlines()[1].split() == [AGENT, "online", LOG, "6", "5", "1", "0", "0"]
 
 
-def test_states(broker: Mosquitto, subscriber_of: Callable[..., Central], speaker: Speaker) -> None:
+def test_states(broker: Mosquitto, subscriber_of: Callable[..., Central], stand_in: StandInAgent) -> None:
     def known() -> list[bool]:
         return [state["known"] for agent in central.seen()["agents"] for state in agent["states"]]
 
     central = subscriber_of(broker.port)
-    speaker.say(make_state(), make_status(0, retain=True))
+    stand_in.publish(make_state(), make_status(0, retain=True))
     central.started()
     # The status is from long ago, and no health has come since.
     wait_until(lambda: known() == [False])
-    speaker.say(make_status(0, retain=True))
+    stand_in.publish(make_status(0, retain=True))
     wait_until(lambda: known() == [True])
-    speaker.say(make_will())
+    stand_in.publish(make_will())
     wait_until(lambda: known() == [False])
 
 
@@ -445,30 +445,34 @@ JUNK = [
 ]  # fmt: skip
 
 
-def test_info_is_kept(broker: Mosquitto, subscriber_of: Callable[..., Central], speaker: Speaker) -> None:
+def test_info_is_kept(
+    broker: Mosquitto, subscriber_of: Callable[..., Central], stand_in: StandInAgent
+) -> None:
     site, device = AGENT.split("/")
     said = {"v": 1, "log": LOG, "session": LOG, "ts": TS, "site": site, "device": device}
     # As large as one can be, and retained before the subscriber is there.
-    speaker.say(Message(f"{AGENT_ROOT}/info", json.dumps({**said, "place": "x" * 47_000}), retain=True))
+    stand_in.publish(Message(f"{AGENT_ROOT}/info", json.dumps({**said, "place": "x" * 47_000}), retain=True))
     central = subscriber_of(broker.port)
-    speaker.say(make_status(0, retain=True))
+    stand_in.publish(make_status(0, retain=True))
     central.started()
     wait_until(lambda: central.rows("SELECT * FROM info_now") != [])
-    speaker.say(Message(f"{AGENT_ROOT}/info", json.dumps({**said, "place": "Cổng"}), retain=True))
+    stand_in.publish(Message(f"{AGENT_ROOT}/info", json.dumps({**said, "place": "Cổng"}), retain=True))
     wait_until(lambda: len(central.rows("SELECT * FROM info")) == 2)
     assert central.end() == 0
     (agent,) = json.loads(central.status("--json"))["agents"]
     assert agent["info"] == {**said, "place": "Cổng"}
 
 
-def test_old_events_go(broker: Mosquitto, subscriber_of: Callable[..., Central], speaker: Speaker) -> None:
+def test_old_events_go(
+    broker: Mosquitto, subscriber_of: Callable[..., Central], stand_in: StandInAgent
+) -> None:
     central = subscriber_of(broker.port, "--keep-days", "90")
     central.started()
     now = datetime.now(UTC)
     for seq, days in enumerate((100, 91, 89, 0), 1):
         body = make_body(seq) | {"ts": f"{now - timedelta(days=days):%Y-%m-%dT%H:%M:%S}.000Z"}
-        speaker.say(Message(f"{AGENT_ROOT}/event/waiting/zone/entered", json.dumps(body)))
-    speaker.say(make_status(4))
+        stand_in.publish(Message(f"{AGENT_ROOT}/event/waiting/zone/entered", json.dumps(body)))
+    stand_in.publish(make_status(4))
     wait_until(lambda: central.seqs() == [1, 2, 3, 4] or central.seqs() == [3, 4])
     # It looks at its start, and each hour.
     assert central.end() == 0
@@ -481,19 +485,19 @@ def test_old_events_go(broker: Mosquitto, subscriber_of: Callable[..., Central],
     assert central.end() == 0
 
 
-def test_junk(broker: Mosquitto, subscriber_of: Callable[..., Central], speaker: Speaker) -> None:
+def test_junk(broker: Mosquitto, subscriber_of: Callable[..., Central], stand_in: StandInAgent) -> None:
     central = subscriber_of(broker.port)
-    speaker.say(Message(happened(7)[0].topic, happened(7)[0].payload, retain=True))
+    stand_in.publish(Message(happened(7)[0].topic, happened(7)[0].payload, retain=True))
     central.started()
     topics = [
         happened(1)[0].topic,
         *(f"{AGENT_ROOT}/{name}" for name in ("status", "health", "state/a", "replay/r1")),
     ]
-    with_bytes = speaker._connection._client
+    with_bytes = stand_in._connection._client
     for topic in topics:
         for junk in JUNK:
             with_bytes.publish(topic, junk, qos=1).is_published()
-    speaker.say(*happened(1))
+    stand_in.publish(*happened(1))
     wait_until(lambda: 1 in central.seqs())
     assert central.end() == 0
     # The retained one was none of now's.
@@ -505,17 +509,17 @@ def test_junk(broker: Mosquitto, subscriber_of: Callable[..., Central], speaker:
     assert "Traceback" not in central.said()
 
 
-def test_full_disk(broker: Mosquitto, subscriber_of: Callable[..., Central], speaker: Speaker) -> None:
+def test_full_disk(broker: Mosquitto, subscriber_of: Callable[..., Central], stand_in: StandInAgent) -> None:
     """What can't be stored is not acknowledged: it stays with the broker until there is room."""
     central = subscriber_of(broker.port)
     central.started()
-    speaker.say(make_status(300), *happened(*range(1, 101)))
+    stand_in.publish(make_status(300), *happened(*range(1, 101)))
     wait_until(lambda: len(central.seqs()) == 100)
     assert central.process
     pid = str(central.process.pid)
     size = max(path.stat().st_size for path in central.db.parent.glob("central.db*"))
     subprocess.run(["prlimit", "--pid", pid, f"--fsize={size}:unlimited"], check=True)
-    speaker.say(*happened(*range(101, 301)))
+    stand_in.publish(*happened(*range(101, 301)))
     wait_until(lambda: "can't be used" in central.said())
     assert len(central.seqs()) == 100
     subprocess.run(["prlimit", "--pid", pid, "--fsize=unlimited"], check=True)

@@ -1,4 +1,4 @@
-"""Whoever comes to a broker under another's client id throws it out: nobody may guess one.
+"""Client ids: a second client with the same one disconnects the first, so they must not be guessable.
 
 Where it is known all the same, because a card was copied, the journal says so in one line.
 """
@@ -101,7 +101,7 @@ def test_another_device_cannot_take_the_connection(
     protocol: int,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Whoever attacks reads all that the agent publishes, and has a login of its own."""
+    """The attacker reads all that the agent publishes, and has a login of its own."""
     caplog.set_level("INFO")
     account, evil, hub = (
         central.add("device", "test", "yard"), central.add("device", "test", "evil"),
@@ -157,7 +157,7 @@ def copied(log: EventLog, path: Path) -> Path:
 
 
 def broker_lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
-    """What was said of the connection: which entry, and the line."""
+    """Journal lines of the connection: message and text."""
     names = {
         BROKER_CONNECTED.message_id: "connected", BROKER_CONNECTED_311.message_id: "connected",
         BROKER_TROUBLE.message_id: "trouble", BROKER_UNSTEADY.message_id: "unsteady",

@@ -1,4 +1,4 @@
-"""A login that is taken away or given anew: its standing connections end before anything new is in force."""
+"""Logins removed or replaced: their open connections end before the new login is in force."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the kernel tells, against what others read out of it."""
+"""Figures of the kernel, compared with what other programs read."""
 
 from __future__ import annotations
 

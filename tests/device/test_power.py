@@ -1,4 +1,4 @@
-"""What a Pi's firmware tells, in a made-up /sys."""
+"""Bits of a Pi's firmware, in a made-up /sys."""
 
 from __future__ import annotations
 

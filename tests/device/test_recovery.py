@@ -44,7 +44,7 @@ TOP_LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 0.5), (0.0, 0.5))
 
 @dataclass
 class Scripted:
-    """A camera that does as it is told; it gives pictures unless told otherwise."""
+    """Scripted camera; gives pictures unless the script says otherwise."""
 
     size_px: tuple[int, int] = SIZE_PX
     luma: NDArray[np.uint8] | None = None
@@ -438,7 +438,7 @@ class Simulated:
 
 
 class Waiting(Event):
-    """Told to stop by nobody; who waits for it has the time pass."""
+    """Stop flag that is never set; waiting for it advances the clock."""
 
     def __init__(self, clock: Simulated) -> None:
         super().__init__()

@@ -19,7 +19,7 @@ WATCHDOG = {"WATCHDOG_USEC": "90000000"}
 
 
 class Listener:
-    """A socket as systemd's, and a clock that stands until told."""
+    """A socket like systemd's, and a clock that the test sets."""
 
     def __init__(self, sock: socket.socket, name: str) -> None:
         self.sock = sock

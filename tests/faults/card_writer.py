@@ -23,7 +23,7 @@ from tests.samples import SENDER, make_entered
 
 
 class Broker:
-    """Takes what is there, of all logs that it is told of."""
+    """Receives all events of all logs that it is given."""
 
     def __init__(self, notes: int, log: EventLog) -> None:
         self._notes = notes
@@ -55,15 +55,15 @@ def write(log: Path, memory: Path, notes: Path, first: int, events: int) -> None
     with ExitStack() as stack:
         card = stack.enter_context(EventLog(SENDER, log))
         retention = Retention(3650, 200, delivers=True)
-        keeper = stack.enter_context(FailoverLog(card, SENDER, retention, folder=memory))
+        failover = stack.enter_context(FailoverLog(card, SENDER, retention, folder=memory))
         broker = Broker(said, card)
-        keeper.serve(broker.use)
+        failover.serve(broker.use)
         number = first
         while number < first + events:
             at = make_at(number)
             many = range(number, number + chance.choice([1, 1, 2, 5]))
-            seq = keeper.append([make_entered(each, at) for each in many], at)
-            where = f"{keeper.log.log_id} {seq}{' volatile' * keeper.volatile}"
+            seq = failover.append([make_entered(each, at) for each in many], at)
+            where = f"{failover.log.log_id} {seq}{' volatile' * failover.volatile}"
             os.write(said, f"kept {many.start} {many.stop} {where}\n".encode())
             number = many.stop
             if chance.random() < 0.05:

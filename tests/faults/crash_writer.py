@@ -1,4 +1,4 @@
-"""A program that does with an event log all that an agent does, and says what was acknowledged.
+"""A program that uses an event log as an agent does, and prints what was acknowledged.
 
 `python -m tests.faults.crash_writer LOG COMMITS full|off`; with `off` SQLite does not synchronise.
 """
@@ -22,7 +22,7 @@ def say(line: str) -> None:
 
 
 def told(from_seq: int, to_seq: int) -> Event:
-    """What tells of a deletion."""
+    """The event that reports a deletion."""
     return EventsDropped(rule="agent", at=make_at(1), cause="keep_mb", from_seq=from_seq, to_seq=to_seq)
 
 

@@ -1,4 +1,4 @@
-"""What became of the events of the naive sender and receiver."""
+"""Results of the naive sender and receiver."""
 
 from __future__ import annotations
 

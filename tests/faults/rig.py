@@ -1,4 +1,4 @@
-"""Agent, broker and receiver, killed and cut off from each other by a schedule; what is left is counted."""
+"""Agent, broker and receiver, killed and cut off by a schedule; lost and double events are counted."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ROLES = ("agent", "broker", "receiver")
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What became of the events.
+    """Counts of the events of a run.
 
     Attributes:
         appended: acknowledged to whoever made them.
@@ -126,7 +126,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Outcome:
-    """What was done and what became of it."""
+    """Faults of a run and their result."""
 
     plan: Plan
     tally: Tally

@@ -23,7 +23,7 @@ HALVES = {"default persistence": True, "no persistence": False}
 
 
 def options(text: str | None, *, events: int, kills: int, partitions: int) -> ArgumentParser:
-    """What a run is told."""
+    """Settings of a run."""
     parser = ArgumentParser(description=text, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=events, help="in both halves together")
     parser.add_argument(
@@ -92,7 +92,7 @@ def run_halves(
 
 
 def tell_all(outcomes: dict[str, Outcome]) -> None:
-    """Print them side by side, and what should not have been."""
+    """Print the runs side by side, and what went wrong."""
     print(table(outcomes))
     for name, outcome in outcomes.items():
         for trouble in outcome.trouble:

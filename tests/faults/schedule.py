@@ -1,4 +1,4 @@
-"""When what goes wrong: made from a seed, so that a run can be had again."""
+"""Schedule of faults, made from a seed, so that a run can be repeated."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Schedule:
         return self._drawn("cut", 0.7, _SHORT_CUT_S, _LONG_CUT_S) / self._cuts
 
     def partition(self) -> tuple[Fault, tuple[Cable, ...]]:
-        """What goes wrong next, and on which cables: each kind comes before any comes again."""
+        """Next fault and its cables; each kind comes once before any comes again."""
         if not self._deck:
             cables: tuple[tuple[Cable, ...], ...] = (("agent",), ("agent",), ("receiver",), CABLES)
             self._deck = [(fault, self._random.choice(cables)) for fault in KINDS]
@@ -77,7 +77,7 @@ class Schedule:
 
 
 class Clockwork:
-    """What is due when; time is told from outside."""
+    """Faults by time; the caller gives the time."""
 
     def __init__(self) -> None:
         self._due: list[tuple[float, int, str]] = []
@@ -89,7 +89,7 @@ class Clockwork:
         heapq.heappush(self._due, (at_s, self._count, what))
 
     def due(self, now_s: float) -> Iterator[str]:
-        """What is due by now, in order."""
+        """Faults that are due, in order."""
         while self._due and self._due[0][0] <= now_s:
             yield heapq.heappop(self._due)[2]
 

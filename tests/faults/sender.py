@@ -1,4 +1,4 @@
-"""A stand-in for the agent: its real log, keeper and publisher, fed with events that nobody saw.
+"""Stand-in for the agent: its real log, failover and publisher, with made-up events.
 
 `python -m tests.faults.sender LOG HOST PORT` appends until it is told to stop or killed, and goes on
 where the log ends. What `append` acknowledged is written, with the log's id, to LOG.acknowledged: that is
@@ -85,7 +85,7 @@ def info(name: str, log_id: str, session: str) -> str:
 
 
 def health(facts: DeliveryFacts) -> str:
-    """With what delivery knows; of a camera and a machine there is nothing to tell."""
+    """Health with the figures of delivery; there is no camera and no machine."""
     log = facts.log
     return HealthWire(
         ts=utc_text(datetime.now(UTC)),
@@ -109,7 +109,7 @@ def health(facts: DeliveryFacts) -> str:
 
 
 def publisher(
-    log: EventLog, broker: Broker, name: str = NAME, keeper: FailoverLog | None = None
+    log: EventLog, broker: Broker, name: str = NAME, failover: FailoverLog | None = None
 ) -> Publisher:
     """The real one, for this log."""
     return Publisher(
@@ -119,7 +119,7 @@ def publisher(
         log,
         lambda log_id, session: info(name, log_id, session),
         client_id=client_id(SITE, name, log.client_secret),
-        callbacks=Callbacks(health=health, superseded=keeper.superseded if keeper else None),
+        callbacks=Callbacks(health=health, superseded=failover.superseded if failover else None),
     )
 
 
@@ -138,12 +138,12 @@ class Acknowledged:
 
 
 def book_of(log: Path) -> Path:
-    """Where what `append` acknowledged is written."""
+    """File of what `append` acknowledged."""
     return log.with_name(log.name + ".acknowledged")
 
 
 def read_book(log: Path) -> list[Acknowledged]:
-    """What `append` acknowledged; a line that was being written at a kill says nothing."""
+    """What `append` acknowledged, without a line cut off by a kill."""
     book = book_of(log)
     text = book.read_text() if book.exists() else ""
     whole = text[: text.rfind("\n") + 1]
@@ -183,24 +183,24 @@ def run(path: Path, broker: Broker, rate: float, keep_mb: int) -> None:
     retention = Retention(_KEEP_DAYS, keep_mb, delivers=True)
     with (
         EventLog(sender(), path) as card,
-        FailoverLog(card, sender(), retention, folder=path.with_name("memory")) as keeper,
+        FailoverLog(card, sender(), retention, folder=path.with_name("memory")) as failover,
     ):
         book = Book(path)
-        publishing = publisher(keeper.log, broker, keeper=keeper)
-        publishing.update([state(keeper.log.last_seq)])
-        keeper.serve(
-            lambda *logs: publishing.use_logs(*logs, client_id=client_id(SITE, NAME, keeper.client_secret))
+        publishing = publisher(failover.log, broker, failover=failover)
+        publishing.update([state(failover.log.last_seq)])
+        failover.serve(
+            lambda *logs: publishing.use_logs(*logs, client_id=client_id(SITE, NAME, failover.client_secret))
         )
         publishing.start()
         due_s = time.monotonic()
         while not stop.is_set() and publishing.failure is None:
             if not rate:
-                keeper.append([], clock.now())
+                failover.append([], clock.now())
                 stop.wait(1.0)
                 continue
             count, pause_s = pause(rate)
-            last = keeper.append(events(keeper.log.last_seq + 1, count), clock.now())
-            book.note(keeper.log.log_id, last - count + 1, last)
+            last = failover.append(events(failover.log.last_seq + 1, count), clock.now())
+            book.note(failover.log.log_id, last - count + 1, last)
             publishing.update([state(last)])
             # What the card takes of the time is no pause.
             due_s = max(due_s + pause_s, time.monotonic() - _BEHIND_S)

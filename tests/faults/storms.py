@@ -1,4 +1,4 @@
-"""What a storm may have other than the plain one: TLS and logins, MQTT 3.1.1, a log that is too small."""
+"""Variants of the plain storm: TLS and logins, MQTT 3.1.1, a log that is too small."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Storm:
     small_log: bool = False
 
     def __str__(self) -> str:
-        """What is other than in the plain one."""
+        """Differences from the plain storm."""
         names = {"TLS": self.tls, "MQTT 3.1.1": self.protocol == 311, "small log": self.small_log}
         return ", ".join(name for name, holds in names.items() if holds)
 
@@ -59,7 +59,7 @@ class Storm:
         return [mosquitto(), "-c", config]
 
     def agent(self, folder: Path) -> list[str | Path]:
-        """What the sender is told besides its log: where it connects, and how."""
+        """Further arguments of the sender: where it connects, and how."""
         words: list[str | Path] = ["--protocol", str(self.protocol)]
         if self.small_log:
             words += ["--keep-mb", str(_SMALL_MB)]

@@ -52,24 +52,24 @@ def measured(folder: Path, burst: int, times: int, pace_s: float, note_s: float)
         retention = Retention(30, 200, delivers=True)
         with (
             EventLog(SENDER, card / "log" / "events.db") as log,
-            FailoverLog(log, SENDER, retention) as keeper,
+            FailoverLog(log, SENDER, retention) as failover,
         ):
-            return _kept(keeper, device, [burst] * times, pace_s, note_s)
+            return _kept(failover, device, [burst] * times, pace_s, note_s)
     finally:
         subprocess.run(["umount", card], check=False)
         _ran("losetup", "--detach", device)
 
 
 def _kept(
-    keeper: FailoverLog, device: str, bursts: list[int], pace_s: float, note_s: float
+    failover: FailoverLog, device: str, bursts: list[int], pace_s: float, note_s: float
 ) -> tuple[float, float]:
-    keeper.append([make_entered()], make_at(0))
+    failover.append([make_entered()], make_at(0))
     before, noted_s = (_of_process(), _of_device(device)), 0.0
     for number, burst in enumerate(bursts):
         at = make_at(number)
-        keeper.append([make_entered(number, at)] * burst, at)
+        failover.append([make_entered(number, at)] * burst, at)
         if (number - noted_s) * max(pace_s, 1) >= note_s:
-            keeper.log.delivered, noted_s = keeper.log.last_seq, number
+            failover.log.delivered, noted_s = failover.log.last_seq, number
         time.sleep(pace_s)
     after, events = (_of_process(), _of_device(device)), sum(bursts)
     return (after[0] - before[0]) / events, (after[1] - before[1]) / events

@@ -1,4 +1,4 @@
-"""What is said of the agent's own certificate before it ends, by a real broker's authority."""
+"""Warnings before the agent's own certificate ends, with a real broker's authority."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What health says, by an injected clock and machine."""
+"""Verdict, reasons and payload of health, with an injected clock and machine."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_damaged_log_holds_until_it_is_dealt_with(tmp_path: Path, caplog: pytest
 
 
 def vars_of(machine: MachineState) -> dict[str, object]:
-    """What it says of the machine, and nothing of the log."""
+    """Figures of the machine, without those of the log."""
     return {name: value for name, value in asdict(machine).items() if name != "log_damaged"}
 
 

@@ -1,4 +1,4 @@
-"""Where each figure of health comes from: two agents tell other ones, so that none is constant."""
+"""Figures of health: each differs between two agents, so that none is constant."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ class Agent:
     def connect(self, port: int) -> None:
         """Begin to publish."""
         broker = Broker("127.0.0.1", port, 5, tls=False)
-        self._publisher = publisher(self._keeper.log, broker, keeper=self._keeper)
+        self._publisher = publisher(self._keeper.log, broker, failover=self._keeper)
         self._keeper.serve(self._publisher.use_logs)
         self._publisher.start()
 

@@ -1,4 +1,4 @@
-"""The film of a replay as it is written and decoded: nobody can be told in it, and the place can be seen."""
+"""The film of a replay as written and decoded: nobody is recognisable, and the place is visible."""
 
 from __future__ import annotations
 

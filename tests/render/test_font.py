@@ -17,7 +17,7 @@ def test_font_still_draws_it_wrongly(letter: str, drawn_as: str) -> None:
         text._put(mask, each, (5, 50), 40)
         masks.append(mask)
     assert masks[0].any()
-    # Once it is right there is nothing to mend: _MENDED and _mark can go, and this test.
+    # Once it is right nothing needs fixing: _FIXED and _mark can go, and this test.
     np.testing.assert_array_equal(masks[0], masks[1])
 
 
