@@ -140,5 +140,5 @@ def test_reload_with_holidays_that_cant_be_worked_out(
             reporter, keeper = StepReporter(config, stage, box, at), ViewKeeper(config, stage, at)
             assert watch._reloaded(reporter, keeper) is None
     assert watch.config == stage.config == config
-    said = [record.message for record in caplog.records if "is not taken" in record.message]
+    said = [record.message for record in caplog.records if "was refused" in record.message]
     assert ["public holidays of IS" in one for one in said] == [True]
