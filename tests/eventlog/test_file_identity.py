@@ -305,7 +305,7 @@ def test_running_agent_tells(
     happens(path)
 
     # On the wire health is told each minute, and may just miss the minute in which events are in memory only.
-    wait_until(lambda: "log_volatile" in agent.said())
+    wait_until(lambda: "log_volatile" in agent.said() and "was written back to where it was" in agent.said())
     assert "was removed or replaced while the agent ran" in agent.said()
     before = len(listener.events())
     wait_until(lambda: len(listener.events()) > before)
