@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Self, cast
 from agent.core.event import AgentStarted, EventsDropped
 from agent.eventlog.clocks import EventClock, clock_at, clocks_after, clocks_text
 from agent.eventlog.damage import finish_swap, next_path
-from agent.eventlog.schema import LAST_INTERVAL, RULES_WITH_INTERVALS, transaction
+from agent.eventlog.lasting import last_of_each_rule
+from agent.eventlog.schema import transaction
 from agent.eventlog.watched_file import Row, WatchedFile
 from agent.wire.payloads import event_json
 
@@ -354,10 +355,7 @@ class EventLog(WatchedFile):
         return sorted(found.values(), key=lambda entry: entry.seq)
 
     def _intervals(self, before_seq: int) -> Iterator[StoredEvent]:
-        for (rule,) in self._db.execute(RULES_WITH_INTERVALS).fetchall():
-            row = self._db.execute(LAST_INTERVAL, (rule, before_seq)).fetchone()
-            if row:
-                yield StoredEvent(*row)
+        return (StoredEvent(*row) for row in last_of_each_rule(self._db, before_seq))
 
     def _keep_intervals(self, through: int) -> None:
         """Keep the last event of each interval among those to be deleted: it may last still."""

@@ -1,39 +1,21 @@
-"""Schema of the event log (SQLite): identification, tables, migration of older forms."""
+"""Schema of the event log (SQLite): identification, tables, index; logs of other forms are taken over."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import sqlite3
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from agent.errors import LogError
+from agent.eventlog.lasting import is_indexed, replace_index
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 # Tells our files from other people's databases: "pres" in ASCII.
 APPLICATION_ID = 0x70726573
-# Types that start or end what may last longer than a start reads back.
-INTERVALS = (
-    "type IN ('camera.blind', 'camera.restored', 'zone.occupied', 'zone.vacated', "
-    "'counter.attended', 'counter.unattended', 'counter.closed')"
-)
-# From each rule straight to the next one, past its thousands of events.
-RULES_WITH_INTERVALS = f"""
-WITH RECURSIVE found(rule) AS (
-    SELECT min(rule) FROM event INDEXED BY spell WHERE {INTERVALS}
-    UNION ALL
-    SELECT (SELECT min(rule) FROM event INDEXED BY spell WHERE {INTERVALS} AND rule > found.rule)
-    FROM found WHERE found.rule IS NOT NULL
-)
-SELECT rule FROM found WHERE rule IS NOT NULL
-"""  # noqa: S608 - it is all written here
-LAST_INTERVAL = f"""
-SELECT seq, ts_ms, type, rule, body FROM event INDEXED BY spell
-WHERE {INTERVALS} AND rule = ? AND seq < ? ORDER BY seq DESC LIMIT 1
-"""  # noqa: S608
-_FIRST_FORM = """
+_TABLES = """
 CREATE TABLE event (
     seq INTEGER PRIMARY KEY,
     ts_ms INTEGER NOT NULL,
@@ -43,12 +25,10 @@ CREATE TABLE event (
 ) STRICT;
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID
 """
-# What makes each form of the one before it: the first step makes form 2 of form 1.
-_STEPS = (
-    # A start asks for the last of few among many. Some logs of form 1 have it already.
-    f"CREATE INDEX IF NOT EXISTS spell ON event (rule, seq) WHERE {INTERVALS}",
-)
-VERSION = 1 + len(_STEPS)
+# The form that is written, and the newest that is known: form 2 had an index by a name of its own as well
+# (lasting.py). The next one is form 3.
+FORM = 1
+VERSION = 2
 
 
 @contextmanager
@@ -91,13 +71,13 @@ def prepare(db: sqlite3.Connection, path: Path | None, meta: Mapping[str, str]) 
     db.execute("PRAGMA synchronous = FULL")
     if not application:
         with transaction(db):
-            for statement in (*_FIRST_FORM.split(";"), *_STEPS):
+            for statement in _TABLES.split(";"):
                 db.execute(statement)
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            db.execute(f"PRAGMA user_version = {VERSION}")
+            db.execute(f"PRAGMA user_version = {FORM}")
             db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-        return
-    for number, step in enumerate(_STEPS[max(version, 1) - 1 :], max(version, 1) + 1):
-        with transaction(db):
-            db.execute(step)
-            db.execute(f"PRAGMA user_version = {number}")
+    if version != FORM or not is_indexed(db):
+        # On a full disk it goes on without: the room that is left is for events.
+        with suppress(sqlite3.OperationalError), transaction(db):
+            replace_index(db)
+            db.execute(f"PRAGMA user_version = {FORM}")

@@ -646,6 +646,22 @@ _DELIVERY = [
 # --- what is kept ------------------------------------------------------------------------------------
 
 _KEEPING = [
+    # After an update with one more lasting type no device older than two days would start again.
+    Sabotage(
+        "log-index-named-by-no-content",
+        "agent/eventlog/lasting.py",
+        "sha256(_content().encode())",
+        "sha256(bytes())",
+        ("tests/eventlog/test_forms.py",),
+    ),
+    # The version before, put back, could never start again.
+    Sabotage(
+        "log-form-after-its-index-is-dropped",
+        "agent/eventlog/schema.py",
+        '            replace_index(db)\n            db.execute(f"PRAGMA user_version = {FORM}")\n',
+        "            replace_index(db)\n",
+        ("tests/eventlog/test_forms.py",),
+    ),
     # A power cut takes what was published already.
     Sabotage(
         "log-synchronous",

@@ -23,7 +23,7 @@ from agent.core.frame import Instant
 from agent.errors import BusyError, LogError
 from agent.eventlog.log import EventLog
 from agent.eventlog.reader import LogReader
-from agent.eventlog.schema import VERSION
+from agent.eventlog.schema import FORM, VERSION
 from agent.wire.payloads import event_json
 from tests.builders import make_at
 from tests.eventlog import writing
@@ -295,7 +295,7 @@ def test_open_is_durable(log: EventLog) -> None:
 
     assert pragma("journal_mode") == "wal"
     assert pragma("synchronous") == 2  # FULL
-    assert pragma("user_version") == VERSION
+    assert pragma("user_version") == FORM
 
 
 # --- what is no log, or no more ----------------------------------------------------------------------
@@ -686,16 +686,26 @@ def test_note_across_reopenings(path: Path) -> None:
 
 
 @pytest.mark.parametrize("indexed", [True, False])
-def test_log_of_form_1_is_taken_over(path: Path, indexed: bool) -> None:
+@pytest.mark.parametrize("form", [1, 2])
+def test_log_of_an_older_form_is_taken_over(path: Path, form: int, indexed: bool) -> None:
     log_id = filled(path)
-    _database(path, *([] if indexed else ["DROP INDEX spell"]), "PRAGMA user_version = 1")
+    (index,) = _indexes(path)
+    older = ["CREATE INDEX spell ON event (rule, seq) WHERE type = 'zone.occupied'"] if indexed else []
+    _database(path, f"DROP INDEX {index}", *older, f"PRAGMA user_version = {form}")
     with LogReader(path) as reader:
         assert reader.head().last_seq == 3
     for _ in range(2):
         with EventLog(SENDER, path) as log:
             assert (log.log_id, seqs(log)) == (log_id, [1, 2, 3])
-            assert log._db.execute("PRAGMA user_version").fetchone() == (VERSION,)
+            assert log._db.execute("PRAGMA user_version").fetchone() == (FORM,)
             assert log.last_intervals(9) == []
+        assert _indexes(path) == [index]
+
+
+def _indexes(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as db:
+        rows = db.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
+        return [name for (name,) in rows]
 
 
 # --- a device that is called otherwise ---------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 `python -m tests.eventlog.writing fill LOG` appends until the log fails, and tells what is left;
 `… serve LOG BATCH` begins a writer for each line it is sent, and tells when that one was killed;
-`… recycle LOG DELIVERED` appends on a disk that gets full; `… open LOG` only opens it and appends one event.
+`… recycle LOG DELIVERED` appends on a disk that gets full; `… open LOG` only opens it and appends one event;
+`… recall LOG LIMIT` asks it, and deletes from it, while no file may grow beyond so many bytes.
 """
 
 from __future__ import annotations
@@ -137,6 +138,15 @@ def recycle(path: Path, delivered: int) -> None:
         say(f"mended {log.tight}")
 
 
+def recall(path: Path, limit: int) -> None:
+    """Tell each rule's last lasting event, and how many events go."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    with EventLog(SENDER, path, reserve=False) as log:
+        say(f"opened {log.last_seq}")
+        found = sorted((entry.rule, entry.seq) for entry in log.last_intervals(log.last_seq + 1))
+        say(f"recalled {', '.join(f'{rule} {seq}' for rule, seq in found)}")
+
+
 def open_once(path: Path) -> None:
     """Open it and append one event."""
     try:
@@ -156,5 +166,7 @@ if __name__ == "__main__":
         fill(Path(log_path), int(rest[0]) if rest else None)
     elif task == "recycle":
         recycle(Path(log_path), int(rest[0]))
+    elif task == "recall":
+        recall(Path(log_path), int(rest[0]))
     else:
         open_once(Path(log_path))
