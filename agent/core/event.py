@@ -1,19 +1,18 @@
-"""Events, one frozen class a type, before they get a number and a wire form.
+"""Events, one frozen class a type: each is defined here, and nowhere else.
 
-`TYPE` is the type on the wire; the field names are those of the wire. `at` is when the agent
-decided, `since` when it started.
+`TYPE` is the type on the wire; the fields' types say how each stands there, and the first paragraph of a
+class describes it in the JSON Schemas. `OPENS` and `CLOSES` name the interval that an event begins and ends.
+`at` is when the agent decided, `since` when it started.
 """
 
-from __future__ import annotations
-
+# No `annotations` of the future: the wire form and the event log are made of these.
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
-if TYPE_CHECKING:
-    from datetime import date, datetime
-
-    from agent.core.frame import Instant
-    from agent.core.visibility import BlindCause
+from agent.core import event_fields as of
+from agent.core.event_form import ATTENDANCE, BLINDNESS, OCCUPANCY, VISIT, Interval, OnWire
+from agent.core.frame import Instant
+from agent.core.visibility import BlindCause
 
 Direction = Literal["in", "out"]
 StartCause = Literal["new_log", "started", "restarted"]
@@ -24,12 +23,25 @@ CounterMode = Literal["attended", "unattended", "closed"]
 ClockEpoch = Literal["this_boot", "earlier_boot", "unknown"]
 """Of an event: on the present monotonic clock, on an earlier one, or nobody knows when it was."""
 
+_Crossing = Annotated[Direction, of.CROSSING]
+_Ended = Annotated[EndedWhy, of.ENDED]
+_Blinded = Annotated[BlindCause, of.BLINDED]
+_Started = Annotated[StartCause, of.STARTED]
+_Stopped = Annotated[StopCause, of.STOPPED]
+_Dropped = Annotated[DropCause, of.DROPPED]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Fields of every event: the rule's id (or `camera`, `agent`) and the deciding moment."""
+    """Fields of every event: the rule's id (or `camera`, `agent`) and the deciding moment.
+
+    `NAMES_BOOT`: it says of which boot it is, also where the clock is right.
+    """
 
     TYPE: ClassVar[str]
+    OPENS: ClassVar[Interval | None] = None
+    CLOSES: ClassVar[Interval | None] = None
+    NAMES_BOOT: ClassVar[bool] = False
     rule: str
     at: Instant
 
@@ -39,31 +51,33 @@ class LineCrossed(Event):
     """Somebody's feet went over a line."""
 
     TYPE: ClassVar[str] = "line.crossed"
-    direction: Direction
-    track: str
-    confidence: float
+    direction: _Crossing
+    track: of.TrackId
+    confidence: of.Confidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneEntered(Event):
-    """Somebody is in a zone for longer than a passer-by; `count` persons are now."""
+    """Somebody is in a zone for longer than a passer-by."""
 
     TYPE: ClassVar[str] = "zone.entered"
-    since: Instant
-    count: int
-    track: str
+    OPENS: ClassVar[Interval | None] = VISIT
+    since: of.Since
+    count: of.PersonsNow
+    track: of.TrackId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneLeft(Event):
-    """That visit ended at `since` + `dwell_s`; `count` persons are still there."""
+    """A visit ended at `since` + `dwell_s`."""
 
     TYPE: ClassVar[str] = "zone.left"
-    since: Instant
-    count: int
-    track: str
-    dwell_s: float
-    why: EndedWhy
+    CLOSES: ClassVar[Interval | None] = VISIT
+    since: of.Since
+    count: of.PersonsNow
+    track: of.TrackId
+    dwell_s: of.DwellS
+    why: _Ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,209 +85,233 @@ class ZoneOccupied(Event):
     """The first person is in an empty zone."""
 
     TYPE: ClassVar[str] = "zone.occupied"
-    since: Instant
+    OPENS: ClassVar[Interval | None] = OCCUPANCY
+    since: of.Since
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneVacated(Event):
-    """The last person left; somebody was there for `occupied_s`."""
+    """The last person left a zone."""
 
     TYPE: ClassVar[str] = "zone.vacated"
-    since: Instant
-    occupied_s: float
-    why: EndedWhy
+    CLOSES: ClassVar[Interval | None] = OCCUPANCY
+    since: of.Since
+    occupied_s: of.SpellS
+    why: _Ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CounterAttended(Event):
-    """Somebody is behind the desk in working hours, since `since`; `waiting` persons are before it.
+    """Somebody is behind the desk in working hours; it ends what the counter's last event began.
 
-    `waiting` is None where the counter has no public zone. Each of a counter's events ends what the one
-    before it began.
+    `waiting` is None where the counter has no public zone.
     """
 
     TYPE: ClassVar[str] = "counter.attended"
-    since: Instant
-    waiting: int | None
+    OPENS: ClassVar[Interval | None] = ATTENDANCE
+    CLOSES: ClassVar[Interval | None] = ATTENDANCE
+    since: of.Since
+    waiting: of.Waiting | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CounterUnattended(Event):
-    """Nobody has been behind the desk in working hours, since `since`, for longer than is granted."""
+    """Nobody has been behind the desk in working hours since `since`."""
 
     TYPE: ClassVar[str] = "counter.unattended"
-    since: Instant
-    waiting: int | None
+    OPENS: ClassVar[Interval | None] = ATTENDANCE
+    CLOSES: ClassVar[Interval | None] = ATTENDANCE
+    since: of.Since
+    waiting: of.Waiting | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CounterClosed(Event):
-    """Nothing is told of the desk from `since` on: working hours ended, or, by `why`, it can't be seen."""
+    """Working hours are over (why closed), or the desk could no longer be seen (any other why)."""
 
     TYPE: ClassVar[str] = "counter.closed"
-    since: Instant
-    waiting: int | None
-    why: EndedWhy
+    CLOSES: ClassVar[Interval | None] = ATTENDANCE
+    since: of.Since
+    waiting: of.Waiting | None
+    why: _Ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AfterHours(Event):
-    """Somebody is in a zone, or went over a line, outside working hours; once a visit."""
+    """Somebody is there outside working hours; once a visit.
 
-    TYPE: ClassVar[str] = "presence.after_hours"
-    since: Instant
-    track: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CameraBlind(Event):
-    """The camera can't see, since the first sign of it; `cause` is the one at the beginning."""
-
-    TYPE: ClassVar[str] = "camera.blind"
-    cause: BlindCause
-    since: Instant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CameraRestored(Event):
-    """That spell is over: same `cause`, same `since`; for `blind_s` up to now nobody was looked for."""
-
-    TYPE: ClassVar[str] = "camera.restored"
-    cause: BlindCause
-    since: Instant
-    blind_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentStarted(Event):
-    """The agent runs. `cause`: a new log, a start after an orderly stop, or after none.
-
-    `since`: the last moment of which the log before this start knows anything; None for a new log.
+    They are in a zone, or went over a line.
     """
 
-    TYPE: ClassVar[str] = "agent.started"
-    cause: StartCause
-    since: Instant | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentStopped(Event):
-    """The agent ends in order: told to, because its recording ended or broke off."""
-
-    TYPE: ClassVar[str] = "agent.stopped"
-    cause: StopCause
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventsDropped(Event):
-    """The events `from_seq` to `to_seq` are deleted; what of them did not arrive never will."""
-
-    TYPE: ClassVar[str] = "events.dropped"
-    cause: DropCause
-    from_seq: int
-    to_seq: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockSet(Event):
-    """The wall clock is right now, or was put right: from here on UTC = monotonic + `offset_s`."""
-
-    TYPE: ClassVar[str] = "agent.clock_set"
-    offset_s: float
+    TYPE: ClassVar[str] = "presence.after_hours"
+    since: of.Since
+    track: of.TrackId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quarter(Event):
-    """A quarter of an hour of UTC; for `blind_s` of it nobody could have been seen."""
+    """A quarter of an hour of UTC; nobody could be seen for `blind_s` of it."""
 
-    start: datetime
-    end: datetime
-    blind_s: float
+    start: of.QuarterStart
+    end: of.QuarterEnd
+    blind_s: of.BlindS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day(Event):
-    """A local date of `length_s` (23 to 25 hours); for `blind_s` of it nobody could have been seen."""
+    """A local date of `length_s`; nobody could be seen for `blind_s` of it."""
 
-    date: date
-    length_s: float
-    blind_s: float
+    date: of.LocalDate
+    length_s: of.LengthS
+    blind_s: of.BlindS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineQuarter(Quarter):
-    """Crossings in a quarter."""
+    """A line's quarter of an hour."""
 
     TYPE: ClassVar[str] = "line.quarter"
-    in_count: int
-    out_count: int
+    in_count: of.InCount
+    out_count: of.OutCount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneQuarter(Quarter):
-    """Visits that began in a quarter, how long somebody was there, and how many at most at one time."""
+    """A zone's quarter of an hour."""
 
     TYPE: ClassVar[str] = "zone.quarter"
-    visits: int
-    occupied_s: float
-    max_count: int
+    visits: of.Visits
+    occupied_s: of.OccupiedS
+    max_count: of.MostAtOnce
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CounterQuarter(Quarter):
-    """How long a counter was attended and not, in working hours of a quarter."""
+    """A counter's quarter of an hour."""
 
     TYPE: ClassVar[str] = "counter.quarter"
-    attended_s: float
-    unattended_s: float
-    longest_unattended_s: float
+    attended_s: of.AttendedS
+    unattended_s: of.UnattendedS
+    longest_unattended_s: of.LongestUnattendedS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodCrossings:
-    """Crossings that belong to one working period: those nearer to it than to any other of the date.
+    """Crossings about one working period; each counts for the period that it is nearest to."""
 
-    `start` and `end` are local, as configured: "07:30".
-    """
-
-    start: str
-    end: str
-    in_before_start: int
-    in_after_start: int
-    out_before_end: int
-    out_after_end: int
+    WIRE_NAME: ClassVar[str] = "Period"
+    start: of.PeriodStart
+    end: of.PeriodEnd
+    in_before_start: of.InBeforeStart
+    in_after_start: of.InAfterStart
+    out_before_end: of.OutBeforeEnd
+    out_after_end: of.OutAfterEnd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineDay(Day):
-    """Crossings of a date: the first in, the last out, and how they lie about the working periods."""
+    """A line's day; `periods` are those that touch the date, in order."""
 
     TYPE: ClassVar[str] = "line.day"
-    in_count: int
-    out_count: int
-    first_in: datetime | None
-    last_out: datetime | None
-    periods: tuple[PeriodCrossings, ...]
+    in_count: of.InCount
+    out_count: of.OutCount
+    first_in: of.FirstIn | None
+    last_out: of.LastOut | None
+    periods: Annotated[
+        tuple[PeriodCrossings, ...], OnWire("The working periods that touch the date, in order.")
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneDay(Day):
-    """Visits that began on a date, how long somebody was there, and how many at most at one time."""
+    """A zone's day."""
 
     TYPE: ClassVar[str] = "zone.day"
-    visits: int
-    occupied_s: float
-    max_count: int
+    visits: of.Visits
+    occupied_s: of.OccupiedS
+    max_count: of.MostAtOnce
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CounterDay(Day):
-    """How long a counter was attended and not, in working hours of a date."""
+    """A counter's day."""
 
     TYPE: ClassVar[str] = "counter.day"
-    attended_s: float
-    unattended_s: float
-    longest_unattended_s: float
+    attended_s: of.AttendedS
+    unattended_s: of.UnattendedS
+    longest_unattended_s: of.LongestUnattendedS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraBlind(Event):
+    """The camera can't see; one for each spell, with the cause that began it."""
+
+    TYPE: ClassVar[str] = "camera.blind"
+    OPENS: ClassVar[Interval | None] = BLINDNESS
+    cause: _Blinded
+    since: of.Since
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraRestored(Event):
+    """The camera sees again: that spell, with the same `cause` and `since`, is over."""
+
+    TYPE: ClassVar[str] = "camera.restored"
+    CLOSES: ClassVar[Interval | None] = BLINDNESS
+    cause: _Blinded
+    since: of.Since
+    blind_s: of.SpellBlindS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentStarted(Event):
+    """The agent runs; from `since`, the last moment that the log before knows of, it did not."""
+
+    TYPE: ClassVar[str] = "agent.started"
+    cause: _Started
+    since: of.LastKnown | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentStopped(Event):
+    """The agent ended in order."""
+
+    TYPE: ClassVar[str] = "agent.stopped"
+    cause: _Stopped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockSet(Event):
+    """The clock is right now, or was put right: in this `boot` UTC is monotonic time and `offset_s`."""
+
+    TYPE: ClassVar[str] = "agent.clock_set"
+    NAMES_BOOT: ClassVar[bool] = True
+    offset_s: of.OffsetS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsDropped(Event):
+    """Events from `from_seq` to `to_seq` are deleted; what of them did not arrive never will."""
+
+    TYPE: ClassVar[str] = "events.dropped"
+    cause: _Dropped
+    from_seq: of.FirstGone
+    to_seq: of.LastGone
+
+
+KINDS: Final[tuple[type[Event], ...]] = tuple(
+    kind
+    for kind in vars().copy().values()
+    if isinstance(kind, type) and issubclass(kind, Event) and "TYPE" in vars(kind)
+)
+"""Every type of event, in the order of the contract."""
+LASTING: Final = tuple(
+    kind
+    for of_rule in (False, True)
+    for kind in KINDS
+    if any(each and each.lasts and each.of_rule == of_rule for each in (kind.OPENS, kind.CLOSES))
+)
+"""Those that begin or end what may be open for longer than a start reads the log back; the camera's first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

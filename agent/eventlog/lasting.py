@@ -18,19 +18,13 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from agent.core import event
+
 if TYPE_CHECKING:
     import sqlite3
 
-# To add or take away one is all that there is to it: the index follows.
-LASTING = (
-    "camera.blind",
-    "camera.restored",
-    "zone.occupied",
-    "zone.vacated",
-    "counter.attended",
-    "counter.unattended",
-    "counter.closed",
-)
+# An event whose interval lasts is in here by itself: the index follows.
+LASTING = tuple(kind.TYPE for kind in event.LASTING)
 _ROW = "SELECT seq, ts_ms, type, rule, body FROM event"
 
 

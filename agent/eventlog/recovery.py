@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime
 from heapq import merge
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from agent.core import event as core
+from agent.core.event_form import own_fields
 from agent.core.frame import Instant
 from agent.errors import DamagedError
 
@@ -18,33 +19,9 @@ if TYPE_CHECKING:
 
     from agent.eventlog.log import EventLog, StoredEvent
 
-# Fields that hold a moment of UTC, and those whose names on the wire are words of Python.
-_DATETIMES = ("start", "end", "first_in", "last_out")
-_WORDS = {"in": "in_count", "out": "out_count", "max": "max_count"}
-# Fields that an event may be without.
-_OPTIONAL = ("waiting", "first_in", "last_out")
-_KINDS: dict[str, type[core.Event]] = {
-    kind.TYPE: kind
-    for kind in vars(core).values()
-    if isinstance(kind, type) and issubclass(kind, core.Event) and "TYPE" in vars(kind)
-}
-
-# Of each type's fields but `at` the name, that on the wire, and whether an event must have it.
-_NAMES = {
-    kind: tuple(
-        (
-            each.name,
-            next((word for word, name in _WORDS.items() if name == each.name), each.name),
-            each.default is MISSING and each.name not in _OPTIONAL,
-        )
-        for each in fields(kind)
-        if each.name != "at"
-    )
-    for kind in _KINDS.values()
-}
-
+_KINDS = {kind.TYPE: kind for kind in core.KINDS}
 # Of a rule these may still hold, also where they happened longer ago than is read back.
-_STANDING = (core.ZoneOccupied, core.CounterAttended, core.CounterUnattended)
+_STANDING = tuple(kind for kind in core.KINDS if kind.OPENS and kind.OPENS.lasts and kind.OPENS.of_rule)
 # Two local days of 25 hours at the most are still to be summed up; visits that are open are younger.
 _BACK_S = 50 * 3600.0
 _MOST_EVENTS = 200_000
@@ -284,22 +261,25 @@ def _instant(row: Mapping[str, Any], now: Instant, boot: str, offsets: Mapping[s
 
 def _event(kind: type[core.Event], row: Mapping[str, Any], at: Instant) -> core.Event | None:
     """The event of a row; None: it lacks what this version expects of its type."""
-    values: dict[str, Any] = {"at": at}
-    for name, word, must in _NAMES[kind]:
-        value = row.get(word)
-        if value is None:
-            if must:
-                return None
-            values[name] = None
-        elif name == "since":
-            late = datetime.fromisoformat(value) - datetime.fromisoformat(row["ts"])
-            values["since"] = at.shifted(late.total_seconds())
-        elif name in _DATETIMES:
-            values[name] = datetime.fromisoformat(value)
-        elif name == "date":
-            values["date"] = date.fromisoformat(value)
-        elif name == "periods":
-            values["periods"] = tuple(core.PeriodCrossings(**period) for period in value)
-        else:
-            values[name] = value
+    if (rule := row.get("rule")) is None:
+        return None
+    values: dict[str, Any] = {"rule": rule, "at": at}
+    for each in own_fields(kind):
+        value = row.get(each.word)
+        if value is None and not each.is_optional:
+            return None
+        values[each.name] = None if value is None else _value(each.type, value, row["ts"], at)
     return kind(**values)
+
+
+def _value(plain: Any, value: Any, ts: str, at: Instant) -> Any:  # noqa: ANN401 - of any field
+    """What a field's text or figure on the wire was in Python; moments lie about `ts`, which was `at`."""
+    if plain is Instant:
+        late = datetime.fromisoformat(value) - datetime.fromisoformat(ts)
+        return at.shifted(late.total_seconds())
+    if plain is datetime or plain is date:
+        return plain.fromisoformat(value)
+    if get_origin(plain) is tuple:
+        part = get_args(plain)[0]
+        return tuple(part(**each) for each in value)
+    return value

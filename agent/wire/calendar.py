@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from agent.wire.events import ClosedWire, Wire
+from agent.wire.base import ClosedWire, Wire
 from agent.wire.fields import LocalTime  # noqa: TC001 - pydantic reads annotations
 
 WeekDay = Annotated[

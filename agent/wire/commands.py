@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from agent.wire.events import ClosedWire
+from agent.wire.base import ClosedWire
 
 # Pydantic reads annotations.
 from agent.wire.fields import Hex8, Identifier  # noqa: TC001

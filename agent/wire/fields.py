@@ -1,25 +1,37 @@
 """Field types of the wire form: the form, unit and meaning of each, once for all payloads that have it.
 
-A description reaches the JSON Schemas and the AsyncAPI document. A title names an enum that several payloads
-share; the others are called by their model and field.
+Those that only single events have are in `core/event_fields.py`. A description reaches the JSON Schemas and
+the AsyncAPI document. A title names an enum that several payloads share; the others are called by their model
+and field.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 # Pydantic reads annotations.
-from agent.core.event import (
-    CounterMode,
-    Direction,
-    DropCause,
-    EndedWhy,
-    StartCause,
-    StopCause,
-)
+from agent.core.event import CounterMode
+from agent.core.event_fields import BLINDED
 from agent.core.visibility import BlindCause
+
+if TYPE_CHECKING:
+    from agent.core.event_form import OnWire
+
+
+def as_field(said: OnWire, **more: Any) -> Any:  # noqa: ANN401 - as pydantic's Field
+    """What `core` says of a field, in pydantic's words; `more` goes to Field as it is."""
+    return Field(
+        description=said.description,
+        title=said.title,
+        ge=said.least,
+        le=said.most,
+        pattern=said.pattern,
+        max_length=said.longest,
+        **more,
+    )
+
 
 # --- forms: say what they are wherever they are used ----------------------------------------------------
 
@@ -33,6 +45,7 @@ Timestamp = Annotated[
         json_schema_extra={"format": "date-time"},
     ),
 ]
+LocalDate = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$", json_schema_extra={"format": "date"})]
 LocalTime = Annotated[str, Field(pattern=r"^\d\d:\d\d$")]
 Name = Annotated[str, Field(max_length=64)]
 Seq = Annotated[int, Field(ge=0)]
@@ -68,7 +81,9 @@ ClockIs = Annotated[
     ),
 ]
 
-# --- what events have -----------------------------------------------------------------------------------
+Blinded = Annotated[BlindCause, as_field(BLINDED)]
+
+# --- what every event has -----------------------------------------------------------------------------------
 
 EventSeq = Annotated[
     int,
@@ -112,136 +127,6 @@ Late = Annotated[
         )
     ),
 ]
-Since = Annotated[
-    Timestamp,
-    Field(description="When it began: the first sighting, or the first sign. UTC to the millisecond."),
-]
-TrackId = Annotated[
-    str,
-    Field(
-        pattern=r"^t[0-9a-f]*-?[0-9]+$",
-        max_length=24,
-        description="One person's visit: its other events carry the same. Names nobody; gone with the visit.",
-    ),
-]
-Confidence = Annotated[
-    Fraction, Field(description="How sure the detector was of the person, 0 to 1; no probability.")
-]
-Crossing = Annotated[
-    Direction,
-    Field(title="Direction", description="'in': to the inner side of the line; 'out': away from it."),
-]
-DwellS = Annotated[
-    Seconds, Field(description="From the first to the last sighting of the visit, s: it ended then.")
-]
-SpellS = Annotated[Seconds, Field(description="How long somebody was in the zone, s, whoever it was.")]
-PersonsNow = Annotated[Count, Field(description="Persons in the zone after it.")]
-Waiting = Annotated[
-    Count, Field(description="Persons in the counter's public zone; absent where it has none, or not known.")
-]
-Ended = Annotated[
-    EndedWhy,
-    Field(
-        title="EndedWhy",
-        description=(
-            "How it is known to be over. 'seen': somebody was seen leaving; 'lost': last seen, and then no "
-            "more; 'blind': the camera could not see any more; 'closed': working hours ended; 'stopped': the "
-            "agent ended in order, or the rule was taken away; 'restarted': the agent ended without order, "
-            "told at its next start for the last moment on the card."
-        ),
-    ),
-]
-Blinded = Annotated[
-    BlindCause,
-    Field(
-        title="BlindCause",
-        description=(
-            "Why the camera can't see. 'covered': something is before the lens; 'dark': no light; 'blurred': "
-            "out of focus, dirty or wet; 'moved': it looks elsewhere; 'frozen': it gives the same picture "
-            "again and again; 'lost': it gives none."
-        ),
-    ),
-]
-SpellBlindS = Annotated[Seconds, Field(description="How long nobody could have been seen, s.")]
-LastKnown = Annotated[
-    Timestamp,
-    Field(description="The last moment that the log knew of before; absent with a new log. UTC."),
-]
-Started = Annotated[
-    StartCause,
-    Field(
-        title="StartCause",
-        description=(
-            "'new_log': the first start with this log; 'started': after an orderly stop; 'restarted': after "
-            "a kill, a crash or a power cut."
-        ),
-    ),
-]
-Stopped = Annotated[
-    StopCause,
-    Field(
-        title="StopCause",
-        description=(
-            "'signal': it was told to; 'recording_ended': its source was a recording, which is over; "
-            "'recording_broken': one that broke off."
-        ),
-    ),
-]
-Dropped = Annotated[
-    DropCause,
-    Field(
-        title="DropCause",
-        description=(
-            "'keep_days': they were older than `[log] keep_days`; 'keep_mb': the log reached `[log] "
-            "keep_mb`; 'disk_full': the card had no room for newer ones."
-        ),
-    ),
-]
-FirstGone = Annotated[int, Field(ge=1, description="Number of the first event that is gone.")]
-LastGone = Annotated[int, Field(ge=1, description="Number of the last event that is gone.")]
-OffsetS = Annotated[
-    float, Field(description="UTC since 1970 less monotonic time, s, in this boot from here on.")
-]
-BlindS = Annotated[
-    Seconds,
-    Field(description="For so much of it nobody could have been seen, s: blind, or no agent that ran."),
-]
-
-# --- sums of quarters and days --------------------------------------------------------------------------
-
-QuarterStart = Annotated[Timestamp, Field(description="Begin of the quarter of an hour; UTC.")]
-QuarterEnd = Annotated[Timestamp, Field(description="End of the quarter of an hour; UTC.")]
-LocalDate = Annotated[
-    str,
-    Field(
-        pattern=r"^\d{4}-\d\d-\d\d$",
-        description="The date, at the place's own time.",
-        json_schema_extra={"format": "date"},
-    ),
-]
-LengthS = Annotated[
-    Seconds, Field(description="Length of the date, s: 23 to 25 hours, where summer time begins or ends.")
-]
-InCount = Annotated[Count, Field(description="Crossings to the inner side, persons.")]
-OutCount = Annotated[Count, Field(description="Crossings to the outer side, persons.")]
-Visits = Annotated[Count, Field(description="Visits that began in that time.")]
-OccupiedS = Annotated[Seconds, Field(description="How long somebody was in the zone, s.")]
-MostAtOnce = Annotated[Count, Field(description="The most persons in the zone at one time.")]
-AttendedS = Annotated[Seconds, Field(description="Working time in which somebody was behind the desk, s.")]
-UnattendedS = Annotated[Seconds, Field(description="Working time in which nobody was behind the desk, s.")]
-LongestUnattendedS = Annotated[Seconds, Field(description="The longest stretch of that, s.")]
-FirstIn = Annotated[
-    Timestamp, Field(description="The date's first crossing to the inner side; absent: there was none. UTC.")
-]
-LastOut = Annotated[
-    Timestamp, Field(description="The date's last crossing to the outer side; absent: there was none. UTC.")
-]
-PeriodStart = Annotated[LocalTime, Field(description="Begin of the working period, local, as configured.")]
-PeriodEnd = Annotated[LocalTime, Field(description="End of the working period, local, as configured.")]
-InBeforeStart = Annotated[Count, Field(description="Crossings in before the period's start, persons.")]
-InAfterStart = Annotated[Count, Field(description="Crossings in after the period's start, persons.")]
-OutBeforeEnd = Annotated[Count, Field(description="Crossings out before the period's end, persons.")]
-OutAfterEnd = Annotated[Count, Field(description="Crossings out after the period's end, persons.")]
 
 # --- what status and states have ------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from agent.wire.events import ClosedWire, Wire
+from agent.wire.base import ClosedWire, Wire
 
 # Pydantic reads annotations.
 from agent.wire.fields import (  # noqa: TC001

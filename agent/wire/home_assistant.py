@@ -14,7 +14,7 @@ from pydantic import Field
 
 from agent.core.event import CounterMode
 from agent.core.identifiers import LONGEST_SITE_AND_NAME
-from agent.wire.events import CONTRACT, ClosedWire
+from agent.wire.base import CONTRACT, ClosedWire
 from agent.wire.fields import Mode, Name
 from agent.wire.health import Verdict, VerdictIs
 from agent.wire.payloads import CounterGeometryWire

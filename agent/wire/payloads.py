@@ -6,18 +6,20 @@ JSON Schemas are made from the same models.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
-from agent.core.event import ClockSet, CounterState, LineState, PeriodCrossings, ZoneState
+from agent.core.event import CounterState, LineState, PeriodCrossings, ZoneState
+from agent.core.event_form import own_fields
 from agent.core.frame import Instant
 from agent.core.visibility import BlindCause  # noqa: TC001 - pydantic reads annotations
+from agent.wire.base import CONTRACT, ClosedWire, Wire, check_agent_name
 from agent.wire.calendar import CalendarCommandWire, CalendarWire, HoursWire
 from agent.wire.commands import ReplayDoneWire, ReplayRequestWire
-from agent.wire.events import CONTRACT, EVENTS, ClosedWire, PeriodWire, Wire, check_agent_name
+from agent.wire.events import EVENTS, PeriodWire
 
 # Pydantic reads annotations.
 from agent.wire.fields import (  # noqa: TC001
@@ -233,10 +235,6 @@ class CounterStateWire(StateWire):
     waiting: WaitingNow | None
 
 
-# Fields whose names on the wire are words of Python.
-_NAMES = {"in_count": "in", "out_count": "out", "max_count": "max"}
-
-
 @dataclass(frozen=True, slots=True)
 class Sender:
     """Whose events these are."""
@@ -286,13 +284,9 @@ def event_json(event: Event, sender: Sender, log_id: str, seq: int) -> str:
         ValueError: a field that the wire form does not allow.
     """
     at = event.at
-    own: dict[str, Any] = {
-        _NAMES.get(field.name, field.name): _value(getattr(event, field.name), at)
-        for field in fields(event)
-        if field.name != "at"
-    }
+    own = {each.word: _value(getattr(event, each.name), at) for each in own_fields(type(event))}
     unsynced: dict[str, Any] = {} if at.synced else {"boot": sender.boot, "mono_s": round(at.monotonic_s, 3)}
-    if isinstance(event, ClockSet):
+    if event.NAMES_BOOT:
         unsynced["boot"] = sender.boot
     wire = EVENTS[event.TYPE](
         log=log_id,
@@ -303,6 +297,7 @@ def event_json(event: Event, sender: Sender, log_id: str, seq: int) -> str:
         clock="synced" if at.synced else "unsynced",
         site=sender.site,
         device=sender.device,
+        rule=event.rule,
         **unsynced,
         **own,
     )
@@ -366,7 +361,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     return {name: published_schema(name, adapter) for name, adapter in adapters.items()}
 
 
-def _value(value: object, at: Instant) -> object:
+def _value(value: Any, at: Instant) -> Any:  # noqa: ANN401 - of any field
     match value:
         case Instant():
             value = utc_text(value.by_clock_of(at).utc)

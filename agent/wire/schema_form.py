@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from agent.wire.events import CONTRACT
+from agent.wire.base import CONTRACT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

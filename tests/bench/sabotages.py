@@ -152,7 +152,7 @@ _PRIVACY = [
     # Whatever a stage adds reaches the wire.
     Sabotage(
         "unknown-fields-are-allowed",
-        "agent/wire/events.py",
+        "agent/wire/base.py",
         'extra="forbid"',
         'extra="allow"',
         ("tests/wire/test_payloads.py::test_wire_models_name_only_allowed_fields",),

@@ -30,7 +30,7 @@ def test_wire_form_is_as_written() -> None:
         pytest.fail(
             f"this breaks those who read {CONTRACT}: {'; '.join(breaks)}. "
             "Take it back, or begin a new version: "
-            "raise CONTRACT and `v` in agent/wire/events.py, "
+            "raise CONTRACT and `v` in agent/wire/base.py, "
             f"run `{COMMAND}` and say in the release notes that both sides must change"
         )
     if adds:

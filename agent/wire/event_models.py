@@ -1,0 +1,85 @@
+"""Wire models of events, made from the dataclasses of `core/event.py` and what their fields say."""
+
+from __future__ import annotations
+
+import keyword
+from datetime import date, datetime
+from functools import cache
+from types import GenericAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args, get_origin
+
+from pydantic import create_model
+
+from agent.core.event_form import own_fields
+from agent.core.frame import Instant
+from agent.wire import fields
+from agent.wire.base import ClosedWire, EventWire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from agent.core.event import Event
+    from agent.core.event_form import OnWire, OwnField
+
+# Where people and pickle look for the models.
+_HOME: Final = "agent.wire.events"
+# Types of Python that are text of this form on the wire; the others are there as they are.
+_FORMS: Final[dict[Any, Any]] = {
+    Instant: fields.Timestamp,
+    datetime: fields.Timestamp,
+    date: fields.LocalDate,
+}
+
+
+def event_model(kind: type[Event]) -> type[EventWire]:
+    """Make the wire model of a class of events, as `LineCrossedWire` of `LineCrossed`.
+
+    Raises:
+        TypeError: a field of it does not say how it stands on the wire.
+    """
+    own: dict[str, Any] = {"type": Literal[kind.TYPE]}
+    if kind.NAMES_BOOT:
+        own["boot"] = fields.Boot
+    own |= _definitions(kind, own_fields(kind))
+    name = f"{kind.__name__}Wire"
+    return create_model(name, __base__=EventWire, __doc__=_summary(kind), __module__=_HOME, **own)
+
+
+@cache
+def part_model(kind: type) -> type[ClosedWire]:
+    """The wire model of what an event has a tuple of; its name is the dataclass's, or WIRE_NAME there.
+
+    Raises:
+        TypeError: a field of it does not say how it stands on the wire.
+    """
+    own: dict[str, Any] = dict(_definitions(kind, own_fields(kind)))
+    name = f"{getattr(kind, 'WIRE_NAME', kind.__name__)}Wire"
+    return create_model(name, __base__=ClosedWire, __doc__=_summary(kind), __module__=_HOME, **own)
+
+
+def _definitions(kind: type, own: Iterable[OwnField]) -> Iterator[tuple[str, Any]]:
+    """Names and annotations of a model's fields, with None as the default of what may be absent."""
+    for each in own:
+        if each.on_wire is None:
+            raise TypeError(
+                f"{kind.__name__}.{each.name} does not say how it stands on the wire: its type needs OnWire, "
+                "and its module must not import `annotations` of the future."
+            )
+        form = _form(each.type, each.on_wire)
+        name = f"{each.word}_" if keyword.iskeyword(each.word) else each.word
+        yield name, (form | None, None) if each.is_optional else form
+
+
+@cache
+def _form(plain: Any, on_wire: OnWire) -> Any:  # noqa: ANN401 - any annotation
+    """The annotation of a field: many events share some."""
+    form = _FORMS.get(plain, plain)
+    if get_origin(plain) is tuple:
+        form = GenericAlias(tuple, (part_model(get_args(plain)[0]), Ellipsis))
+    alias = on_wire.word if keyword.iskeyword(on_wire.word or "") else None
+    return Annotated[form, fields.as_field(on_wire, **({"alias": alias} if alias else {}))]
+
+
+def _summary(kind: type) -> str:
+    """The first paragraph of its docstring."""
+    return (kind.__doc__ or "").partition("\n\n")[0]
