@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, Union, get_args, get_origin
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origin
 
 
 class Interval(NamedTuple):
@@ -68,13 +65,13 @@ class OwnField(NamedTuple):
     on_wire: OnWire | None
 
 
-def own_fields(kind: type[DataclassInstance]) -> tuple[OwnField, ...]:
+def own_fields(kind: type[Any]) -> tuple[OwnField, ...]:
     """The fields of an event, or of what it has a tuple of, without its rule and moment; in their order."""
     return _own_fields(kind)
 
 
 @cache
-def _own_fields(kind: type[DataclassInstance]) -> tuple[OwnField, ...]:
+def _own_fields(kind: type[Any]) -> tuple[OwnField, ...]:
     return tuple(_own(each.name, each.type) for each in fields(kind) if each.name not in {"rule", "at"})
 
 
