@@ -67,7 +67,7 @@ class OwnField(NamedTuple):
 
 def own_fields(kind: type[Any]) -> tuple[OwnField, ...]:
     """The fields of an event, or of what it has a tuple of, without its rule and moment; in their order."""
-    return _own_fields(kind)
+    return _own_fields(kind)  # type: ignore[arg-type]  # mypy: a class is hashable by its metaclass
 
 
 @cache
