@@ -147,13 +147,24 @@ def logged(folder: Path) -> dict[int, dict[str, object]]:
     return {seq: json.loads(body) for seq, body in rows}
 
 
+# Each of the processes that test beside one another has ports of its own, and gives none twice: some seconds
+# pass before a broker takes its port.
+_WORKERS = 16
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
+_given: set[int] = set()
+
+
 def free_port() -> int:
     """A free port on loopback, outside of the kernel's ephemeral range."""
     first_given = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    ports = range(10_000 + _WORKER, max(first_given, 20_000), _WORKERS)
     while True:
-        port = random.SystemRandom().randrange(10_000, max(first_given, 20_000))
+        port = random.SystemRandom().choice(ports)
+        if port in _given and len(_given) < len(ports) // 2:
+            continue
         with socket.socket() as sock, suppress(OSError):
             sock.bind(("127.0.0.1", port))
+            _given.add(port)
             return port
 
 

@@ -151,9 +151,9 @@ def test_agent_connects_as_its_card_says(
     with begin() as box:  # type: ignore[attr-defined]
         connections(1)
         with held(card):
-            box.keep([make_now(1)], later(0))
+            box.append([make_now(1)], later(0))
             connections(2)
-        box.keep([make_now(2)], later(61))
+        box.append([make_now(2)], later(61))
         connections(3)
     with begin():  # type: ignore[attr-defined]
         connections(4)
