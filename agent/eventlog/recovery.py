@@ -6,6 +6,7 @@ import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime
+from functools import cache
 from heapq import merge
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
@@ -15,9 +16,12 @@ from agent.core.frame import Instant
 from agent.errors import DamagedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from agent.eventlog.log import EventLog, StoredEvent
+
+    # Of a value on the wire, the row's `ts` and the moment that this was.
+    _Reader = Callable[[Any, str, Instant], Any]
 
 _KINDS = {kind.TYPE: kind for kind in core.KINDS}
 # Of a rule these may still hold, also where they happened longer ago than is read back.
@@ -264,22 +268,33 @@ def _event(kind: type[core.Event], row: Mapping[str, Any], at: Instant) -> core.
     if (rule := row.get("rule")) is None:
         return None
     values: dict[str, Any] = {"rule": rule, "at": at}
-    for each in own_fields(kind):
-        value = row.get(each.word)
-        if value is None and not each.is_optional:
+    readers = _readers(kind)  # type: ignore[arg-type]  # mypy: a class is hashable by its metaclass
+    for name, word, is_optional, read in readers:
+        value = row.get(word)
+        if value is None and not is_optional:
             return None
-        values[each.name] = None if value is None else _value(each.type, value, row["ts"], at)
+        values[name] = value if value is None or read is None else read(value, row["ts"], at)
     return kind(**values)
 
 
-def _value(plain: Any, value: Any, ts: str, at: Instant) -> Any:  # noqa: ANN401 - of any field
-    """What a field's text or figure on the wire was in Python; moments lie about `ts`, which was `at`."""
+@cache
+def _readers(kind: type[core.Event]) -> tuple[tuple[str, str, bool, _Reader | None], ...]:
+    """Name, word on the wire, whether it may be missing, and reader of each field; none is read as it is."""
+    return tuple((each.name, each.word, each.is_optional, _reader(each.type)) for each in own_fields(kind))
+
+
+def _reader(plain: Any) -> _Reader | None:  # noqa: ANN401 - any field's type
+    """Make of a field's text or figures on the wire what it was in Python."""
     if plain is Instant:
-        late = datetime.fromisoformat(value) - datetime.fromisoformat(ts)
-        return at.shifted(late.total_seconds())
+        return _moment
     if plain is datetime or plain is date:
-        return plain.fromisoformat(value)
+        return lambda value, _ts, _at: plain.fromisoformat(value)
     if get_origin(plain) is tuple:
-        part = get_args(plain)[0]
-        return tuple(part(**each) for each in value)
-    return value
+        (part, *_) = get_args(plain)
+        return lambda value, _ts, _at: tuple(part(**each) for each in value)
+    return None
+
+
+def _moment(value: str, ts: str, at: Instant) -> Instant:
+    """A moment that lies about `ts`, which was `at`."""
+    return at.shifted((datetime.fromisoformat(value) - datetime.fromisoformat(ts)).total_seconds())

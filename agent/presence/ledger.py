@@ -187,10 +187,11 @@ class Ledger:
 
     def apply(self, event: Event, epoch: ClockEpoch = "this_boot") -> None:
         """Count an event."""
-        aggregate = self._state.rules.aggregates.get(event.rule)
+        state = self._state
+        aggregate = state.rules.aggregates.get(event.rule)
         if aggregate:
             aggregate.apply(event, epoch)
-        self._state.summaries.apply(event, epoch)
+        state.summaries.apply(event, epoch)
 
     # --- from start to start
 
