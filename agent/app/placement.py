@@ -88,9 +88,8 @@ def view(config: Config, shifts: Sequence[Shift] = (), size_px: tuple[int, int] 
     for shift in shifts:
         if shift != UNSHIFTED:
             masks += [_shifted(mask, shift, size_px) for mask in config.camera.masks]
-    # Between two places of a mask nothing is to be seen either.
-    is_shifted = len(masks) > len(config.camera.masks)
-    return View(config.camera.rotation, tuple(masks), SAME_RATIO if is_shifted else 0.0)
+    # A view that is less than this elsewhere counts as where it was: what a mask hides is hidden there too.
+    return View(config.camera.rotation, tuple(masks), SAME_RATIO)
 
 
 def _shifted(mask: Polygon, shift: Shift, size_px: tuple[int, int]) -> Polygon:

@@ -15,7 +15,6 @@ from agent.config.models import Config
 from agent.core.geometry import contains
 from agent.core.shift import UNSHIFTED, Shift
 from agent.core.visibility import Visibility
-from agent.presence.following import SAME_RATIO
 from agent.presence.line import LineRule
 from agent.presence.zone import ZoneRule
 from agent.vision.attention import Attending, Attention, Pace
@@ -178,9 +177,7 @@ def test_masks_never_uncover(shifts: list[Shift]) -> None:
         placed.placing.update(Visibility(None, make_at(0), shift=shift), make_at(second))
         now = placed.placing.view.of(bright)
         assert not now[still == 0].any()
-        # A view that is nearer counts as where it was drawn.
-        seen = shift if shift.apart_ratio(UNSHIFTED, SIZE) > SAME_RATIO else UNSHIFTED
-        corners = np.rint(seen.of(tuple((x * 320, y * 240) for x, y in MASK), SIZE)).astype(np.int32)
+        corners = np.rint(shift.of(tuple((x * 320, y * 240) for x, y in MASK), SIZE)).astype(np.int32)
         secret = cv2.fillPoly(np.zeros((240, 320), np.uint8), [corners], 1)
         assert not now[secret == 1].any()
 
