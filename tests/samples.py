@@ -175,18 +175,15 @@ def make_info(log_id: str = "0123abcd", session: str = "89abcdef") -> InfoWire:
 
 def make_health(log_id: str = "0123abcd", session: str = "89abcdef", **changed: object) -> HealthWire:
     """`health` of an agent without faults, with every figure known."""
-    figures: dict[str, Any] = {
-        "verdict": "ok", "reasons": (), "uptime_s": 86400, "fps_captured": 10.0, "fps_looked_at": 1.4,
-        "inference_p50_ms": 48.0, "inference_p95_ms": 61.0, "event_latency_p95_ms": 180.0,
-        "motion_ratio": 0.08, "camera": "ok", "frame_age_s": 0.1, "stalls": 0, "recoveries": 0,
-        "camera_shift_ratio": 0.0,
-        "first_seq": 1, "last_seq": 18231, "pending": 0, "log_mb": 12.0, "log_volatile": False,
-        "no_subscriber": 0, "temp_c": 61.0, "throttled": "0x0", "under_voltage": False, "rss_mb": 121,
+    known: dict[str, Any] = {
+        "log": log_id,
+        "session": session,
+        "ts": "2026-01-05T00:00:00.000Z",
+        "first_seq": 1,
+        "last_seq": 18231,
         "earlier_logs": (EarlierLogWire(log="fedcba98", last_seq=7),),
-        "mem_free_mb": 512, "disk_free_mb": 20480, "clock": "synced", "clock_offset_ms": 2.0,
-    }  # fmt: skip
-    ts = "2026-01-05T00:00:00.000Z"
-    return HealthWire(log=log_id, session=session, ts=ts, **{**figures, **changed})
+    }
+    return HealthWire.example(**known | changed)
 
 
 def info_text(log_id: str, session: str) -> str:

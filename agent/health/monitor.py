@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pkgutil import resolve_name
 from threading import Lock
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from agent.core.log_messages import HEALTH
 from agent.device import clock, machine
@@ -66,7 +67,7 @@ class Stalls(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MachineState:
-    """Figures of the machine and its card; None: not known.
+    """Figures of the machine and its card that reasons are judged by; None: not known.
 
     Attributes:
         card_errors: of all file systems together, since each was last checked.
@@ -85,14 +86,20 @@ class MachineState:
 def machine_now(log_path: Path) -> MachineState:
     """Read the figures now."""
     return MachineState(
-        machine.temp_c(),
-        machine.throttled(),
-        machine.under_voltage(),
-        machine.mem_free_mb(),
-        machine.disk_free_mb(log_path),
-        None if (counted := machine.card_errors()) is None else sum(counted.values()),
-        _has_damaged(log_path),
+        temp_c=machine.temp_c(),
+        throttled=machine.throttled(),
+        under_voltage=machine.under_voltage(),
+        mem_free_mb=machine.mem_free_mb(),
+        disk_free_mb=machine.disk_free_mb(log_path),
+        card_errors=None if (counted := machine.card_errors()) is None else sum(counted.values()),
+        log_damaged=_has_damaged(log_path),
     )
+
+
+def _published(found: MachineState) -> dict[str, Any]:
+    """Those of the figures that health has, under the same name."""
+    figures = {name: value for name, value in asdict(found).items() if name in HealthWire.model_fields}
+    return figures | {"throttled": None if found.throttled is None else f"{found.throttled:#x}"}
 
 
 def _has_damaged(log_path: Path) -> bool | None:
@@ -123,6 +130,9 @@ class HealthMonitor:
         """Take the path of the event log, and the function that reads the machine's figures."""
         self._log_path = log_path
         self._machine_of = machine_of
+        self._reads: dict[str, Callable[[], Any]] = {
+            name: resolve_name(figure.read) for name, figure in HealthWire.figures().items() if figure.read
+        }
         self.volatile = False
         self.fps: float | None = None
         self.stalls: Stalls | None = None
@@ -246,14 +256,9 @@ class HealthMonitor:
             log_mb=round(log.size_bytes / 1e6, 1),
             log_volatile=self.volatile,
             no_subscriber=facts.no_subscriber,
-            temp_c=found.temp_c,
-            throttled=None if found.throttled is None else f"{found.throttled:#x}",
-            under_voltage=found.under_voltage,
-            rss_mb=machine.rss_mb(),
-            mem_free_mb=found.mem_free_mb,
-            disk_free_mb=found.disk_free_mb,
             clock="synced" if at.synced else "unsynced",
-            clock_offset_ms=clock.offset_ms(),
+            **_published(found),
+            **{name: read() for name, read in self._reads.items()},
         ).text()
 
     def _judge(self, at: Instant) -> tuple[Reason, ...]:

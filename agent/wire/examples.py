@@ -186,38 +186,8 @@ def _will() -> dict[str, Any]:
 
 def _healths() -> Iterator[HealthWire]:
     """One that is well, and one in trouble on a machine that can't tell everything."""
-    well = HealthWire(
-        ts=utc_text(_AT.utc),
-        log=_LOG,
-        session=_SESSION,
-        verdict="ok",
-        reasons=(),
-        uptime_s=86_400,
-        fps_captured=10.0,
-        fps_looked_at=1.4,
-        inference_p50_ms=48.0,
-        inference_p95_ms=61.0,
-        event_latency_p95_ms=180.0,
-        motion_ratio=0.08,
-        camera="ok",
-        camera_shift_ratio=0.0,
-        frame_age_s=0.1,
-        stalls=0,
-        recoveries=0,
-        first_seq=1,
-        last_seq=_LAST_SEQ,
-        pending=0,
-        log_mb=12.0,
-        log_volatile=False,
-        no_subscriber=0,
-        temp_c=61.0,
-        throttled="0x0",
-        under_voltage=False,
-        rss_mb=121,
-        mem_free_mb=512,
-        disk_free_mb=20_480,
-        clock="synced",
-        clock_offset_ms=2.0,
+    well = HealthWire.example(
+        ts=utc_text(_AT.utc), log=_LOG, session=_SESSION, first_seq=1, last_seq=_LAST_SEQ
     )
     yield well
     unknown = dict.fromkeys(("camera_shift_ratio", "temp_c", "throttled", "under_voltage", "clock_offset_ms"))

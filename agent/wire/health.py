@@ -1,8 +1,8 @@
-"""The wire form of health: how an agent and its device are, every minute."""
+"""The wire form of health: how an agent and its device are, every minute; each field is defined here once."""
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
 from pydantic import Field
 
@@ -107,30 +107,51 @@ class EarlierLogWire(ClosedWire):
     last_seq: LastSeq
 
 
+class Figure(NamedTuple):
+    """Example and place of measuring of a field of health, beside its form and meaning.
+
+    Attributes:
+        example: its value in the documents, of an agent that is well.
+        read: what measures it, `module:function`, without arguments; None: the health monitor has it. It is
+            a name, so that whoever only reads health loads nothing of the machine.
+    """
+
+    example: Any
+    read: str | None = None
+
+
 class HealthWire(Wire):
     """How an agent is; null is what it can't know. Older than 180 s it says nothing any more."""
 
     ts: PublishedAt
     log: LogId
     session: SessionId
-    verdict: VerdictIs
-    reasons: Annotated[tuple[_Reason, ...], Field(description="What is wrong, each once; empty: nothing.")]
-    uptime_s: Annotated[Count, Field(description="Since the agent's start, s.")]
+    verdict: Annotated[VerdictIs, Figure("ok")]
+    reasons: Annotated[
+        tuple[_Reason, ...], Field(description="What is wrong, each once; empty: nothing."), Figure(())
+    ]
+    uptime_s: Annotated[Count, Field(description="Since the agent's start, s."), Figure(86_400)]
     fps_captured: Annotated[
-        Seconds | None, Field(description="Frames a second that came, over the last minute" + _UNKNOWN)
+        Seconds | None,
+        Field(description="Frames a second that came, over the last minute" + _UNKNOWN),
+        Figure(10.0),
     ]
     fps_looked_at: Annotated[
         Seconds | None,
         Field(
             description="Of them those that the networks looked at, a second, over the last minute" + _UNKNOWN
         ),
+        Figure(1.4),
     ]
     inference_p50_ms: Annotated[
         Seconds | None,
         Field(description="Half of the looks of the last five minutes took less, ms" + _UNKNOWN),
+        Figure(48.0),
     ]
     inference_p95_ms: Annotated[
-        Seconds | None, Field(description="95 of 100 looks of the last five minutes took less, ms" + _UNKNOWN)
+        Seconds | None,
+        Field(description="95 of 100 looks of the last five minutes took less, ms" + _UNKNOWN),
+        Figure(61.0),
     ]
     event_latency_p95_ms: Annotated[
         Seconds | None,
@@ -140,16 +161,19 @@ class HealthWire(Wire):
                 "their frame, ms; null: there was none."
             )
         ),
+        Figure(180.0),
     ]
     motion_ratio: Annotated[
         Fraction | None,
         Field(description="Share of the last minute's frames in which something moved, 0 to 1" + _UNKNOWN),
+        Figure(0.08),
     ]
     camera: Annotated[
         Literal["ok"] | Blinded | None,
         Field(
             description="'ok': it sees; else why it can't, as `cause` of camera.blind; null: no frame yet."
         ),
+        Figure("ok"),
     ]
     camera_shift_ratio: Annotated[
         Fraction | None,
@@ -159,30 +183,40 @@ class HealthWire(Wire):
                 "as a part of the picture's width" + _UNKNOWN
             )
         ),
+        Figure(0.0),
     ]
     frame_age_s: Annotated[
-        Seconds | None, Field(description="Age of the newest frame, s; null: there is none.")
+        Seconds | None, Field(description="Age of the newest frame, s; null: there is none."), Figure(0.1)
     ]
     stalls: Annotated[
         Count | None,
         Field(description="Times since the start that the camera gave no pictures; null: it is a recording."),
+        Figure(0),
     ]
     recoveries: Annotated[
         Count | None,
         Field(description="Times since the start that it gave some again; null: it is a recording."),
+        Figure(0),
     ]
     first_seq: FirstSeq
     last_seq: LastSeq
-    pending: Annotated[Count, Field(description="Events of all logs that no broker has taken yet.")]
-    log_mb: Annotated[Seconds, Field(description="Size of the event log, MB.")]
+    pending: Annotated[
+        Count, Field(description="Events of all logs that no broker has taken yet."), Figure(0)
+    ]
+    log_mb: Annotated[Seconds, Field(description="Size of the event log, MB."), Figure(12.0)]
     log_volatile: Annotated[
-        bool, Field(description="Whether events are in memory only: a power cut would lose them.")
+        bool,
+        Field(description="Whether events are in memory only: a power cut would lose them."),
+        Figure(False),
     ]
     no_subscriber: Annotated[
         Count | None,
         Field(description="Events since the start that nobody subscribed to; null: this broker never tells."),
+        Figure(0),
     ]
-    temp_c: Annotated[_Number | None, Field(description="Temperature of the processor, °C" + _UNKNOWN)]
+    temp_c: Annotated[
+        _Number | None, Field(description="Temperature of the processor, °C" + _UNKNOWN), Figure(61.0)
+    ]
     throttled: Annotated[
         Annotated[str, Field(pattern=r"^0x[0-9a-f]{1,8}$")] | None,
         Field(
@@ -192,32 +226,51 @@ class HealthWire(Wire):
                 "boot" + _UNKNOWN
             )
         ),
+        Figure("0x0"),
     ]
     under_voltage: Annotated[
-        bool | None, Field(description="Whether the power supply is too weak" + _UNKNOWN)
+        bool | None, Field(description="Whether the power supply is too weak" + _UNKNOWN), Figure(False)
     ]
-    rss_mb: Annotated[Count | None, Field(description="Memory of the agent, MB" + _UNKNOWN)]
+    rss_mb: Annotated[
+        Count | None,
+        Field(description="Memory of the agent, MB" + _UNKNOWN),
+        Figure(121, read="agent.device.machine:rss_mb"),
+    ]
     mem_free_mb: Annotated[
-        Count | None, Field(description="Memory that programs could still have, MB" + _UNKNOWN)
+        Count | None, Field(description="Memory that programs could still have, MB" + _UNKNOWN), Figure(512)
     ]
     disk_free_mb: Annotated[
-        Count | None, Field(description="Room on the disk of the event log, MB" + _UNKNOWN)
+        Count | None, Field(description="Room on the disk of the event log, MB" + _UNKNOWN), Figure(20_480)
     ]
-    clock: ClockIs
+    clock: Annotated[ClockIs, Figure("synced")]
     clock_offset_ms: Annotated[
         _Number | None,
         Field(
             description="By how much the clock is being corrected now, as the kernel knows it, ms" + _UNKNOWN
         ),
+        Figure(2.0, read="agent.device.clock:offset_ms"),
     ]
     earlier_logs: Annotated[
         Annotated[tuple[EarlierLogWire, ...], Field(max_length=MOST_EARLIER)] | None,
         Field(description="Logs of before that are still served, the newest last; absent: there are none."),
     ] = None
 
+    @classmethod
+    def figures(cls) -> dict[str, Figure]:
+        """What is said of each field beside its form; not of those that other payloads have as well."""
+        said = ((name, each) for name, of_field in cls.model_fields.items() for each in of_field.metadata)
+        return {name: each for name, each in said if isinstance(each, Figure)}
+
+    @classmethod
+    def example(cls, **known: Any) -> Self:  # noqa: ANN401 - of any field
+        """One with this, and else with the examples of its fields."""
+        return cls(**{name: figure.example for name, figure in cls.figures().items()} | known)
+
     def text(self) -> str:
-        """As it is published: without earlier logs where there are none, or no room for the oldest."""
-        text = self.model_dump_json(exclude=None if self.earlier_logs else {"earlier_logs"})
+        """As it is published: without optional fields that say nothing, and logs that have no room."""
+        optional = [name for name, of_field in type(self).model_fields.items() if of_field.default is None]
+        absent = {name for name in optional if getattr(self, name) in (None, ())}
+        text = self.model_dump_json(exclude=absent)
         if self.earlier_logs and len(text) > _MOST_BYTES:
             return self.model_copy(update={"earlier_logs": self.earlier_logs[1:]}).text()
         return text

@@ -884,13 +884,31 @@ _HEALTH = [
             ("log_mb", "round(log.size_bytes / 1e6, 1)", "round(log.size_bytes / 1e9, 1)"),
             ("log_volatile", "self.volatile", "False"),
             ("no_subscriber", "facts.no_subscriber", "0"),
-            ("temp_c", "found.temp_c", "None"),
-            ("under_voltage", "found.under_voltage", "False"),
-            ("rss_mb", "machine.rss_mb()", "None"),
-            ("mem_free_mb", "found.mem_free_mb", "found.disk_free_mb"),
-            ("disk_free_mb", "found.disk_free_mb", "found.mem_free_mb"),
             ("clock", '"synced" if at.synced else "unsynced"', '"synced"'),
         )
+    ),
+    # The same for those of the machine.
+    *(
+        Sabotage(
+            f"health-{field.replace('_', '-')}",
+            "agent/health/monitor.py",
+            "    return figures | {",
+            f'    figures["{field}"] = {constant}\n    return figures | {{',
+            ("tests/health/test_rates.py",),
+        )
+        for field, constant in (
+            ("temp_c", "None"),
+            ("under_voltage", "False"),
+            ("mem_free_mb", "found.disk_free_mb"),
+            ("disk_free_mb", "found.mem_free_mb"),
+        )
+    ),
+    Sabotage(
+        "health-rss-mb",
+        "agent/wire/health.py",
+        'Figure(121, read="agent.device.machine:rss_mb")',
+        'Figure(121, read="agent.device.machine:mem_free_mb")',
+        ("tests/health/test_monitor.py",),
     ),
     # Faults that are never found.
     *(

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event as Flag
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from agent.core.event import ZoneEntered, ZoneState
 from agent.device import clock
@@ -45,11 +45,9 @@ _STOP_S = 20.0
 _BEHIND_S = 1.0
 _KEEP_DAYS = 30
 _KEEP_MB = 200
-_UNKNOWN: Any = dict.fromkeys([
-    "fps_captured", "fps_looked_at", "inference_p50_ms", "inference_p95_ms", "event_latency_p95_ms",
-    "motion_ratio", "camera", "camera_shift_ratio", "frame_age_s", "stalls", "recoveries", "temp_c",
-    "throttled", "under_voltage", "rss_mb", "mem_free_mb", "disk_free_mb", "clock_offset_ms",
-])  # fmt: skip
+_UNKNOWN: Any = {
+    name: None for name, field in HealthWire.model_fields.items() if type(None) in get_args(field.annotation)
+}
 
 
 def events(first: int, count: int) -> list[ZoneEntered]:
@@ -87,25 +85,19 @@ def info(name: str, log_id: str, session: str) -> str:
 def health(facts: DeliveryFacts) -> str:
     """Health with the figures of delivery; there is no camera and no machine."""
     log = facts.log
-    return HealthWire(
-        ts=utc_text(datetime.now(UTC)),
-        log=log.log_id,
-        session=facts.session,
-        verdict="ok",
-        reasons=(),
-        uptime_s=0,
-        **_UNKNOWN,
-        first_seq=log.first_seq,
-        last_seq=log.last_seq,
-        pending=facts.pending,
-        log_mb=0,
-        log_volatile=False,
-        no_subscriber=facts.no_subscriber,
-        clock="synced",
-        earlier_logs=tuple(
+    known = {
+        "ts": utc_text(datetime.now(UTC)),
+        "log": log.log_id,
+        "session": facts.session,
+        "first_seq": log.first_seq,
+        "last_seq": log.last_seq,
+        "pending": facts.pending,
+        "no_subscriber": facts.no_subscriber,
+        "earlier_logs": tuple(
             EarlierLogWire(log=one.log_id, last_seq=one.last_seq) for one in facts.earlier[-4:]
         ),
-    ).text()
+    }
+    return HealthWire.example(**_UNKNOWN | known).text()
 
 
 def publisher(

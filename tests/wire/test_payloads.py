@@ -150,7 +150,7 @@ OPTIONAL = {
     **{name: {"boot", "mono_s", "late"} for name in ALLOWED if name.startswith("event.")},
     "status": {"first_seq", "last_seq", "ts"},
     "replay.done": {"refused"},
-    "health": {"earlier_logs"},
+    "health": {name for name, of_field in health.HealthWire.model_fields.items() if of_field.default is None},
     "info": {"hours", "calendar", "calendar_digest", "calendar_since", "certificate_ends", "rules_left_out"},
 }
 OPTIONAL["event.agent.clock_set"] -= {"boot"}

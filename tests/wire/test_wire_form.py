@@ -44,9 +44,12 @@ def renamed(form: Any) -> None:  # noqa: ANN401
     fields["stay_s"] = fields.pop("dwell_s")
 
 
-def required(form: Any) -> None:  # noqa: ANN401
-    form["payloads"]["cmd.replay"]["properties"]["who"] = {"type": "string"}
-    form["payloads"]["cmd.replay"]["required"].append("who")
+def new_required(payload: str, name: str) -> Change:
+    def change(form: Any) -> None:  # noqa: ANN401
+        form["payloads"][payload]["properties"][name] = {"type": "string"}
+        form["payloads"][payload]["required"].append(name)
+
+    return change
 
 
 def of(payload: str, key: str, change: Change) -> Change:
@@ -65,7 +68,28 @@ def topic(name: str, change: Change) -> Change:
 # What a hand may do to a model in passing, and what of it is told.
 BREAKS: list[tuple[Change, str]] = [
     (renamed, "event.zone.left.dwell_s is gone"),
-    (required, "cmd.replay.who is new but required"),
+    (
+        new_required("cmd.replay", "who"),
+        "cmd.replay.who is new but required; what programs of before send does not have it",
+    ),
+    (
+        new_required("health", "load_1m"),
+        (
+            "health.load_1m is new but required; what agents of before publish does not have it: "
+            "let it be absent, `load_1m: … | None = None`"
+        ),
+    ),
+    (
+        new_required("event.zone.left", "mood"),
+        (
+            "event.zone.left.mood is new but required; what is in logs already does not have it: "
+            "let it be absent, `mood: … | None`"
+        ),
+    ),
+    (
+        of("health", "required", lambda them: them.append("earlier_logs")),
+        "health.earlier_logs is required now; what agents of before publish may not have it",
+    ),
     (of("status", "properties", lambda them: them.pop("session")), "status.session is gone"),
     (of("info", "required", lambda them: them.remove("place")), "info.place is no longer required"),
     (of("event.agent.started", "required", lambda them: them.append("since")), "since is required now"),

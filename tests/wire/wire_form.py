@@ -103,11 +103,27 @@ def _changed_fields(where: str, old: Form, new: Form) -> Iterator[tuple[bool, st
         if always == [True, False]:
             yield True, f"{where}.{field} is no longer required"
         elif always == [False, True]:
-            yield True, f"{where}.{field} is required now; what is in logs already may not have it"
+            yield True, f"{where}.{field} is required now; {_before(where)} may not have it"
     for field in new["properties"].keys() - old["properties"].keys():
         must = field in new["required"]
-        why = " but required; what is in logs already does not have it" if must else ""
+        why = f" but required; {_before(where)} does not have it: {_remedy(where, field)}" if must else ""
         yield must, f"{where}.{field} is new{why}"
+
+
+def _before(where: str) -> str:
+    """What was written or sent before a field was there, or required."""
+    if _is_event(where):
+        return "what is in logs already"
+    return "what programs of before send" if where.startswith("cmd.") else "what agents of before publish"
+
+
+def _remedy(where: str, field: str) -> str:
+    """How a field is made one that may be absent, unlike those that were there from the first version on."""
+    return f"let it be absent, `{field}: … | None{'' if _is_event(where) else ' = None'}`"
+
+
+def _is_event(where: str) -> bool:
+    return where.startswith("event.")
 
 
 def _plain(schema: Any, defs: dict[str, Any]) -> Any:  # noqa: ANN401 - any part of a JSON document
