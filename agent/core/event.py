@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar, Final, Literal
 from agent.core import event_fields as of
 from agent.core.event_form import ATTENDANCE, BLINDNESS, OCCUPANCY, VISIT, Interval, OnWire
 from agent.core.frame import Instant
+from agent.core.registry import Registry
 from agent.core.visibility import BlindCause
 
 Direction = Literal["in", "out"]
@@ -299,48 +300,57 @@ class EventsDropped(Event):
     to_seq: of.LastGone
 
 
-KINDS: Final[tuple[type[Event], ...]] = tuple(
-    kind
-    for kind in vars().copy().values()
-    if isinstance(kind, type) and issubclass(kind, Event) and "TYPE" in vars(kind)
+KINDS: Final[Registry[type[Event]]] = Registry(
+    lambda kind: kind.TYPE,
+    (
+        kind
+        for kind in vars().copy().values()
+        if isinstance(kind, type) and issubclass(kind, Event) and "TYPE" in vars(kind)
+    ),
 )
-"""Every type of event, in the order of the contract."""
-LASTING: Final = tuple(
-    kind
-    for of_rule in (False, True)
-    for kind in KINDS
-    if any(each and each.lasts and each.of_rule == of_rule for each in (kind.OPENS, kind.CLOSES))
-)
-"""Those that begin or end what may be open for longer than a start reads the log back; the camera's first."""
+"""Every type of event, by its name on the wire, in the order of the contract.
+
+Wire models, the log's index of lasting types and what a start reads back are made of them when they are asked
+for; those of a further kind of rule are registered with it.
+"""
+
+
+def lasting_types() -> dict[Interval, tuple[type[Event], ...]]:
+    """What may be open for longer than a start reads the log back, and the types that begin or end it."""
+    found: dict[Interval, tuple[type[Event], ...]] = {}
+    for kind in KINDS:
+        for interval in dict.fromkeys((kind.OPENS, kind.CLOSES)):
+            if interval and interval.lasts:
+                found[interval] = (*found.get(interval, ()), kind)
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LineState:
-    """Crossings of a line since local midnight; `since`: since when it is so."""
+class State:
+    """What holds of a rule, and since when that is so."""
 
     rule: str
     since: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineState(State):
+    """Crossings of a line since local midnight; `since`: since when it is so."""
+
     in_count: int
     out_count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ZoneState:
+class ZoneState(State):
     """How many persons are in a zone, and since when that is so."""
 
-    rule: str
-    since: Instant
     count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CounterState:
+class CounterState(State):
     """Whether a counter is attended, and since when; `waiting` persons, None without a public zone."""
 
-    rule: str
-    since: Instant
     mode: CounterMode
     waiting: int | None
-
-
-State = LineState | ZoneState | CounterState

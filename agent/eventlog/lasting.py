@@ -18,13 +18,14 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from agent.core import event
+from agent.core.event import lasting_types
 
 if TYPE_CHECKING:
     import sqlite3
 
-# An event whose interval lasts is in here by itself: the index follows.
-LASTING = tuple(kind.TYPE for kind in event.LASTING)
+    # seq, ts_ms, type, rule and body of an event.
+    Row = tuple[int, int, str, str, str]
+
 _ROW = "SELECT seq, ts_ms, type, rule, body FROM event"
 
 
@@ -47,15 +48,52 @@ def replace_index(db: sqlite3.Connection) -> None:
     db.execute(f"CREATE INDEX IF NOT EXISTS {_index()} ON {_content()}")
 
 
-def last_of_each_rule(db: sqlite3.Connection, before_seq: int) -> list[tuple[int, int, str, str, str]]:
-    """Of each rule the newest lasting event before a number: seq, ts_ms, type, rule, body."""
+def intervals() -> dict[str, tuple[str, ...]]:
+    """Types of the events that begin or end each lasting interval, by its name: the index follows."""
+    return {interval.name: tuple(kind.TYPE for kind in kinds) for interval, kinds in lasting_types().items()}
+
+
+def intervals_of(kind: str) -> list[str]:
+    """Names of the lasting intervals that events of a type begin or end."""
+    return [name for name, types in intervals().items() if kind in types]
+
+
+def last_of_each(db: sqlite3.Connection, before_seq: int) -> dict[tuple[str, str], Row]:
+    """The newest event before a number of each lasting interval of each rule.
+
+    Args:
+        db: the log.
+        before_seq: the number.
+
+    Returns:
+        Rows by rule and name of the interval. A rule may have several, each of which may be open.
+    """
+    seqs = _last_of_types(db, before_seq)
+    found = {}
+    for name, types in intervals().items():
+        for rule in {rule for rule, _ in seqs}:
+            seq = max(seqs.get((rule, kind), 0) for kind in types)
+            if seq:
+                found[rule, name] = db.execute(f"{_ROW} WHERE seq = ?", (seq,)).fetchone()
+    return found
+
+
+def _last_of_types(db: sqlite3.Connection, before_seq: int) -> dict[tuple[str, str], int]:
+    """Number of the newest event before a number, by rule and lasting type."""
     if _index() not in _indexes(db):
-        scan = f"SELECT rule, seq FROM event WHERE {_where()} AND seq < ? ORDER BY seq"  # noqa: S608
-        newest = dict(db.execute(scan, (before_seq,)).fetchall())
-        return [db.execute(f"{_ROW} WHERE seq = ?", (seq,)).fetchone() for seq in newest.values()]
-    last = f"{_ROW} INDEXED BY {_index()} WHERE {_where()} AND rule = ? AND seq < ? ORDER BY seq DESC LIMIT 1"
-    rules = db.execute(_rules()).fetchall()
-    return [row for (rule,) in rules if (row := db.execute(last, (rule, before_seq)).fetchone())]
+        scan = f"SELECT rule, type, max(seq) FROM event WHERE {_where()} AND seq < ? GROUP BY rule, type"  # noqa: S608
+        return {(rule, kind): seq for rule, kind, seq in db.execute(scan, (before_seq,))}
+    last = (
+        f"SELECT max(seq) FROM event INDEXED BY {_index()} "  # noqa: S608
+        f"WHERE {_where()} AND rule = ? AND type = ? AND seq < ?"
+    )
+    found = {}
+    for (rule,) in db.execute(_rules()).fetchall():
+        for kind in _types():
+            (seq,) = db.execute(last, (rule, kind, before_seq)).fetchone()
+            if seq is not None:
+                found[rule, kind] = seq
+    return found
 
 
 def _rules() -> str:
@@ -70,12 +108,16 @@ def _rules() -> str:
 
 
 def _where() -> str:
-    types = ", ".join(f"'{kind}'" for kind in sorted(LASTING))
+    types = ", ".join(f"'{kind}'" for kind in _types())
     return f"type IN ({types})"
 
 
+def _types() -> list[str]:
+    return sorted({kind for types in intervals().values() for kind in types})
+
+
 def _content() -> str:
-    return f"event (rule, seq) WHERE {_where()}"
+    return f"event (rule, type, seq) WHERE {_where()}"
 
 
 def _index() -> str:

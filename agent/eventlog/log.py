@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self, cast
 from agent.core.event import AgentStarted, EventsDropped
 from agent.eventlog.clocks import EventClock, clock_at, clocks_after, clocks_text
 from agent.eventlog.damage import finish_swap, next_path
-from agent.eventlog.lasting import last_of_each_rule
+from agent.eventlog.lasting import intervals_of, last_of_each
 from agent.eventlog.schema import transaction
 from agent.eventlog.watched_file import Row, WatchedFile
 from agent.wire.payloads import event_json
@@ -342,27 +342,43 @@ class EventLog(WatchedFile):
                 return
             before = rows[-1][0]
 
-    def last_intervals(self, before_seq: int) -> list[StoredEvent]:
-        """Of each rule the newest event before a number that starts or ends an occupancy or a blindness.
+    def last_intervals(self, before_seq: int) -> dict[tuple[str, str], StoredEvent]:
+        """The newest event before a number that starts or ends each lasting interval of each rule.
 
         Such an event is known for as long as none comes after it, also when it is deleted.
+
+        Args:
+            before_seq: the number.
+
+        Returns:
+            Events by rule and name of the interval, oldest first.
         """
         with self._lock, self._translated():
             rows = self._db.execute("SELECT value FROM meta WHERE key GLOB 'spell.*'").fetchall()
             kept = [StoredEvent(*json.loads(value)) for (value,) in rows]
-            found = {entry.rule: entry for entry in kept if entry.seq < before_seq}
-            found.update((entry.rule, entry) for entry in self._intervals(before_seq))
-        return sorted(found.values(), key=lambda entry: entry.seq)
+            noted = {
+                (entry.rule, interval): entry
+                for entry in sorted(kept, key=_seq)
+                for interval in intervals_of(entry.type)
+                if entry.seq < before_seq
+            }
+            found = noted | self._intervals(before_seq)
+        return dict(sorted(found.items(), key=lambda item: _seq(item[1])))
 
-    def _intervals(self, before_seq: int) -> Iterator[StoredEvent]:
-        return (StoredEvent(*row) for row in last_of_each_rule(self._db, before_seq))
+    def _intervals(self, before_seq: int) -> dict[tuple[str, str], StoredEvent]:
+        return {of: StoredEvent(*row) for of, row in last_of_each(self._db, before_seq).items()}
 
     def _keep_intervals(self, through: int) -> None:
-        """Keep the last event of each interval among those to be deleted: it may last still."""
-        for entry in list(self._intervals(_AFTER_ALL)):
+        """Keep the last event of each interval among those to be deleted: it may last still.
+
+        The first release had one note a rule, `spell.<rule>`, which is still read.
+        """
+        for (rule, interval), entry in self._intervals(_AFTER_ALL).items():
             if entry.seq <= through:
                 row = json.dumps(astuple(entry), ensure_ascii=False)
-                self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"spell.{entry.rule}", row))
+                self._db.execute(
+                    "INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"spell.{rule}.{interval}", row)
+                )
 
     @property
     def first_seq(self) -> int:
@@ -370,6 +386,10 @@ class EventLog(WatchedFile):
         with self._lock, self._translated():
             (first,) = self._db.execute("SELECT min(seq) FROM event").fetchone()
             return int(first) if first is not None else self.last_seq + 1
+
+
+def _seq(entry: StoredEvent) -> int:
+    return entry.seq
 
 
 def _ms(event: Event) -> int:

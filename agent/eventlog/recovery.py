@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     # Of a value on the wire, the row's `ts` and the moment that this was.
     _Reader = Callable[[Any, str, Instant], Any]
 
-_KINDS = {kind.TYPE: kind for kind in core.KINDS}
-# Of a rule these may still hold, also where they happened longer ago than is read back.
-_STANDING = tuple(kind for kind in core.KINDS if kind.OPENS and kind.OPENS.lasts and kind.OPENS.of_rule)
 # Two local days of 25 hours at the most are still to be summed up; visits that are open are younger.
 _BACK_S = 50 * 3600.0
 _MOST_EVENTS = 200_000
@@ -112,19 +109,28 @@ def recover(log: EventLog, now: Instant, boot: str, beside: Sequence[EventLog] =
         at = _instant(last, now, boot, {})
         is_unknown = _epoch(last, at, boot) == "unknown"
         first = window.firsts.get(0, log.last_seq + 1)
-        older = log.last_intervals(first) if first > 1 else ()
-        intervals = [item for entry in older if (item := _recovered(_row(entry), now, boot, {}))]
-        standing = [item for item in intervals if isinstance(item.event, _STANDING)]
+        older = log.last_intervals(first) if first > 1 else {}
+        opened = [
+            item
+            for (_, interval), entry in older.items()
+            if (item := _recovered(_row(entry), now, boot, {})) and _opens(item.event, interval)
+        ]
+        standing = [item for item in opened if item.event.OPENS and item.event.OPENS.of_rule]
         return RecoveredState(
             _Read(logs, window, standing, now, boot),
             # Also where the older ones are deleted.
             _instant(_row(window.oldest), now, boot, {}) if first > 1 else None,
-            next((item.event for item in intervals if isinstance(item.event, core.CameraBlind)), None),
+            next((item.event for item in opened if isinstance(item.event, core.CameraBlind)), None),
             at,
             _epoch(last, at, boot),
             last["boot"] if is_unknown else None,
             last["mono_s"] if is_unknown else 0.0,
         )
+
+
+def _opens(event: core.Event, interval: str) -> bool:
+    """Whether it begins the interval of this name, which then lasts still if nothing came after it."""
+    return event.OPENS is not None and event.OPENS.name == interval
 
 
 @contextmanager
@@ -242,7 +248,7 @@ def _recovered(
 
     An unsynced time is corrected where an `agent.clock_set` of its boot has the offset.
     """
-    kind = _KINDS.get(row["type"])
+    kind = core.KINDS.get(row["type"])
     event = _event(kind, row, at := _instant(row, now, boot, offsets)) if kind else None
     return RecoveredEvent(event, _epoch(row, at, boot)) if event else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache
 from types import GenericAlias
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args, get_
 
 from pydantic import create_model
 
+from agent.core.event import KINDS
 from agent.core.event_form import own_fields
 from agent.core.frame import Instant
 from agent.wire import fields
@@ -31,6 +33,21 @@ _FORMS: Final[dict[Any, Any]] = {
 }
 
 
+class EventModels(Mapping[str, type[EventWire]]):
+    """The wire model of each registered type of event, by its name on the wire."""
+
+    def __getitem__(self, name: str) -> type[EventWire]:
+        kind = KINDS[name]
+        return event_model(kind)  # type: ignore[arg-type]  # mypy: a class is hashable by its metaclass
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(KINDS.ids)
+
+    def __len__(self) -> int:
+        return len(KINDS)
+
+
+@cache
 def event_model(kind: type[Event]) -> type[EventWire]:
     """Make the wire model of a class of events, as `LineCrossedWire` of `LineCrossed`.
 

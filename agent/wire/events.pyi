@@ -1,5 +1,6 @@
 # Types of what events.py makes of core/event.py, written by `python -m tests.wire.event_stub`.
 
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from pydantic import Field
@@ -10,7 +11,7 @@ from agent.wire.base import EventWire as EventWire
 from agent.wire.base import Wire as Wire
 from agent.wire.base import check_agent_name as check_agent_name
 
-EVENTS: Final[dict[str, type[EventWire]]]
+EVENTS: Final[Mapping[str, type[EventWire]]]
 
 class PeriodWire(ClosedWire):
     start: str

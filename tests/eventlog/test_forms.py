@@ -40,7 +40,10 @@ RELEASED = sorted(path.stem for path in forms.FOLDER.glob("*.sql"))
 NOW, BOOT = forms.at(forms.END_H + 1), "601deb03"
 # Nothing of its kind lasts today, and each golden log has it older than a start reads back.
 ONE_MORE = "presence.after_hours"
+MORE = "after hours"
 SHAPES = ["as known", "one more"]
+Types = dict[str, tuple[str, ...]]
+Known = dict[tuple[str, str], tuple[int, str]]
 
 
 @pytest.fixture
@@ -55,16 +58,17 @@ def path(request: pytest.FixtureRequest, config: Config) -> Path:
 
 
 @pytest.fixture(params=SHAPES)
-def types(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
-    """The lasting types, as this version knows them and with one more."""
+def types(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Types:
+    """The types of each lasting interval, as this version knows them and with one more."""
     if request.param == SHAPES[1]:
         know_one_more(monkeypatch)
-    return lasting.LASTING
+    return lasting.intervals()
 
 
 def know_one_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert ONE_MORE not in lasting.LASTING
-    monkeypatch.setattr(lasting, "LASTING", (*lasting.LASTING, ONE_MORE))
+    before = lasting.intervals()
+    assert ONE_MORE not in {kind for kinds in before.values() for kind in kinds}
+    monkeypatch.setattr(lasting, "intervals", lambda: {**before, MORE: (ONE_MORE,)})
 
 
 def laid(path: Path, form: str) -> Path:
@@ -89,17 +93,22 @@ def indexes(path: Path) -> list[str]:
     return [name for (name,) in rows]
 
 
-def last_of_each_rule(path: Path, types: tuple[str, ...]) -> dict[str, tuple[int, str]]:
-    """Number and type of each rule's last lasting event, by going through all that the log has of them."""
+def last_of_each(path: Path, types: Types) -> Known:
+    """Number and type of the last event of each rule's intervals, by going through all that the log has."""
     rows = asked(path, "SELECT seq, type, rule FROM event")
     for (note,) in asked(path, "SELECT value FROM meta WHERE key GLOB 'spell.*'"):
         seq, _, kind, rule, _ = json.loads(note)
         rows.append((seq, kind, rule))
-    return {rule: (seq, kind) for seq, kind, rule in sorted(rows) if kind in types}
+    return {
+        (rule, interval): (seq, kind)
+        for seq, kind, rule in sorted(rows)
+        for interval, kinds in types.items()
+        if kind in kinds
+    }
 
 
-def recalled(log: EventLog) -> dict[str, tuple[int, str]]:
-    return {entry.rule: (entry.seq, entry.type) for entry in log.last_intervals(2**62)}
+def recalled(log: EventLog) -> Known:
+    return {of: (entry.seq, entry.type) for of, entry in log.last_intervals(2**62).items()}
 
 
 # --- the golden logs themselves ----------------------------------------------------------------------
@@ -129,12 +138,12 @@ def test_released_log_is_never_written_again(capsys: pytest.CaptureFixture[str])
 # --- what they are of use for ------------------------------------------------------------------------
 
 
-def test_start_recalls(path: Path, types: tuple[str, ...]) -> None:
-    known = last_of_each_rule(path, types)
+def test_start_recalls(path: Path, types: Types) -> None:
+    known = last_of_each(path, types)
     with opened(path) as log:
         assert log.log_id == forms.LOG_ID
         assert recalled(log) == known
-        assert ("yard" in known) == (ONE_MORE in types)
+        assert (("yard", MORE) in known) == (MORE in types)
         state = recover(log, NOW, BOOT)
         told = [item.event for item in state.events]
         last = {event.rule: type(event) for event in told if not isinstance(event, Quarter | Day)}
@@ -147,14 +156,14 @@ def test_start_recalls(path: Path, types: tuple[str, ...]) -> None:
     assert "desk-3" not in last
 
 
-def test_retention_deletes_and_forgets_nothing_that_lasts(path: Path, types: tuple[str, ...]) -> None:
-    known = last_of_each_rule(path, types)
+def test_retention_deletes_and_forgets_nothing_that_lasts(path: Path, types: Types) -> None:
+    known = last_of_each(path, types)
     (first_seq,) = asked(path, "SELECT min(seq) FROM event")[0]
     keep = Retention(2, 200, delivers=True)
     with opened(path) as log:
         while keep.delete(log, NOW):
             pass
-        assert log.first_seq > known["camera"][0] > first_seq
+        assert log.first_seq > known["camera", "blindness"][0] > first_seq
         assert recalled(log) == known
     with opened(path) as log:
         assert recalled(log) == known
@@ -162,7 +171,7 @@ def test_retention_deletes_and_forgets_nothing_that_lasts(path: Path, types: tup
     assert asked(path, "PRAGMA integrity_check") == [("ok",)]
 
 
-def test_index_is_made_once(path: Path, types: tuple[str, ...]) -> None:
+def test_index_is_made_once(path: Path, types: Types) -> None:
     with opened(path):
         pass
     (index,) = indexes(path)
@@ -174,11 +183,11 @@ def test_index_is_made_once(path: Path, types: tuple[str, ...]) -> None:
         known = recalled(log)
     (asking, *_) = [query for query in said if "RECURSIVE" in query]
     assert {plan for *_, plan in asked(path, f"EXPLAIN QUERY PLAN {asking}") if "event" in plan} == {
-        f"SEARCH event USING INDEX {index}",
-        f"SEARCH event USING INDEX {index} (rule>?)",
+        f"SEARCH event USING COVERING INDEX {index}",
+        f"SEARCH event USING COVERING INDEX {index} (rule>?)",
     }
     assert (indexes(path), asked(path, "PRAGMA schema_version")) == ([index], made)
-    assert known == last_of_each_rule(path, types)
+    assert known == last_of_each(path, types)
 
 
 @pytest.mark.usefixtures("types")
@@ -243,7 +252,7 @@ def test_older_version_is_put_back(path: Path) -> None:
             db.execute(STEP_OF_0_1_0)
             db.execute("PRAGMA user_version = 2")
         of_its_types = {
-            rule: seq for rule, (seq, kind) in known.items() if kind != ONE_MORE and rule != "archive"
+            rule: seq for (rule, _), (seq, kind) in known.items() if kind != ONE_MORE and rule != "archive"
         }
         assert dict(db.execute(QUERY_OF_0_1_0)) == of_its_types
         # It goes on with the log; every index of it is kept up.
@@ -254,12 +263,12 @@ def test_older_version_is_put_back(path: Path) -> None:
         )
         db.commit()
     with opened(path) as log:
-        assert recalled(log) == known | {"cellar": (last_seq + 1, "zone.occupied")}
+        assert recalled(log) == known | {("cellar", "occupancy"): (last_seq + 1, "zone.occupied")}
     assert (len(indexes(path)), asked(path, "PRAGMA user_version")) == (1, [(FORM,)])
 
 
 def test_version_that_knows_fewer_types_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = last_of_each_rule(path, lasting.LASTING)
+    known = last_of_each(path, lasting.intervals())
     with opened(path):
         pass
     own = indexes(path)
@@ -293,7 +302,8 @@ def connected(*arguments, of=sqlite3.connect, **named):
     return db
 
 sqlite3.connect = connected
-lasting.LASTING = (*lasting.LASTING, sys.argv[3])
+before = lasting.intervals()
+lasting.intervals = lambda: {**before, "after hours": (sys.argv[3],)}
 with EventLog(SENDER, Path(sys.argv[1]), board=forms.BOARD):
     print("opened")
 """
@@ -314,7 +324,7 @@ def test_killed_while_the_index_is_replaced(
     assert child.returncode == -signal.SIGKILL, child
     assert (indexes(path), asked(path, "PRAGMA user_version")) == before
     know_one_more(monkeypatch)
-    known = last_of_each_rule(path, lasting.LASTING)
+    known = last_of_each(path, lasting.intervals())
     with opened(path) as log:
         assert recalled(log) == known
     assert len(indexes(path)) == 1

@@ -698,7 +698,7 @@ def test_log_of_an_older_form_is_taken_over(path: Path, form: int, indexed: bool
         with EventLog(SENDER, path) as log:
             assert (log.log_id, seqs(log)) == (log_id, [1, 2, 3])
             assert log._db.execute("PRAGMA user_version").fetchone() == (FORM,)
-            assert log.last_intervals(9) == []
+            assert log.last_intervals(9) == {}
         assert _indexes(path) == [index]
 
 

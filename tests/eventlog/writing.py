@@ -143,7 +143,7 @@ def recall(path: Path, limit: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     with EventLog(SENDER, path, reserve=False) as log:
         say(f"opened {log.last_seq}")
-        found = sorted((entry.rule, entry.seq) for entry in log.last_intervals(log.last_seq + 1))
+        found = sorted((entry.rule, entry.seq) for entry in log.last_intervals(log.last_seq + 1).values())
         say(f"recalled {', '.join(f'{rule} {seq}' for rule, seq in found)}")
 
 

@@ -24,6 +24,7 @@ COMMAND = "python -m tests.wire.event_stub"
 _HEAD = f"""\
 # Types of what events.py makes of core/event.py, written by `{COMMAND}`.
 
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from pydantic import Field
@@ -34,7 +35,7 @@ from agent.wire.base import EventWire as EventWire
 from agent.wire.base import Wire as Wire
 from agent.wire.base import check_agent_name as check_agent_name
 
-EVENTS: Final[dict[str, type[EventWire]]]
+EVENTS: Final[Mapping[str, type[EventWire]]]
 """
 
 
