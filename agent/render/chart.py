@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Final
 import cv2
 import numpy as np
 
-from agent.render.sentences import vietnamese
+from agent.core.registry import Registry
+from agent.render.sentences import kind_name, vietnamese
 from agent.render.text import fitted, in_lines, width_px, write
 from agent.render.timeline import steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from zoneinfo import ZoneInfo
 
     from numpy.typing import NDArray
@@ -41,7 +42,6 @@ LEFT_PX: Final = 290
 RIGHT_PX: Final = 1280
 _TOP_PX = 190
 _CAMERA_PX = 84
-_HEIGHT_PX = {"counter": 110, "zone": 150, "line": 130}
 _FOOT_PX = 60
 _GAP_PX = 12
 _ID_PX = 212
@@ -65,9 +65,6 @@ _INK, _PALE, _GRID, _WHITE = (30, 30, 30), (110, 110, 110), (225, 225, 225), (25
 # In English and in Vietnamese.
 _WORDS = {
     "camera": ("camera", "camera"),
-    "zone": ("zone", "vùng"),
-    "line": ("line", "vạch"),
-    "counter": ("counter", "quầy"),
     "present": ("persons", "số người"),
     "in": ("in", "vào"),
     "out": ("out", "ra"),
@@ -115,20 +112,21 @@ def chart(of: Timeline, place: str, zone: ZoneInfo, periods: Sequence[tuple[date
         zone: time zone of the axis.
         periods: working hours, in UTC.
     """
-    rows = sum(_HEIGHT_PX[row.kind] for row in of.rows)
+    rows = sum(_row_kind(row).height_px for row in of.rows)
     bottom = _TOP_PX + _CAMERA_PX + max(rows, 100)
-    board = _Board(np.full((bottom + _FOOT_PX, WIDTH_PX, 3), 255, np.uint8), of, zone, bottom)
+    board = Board(np.full((bottom + _FOOT_PX, WIDTH_PX, 3), 255, np.uint8), of, zone, bottom)
     board.title(place)
     board.hours(periods)
     board.axis()
     top = _TOP_PX + _CAMERA_PX
     for row in of.rows:
-        board.row(row, top, top + _HEIGHT_PX[row.kind])
-        top += _HEIGHT_PX[row.kind]
+        height_px = _row_kind(row).height_px
+        board.row(row, top, top + height_px)
+        top += height_px
     board.camera()
-    shown = {*(span.label for row in of.rows if row.kind == "counter" for span in row.spans)}
+    shown = {*(span.label for row in of.rows for span in row.spans)}
     shown |= {mark.label for row in of.rows for mark in row.marks} | {mark.label for mark in of.marks}
-    shown |= {"present"} if any(row.kind == "zone" for row in of.rows) else set()
+    shown |= {name for row in of.rows for name in _row_kind(row).legend}
     shown |= {name for name, there in (("blind", of.blind), ("down", of.down), ("hours", periods)) if there}
     if not (of.blind or of.down or of.marks or any(row.spans or row.marks for row in of.rows)):
         board.write_in_the_middle(_word("nothing"))
@@ -141,7 +139,7 @@ def time_px(of: Timeline, at: datetime) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Board:
+class Board:
     """A canvas with a time axis; `bottom` is where the rows end."""
 
     canvas: Image
@@ -150,17 +148,20 @@ class _Board:
     bottom: int
 
     def title(self, place: str) -> None:
+        """Write what it is of."""
         local = self.of.begin.astimezone(self.zone)
         day = f"{_DAYS[vietnamese()][local.weekday()]}, {local:{'%d/%m/%Y' if vietnamese() else '%Y-%m-%d'}}"
         write(self.canvas, fitted(place, 50, WIDTH_PX - 80), (40, 70), 50, _INK)
         write(self.canvas, f"{day}   {self.zone.key}", (40, 122), 34, _PALE)
 
     def hours(self, periods: Sequence[tuple[datetime, datetime]]) -> None:
+        """Colour the working hours."""
         for begin, end in periods:
             left, right = (time_px(self.of, min(max(at, self.of.begin), self.of.end)) for at in (begin, end))
             self.canvas[_TOP_PX : self.bottom, left:right] = COLORS["hours"]
 
     def axis(self) -> None:
+        """Draw the axis and its labels."""
         for at, label in _ticks(self.of, self.zone):
             x = time_px(self.of, at)
             cv2.line(self.canvas, (x, _TOP_PX), (x, self.bottom), _GRID, 2 if label else 1)
@@ -168,14 +169,13 @@ class _Board:
                 write(self.canvas, label, (x - width_px(label, 28) / 2, y), 28, _INK)
 
     def row(self, row: TimelineRow, top: int, bottom: int) -> None:
+        """Draw the row of a rule."""
         cv2.line(self.canvas, (40, top), (WIDTH_PX - 40, top), _GRID, 2)
         size_px = 34 if width_px(row.rule, 34) <= _ID_PX else 24
         for place, part in enumerate(in_lines(row.rule, size_px, _ID_PX, 2), 1):
             write(self.canvas, part, (40, top + 10 + place * (size_px + 4)), size_px, _INK)
-        write(self.canvas, _word(row.kind), (40, top + 96), 26, _PALE)
-        {"zone": self._zone, "counter": self._counter, "line": self._line}[row.kind](
-            row, top + _GAP_PX, bottom - _GAP_PX
-        )
+        write(self.canvas, kind_name(row.kind), (40, top + 96), 26, _PALE)
+        _row_kind(row).draw(self, row, top + _GAP_PX, bottom - _GAP_PX)
         late = [mark for mark in row.marks if mark.label == "after_hours"]
         for mark in late:
             _diamond(self.canvas, time_px(self.of, mark.at), top + 20, COLORS["after_hours"])
@@ -183,7 +183,8 @@ class _Board:
             text = f"{len(late)} {_word('after_hours')}"
             write(self.canvas, text, (RIGHT_PX + 24, bottom - 14), 24, COLORS["after_hours"])
 
-    def _zone(self, row: TimelineRow, top: int, bottom: int) -> None:
+    def zone_row(self, row: TimelineRow, top: int, bottom: int) -> None:
+        """Draw how many were there."""
         counts = steps(row.spans)
         most = max((count for _, count in counts), default=0)
         levels = np.zeros(RIGHT_PX - LEFT_PX, int)
@@ -207,7 +208,8 @@ class _Board:
             (_word("in all").format(_duration(row.seconds())), _PALE),
         )
 
-    def _counter(self, row: TimelineRow, top: int, bottom: int) -> None:
+    def counter_row(self, row: TimelineRow, top: int, bottom: int) -> None:
+        """Draw the modes as bars."""
         for span in row.spans:
             left, right = self._columns(span)
             # Different heights as well as colours.
@@ -218,7 +220,8 @@ class _Board:
             top, *((f"{_word(name)} {_duration(row.seconds(name))}", COLORS[name]) for name in names)
         )
 
-    def _line(self, row: TimelineRow, top: int, bottom: int) -> None:
+    def line_row(self, row: TimelineRow, top: int, bottom: int) -> None:
+        """Draw a stroke for each crossing."""
         middle = (top + bottom) // 2
         cv2.line(self.canvas, (LEFT_PX, middle), (RIGHT_PX, middle), _PALE, 1)
         for direction, way in (("in", -1), ("out", 1)):
@@ -230,6 +233,16 @@ class _Board:
                 self.canvas[ends[0] : ends[1], x : x + 3] = COLORS[direction]
         names = ("in", "out")
         self._totals(top, *((f"{_word(name)} {row.number_of(name)}", COLORS[name]) for name in names))
+
+    def plain_row(self, row: TimelineRow, top: int, bottom: int) -> None:
+        """Draw spans as bars, marks as diamonds, and how long each kind of span is."""
+        for span in row.spans:
+            left, right = self._columns(span)
+            self.canvas[top + 12 : bottom - 12, left:right] = COLORS.get(span.label, COLORS["present"])
+        for mark in (mark for mark in row.marks if mark.label != "after_hours"):
+            _diamond(self.canvas, time_px(self.of, mark.at), (top + bottom) // 2, _INK)
+        labels = sorted({span.label for span in row.spans})
+        self._totals(top, *((f"{_word(label)} {_duration(row.seconds(label))}", _PALE) for label in labels))
 
     def camera(self) -> None:
         """Times without visibility: their causes in a row of their own, hatched over the others."""
@@ -258,6 +271,7 @@ class _Board:
             cv2.line(self.canvas, (x, _TOP_PX), (x, self.bottom), _INK, 2)
 
     def write_in_the_middle(self, text: str) -> None:
+        """Write a text over all rows."""
         x = (LEFT_PX + RIGHT_PX - width_px(text, 40)) / 2
         write(self.canvas, text, (x, (_TOP_PX + _CAMERA_PX + self.bottom) / 2 + 14), 40, _PALE)
 
@@ -272,6 +286,38 @@ class _Board:
             ink = int(0.75 * color[0]), int(0.75 * color[1]), int(0.75 * color[2])
             short = fitted(text, 24, WIDTH_PX - RIGHT_PX - 34)
             write(self.canvas, short, (RIGHT_PX + 24, top + 26 + 32 * place), 24, ink)
+
+
+@dataclass(frozen=True, slots=True)
+class ChartRow:
+    """How the row of a kind of rule is drawn.
+
+    Attributes:
+        kind_id: of the kind.
+        height_px: of the row.
+        draw: called with the board, the row, and its top and bottom, px.
+        legend: names of colours that are in it in any case.
+    """
+
+    kind_id: str
+    height_px: int
+    draw: Callable[[Board, TimelineRow, int, int], None]
+    legend: tuple[str, ...] = ()
+
+
+CHART_ROWS: Final = Registry(
+    lambda kind: kind.kind_id,
+    (
+        ChartRow("counter", 110, Board.counter_row),
+        ChartRow("zone", 150, Board.zone_row, ("present",)),
+        ChartRow("line", 130, Board.line_row),
+    ),
+)
+"""Of kinds that need more than bars and marks."""
+
+
+def _row_kind(row: TimelineRow) -> ChartRow:
+    return CHART_ROWS.get(row.kind) or ChartRow(row.kind, 110, Board.plain_row)
 
 
 def _ticks(of: Timeline, zone: ZoneInfo) -> Iterator[tuple[datetime, str]]:

@@ -10,17 +10,16 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from agent.core.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 Event = dict[str, Any]
 Key = tuple[str, str]
 
-KINDS = ("counter", "zone", "line")
-# Events that only an agent with visibility sends.
-_SEEING = ("zone.entered", "line.crossed", "counter.attended")
 _MOST_S = 4e9
 _LONG_AGO, _FAR_OFF = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -47,7 +46,7 @@ class TimelineRow:
     """One rule's day.
 
     Attributes:
-        kind: counter, zone or line.
+        kind: of the rule: counter, zone, line or one that is registered.
         rule: its id.
         spans: visits of a zone, which may overlap; modes of a counter, which do not.
         marks: crossings (in, out) and after_hours.
@@ -103,7 +102,7 @@ def timeline(
         rules: kind by id of the rules that get a row in any case, in this order; others follow.
     """
     listed = list(events)
-    history = _History(dict(rules), _offsets(listed))
+    history = History(dict(rules), _offsets(listed))
     for event in listed:
         history.apply(event)
     history.finish(min(end, now))
@@ -118,7 +117,7 @@ def timeline(
                 _within(history.spans[rule], begin, end),
                 tuple(mark for mark in history.marks[rule] if begin <= mark.at < end),
             )
-            for kind in KINDS
+            for kind in ROW_KINDS.ids
             for rule, of_kind in history.rules.items()
             if of_kind == kind
         ),
@@ -151,7 +150,7 @@ class _Open:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parsed:
+class ParsedEvent:
     """Fields that all events have; `what` is the last part of the type."""
 
     what: str
@@ -161,6 +160,7 @@ class _Parsed:
     fields: Event
 
     def text(self, name: str) -> str:
+        """A field as text."""
         return str(self.fields.get(name))
 
     def after(self, name: str) -> datetime:
@@ -170,7 +170,7 @@ class _Parsed:
 
 
 @dataclass(slots=True)
-class _History:
+class History:
     """State after the events so far; `offsets`: UTC minus monotonic seconds by boot."""
 
     rules: dict[str, str]
@@ -186,6 +186,7 @@ class _History:
     last: datetime | None = None
 
     def apply(self, event: Event) -> None:
+        """Take the next event."""
         at = moment(event, "ts")
         if at is None:
             return
@@ -193,14 +194,15 @@ class _History:
         of_kind, _, what = kind.partition(".")
         since, late = moment(event, "since") or at, self._late(event, at)
         # `since` of agent.started is by the clock of the run before, so it is not corrected.
-        parsed = _Parsed(
+        parsed = ParsedEvent(
             what, str(event.get("rule")), at + late, since if kind == "agent.started" else since + late, event
         )
-        if of_kind in KINDS:
+        row = ROW_KINDS.get(of_kind)
+        if row:
             self.rules.setdefault(parsed.rule, of_kind)
-        if self.blindness and self.blindness.cut and kind in _SEEING:
+        if self.blindness and self.blindness.cut and row and kind in row.seeing:
             self._end_blindness(self.blindness.cut)
-        handle = _HANDLERS.get(kind)
+        handle = (row.handlers if row else _HANDLERS).get(kind)
         if handle:
             handle(self, parsed)
         self.last = parsed.at
@@ -223,24 +225,30 @@ class _History:
             self.spans[rule].append(TimelineSpan(mode.since, mode.cut or until, mode.label))
         self._end_blindness(self.stopped or until)
 
-    def crossed(self, parsed: _Parsed) -> None:
+    def crossed(self, parsed: ParsedEvent) -> None:
+        """Mark the moment with the direction."""
         self.marks[parsed.rule].append(TimelineMark(parsed.at, parsed.text("direction")))
 
-    def after_hours(self, parsed: _Parsed) -> None:
+    def after_hours(self, parsed: ParsedEvent) -> None:
+        """Mark the moment."""
         self.marks[parsed.rule].append(TimelineMark(parsed.at, "after_hours"))
 
-    def dropped(self, parsed: _Parsed) -> None:
+    def dropped(self, parsed: ParsedEvent) -> None:
+        """Mark the moment, of no rule."""
         self.marks[""].append(TimelineMark(parsed.at, "dropped"))
 
-    def entered(self, parsed: _Parsed) -> None:
+    def entered(self, parsed: ParsedEvent) -> None:
+        """Open the visit of a track; without tracks, the one that there is."""
         self.visits[parsed.rule, parsed.text("track")] = _Open(parsed.since)
 
-    def left(self, parsed: _Parsed) -> None:
+    def left(self, parsed: ParsedEvent) -> None:
+        """End the visit that `entered` opened."""
         # The closing event has the whole visit.
         self.visits.pop((parsed.rule, parsed.text("track")), None)
         self.spans[parsed.rule].append(TimelineSpan(parsed.since, parsed.after("dwell_s")))
 
-    def turned(self, parsed: _Parsed) -> None:
+    def turned(self, parsed: ParsedEvent) -> None:
+        """Go over to the mode that the type ends with; what was before is over."""
         since, before = parsed.since, self.modes.pop(parsed.rule, None)
         if before:
             # `since` of the event that ends an interval is the start of the next one, or of the one it ends.
@@ -250,18 +258,22 @@ class _History:
         if parsed.what != "closed" or parsed.text("why") in {"closed", "None"}:
             self.modes[parsed.rule] = _Open(since, parsed.what)
 
-    def went_blind(self, parsed: _Parsed) -> None:
+    def went_blind(self, parsed: ParsedEvent) -> None:
+        """Open a blindness."""
         self._end_blindness((self.blindness and self.blindness.cut) or parsed.since)
         self.blindness = _Open(parsed.since, parsed.text("cause"))
 
-    def restored(self, parsed: _Parsed) -> None:
+    def restored(self, parsed: ParsedEvent) -> None:
+        """End the blindness."""
         self.blindness = _Open(parsed.since, parsed.text("cause"))
         self._end_blindness(parsed.after("blind_s"))
 
-    def ended(self, parsed: _Parsed) -> None:
+    def ended(self, parsed: ParsedEvent) -> None:
+        """Note that the agent stopped."""
         self.stopped = parsed.at
 
-    def started(self, parsed: _Parsed) -> None:
+    def started(self, parsed: ParsedEvent) -> None:
+        """Note that the agent started; before, it was down."""
         ran_until = parsed.since if parsed.since < parsed.at else None
         gone = self.stopped or ran_until or self.last
         if parsed.text("cause") == "new_log":
@@ -283,19 +295,46 @@ class _History:
             interval.cut = interval.cut or max(at, interval.since)
 
 
+@dataclass(frozen=True, slots=True)
+class RowKind:
+    """How the events of a kind of rule make its row.
+
+    Attributes:
+        kind_id: of the kind, with which the types of its events begin.
+        handlers: by the type of an event, what it does to the history; the others do nothing.
+        seeing: types that only an agent with visibility sends.
+    """
+
+    kind_id: str
+    handlers: Mapping[str, Callable[[History, ParsedEvent], None]]
+    seeing: tuple[str, ...] = ()
+
+
+ROW_KINDS: Final = Registry(
+    lambda kind: kind.kind_id,
+    (
+        RowKind(
+            "counter",
+            {
+                "counter.attended": History.turned,
+                "counter.unattended": History.turned,
+                "counter.closed": History.turned,
+            },
+            ("counter.attended",),
+        ),
+        RowKind("zone", {"zone.entered": History.entered, "zone.left": History.left}, ("zone.entered",)),
+        RowKind("line", {"line.crossed": History.crossed}, ("line.crossed",)),
+    ),
+)
+"""In the order of their rows."""
+# Of events of no kind of rule.
 _HANDLERS = {
-    "line.crossed": _History.crossed,
-    "zone.entered": _History.entered,
-    "zone.left": _History.left,
-    "counter.attended": _History.turned,
-    "counter.unattended": _History.turned,
-    "counter.closed": _History.turned,
-    "presence.after_hours": _History.after_hours,
-    "camera.blind": _History.went_blind,
-    "camera.restored": _History.restored,
-    "agent.started": _History.started,
-    "agent.stopped": _History.ended,
-    "events.dropped": _History.dropped,
+    "presence.after_hours": History.after_hours,
+    "camera.blind": History.went_blind,
+    "camera.restored": History.restored,
+    "agent.started": History.started,
+    "agent.stopped": History.ended,
+    "events.dropped": History.dropped,
 }
 
 
