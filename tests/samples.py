@@ -36,16 +36,11 @@ from agent.core.event import (
     ZoneVacated,
 )
 from agent.wire.calendar import CalendarWire, HoursWire, WorkdayWire
+from agent.wire.counter import CounterGeometryWire
 from agent.wire.health import EarlierLogWire, HealthWire
-from agent.wire.payloads import (
-    CounterGeometryWire,
-    InfoWire,
-    LineGeometryWire,
-    ModelWire,
-    Sender,
-    VersionsWire,
-    ZoneGeometryWire,
-)
+from agent.wire.line import LineGeometryWire
+from agent.wire.payloads import InfoWire, ModelWire, Sender, VersionsWire
+from agent.wire.zone import ZoneGeometryWire
 from tests.builders import make_at
 
 if TYPE_CHECKING:

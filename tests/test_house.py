@@ -13,7 +13,18 @@ from pydantic import BaseModel
 
 from agent.config import models
 from agent.config.models import Config
-from agent.wire import calendar, commands, events, health, home_assistant, payloads
+from agent.wire import (
+    calendar,
+    commands,
+    counter,
+    events,
+    health,
+    home_assistant,
+    line,
+    payloads,
+    rule_form,
+    zone,
+)
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -64,7 +75,10 @@ def test_configuration_tables_end_in_config(module: ModuleType) -> None:
     assert not [name for name in _models_in(module) if not name.endswith(Config.__name__)]
 
 
-@pytest.mark.parametrize("module", [calendar, commands, events, health, home_assistant, payloads])
+@pytest.mark.parametrize(
+    "module",
+    [calendar, commands, counter, events, health, home_assistant, line, payloads, rule_form, zone],
+)
 def test_wire_models_end_in_wire(module: ModuleType) -> None:
     assert not [name for name in _models_in(module) if not name.endswith("Wire")]
 

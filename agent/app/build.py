@@ -34,7 +34,7 @@ from agent.vision.static_objects import StaticObjectFilter
 from agent.vision.tamper import Tamper, TamperSettings
 from agent.vision.tracker import PersonTracker
 from agent.wire.home_assistant import discovery_config
-from agent.wire.payloads import InfoWire, ModelWire, Sender, StateNow, VersionsWire, utc_text
+from agent.wire.payloads import ModelWire, Sender, StateNow, VersionsWire, info_wire, utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from agent.core.geometry import Polygon
     from agent.core.shift import Shift
     from agent.install.manifest import Weights
-    from agent.mqtt.publish_state import Kind
     from agent.pipeline import RuleStage, Step
     from agent.pipeline import TamperStage as SightJudge
 
@@ -358,7 +357,7 @@ def info_maker(
 
     def info(log_id: str, session: str) -> str:
         ends = certificate_end(config.mqtt.certificate_file if config.mqtt else None)
-        wire = InfoWire(
+        wire = info_wire()(
             log=log_id,
             session=session,
             ts=utc_text(clock.now().utc),
@@ -381,13 +380,13 @@ def info_maker(
     return info
 
 
-def discovery_maker(config: Config) -> Callable[[list[tuple[Kind, str]]], Message] | None:
+def discovery_maker(config: Config) -> Callable[[list[tuple[str, str]]], Message] | None:
     """Make the discovery message for Home Assistant; None: `[mqtt] discovery` is off."""
     if config.mqtt is None or not config.mqtt.discovery:
         return None
     device, rules = config.device, tuple(rule_geometries(config))
 
-    def discovery(gone: list[tuple[Kind, str]]) -> Message:
+    def discovery(gone: list[tuple[str, str]]) -> Message:
         topic, body = discovery_config(
             device.site, device.name, device.place, rules, version("presence-agent"), gone
         )

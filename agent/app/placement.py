@@ -12,7 +12,9 @@ from agent.presence.following import SAME_RATIO, ViewFollower
 from agent.presence.line import LineRule
 from agent.presence.zone import ZoneRule
 from agent.vision.attention import Attention
-from agent.wire.payloads import CounterGeometryWire, LineGeometryWire, ZoneGeometryWire
+from agent.wire.counter import CounterGeometryWire
+from agent.wire.line import LineGeometryWire
+from agent.wire.zone import ZoneGeometryWire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from agent.pipeline import RuleStage
     from agent.vision.attention import Attending
     from agent.vision.tamper import Tamper
-    from agent.wire.payloads import RuleGeometryWire
+    from agent.wire.rule_form import GeometryWire
 
 # Nearer to the picture's edge than this means the edge itself; people draw no better.
 _EDGE = 0.015
@@ -118,7 +120,7 @@ def drawing(config: Config) -> tuple[object, ...]:
     )
 
 
-def rule_geometries(config: Config) -> Iterator[RuleGeometryWire]:
+def rule_geometries(config: Config) -> Iterator[GeometryWire]:
     """All rules as `info` describes them, in fractions of the picture."""
     for line in config.line:
         yield LineGeometryWire(rule=line.id, start=line.start, end=line.end, inside=line.inside)

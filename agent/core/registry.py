@@ -34,7 +34,7 @@ class Registry(Generic[_Kind]):
         return len(self._kinds)
 
     def __contains__(self, kind_id: object) -> bool:
-        return kind_id in self._kinds
+        return isinstance(kind_id, str) and kind_id in self._kinds
 
     def __getitem__(self, kind_id: str) -> _Kind:
         return self._kinds[kind_id]

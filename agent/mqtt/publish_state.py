@@ -7,7 +7,7 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from agent.errors import LogError
 from agent.mqtt.outbox import Outbox
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 # A will that comes later than so many connections counts as a foreign one.
 _SESSIONS = 100
-Kind = Literal["line", "zone", "counter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class Callbacks:
     """
 
     health: Callable[[DeliveryFacts], str] | None = None
-    discovery: Callable[[list[tuple[Kind, str]]], Message] | None = None
+    discovery: Callable[[list[tuple[str, str]]], Message] | None = None
     superseded: Callable[[EventLog, int], bool] | None = None
     clock_synced: Callable[[], bool] = lambda: True
     calendar: CalendarListener | None = None

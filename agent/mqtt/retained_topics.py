@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import get_args
 
-from agent.mqtt.publish_state import Kind
+from agent.wire.rule_kinds import WIRE_KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +17,7 @@ class RetainedTopics:
         discovery: topic of the discovery by Home Assistant.
     """
 
-    rules: dict[str, Kind] = field(default_factory=dict)
+    rules: dict[str, str] = field(default_factory=dict)
     discovery: str | None = None
 
     @classmethod
@@ -30,7 +29,7 @@ class RetainedTopics:
             return cls()
         match content:
             case {"rules": dict(rules), "discovery": str() | None as discovery}:
-                known = {rule: kind for rule, kind in rules.items() if kind in get_args(Kind)}
+                known = {rule: kind for rule, kind in rules.items() if kind in WIRE_KINDS}
                 return cls(known, discovery)
             case _:
                 return cls()

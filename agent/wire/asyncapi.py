@@ -19,6 +19,7 @@ from agent.wire.events import CONTRACT, EVENTS
 from agent.wire.examples import SENDER, examples
 from agent.wire.home_assistant import HOME_ASSISTANT_STATUS, DiscoveryWire, discovery_topic
 from agent.wire.payloads import schemas
+from agent.wire.rule_kinds import WIRE_KINDS
 from agent.wire.schema_form import published_schema
 
 DOCUMENT: Final = "asyncapi"
@@ -97,7 +98,7 @@ def _retained_topics() -> tuple[Topic, ...]:
         Topic(
             "state",
             f"{_ROOT}/state/{{rule}}",
-            ("state.line", "state.zone", "state.counter"),
+            tuple(f"state.{kind}" for kind in WIRE_KINDS.ids),
             "What holds now for a line, zone or counter. Not valid: could not see, which is never nobody.",
             retain=True,
         ),

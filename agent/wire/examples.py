@@ -8,31 +8,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from agent.core.event import (
+    KINDS,
     AfterHours,
     AgentStarted,
     AgentStopped,
     CameraBlind,
     CameraRestored,
     ClockSet,
-    CounterAttended,
-    CounterClosed,
-    CounterDay,
-    CounterQuarter,
-    CounterState,
-    CounterUnattended,
     EventsDropped,
-    LineCrossed,
-    LineDay,
-    LineQuarter,
-    LineState,
-    PeriodCrossings,
-    ZoneDay,
-    ZoneEntered,
-    ZoneLeft,
-    ZoneOccupied,
-    ZoneQuarter,
-    ZoneState,
-    ZoneVacated,
 )
 from agent.core.frame import Instant
 from agent.wire.calendar import CalendarCommandWire, CalendarWire, HoursWire, WorkdayWire
@@ -40,19 +23,19 @@ from agent.wire.commands import ReplayDoneWire, ReplayRequestWire
 from agent.wire.health import HealthWire
 from agent.wire.home_assistant import discovery_config
 from agent.wire.payloads import (
-    CounterGeometryWire,
     InfoWire,
-    LineGeometryWire,
     ModelWire,
     Sender,
     StateNow,
     StatusWire,
     VersionsWire,
-    ZoneGeometryWire,
     event_json,
+    info_wire,
     state_json,
     utc_text,
 )
+from agent.wire.rule_form import ExampleTimes
+from agent.wire.rule_kinds import WIRE_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +48,12 @@ _LOG, _SESSION, _LAST_SEQ = "5f3a9c21", "c01dbeef", 18231
 _AT = Instant(5412.52, datetime(2026, 11, 23, 0, 31, 5, 120_000, UTC))
 _SINCE = _AT.shifted(-95.5)
 _QUARTER = datetime(2026, 11, 23, 0, 15, tzinfo=UTC)
-_DATE = date(2026, 11, 22)
+_TIMES = ExampleTimes(
+    _AT,
+    _SINCE,
+    quarter={"start": _QUARTER, "end": _QUARTER + timedelta(minutes=15), "blind_s": 0.0},
+    day={"date": date(2026, 11, 22), "length_s": 86_400.0, "blind_s": 12.5},
+)
 # Nothing is left of the events that were asked for.
 _NOTHING = ReplayDoneWire(sent=0, first_seq=None, last_seq=None, refused="range")
 
@@ -101,67 +89,28 @@ def examples() -> dict[str, list[Any]]:
 
 
 def _events() -> Iterator[Event]:
-    """Of each type one, in the order of a day."""
-    gate: dict[str, Any] = {"rule": "gate", "at": _AT}
-    zone: dict[str, Any] = {"rule": "waiting", "at": _AT}
-    desk: dict[str, Any] = {"rule": "desk", "at": _AT}
+    """Of each type one, in the order of the contract."""
     agent: dict[str, Any] = {"rule": "agent", "at": _AT}
     since: dict[str, Any] = {"since": _SINCE}
-    quarter: dict[str, Any] = {"start": _QUARTER, "end": _QUARTER + timedelta(minutes=15), "blind_s": 0.0}
-    day: dict[str, Any] = {"date": _DATE, "length_s": 86_400.0, "blind_s": 12.5}
-    yield LineCrossed(**gate, direction="in", track="t412", confidence=0.87)
-    # Before the clock is known to be right: `boot` and `mono_s` let it be corrected.
-    unsynced = Instant(_AT.monotonic_s, _AT.utc, synced=False)
-    yield LineCrossed(rule="gate", at=unsynced, direction="out", track="t413", confidence=0.71)
-    yield ZoneEntered(**zone, **since, count=2, track="t412")
-    yield ZoneLeft(**zone, **since, count=1, track="t412", dwell_s=94.2, why="seen")
-    yield ZoneOccupied(**zone, **since)
-    yield ZoneVacated(**zone, **since, occupied_s=94.2, why="seen")
-    yield CounterAttended(**desk, **since, waiting=1)
-    yield CounterUnattended(**desk, **since, waiting=3)
-    yield CounterClosed(**desk, **since, waiting=0, why="closed")
-    yield AfterHours(**zone, **since, track="t412")
-    yield LineQuarter(**gate, **quarter, in_count=7, out_count=2)
-    yield ZoneQuarter(**zone, **quarter, visits=5, occupied_s=611.4, max_count=3)
-    yield CounterQuarter(**desk, **quarter, attended_s=720.0, unattended_s=180.0, longest_unattended_s=120.0)
-    yield LineDay(
-        **gate,
-        **day,
-        in_count=41,
-        out_count=40,
-        first_in=datetime(2026, 11, 22, 0, 12, 44, tzinfo=UTC),
-        last_out=datetime(2026, 11, 22, 10, 21, 3, tzinfo=UTC),
-        periods=(
-            PeriodCrossings(
-                start="07:30",
-                end="11:30",
-                in_before_start=9,
-                in_after_start=11,
-                out_before_end=12,
-                out_after_end=7,
-            ),
-        ),
-    )
-    yield ZoneDay(**zone, **day, visits=38, occupied_s=14_210.8, max_count=6)
-    yield CounterDay(**desk, **day, attended_s=24_300.0, unattended_s=2_700.0, longest_unattended_s=640.0)
-    yield CameraBlind(rule="camera", at=_AT, cause="covered", **since)
-    yield CameraRestored(rule="camera", at=_AT, cause="covered", **since, blind_s=95.5)
-    yield AgentStarted(**agent, cause="restarted", **since)
-    yield AgentStopped(**agent, cause="signal")
-    yield ClockSet(**agent, offset_s=1_795_388_652.6)
-    yield EventsDropped(**agent, cause="keep_mb", from_seq=1, to_seq=500)
+    events: list[Event] = [
+        *(event for kind in WIRE_KINDS for event in kind.examples(_TIMES).events),
+        AfterHours(rule="waiting", at=_AT, **since, track="t412"),
+        CameraBlind(rule="camera", at=_AT, cause="covered", **since),
+        CameraRestored(rule="camera", at=_AT, cause="covered", **since, blind_s=95.5),
+        AgentStarted(**agent, cause="restarted", **since),
+        AgentStopped(**agent, cause="signal"),
+        ClockSet(**agent, offset_s=1_795_388_652.6),
+        EventsDropped(**agent, cause="keep_mb", from_seq=1, to_seq=500),
+    ]
+    order = KINDS.ids
+    yield from sorted(events, key=lambda event: order.index(event.TYPE))
 
 
 def _states() -> Iterator[StateNow]:
     """Of each kind one that is known and one that is not."""
-    line = LineState(rule="gate", since=_SINCE, in_count=7, out_count=2)
-    zone = ZoneState(rule="waiting", since=_SINCE, count=2)
-    counter = CounterState(rule="desk", since=_SINCE, mode="attended", waiting=1)
-    for known in (
-        StateNow("line", "gate", _SINCE, _AT, _LAST_SEQ, line, None),
-        StateNow("zone", "waiting", _SINCE, _AT, _LAST_SEQ, zone, None),
-        StateNow("counter", "desk", _SINCE, _AT, _LAST_SEQ, counter, None),
-    ):
+    for kind in WIRE_KINDS:
+        state = kind.examples(_TIMES).state
+        known = StateNow(kind.kind_id, state.rule, state.since, _AT, _LAST_SEQ, state, None)
         yield known
         yield replace(known, value=None, why="covered")
 
@@ -204,7 +153,7 @@ def _discovery() -> str:
 
 
 def _info() -> InfoWire:
-    return InfoWire(
+    return info_wire()(
         log=_LOG,
         session=_SESSION,
         ts=utc_text(_AT.utc),
@@ -214,12 +163,7 @@ def _info() -> InfoWire:
         timezone="Asia/Ho_Chi_Minh",
         versions=VersionsWire(agent="0.1.0", python="3.13.5", onnxruntime="1.23.2", opencv="4.12.0"),
         models=(ModelWire(name="yolox_nano", sha256="3c" * 32),),
-        rules=(
-            LineGeometryWire(rule="gate", start=(0.65, 0.0), end=(0.65, 1.0), inside=(0.9, 0.5)),
-            ZoneGeometryWire(rule="staff", polygon=((0.5, 0.1), (0.7, 0.1), (0.7, 0.99)), min_dwell_s=1.0),
-            ZoneGeometryWire(rule="waiting", polygon=((0.1, 0.3), (0.4, 0.3), (0.4, 0.9)), min_dwell_s=1.0),
-            CounterGeometryWire(rule="desk", staff="staff", public="waiting", unattended_after_s=60.0),
-        ),
+        rules=tuple(rule for kind in WIRE_KINDS for rule in kind.examples(_TIMES).rules),
         config_digest="9f1c0a7be2d4f683",
         hours=_HOURS,
         calendar=_CALENDAR,

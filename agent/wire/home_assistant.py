@@ -7,22 +7,21 @@ happened goes to its event entities (https://www.home-assistant.io/integrations/
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Final, Literal, get_args
 
 from pydantic import Field
 
-from agent.core.event import CounterMode
 from agent.core.identifiers import LONGEST_SITE_AND_NAME
 from agent.wire.base import CONTRACT, ClosedWire
+from agent.wire.entities import Entity, EntityEvent, Platform, event_entity
 from agent.wire.fields import Mode, Name
 from agent.wire.health import Verdict, VerdictIs
-from agent.wire.payloads import CounterGeometryWire
+from agent.wire.rule_kinds import WIRE_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from agent.wire.payloads import RuleGeometryWire
+    from agent.wire.rule_form import GeometryWire
 
 HOME_ASSISTANT_STATUS: Final = "homeassistant/status"
 REMOVED: Final = ""
@@ -33,11 +32,7 @@ _STALE_S: Final = 180
 _Topic = Annotated[str, Field(pattern=r"^presence/v1/[a-z0-9/_-]{1,150}$")]
 _UniqueId = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}_[a-z0-9-]{1,32}(_[a-z0-9-]{1,32}(_[a-z]+)?)?$")]
 _Version = Annotated[Name, Field(description="Version of presence-agent.")]
-_Platform = Annotated[
-    Literal["sensor", "binary_sensor", "event"], Field(description="Home Assistant's kind of entity.")
-]
 _Template = Annotated[str, Field(pattern=r"^\{\{ [A-Za-z0-9_.,:|+'()=>{}\[\] -]{1,400} \}\}$")]
-_EventType = Literal["after_hours", "blind", "unattended"]
 
 
 _DeviceId = Annotated[
@@ -64,7 +59,7 @@ class OriginWire(ClosedWire):
 class ComponentWire(ClosedWire):
     """An entity; of one that is gone only the platform, which takes it away."""
 
-    platform: _Platform
+    platform: Platform
     unique_id: Annotated[_UniqueId | None, Field(description="The same for as long as there is it.")] = None
     name: Annotated[Name | None, Field(description="Behind the device's name; the rule and what of it.")] = (
         None
@@ -82,7 +77,7 @@ class ComponentWire(ClosedWire):
         tuple[Mode | VerdictIs, ...] | None, Field(description="All that it may show, of an enum.")
     ] = None
     event_types: Annotated[
-        tuple[_EventType, ...] | None, Field(description="All that may happen to it, of an event.")
+        tuple[EntityEvent, ...] | None, Field(description="All that may happen to it, of an event.")
     ] = None
     icon: Annotated[
         Annotated[str, Field(pattern=r"^mdi:[a-z-]{1,30}$")] | None, Field(description="How it is drawn.")
@@ -107,105 +102,12 @@ class DiscoveryWire(ClosedWire):
     qos: Annotated[Literal[1], Field(description="Of Home Assistant's subscriptions.")] = 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One entity of a rule.
-
-    Attributes:
-        name: what of the rule it shows.
-        template: what of a payload.
-        more: further settings.
-        suffix: tells its unique id from those of the same platform.
-        topic: on which it is published, below the agent's root; None: the rule's state.
-        of_public: only where the counter has a public zone.
-    """
-
-    name: str
-    platform: _Platform
-    template: str
-    more: dict[str, Any]
-    suffix: str = ""
-    topic: str | None = None
-    of_public: bool = False
-
-
-def _known(value: str) -> str:
-    """A template for a state; where that is cleared or not valid it says None."""
-    return f"{{{{ {value} if value_json is defined and value_json.valid else None }}}}"
-
-
-def _event(name: str, what: _EventType, topic: str, fields: str, icon: str, when: str = "") -> _Part:
-    """An event entity: JSON makes it go off, an empty text does not.
-
-    It does not go off for what is late, nor again for what comes again: `this` is the entity, which keeps the
-    ids of the last ones. Retained messages are passed over by Home Assistant itself.
-    """
-    extra = "".join(f", '{one}': value_json.{one}" for one in fields.split())
-    recent = "this.attributes.recent | default([])"
-    template = (
-        f"{{{{ {{'event_type': '{what}'{extra}, 'recent': ({recent} + [value_json.id])[-16:]}} | to_json "
-        f"if value_json is defined and value_json.id is defined and not value_json.late | default(false) "
-        f"and value_json.id not in {recent}{when} else '' }}}}"
-    )
-    return _Part(name, "event", template, {"event_types": (what,), "icon": icon}, topic=topic)
-
-
-_AFTER_HOURS: Final = _event(
-    "after hours", "after_hours", "event/{rule}/presence/after_hours", "since", "mdi:account-alert"
-)
-_COUNT: Final = {"state_class": "measurement", "icon": "mdi:account-group"}
-# Counted from local midnight: it restarts at 0.
-_CROSSED: Final = {"state_class": "total_increasing"}
-_PARTS: Final[dict[str, tuple[_Part, ...]]] = {
-    "line": (
-        _Part("in", "sensor", _known("value_json.in_count"), {**_CROSSED, "icon": "mdi:login"}, "_in"),
-        _Part("out", "sensor", _known("value_json.out_count"), {**_CROSSED, "icon": "mdi:logout"}, "_out"),
-        _AFTER_HOURS,
-    ),
-    "zone": (
-        _Part("persons", "sensor", _known("value_json.count"), _COUNT),
-        _Part(
-            "occupied",
-            "binary_sensor",
-            _known("('ON' if value_json.count > 0 else 'OFF')"),
-            {"device_class": "occupancy"},
-        ),
-        _AFTER_HOURS,
-    ),
-    "counter": (
-        _Part(
-            "mode",
-            "sensor",
-            _known("value_json.mode"),
-            {"device_class": "enum", "options": get_args(CounterMode), "icon": "mdi:desk"},
-        ),
-        _Part(
-            "waiting",
-            "sensor",
-            _known("value_json.waiting"),
-            {"state_class": "measurement", "icon": "mdi:account-clock"},
-            "_waiting",
-            of_public=True,
-        ),
-        replace(
-            _event(
-                "unattended",
-                "unattended",
-                "event/{rule}/counter/unattended",
-                "since waiting",
-                "mdi:account-question",
-                " and value_json.waiting | default(0) > 0",
-            ),
-            of_public=True,
-        ),
-    ),
-}
 _OF_HEALTH: Final = {"entity_category": "diagnostic", "expire_after": _STALE_S}
 # Of the agent itself, with the rule that its events have.
-_AGENT_PARTS: Final[tuple[tuple[str, _Part], ...]] = (
+_AGENT_PARTS: Final[tuple[tuple[str, Entity], ...]] = (
     (
         "camera",
-        _Part(
+        Entity(
             "camera",
             "binary_sensor",
             "{{ None if value_json is not defined or value_json.camera is none "
@@ -214,10 +116,10 @@ _AGENT_PARTS: Final[tuple[tuple[str, _Part], ...]] = (
             topic="health",
         ),
     ),
-    ("camera", _event("blind", "blind", "event/camera/camera/blind", "since cause", "mdi:camera-off")),
+    ("camera", event_entity("blind", "blind", "event/camera/camera/blind", "since cause", "mdi:camera-off")),
     (
         "agent",
-        _Part(
+        Entity(
             "health",
             "sensor",
             "{{ value_json.verdict if value_json is defined else None }}",
@@ -237,9 +139,9 @@ def discovery_config(
     site: str,
     device: str,
     place: str,
-    rules: Iterable[RuleGeometryWire],
+    rules: Iterable[GeometryWire],
     version: str,
-    gone: Iterable[tuple[Literal["line", "zone", "counter"], str]] = (),
+    gone: Iterable[tuple[str, str]] = (),
 ) -> tuple[str, str]:
     """What to publish, retained, so that Home Assistant shows an agent.
 
@@ -257,9 +159,9 @@ def discovery_config(
     root, own = f"{CONTRACT}/{site}/{device}", f"{site}_{device}"
     components = dict(_removed(gone))
     for rule in rules:
-        for part in _PARTS[rule.kind]:
-            if part.of_public and isinstance(rule, CounterGeometryWire) and rule.public is None:
-                # Nobody is counted there; one that was announced before goes.
+        for part in WIRE_KINDS[rule.kind].entities:
+            if not part.is_there(rule):
+                # One that was announced before goes.
                 components[_key(rule.rule, part)] = ComponentWire(platform=part.platform)
             else:
                 name = f"{rule.rule} {part.name}"
@@ -277,7 +179,7 @@ def discovery_config(
     return discovery_topic(site, device), wire.model_dump_json(exclude_none=True)
 
 
-def _component(root: str, own: str, rule_id: str, part: _Part, name: str) -> ComponentWire:
+def _component(root: str, own: str, rule_id: str, part: Entity, name: str) -> ComponentWire:
     return ComponentWire(
         platform=part.platform,
         unique_id=f"{own}_{rule_id}{part.suffix}",
@@ -290,10 +192,10 @@ def _component(root: str, own: str, rule_id: str, part: _Part, name: str) -> Com
 
 def _removed(gone: Iterable[tuple[str, str]]) -> Iterator[tuple[str, ComponentWire]]:
     for kind, rule_id in gone:
-        for part in _PARTS[kind]:
+        for part in WIRE_KINDS[kind].entities:
             yield _key(rule_id, part), ComponentWire(platform=part.platform)
 
 
-def _key(rule_id: str, part: _Part) -> str:
+def _key(rule_id: str, part: Entity) -> str:
     """Under which a part stands among the components; the same for as long as there is this rule."""
     return f"{rule_id}_{part.name.replace(' ', '_')}"

@@ -1,4 +1,4 @@
-"""Wire form of status, info and states: every field that they may ever have is named in this module.
+"""Wire form of status, info, events and states.
 
 The models refuse any other field, so that nothing a stage might add can reach the wire unseen.
 JSON Schemas are made from the same models.
@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
+from functools import cache, reduce
+from operator import or_
+from types import GenericAlias
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import Field, TypeAdapter, create_model, model_validator
 
-from agent.core.event import CounterState, LineState, PeriodCrossings, ZoneState
+from agent.core.event import PeriodCrossings
 from agent.core.event_form import own_fields
 from agent.core.frame import Instant
 from agent.core.visibility import BlindCause  # noqa: TC001 - pydantic reads annotations
@@ -23,37 +26,28 @@ from agent.wire.events import EVENTS, PeriodWire
 
 # Pydantic reads annotations.
 from agent.wire.fields import (  # noqa: TC001
-    Corner,
     Device,
     FirstSeq,
-    Identifier,
-    InToday,
-    InvalidWhy,
-    JudgedAt,
     LastSeq,
     LogId,
-    Mode,
     Name,
     OfflineWhy,
     OnlineState,
-    OutToday,
-    PersonsThere,
     PublishedAt,
-    Seconds,
     SessionId,
     Site,
-    StateRule,
-    StateSeq,
-    StateSince,
     Timestamp,
-    Valid,
-    WaitingNow,
 )
 from agent.wire.health import HealthWire
+from agent.wire.rule_form import GeometryWire, StateWire
+from agent.wire.rule_kinds import WIRE_KINDS
 from agent.wire.schema_form import published_schema
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from agent.core.event import Event, State
+    from agent.wire.rule_form import WireKind
 
 
 # Brokers take at least 64 kB, headers included.
@@ -91,47 +85,19 @@ class ModelWire(ClosedWire):
     ]
 
 
-class LineGeometryWire(ClosedWire):
-    """A line, in fractions of the picture."""
-
-    kind: Literal["line"] = "line"
-    rule: StateRule
-    start: Annotated[Corner, Field(description="One end: x to the right, y down, each 0 to 1.")]
-    end: Annotated[Corner, Field(description="The other end.")]
-    inside: Annotated[Corner, Field(description="Any point on the inner side.")]
+def _rules_type(kinds: Sequence[WireKind]) -> Any:  # noqa: ANN401 - an annotation
+    """The annotation of a rule of any of these kinds."""
+    any_of: Any = reduce(or_, (kind.geometry for kind in kinds))
+    return Annotated[any_of, Field(discriminator="kind", title="RuleGeometry")]
 
 
-class ZoneGeometryWire(ClosedWire):
-    """A zone, in fractions of the picture."""
-
-    kind: Literal["zone"] = "zone"
-    rule: StateRule
-    polygon: Annotated[
-        tuple[Corner, ...], Field(description="Its corners: x to the right, y down, each 0 to 1.")
-    ]
-    min_dwell_s: Annotated[Seconds, Field(description="Shorter visits are of passers-by; s.")]
+if TYPE_CHECKING:
+    RuleGeometryWire = GeometryWire
+else:
+    RuleGeometryWire = _rules_type(tuple(WIRE_KINDS))
 
 
-class CounterGeometryWire(ClosedWire):
-    """A counter, by the ids of its zones."""
-
-    kind: Literal["counter"] = "counter"
-    rule: StateRule
-    staff: Annotated[Identifier, Field(description="Id of the zone behind the desk.")]
-    public: Annotated[
-        Identifier | None, Field(description="Id of the zone before the desk; null: it has none.")
-    ]
-    unattended_after_s: Annotated[
-        Seconds, Field(description="For so long the desk may be left before that is told; s.")
-    ]
-
-
-RuleGeometryWire = Annotated[
-    LineGeometryWire | ZoneGeometryWire | CounterGeometryWire,
-    Field(discriminator="kind", title="RuleGeometry"),
-]
-
-
+_KINDS = tuple(WIRE_KINDS)
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 
 
@@ -198,41 +164,17 @@ class InfoWire(Wire):
         return self
 
 
-class StateWire(Wire):
-    """What every state has."""
-
-    kind: str
-    rule: StateRule
-    valid: Valid
-    why: InvalidWhy | None
-    since: StateSince
-    ts: JudgedAt
-    seq: StateSeq
-    log: LogId
-    session: SessionId
+def info_wire() -> type[InfoWire]:
+    """The model of `info` with the rules of every registered kind."""
+    kinds = tuple(WIRE_KINDS)
+    return InfoWire if kinds == _KINDS else _info_wire(kinds)
 
 
-class LineStateWire(StateWire):
-    """Crossings since local midnight; null when not valid."""
-
-    kind: Literal["line"] = "line"
-    in_count: InToday | None
-    out_count: OutToday | None
-
-
-class ZoneStateWire(StateWire):
-    """Persons in a zone; null when not valid."""
-
-    kind: Literal["zone"] = "zone"
-    count: PersonsThere | None
-
-
-class CounterStateWire(StateWire):
-    """Whether a counter is attended; null when not valid. Without a public zone `waiting` is null too."""
-
-    kind: Literal["counter"] = "counter"
-    mode: Mode | None
-    waiting: WaitingNow | None
+@cache
+def _info_wire(kinds: tuple[WireKind, ...]) -> type[InfoWire]:
+    said = InfoWire.model_fields["rules"].description
+    rules: Any = Annotated[GenericAlias(tuple, (_rules_type(kinds), ...)), Field(description=said)]
+    return create_model(InfoWire.__name__, __base__=InfoWire, __doc__=InfoWire.__doc__, rules=rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +191,7 @@ class StateNow:
     """The state of a rule, for its topic.
 
     Attributes:
-        kind: line, zone or counter.
+        kind: of the rule, as it is registered.
         rule: the rule's id.
         since: since when it is so.
         at: when it was last judged.
@@ -257,7 +199,7 @@ class StateNow:
         value: what the rule says; None: not known, for the reason `why`.
     """
 
-    kind: Literal["line", "zone", "counter"]
+    kind: str
     rule: str
     since: Instant
     at: Instant
@@ -327,19 +269,13 @@ def state_json(state: StateNow, log_id: str, session: str) -> str:
         "log": log_id,
         "session": session,
     }
-    match state.kind, state.value:
-        case "line", LineState() as line:
-            return LineStateWire(**shared, in_count=line.in_count, out_count=line.out_count).model_dump_json()
-        case "line", _:
-            return LineStateWire(**shared, in_count=None, out_count=None).model_dump_json()
-        case "counter", CounterState() as counter:
-            return CounterStateWire(**shared, mode=counter.mode, waiting=counter.waiting).model_dump_json()
-        case "counter", _:
-            return CounterStateWire(**shared, mode=None, waiting=None).model_dump_json()
-        case "zone", ZoneState() as zone:
-            return ZoneStateWire(**shared, count=zone.count).model_dump_json()
-        case _:
-            return ZoneStateWire(**shared, count=None).model_dump_json()
+    kind, value = WIRE_KINDS[state.kind], state.value
+    own: dict[str, Any] = {
+        name: None if value is None else _value(getattr(value, name), state.at)
+        for name in kind.state.model_fields
+        if name not in StateWire.model_fields
+    }
+    return kind.state(**shared, **own).model_dump_json()
 
 
 def schemas() -> dict[str, dict[str, Any]]:
@@ -349,15 +285,13 @@ def schemas() -> dict[str, dict[str, Any]]:
     }
     adapters |= {
         "status": TypeAdapter(StatusWire),
-        "info": TypeAdapter(InfoWire),
+        "info": TypeAdapter(info_wire()),
         "health": TypeAdapter(HealthWire),
         "cmd.replay": TypeAdapter(ReplayRequestWire),
         "cmd.calendar": TypeAdapter(CalendarCommandWire),
         "replay.done": TypeAdapter(ReplayDoneWire),
-        "state.line": TypeAdapter(LineStateWire),
-        "state.zone": TypeAdapter(ZoneStateWire),
-        "state.counter": TypeAdapter(CounterStateWire),
     }
+    adapters |= {f"state.{kind.kind_id}": TypeAdapter(kind.state) for kind in WIRE_KINDS}
     return {name: published_schema(name, adapter) for name, adapter in adapters.items()}
 
 

@@ -30,7 +30,6 @@ from tests.samples import ROOT, SENDER, info_text, is_sentence, make_health
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from agent.mqtt.publish_state import Kind
 
 SESSION = "0a0b0c0d"
 DISCOVERY = Message("homeassistant/device/test_yard/config", '{"dev":{"name":"x"}}', retain=True)
@@ -313,7 +312,7 @@ def test_discovery_is_sent_again_and_cleared(
 def test_rules_that_are_gone_are_told_to_discovery(mosquitto: Mosquitto, log: EventLog) -> None:
     told: list[list[tuple[str, str]]] = []
 
-    def discovery(gone: list[tuple[Kind, str]]) -> Message:
+    def discovery(gone: list[tuple[str, str]]) -> Message:
         told.append(list(gone))
         return DISCOVERY
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from agent.core.identifiers import is_too_long
 from agent.wire import home_assistant
+from agent.wire.counter import CounterGeometryWire
 from agent.wire.events import CONTRACT, ClosedWire
 from agent.wire.examples import _info, examples
 from agent.wire.home_assistant import (
@@ -29,18 +30,14 @@ from agent.wire.home_assistant import (
     discovery_config,
     discovery_topic,
 )
-from agent.wire.payloads import (
-    CounterGeometryWire,
-    LineGeometryWire,
-    StatusWire,
-    ZoneGeometryWire,
-    made_late,
-)
+from agent.wire.line import LineGeometryWire
+from agent.wire.payloads import StatusWire, made_late
+from agent.wire.zone import ZoneGeometryWire
 from tests.samples import LONGEST_ID, SENDER, make_health
 from tests.wire.any_events import identifiers
 
 if TYPE_CHECKING:
-    from agent.wire.payloads import RuleGeometryWire
+    from agent.wire.rule_form import GeometryWire
 
 ROOT = f"{CONTRACT}/{SENDER.site}/{SENDER.device}"
 # What Home Assistant takes, besides what is below `homeassistant/`.
@@ -68,7 +65,7 @@ DESK = CounterGeometryWire(rule="desk", staff="staff", public="waiting", unatten
 DESK_ALONE = CounterGeometryWire(rule="desk", staff="staff", public=None, unattended_after_s=60.0)
 
 
-def config(*rules: RuleGeometryWire, place: str = "Cổng", **more: Any) -> dict[str, Any]:  # noqa: ANN401
+def config(*rules: GeometryWire, place: str = "Cổng", **more: Any) -> dict[str, Any]:  # noqa: ANN401
     topic, body = discovery_config(SENDER.site, SENDER.device, place, rules, "0.1.0", **more)
     assert topic == discovery_topic(SENDER.site, SENDER.device)
     found: dict[str, Any] = json.loads(body)

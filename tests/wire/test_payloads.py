@@ -52,7 +52,7 @@ from agent.core.event import (
     ZoneVacated,
 )
 from agent.core.frame import Instant
-from agent.wire import base, calendar, commands, health, payloads
+from agent.wire import base, calendar, commands, counter, health, line, payloads, rule_form, zone
 from agent.wire import events as wire_models
 from agent.wire.payloads import (
     Sender,
@@ -92,6 +92,7 @@ EVENT_HEAD = ["v", "log", "seq", "id", "type", "ts", "clock", "boot", "mono_s", 
 QUARTER = ["start", "end", "blind_s"]
 PERIOD_COUNTS = ["in_before_start", "in_after_start", "out_before_end", "out_after_end"]
 DAY = ["date", "length_s", "blind_s"]
+RULE_MODULES = (rule_form, line, zone, counter)
 ALLOWED = {
     "event.line.crossed": [*EVENT_HEAD, "late", "direction", "track", "confidence"],
     "event.zone.entered": [*EVENT_HEAD, "late", "since", "count", "track"],
@@ -210,11 +211,11 @@ def test_wire_models_name_only_allowed_fields() -> None:
     # Past the schemas: no model of these modules may have a field that is not written down above.
     expected = {tuple(names) for names in [*ALLOWED.values(), *ALLOWED_INSIDE_INFO.values()]}
     head = (*EVENT_HEAD, "late")
-    expected |= {(), ("v",), head, tuple(ALLOWED["state.zone"][:-1])}
+    expected |= {(), ("v",), head, tuple(ALLOWED["state.zone"][:-1]), ("kind", "rule")}
     expected |= {("start", "end", *PERIOD_COUNTS), ("log", "last_seq")}
     models = [
         model
-        for module in (base, payloads, wire_models, health, commands, calendar)
+        for module in (base, payloads, wire_models, health, commands, calendar, *RULE_MODULES)
         for _, model in inspect.getmembers(module, inspect.isclass)
         if issubclass(model, BaseModel) and model.__module__ == module.__name__
     ]
@@ -700,7 +701,7 @@ def test_info_is_taken_by_brokers(zones: int, corners: int, whole: bool) -> None
     """64 kB is the least that brokers are known to take; a cluster's own is exactly that."""
     polygon = tuple((number / 9973, 1 - number / 9973) for number in range(corners))
     rules = tuple(
-        payloads.ZoneGeometryWire(rule=f"zone-{number}", polygon=polygon, min_dwell_s=1.0)
+        zone.ZoneGeometryWire(rule=f"zone-{number}", polygon=polygon, min_dwell_s=1.0)
         for number in range(zones)
     )
     text = make_info().model_copy(update={**most_talkative(), "rules": rules}).text()

@@ -1,0 +1,98 @@
+"""Form of a rule on the wire: what geometries and states of every kind have, and what a kind registers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from agent.wire.base import ClosedWire, Wire
+
+# Pydantic reads annotations.
+from agent.wire.fields import (  # noqa: TC001
+    InvalidWhy,
+    JudgedAt,
+    LogId,
+    SessionId,
+    StateRule,
+    StateSeq,
+    StateSince,
+    Valid,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.core.event import Event, State
+    from agent.core.frame import Instant
+    from agent.wire.entities import Entity
+
+
+class GeometryWire(ClosedWire):
+    """What every rule in `info` has; `kind` is a constant of the kind."""
+
+    kind: str
+    rule: StateRule
+
+
+class StateWire(Wire):
+    """What every state has; `kind` is a constant of the kind."""
+
+    kind: str
+    rule: StateRule
+    valid: Valid
+    why: InvalidWhy | None
+    since: StateSince
+    ts: JudgedAt
+    seq: StateSeq
+    log: LogId
+    session: SessionId
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleTimes:
+    """Moments for examples.
+
+    Attributes:
+        at, since: now, and a while before.
+        quarter, day: the fields that every quarter and day has, but for the rule and `at`.
+    """
+
+    at: Instant
+    since: Instant
+    quarter: dict[str, Any]
+    day: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleExamples:
+    """Examples of a kind of rule, for the documents.
+
+    Attributes:
+        events: at least one of each type.
+        state: one that is known.
+        rules: as in `info`.
+    """
+
+    events: tuple[Event, ...]
+    state: State
+    rules: tuple[GeometryWire, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WireKind:
+    """A kind of rule on the wire.
+
+    Attributes:
+        kind_id: of the kind, as in `kind` of its states and geometries.
+        geometry: the model of a rule in `info`.
+        state: the model of a state; the fields that it adds are those of the state's class, null when
+            that is not valid.
+        entities: parts that Home Assistant shows.
+        examples: makes the examples.
+    """
+
+    kind_id: str
+    geometry: type[GeometryWire]
+    state: type[StateWire]
+    entities: tuple[Entity, ...]
+    examples: Callable[[ExampleTimes], RuleExamples]
