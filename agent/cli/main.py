@@ -117,6 +117,7 @@ def check(
     from agent.config.load import load
     from agent.config.placeholders import leftovers
     from agent.config.risks import absences, notices
+    from agent.config.rule_tables import rule_tables
     from agent.config.secret_files import running_user, secret_files
 
     if example is not None:
@@ -133,8 +134,7 @@ def check(
                 f"run '{secret.remedy}'."
             )
     rules = ", ".join(
-        f"{len(tables)} {name}{'' if len(tables) == 1 else 's'}"
-        for name, tables in (("line", loaded.line), ("zone", loaded.zone), ("counter", loaded.counter))
+        f"{len(tables)} {kind}{'' if len(tables) == 1 else 's'}" for kind, tables in rule_tables(loaded)
     )
     verdict = f"can be read, but {len(left)} of its values are still an example's" if left else "is good"
     print(f"{config} {verdict}: {loaded.device.site}/{loaded.device.name}, {rules}.")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from agent.config.messages import headed, shown
+from agent.config.messages import shown
+from agent.config.rule_tables import RULE_TABLES, listed_tables
 from agent.config.types import DAY_MIN, DAYS, MOST_PERIODS, period
 from agent.core.identifiers import LONGEST_SITE_AND_NAME, is_too_long
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-_RULES = ("line", "zone", "counter")
 _WEEK_MIN = len(DAYS) * DAY_MIN
 # Zones that reach into each other by less than a hundredth of the picture are drawn well enough.
 _GRID = 100
@@ -24,18 +24,11 @@ def conflicts(raw: Mapping[str, Any]) -> Iterator[str]:
     """Sentences on contradictions between tables; works on a file with other problems too."""
     yield from _name_too_long(raw)
     yield from _ids_twice(raw)
-    yield from _zones_unknown(raw)
+    for rules in RULE_TABLES:
+        yield from rules.conflicts(raw)
     yield from _logins_incomplete(raw)
     yield from _hours_overlapping(raw)
     yield from _hours_too_many(raw)
-
-
-def _listed(raw: Mapping[str, Any], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Tables of a kind, each with its header."""
-    listed = raw.get(name)
-    for index, table in enumerate(listed if isinstance(listed, list) else ()):
-        if isinstance(table, dict):
-            yield headed(name, index, table), table
 
 
 def _table(raw: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -55,7 +48,7 @@ def _name_too_long(raw: Mapping[str, Any]) -> Iterator[str]:
 
 def _ids_twice(raw: Mapping[str, Any]) -> Iterator[str]:
     first: dict[str, str] = {}
-    for header, table in (found for name in _RULES for found in _listed(raw, name)):
+    for header, table in (found for name in RULE_TABLES.ids for found in listed_tables(raw, name)):
         match table.get("id"):
             case str(rule_id) if rule_id in first:
                 yield (
@@ -64,23 +57,6 @@ def _ids_twice(raw: Mapping[str, Any]) -> Iterator[str]:
                 )
             case str(rule_id):
                 first[rule_id] = header
-
-
-def _zones_unknown(raw: Mapping[str, Any]) -> Iterator[str]:
-    zones = [table["id"] for _, table in _listed(raw, "zone") if isinstance(table.get("id"), str)]
-    there = (
-        f"the file has {', '.join(map(shown, zones))}" if zones else "the file has no [[zone]] yet, add it"
-    )
-    for header, table in _listed(raw, "counter"):
-        for key in ("staff", "public"):
-            zone = table.get(key)
-            if isinstance(zone, str) and zone not in zones:
-                yield f"{header} {key} = {shown(zone)}: no [[zone]] has this id; {there}."
-        if isinstance(table.get("staff"), str) and table.get("staff") == table.get("public"):
-            yield (
-                f"{header} public = {shown(table['public'])}: this is the zone of the staff; give the zone "
-                "in front of the desk, or leave public out."
-            )
 
 
 def _logins_incomplete(raw: Mapping[str, Any]) -> Iterator[str]:
@@ -155,7 +131,7 @@ def _hours_too_many(raw: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _week_intervals(raw: Mapping[str, Any]) -> Iterator[_WeekInterval]:
-    for index, (header, table) in enumerate(_listed(raw, "hours")):
+    for index, (header, table) in enumerate(listed_tables(raw, "hours")):
         days, periods = table.get("days"), table.get("periods")
         if not isinstance(days, list) or not isinstance(periods, list):
             continue

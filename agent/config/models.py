@@ -241,7 +241,14 @@ class CalendarConfig(BaseConfig):
         return workdays
 
 
-class LineConfig(BaseConfig):
+class RuleConfig(BaseConfig):
+    """A table of a rule."""
+
+    id: RuleId
+    """Level of its topics; unique over all rules."""
+
+
+class LineConfig(RuleConfig):
     """[[line]]: a gate across the picture."""
 
     id: RuleId = Field(examples=["gate"])
@@ -265,7 +272,7 @@ class LineConfig(BaseConfig):
         return line_inside(start, end, inside) if start and end else inside
 
 
-class ZoneConfig(BaseConfig):
+class ZoneConfig(RuleConfig):
     """[[zone]]: an area in which people stay."""
 
     id: RuleId = Field(examples=["waiting"])
@@ -286,7 +293,7 @@ class ZoneConfig(BaseConfig):
 _ZoneId = Annotated[str, otherwise("give the id of a zone in quotation marks")]
 
 
-class CounterConfig(BaseConfig):
+class CounterConfig(RuleConfig):
     """[[counter]]: a desk with staff on one side and the public on the other."""
 
     id: RuleId = Field(examples=["desk"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.config.messages import shown
+from agent.config.rule_tables import rule_tables
 from agent.core.geometry import contains
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _overlap(one: Polygon, other: Polygon) -> bool:
 def absences(config: Config) -> Iterator[str]:
     """Sentences on files and cameras that are named and missing, and on a file without any rule."""
     camera, mqtt = config.camera, config.mqtt
-    if not config.line and not config.zone:
+    if not any(rules for _, rules in rule_tables(config)):
         yield "There is no [[line]] and no [[zone]]: nothing will be published but that the agent runs."
     if not camera.is_live and not _exists(Path(camera.source)):
         yield f"[camera] source = {shown(camera.source)}: there is no such file or folder yet."
