@@ -14,13 +14,13 @@ import cv2
 import onnxruntime as ort
 
 from agent.app.central_calendar import calendar_wire, hours_wire
+from agent.app.networks import detector
 from agent.app.placement import Placement, geometry, rule_geometries
+from agent.app.weights import person_weights, weights_in_use
 from agent.app.working_time import working_time
-from agent.config.models import DetectorConfig, digest
+from agent.config.models import digest
 from agent.core.shift import UNSHIFTED
 from agent.device import clock
-from agent.install.manifest import load_manifest, models_directory
-from agent.install.prepare import prepared_model
 from agent.mqtt.certificates import certificate_end
 from agent.mqtt.connection import Broker, Message
 from agent.pipeline import presence_steps
@@ -29,7 +29,6 @@ from agent.presence.line import LineRule
 from agent.presence.settings import CounterSettings, RuleSettings, ZoneSettings
 from agent.presence.zone import ZoneRule
 from agent.vision.attention import Attending, Attention, EveryFrame, Pace
-from agent.vision.onnx_detector import YOLOX, YUNET, Network, PersonFaceDetector
 from agent.vision.static_objects import StaticObjectFilter
 from agent.vision.tamper import Tamper, TamperSettings
 from agent.vision.tracker import PersonTracker
@@ -46,13 +45,10 @@ if TYPE_CHECKING:
     from agent.core.frame import Instant, Taken
     from agent.core.geometry import Polygon
     from agent.core.shift import Shift
-    from agent.install.manifest import Weights
     from agent.pipeline import RuleStage, Step
     from agent.pipeline import TamperStage as SightJudge
+    from agent.vision.onnx_detector import PersonFaceDetector
 
-# Boxes less sure than this part of the configured confidence can't even prolong a track.
-UNSURE_RATIO = 0.4
-_BLURRED_SCORE = 0.1
 # No track is confirmed earlier: for so long after a start an empty zone is not known to be empty.
 _BIRTH_S = 1.0
 _LONGEST_START_S = 10.0
@@ -129,10 +125,14 @@ def stages(
     Raises:
         ModelError: weights are missing or damaged.
     """
-    confidence = config.detector.confidence
+    settings = config.detector
+    calibration = person_weights(settings).family.of_persons()
     lines, zones = geometry(config, size_px)
     finder = detector(
-        config.detector, UNSURE_RATIO * confidence, config.detector.face_confidence, threads=threads
+        settings,
+        calibration.unsure_ratio * settings.confidence,
+        settings.face_confidence,
+        threads=threads,
     )
     tamper = Tamper(TamperSettings(**config.tamper.model_dump()))
     attending = Attending(
@@ -143,7 +143,7 @@ def stages(
         tamper,
         attending,
         finder,
-        PersonTracker(confidence, new_track_id, StaticObjectFilter()),
+        PersonTracker(settings.confidence, calibration, new_track_id, StaticObjectFilter()),
         Placement(config, size_px, rules, attending, tamper),
         rules,
         ledger(config),
@@ -198,56 +198,6 @@ def pace(config: Config) -> Pace:
     asked = config.attention
     looks_per_s = min(asked.looks_per_s, config.camera.fps)
     return Pace(looks_per_s, asked.heartbeat_s, asked.zone_heartbeat_s, asked.zoom)
-
-
-def blur_finder() -> PersonFaceDetector:
-    """Detector with low thresholds, for blurring in drawings; it does not go by `[detector]`."""
-    unsure = DetectorConfig(confidence=_BLURRED_SCORE, faces=True)
-    return detector(unsure, _BLURRED_SCORE, _BLURRED_SCORE, crop_score=_BLURRED_SCORE)
-
-
-def detector(
-    settings: DetectorConfig,
-    person_score: float,
-    face_score: float,
-    *,
-    crop_score: float | None = None,
-    threads: int | None = None,
-) -> PersonFaceDetector:
-    """Load the networks.
-
-    Args:
-        settings: which networks.
-        person_score: least score of a person, 0–1.
-        face_score: least score of a face, 0–1.
-        crop_score: least score of a person whose upper body is searched for a face of its own; None: none.
-            For presence a face says nothing more of somebody whose body is seen.
-        threads: of a network; None: as many as there are cores.
-
-    Raises:
-        ModelError: weights are missing or damaged.
-    """
-    persons, _ = chosen_weights(settings)
-    return PersonFaceDetector(
-        Network(YOLOX, prepared_model(models_directory(), persons), persons.shapes, threads),
-        face_network(settings, threads) if settings.faces else None,
-        person_score=person_score,
-        face_score=face_score,
-        crop_score=crop_score,
-    )
-
-
-def face_network(settings: DetectorConfig, threads: int | None) -> Network:
-    """Load what finds faces; ModelError: weights are missing or damaged."""
-    _, faces = chosen_weights(settings)
-    return Network(YUNET, prepared_model(models_directory(), faces), faces.shapes, threads)
-
-
-def chosen_weights(settings: DetectorConfig) -> tuple[Weights, Weights]:
-    """Entries of the manifest: the network for persons, and the one for faces."""
-    manifest = load_manifest(models_directory())
-    by_name = {entry.name: entry for entry in (*manifest.weights, *manifest.optional_weights)}
-    return by_name[settings.model], by_name["yunet"]
 
 
 def random_track_ids() -> Callable[[], str]:
@@ -344,8 +294,7 @@ def info_maker(
         name: of the device, as it is published.
         central: the hours and days off that the centre set, if so.
     """
-    persons, faces = chosen_weights(config.detector)
-    in_use = (persons, faces) if config.detector.faces else (persons,)
+    in_use = weights_in_use(config.detector)
     versions = VersionsWire(
         agent=version("presence-agent"),
         python=platform.python_version(),

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from agent.app.build import broker, discovery_maker, info_maker, sender, unknown_states
+from agent.app.weights import person_weights
 from agent.config.models import digest
 from agent.core.event import AgentStarted
 from agent.core.log_messages import BROKER_NONE
@@ -168,7 +169,14 @@ class Delivery:
 
 
 def check_files(config: Config) -> None:
-    """Check that the files for TLS can be read; CertificateFileError: one of them can't."""
+    """Check what the configuration names beside itself.
+
+    Raises:
+        CertificateFileError: a file for TLS can't be read.
+        ConfigError: `[detector] model` names no weights that find persons.
+        ModelError: the manifest of the weights can't be used.
+    """
+    person_weights(config.detector)
     if config.mqtt and config.mqtt.tls:
         check_readable(config.mqtt.ca_file, config.mqtt.certificate_file, config.mqtt.key_file)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from agent.app.build import UNSURE_RATIO, attention, face_network, pace, rule_settings
+from agent.app.build import attention, pace, rule_settings
+from agent.app.networks import face_network
 from agent.app.placement import is_redrawn
+from agent.app.weights import person_weights
 from agent.presence.line import LineRule
 from agent.presence.zone import ZoneRule
 from agent.vision.attention import Attention, EveryFrame
@@ -105,8 +107,9 @@ def apply_settings(stage: Stages, new: Config, at: Instant) -> list[Event]:
     if new.detector != old.detector:
         faces = stage.detector.faces if new.detector.faces else None
         if new.detector.faces and not faces:
-            faces = face_network(new.detector, stage.threads)
-        stage.detector.change(faces, UNSURE_RATIO * new.detector.confidence, new.detector.face_confidence)
+            faces = face_network(stage.threads)
+        unsure_ratio = person_weights(new.detector).family.of_persons().unsure_ratio
+        stage.detector.change(faces, unsure_ratio * new.detector.confidence, new.detector.face_confidence)
         stage.tracker.change(new.detector.confidence)
     stage.config = new
     if isinstance(stage.tamper, Tamper):

@@ -16,15 +16,14 @@ import numpy as np
 
 from agent.app.build import (
     ChangedStates,
-    blur_finder,
     broker,
-    detector,
     info_maker,
     plain_track_ids,
     sender,
     stages,
     unknown_states,
 )
+from agent.app.networks import blur_finder, detector
 from agent.app.placement import geometry, view
 from agent.config.models import DetectorConfig
 from agent.core.detections import FACE, PERSON, Detections

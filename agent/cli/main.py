@@ -8,7 +8,7 @@ import os
 import sys
 import time
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
@@ -21,7 +21,7 @@ from agent.cli.errors import entry, exit_code, sentence
 from agent.cli.log import CONFIG, ConfigOption, log_app, log_to_stderr
 from agent.cli.reload import reload
 from agent.core import identifiers
-from agent.errors import AgentError, ConfigError
+from agent.errors import AgentError, ConfigError, ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -113,6 +113,7 @@ def check(
 
     `presence-agent check --example gate > agent.toml` is a good start.
     """
+    from agent.app.weights import person_weights
     from agent.config.examples import example as example_of
     from agent.config.load import load
     from agent.config.placeholders import leftovers
@@ -124,6 +125,9 @@ def check(
         print(example_of(example), end="")
         return 0
     loaded = load(config)
+    # Whether the weights and their manifest are whole is no question about the configuration.
+    with suppress(ModelError):
+        person_weights(loaded.detector)
     left = leftovers(loaded)
     for notice in (*left, *notices(loaded), *absences(loaded)):
         print(notice)

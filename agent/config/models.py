@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter as Tally
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -96,10 +96,9 @@ class CameraConfig(BaseConfig):
 class DetectorConfig(BaseConfig):
     """[detector]: which network finds persons, and how sure it must be."""
 
-    model: Annotated[
-        Literal["yolox_nano", "yolox_tiny"], otherwise('give "yolox_nano", or "yolox_tiny" for a Pi 5')
-    ] = "yolox_nano"
-    """Finds persons; `yolox_tiny` is more sure at six times the work, and is fetched only by its name."""
+    model: Annotated[str, otherwise('give "yolox_nano", or "yolox_tiny" for a Pi 5')] = "yolox_nano"
+    """Finds persons, by its name in the manifest of the weights; `yolox_tiny` is more sure at six times the
+    work, and is fetched only by its name."""
     confidence: _Score = 0.35
     """Least score of a person, 0–1."""
     faces: Switch = True

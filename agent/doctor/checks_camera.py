@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from agent.app.build import face_network
+from agent.app.networks import face_network
 from agent.app.placement import view
+from agent.app.weights import face_weights, weights_in_use
 from agent.device import clock
 from agent.device.camera import Camera
 from agent.device.recording import open_recording
@@ -52,16 +53,16 @@ _NO_PICTURE = {"after": "the camera", "after_vi": "camera"}
 def weights_check(config: Config, emit: Emit) -> bool:
     """Check the weights in use; whether they can all be loaded."""
     directory = models_directory()
-    used = [config.detector.model, *(["yunet"] if config.detector.faces else [])]
     try:
+        in_use = weights_in_use(config.detector)
         manifest = load_manifest(directory)
         findings = verify(manifest, directory)
     except ModelError as error:
         emit(Finding("weights.manifest", {"problem": error}))
         return False
-    weights = [*manifest.weights, *manifest.optional_weights]
+    used = [entry.name for entry in in_use]
     # The service loads what was prepared, and needs nothing else.
-    serve = {entry.name for entry in weights if entry.name in used and has_prepared(directory, entry)}
+    serve = {entry.name for entry in in_use if has_prepared(directory, entry)}
     wrong: dict[str, Finding] = {}
     for item in findings:
         if item.name not in used or item.status == "ok":
@@ -195,10 +196,11 @@ def _by_pictures(config: Config, pictures: list[NDArray[np.uint8]], weights: boo
     if not weights:
         emit(Finding("upright.skipped", {"after": "the weights", "after_vi": "mô hình"}))
         return
+    name = face_weights().name
     try:
-        orientation = Orientation(face_network(config.detector, None))
+        orientation = Orientation(face_network())
     except AgentError as error:
-        emit(Finding("upright.no_network", {"problem": error}))
+        emit(Finding("upright.no_network", {"problem": error, "name": name}))
         return
     ways = [orientation.faces(picture) for picture in pictures]
     emit(_upright(config, sum(up for up, _ in ways), sum(down for _, down in ways)))

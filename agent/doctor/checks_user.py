@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.app.sources import camera_of as usual_camera
+from agent.app.weights import person_weights
 from agent.config.load import load
 from agent.config.models import digest
 from agent.config.placeholders import leftovers
@@ -21,7 +23,7 @@ from agent.doctor.report import Finding
 from agent.doctor.sandbox import SANDBOX_S
 from agent.doctor.service_numbers import STALE_S
 from agent.doctor.system import System, unit_properties, writer_of
-from agent.errors import ConfigError
+from agent.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,6 +98,9 @@ def _in_force(path: Path, config: Config | None, machine: System, emit: Emit) ->
 def _configuration(path: Path, emit: Emit) -> Config | None:
     try:
         config = load(path)
+        # A manifest that can't be used is found with the weights.
+        with suppress(ModelError):
+            person_weights(config.detector)
     except ConfigError as error:
         closed = isinstance(error.__cause__, PermissionError)
         code = "configuration.closed" if closed else "configuration.wrong"

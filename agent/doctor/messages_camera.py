@@ -241,6 +241,6 @@ CAMERA_MESSAGES: dict[str, DoctorMessage] = {
             "the face detector can't be used: {problem}",
             "không dùng được mô hình phát hiện khuôn mặt: {problem}",
         ),
-        ("Run 'presence-agent models fetch yunet'.", "Hãy chạy 'presence-agent models fetch yunet'."),
+        ("Run 'presence-agent models fetch {name}'.", "Hãy chạy 'presence-agent models fetch {name}'."),
     ),
 }

@@ -102,15 +102,13 @@ def _sharpness(frame: Frame) -> float:
     return float(np.abs(np.diff(luma, axis=1)).mean() / max(float(luma.std()), 1.0))
 
 
-_SURE = 0.7
-
-
 class Orientation:
     """Counter of faces in the picture as it is, and turned by 180°."""
 
     def __init__(self, network: Network) -> None:
         """Take the face network."""
         self._network = network
+        self._clear = network.family.calibration.clear
 
     def faces(self, image: NDArray[np.uint8]) -> tuple[int, int]:
         """Numbers of faces in u8[H, W, 3] BGR that are upright, and upside down; one of both is 0.
@@ -118,7 +116,7 @@ class Orientation:
         Some are found either way up: the way with the higher sum of scores counts.
         """
         turned = cv2.rotate(image, cv2.ROTATE_180).astype(np.uint8, copy=False)
-        upright, upside_down = (self._network.boxes(view, _SURE)[1] for view in (image, turned))
+        upright, upside_down = (self._network.boxes(view, self._clear)[1] for view in (image, turned))
         if upright.sum() >= upside_down.sum():
             return len(upright), 0
         return 0, len(upside_down)

@@ -6,13 +6,17 @@ import os
 import sys
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.core.file_access import remedy, user
 from agent.errors import ConfigError, ModelError
 from agent.install.atomic import digest
+from agent.networks.registry import family_of
+
+if TYPE_CHECKING:
+    from agent.networks.family import NetworkFamily
 
 MANIFEST = "manifest.toml"
 
@@ -49,8 +53,7 @@ class DebianSource(_Frozen):
 
 
 Source = Annotated[UrlSource | PypiSource | DebianSource, Field(discriminator="kind")]
-Family = Literal["yolox", "yunet"]
-Side = Annotated[int, Field(gt=0, multiple_of=32, strict=True)]
+Side = Annotated[int, Field(gt=0, strict=True)]
 # TOML has lists only, which are no tuples to the strict.
 Shape = Annotated[tuple[Side, Side], Field(strict=False)]
 
@@ -74,17 +77,24 @@ class Weights(_ManifestEntry):
     """Weights of a network.
 
     Attributes:
-        network: family, which decides input and decoding; `input` and `decoding` describe them in words.
-        shapes: heights and widths of its input in px; a picture is looked at in the one that fits it best.
+        network: name of its family, which decides how it is prepared, fed and decoded; `input` and `decoding`
+            say it in words.
+        shapes: heights and widths of its input in px, multiples of the family's; a picture is looked at in
+            the one that fits it best.
         optional: fetched only when it is asked for by name.
     """
 
     kind: Literal["weights"]
-    network: Family
+    network: str
     input: str
     decoding: str
     shapes: Annotated[list[Shape], Field(min_length=1)]
     optional: bool = False
+
+    @property
+    def family(self) -> NetworkFamily:
+        """The family that `network` names; ModelError: there is none."""
+        return family_of(self.network)
 
 
 class Sample(_ManifestEntry):
@@ -143,18 +153,34 @@ def load_manifest(directory: Path) -> Manifest:
     """Read a directory's manifest, or the one that came with the agent where it has none.
 
     Raises:
-        ModelError: there is no manifest, or it is not valid.
+        ModelError: there is no manifest, or it is not valid, or names a network family that is not known.
     """
     own = directory / MANIFEST
     # Not Path.is_file, which raises where a folder is closed.
     path = own if os.path.isfile(own) else _shipped() / MANIFEST  # noqa: PTH113
     try:
-        return Manifest.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        manifest = Manifest.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except PermissionError as error:
         raise unreadable(path.parent, error) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
         reason = " ".join(str(error).split())
         raise ModelError(f"{path} can't be used, install presence-agent again: {reason}") from error
+    for entry in (*manifest.weights, *manifest.optional_weights):
+        if reason := _unfit(entry):
+            raise ModelError(f"{path} can't be used, install presence-agent again: {entry.name}: {reason}.")
+    return manifest
+
+
+def _unfit(entry: Weights) -> str:
+    """Why a family can't be fed with an entry's weights; empty: it can."""
+    try:
+        multiple_px = entry.family.feeding.multiple_px
+    except ModelError as error:
+        return str(error)
+    wrong = [
+        f"{height} × {width}" for height, width in entry.shapes if height % multiple_px or width % multiple_px
+    ]
+    return f"shapes {', '.join(wrong)}: sides must be multiples of {multiple_px} px" if wrong else ""
 
 
 def unreadable(directory: Path, error: OSError) -> ModelError:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from agent.install.manifest import Weights
 
-# Raise it with every change of `derive` or `optimised` that changes the model.
+# Raise it with every change of `derive`, `optimised` or what a family prepares that changes a model.
 RECIPE = 3
 
 
@@ -85,7 +85,7 @@ def prepare(directory: Path, entry: Weights, say: Callable[[str], None]) -> None
     if not has_prepared(directory, entry):
         for path in _candidates(directory, entry):
             _remove(path)
-        content = optimised(derive(_upstream(directory, entry), entry.network))
+        content = optimised(derive(_upstream(directory, entry), entry.family))
         write_atomically(folder / f"{_stem(entry)}-{digest(content)[:16]}.onnx", content)
         say(f"{entry.name}: prepared.")
     for path in set(_of_entry(directory, entry)) - set(_candidates(directory, entry)):

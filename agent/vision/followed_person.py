@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     Xyxy = tuple[float, float, float, float]
 
-# A track is confirmed after so much confidence summed over looks.
-CONFIRM_CONFIDENCE = 1.2
 # A track ends after this long without a sighting, in looks that did not find.
 _LOST_AFTER_S = 2.5
 # One that is not confirmed ends after this long without a sighting.
@@ -158,11 +156,16 @@ class FollowedPerson:
         """Left, top, right, bottom in px."""
         return self.left, self.top, self.right, self.y
 
-    def within_s(self, size_px: tuple[int, int]) -> float:
-        """The longest time to the next look; `size_px`: of the frame."""
+    def within_s(self, size_px: tuple[int, int], birth: float) -> float:
+        """The longest time to the next look.
+
+        Args:
+            size_px: width and height of the frame.
+            birth: evidence from which on a track is confirmed.
+        """
         rarest_s = _LEAVING_S if self.walked_out(size_px) else _RAREST_S
         if self.track_id is None:
-            return 0.0 if self.evidence < CONFIRM_CONFIDENCE else min(_DOUBTED_S, rarest_s)
+            return 0.0 if self.evidence < birth else min(_DOUBTED_S, rarest_s)
         speed = hypot(self.vx, self.vy)
         return min(_STEP_RATIO * self.height / speed, rarest_s) if speed else rarest_s
 

@@ -47,19 +47,28 @@ class Letterbox:
 
     ::
 
-        ┌─────────────┬─────┐
-        │ the picture │ pad │   as large as fits, at the top left
-        └─────────────┴─────┘
+        ┌─────────────┬─────┐   ┌─────┬─────────────┬─────┐
+        │ the picture │ pad │   │ pad │ the picture │ pad │   as large as fits, at the top left or centred
+        └─────────────┴─────┘   └─────┴─────────────┴─────┘
 
     Attributes:
         pixels: u8[1, 3, h, w], BGR planes; the next picture overwrites them.
+        corner: left and top of the picture in the input, px.
     """
 
-    def __init__(self, shape: Shape, pad: int) -> None:
-        """Take the input's shape, and the grey value of what a picture does not fill, 0–255."""
+    def __init__(self, shape: Shape, pad: int, *, centred: bool = False) -> None:
+        """Make an empty input.
+
+        Args:
+            shape: of the input.
+            pad: grey value of what a picture does not fill, 0–255.
+            centred: the picture is put into the middle, and not at the top left.
+        """
         self.pixels: NDArray[np.uint8] = np.full((1, 3, *shape), pad, np.uint8)
         self._shape = shape
         self._pad = pad
+        self._centred = centred
+        self.corner = 0, 0
         # Of blue, green and red; and one for a fourth channel, which nobody looks at.
         self._planes = [*self.pixels[0], np.empty(shape, np.uint8)]
         self._filled = self._planes
@@ -75,7 +84,10 @@ class Letterbox:
         size = max(1, int(width * scale)), max(1, int(height * scale))
         if self._filled[0].shape != (size[1], size[0]):
             self.pixels.fill(self._pad)
-            self._filled = [plane[: size[1], : size[0]] for plane in self._planes]
+            rows, columns = self._shape
+            left, top = ((columns - size[0]) // 2, (rows - size[1]) // 2) if self._centred else (0, 0)
+            self.corner = left, top
+            self._filled = [plane[top : top + size[1], left : left + size[0]] for plane in self._planes]
         if size == (width, height):
             cv2.split(image, self._filled[:3])
         elif width * height > _MANY_PX * size[0] * size[1]:

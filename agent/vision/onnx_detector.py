@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from itertools import islice
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -16,24 +15,21 @@ import onnxruntime as ort
 
 from agent.core.detections import FACE, PERSON, Detections
 from agent.errors import ModelError
-from agent.vision.decode import Boxes, suppressed, yolox_persons, yunet_faces
+from agent.networks.nms import suppressed
 from agent.vision.letterbox import Letterbox, Shape, best_shape, fitting_scale
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from agent.core.frame import Frame
     from agent.core.regions import Box, Regions
+    from agent.networks.family import Boxes, NetworkFamily
 
-    Decode = Callable[[list[NDArray[np.float32]], int, int, float], Boxes]
-
-_PERSON_IOU = 0.45
 # Nearer to the border of a crop than this part of it, somebody may go on beyond it.
 _CUT_RATIO = 0.01
-_FACE_IOU = 0.3
 
 # An upper body is worth a look of its own when the face in it, at most 0.3 of the body's width, is
 # too small for the network in the whole region and yet has a few px to show. Of 334 persons in six
@@ -81,37 +77,20 @@ def _session(model: Path, threads: int) -> ort.InferenceSession:
     return session
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkKind:
-    """A family of networks: how its input is padded, its outputs read, and overlapping boxes suppressed."""
-
-    decode: Decode
-    outputs: list[str]
-    pad: int
-    suppress: Callable[[Boxes], NDArray[np.int64]]
-
-
-def _suppressed_faces(boxes: Boxes) -> NDArray[np.int64]:
-    """As OpenCV's FaceDetectorYN does it: on whole px."""
-    xyxy, score = boxes
-    corner, size = np.trunc(xyxy[:, :2]), np.trunc(xyxy[:, 2:] - xyxy[:, :2])
-    return suppressed((np.concatenate([corner, corner + size], axis=1), score), _FACE_IOU)
-
-
-YOLOX = NetworkKind(yolox_persons, ["output"], pad=114, suppress=partial(suppressed, max_iou=_PERSON_IOU))
-YUNET = NetworkKind(yunet_faces, ["score", "bbox"], pad=0, suppress=_suppressed_faces)
-
-
 class Network:
-    """One network, from a picture's region of any shape to boxes in px of the picture."""
+    """One network, from a picture's region of any shape to boxes in px of the picture.
+
+    Attributes:
+        family: how it is fed and decoded, and what its scores mean.
+    """
 
     def __init__(
-        self, kind: NetworkKind, model: Path, shapes: Sequence[Shape], threads: int | None = None
+        self, family: NetworkFamily, model: Path, shapes: Sequence[Shape], threads: int | None = None
     ) -> None:
         """Load a network.
 
         Args:
-            kind: its family.
+            family: how it is fed and decoded.
             model: its prepared file.
             shapes: of the input, in px; the one that fits a picture best is used.
             threads: for one inference; None: one a core.
@@ -119,7 +98,7 @@ class Network:
         Raises:
             ModelError: onnxruntime does not take the file.
         """
-        self._kind = kind
+        self.family = family
         self._session = _session(model, threads or len(os.sched_getaffinity(0)))
         self._input = self._session.get_inputs()[0].name
         self._shapes = tuple(shapes)
@@ -139,20 +118,22 @@ class Network:
         """
         height, width = image.shape[:2]
         shape = shape or best_shape(self._shapes, width, height)
+        family = self.family
         if shape not in self._letterboxes:
-            self._letterboxes[shape] = Letterbox(shape, self._kind.pad)
+            self._letterboxes[shape] = Letterbox(shape, family.feeding.pad, centred=family.feeding.centred)
         fitted = self._letterboxes[shape]
         scale = fitted.fill(image)
         raw = self.infer(fitted.pixels)
-        xyxy, score = self._kind.decode(raw, *shape, min_score)
-        kept = self._kind.suppress((xyxy, score))
+        xyxy, score = family.decode(raw, *shape, min_score)
+        kept = family.suppress((xyxy, score), family.max_iou)
+        left, top = fitted.corner
         limits = np.array([width, height, width, height], np.float32)
-        inside = np.minimum(np.maximum(xyxy[kept] / np.float32(scale), 0), limits)
-        return inside, score[kept]
+        placed = (xyxy[kept] - np.array([left, top, left, top], np.float32)) / np.float32(scale)
+        return np.minimum(np.maximum(placed, 0), limits), score[kept]
 
     def infer(self, pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        """The network's outputs for an input u8[1, 3, H, W], H and W multiples of 32."""
-        raw: list[NDArray[np.float32]] = self._session.run(self._kind.outputs, {self._input: pixels})
+        """The network's outputs for an input u8[1, 3, H, W], H and W multiples of its family's."""
+        raw: list[NDArray[np.float32]] = self._session.run(self.family.outputs, {self._input: pixels})
         return raw
 
 
@@ -196,7 +177,7 @@ class _View:
 
 
 class PersonFaceDetector:
-    """YOLOX for persons; YuNet for faces, in the whole region and on upper bodies where that pays.
+    """Networks for persons, and for faces in the whole region and on upper bodies where that pays.
 
     Attributes:
         faces: the network that finds faces; None: faces are not looked for.
@@ -245,13 +226,13 @@ class PersonFaceDetector:
         """Persons and faces in these regions, in px of the frame."""
         start_s = perf_counter()
         views = [self._view(frame, region) for region in regions.regions]
-        persons = _merged([view.uncut(self._persons, self._person_score) for view in views], _PERSON_IOU)
+        persons = _merged([view.uncut(self._persons, self._person_score) for view in views], self._persons)
         found = [_detections(persons, PERSON)]
         if self.faces:
             parts = [view.uncut(self.faces, self._face_score) for view in views]
             if self._crop_score is not None:
                 parts += self._on_upper_bodies(self.faces, frame, regions, persons, self._crop_score)
-            found.append(_detections(_merged(parts, _FACE_IOU), FACE))
+            found.append(_detections(_merged(parts, self.faces), FACE))
         self.took_ms = (perf_counter() - start_s) * 1000
         return Detections.joined(found)
 
@@ -299,12 +280,12 @@ def _upper_body(person: list[float]) -> Box:
     return x, y, x + int(side), y + int(side)
 
 
-def _merged(parts: list[Boxes], max_iou: float) -> Boxes:
+def _merged(parts: list[Boxes], network: Network) -> Boxes:
     if len(parts) == 1:
         return parts[0]
     xyxy = np.concatenate([part[0] for part in parts])
     score = np.concatenate([part[1] for part in parts])
-    kept = suppressed((xyxy, score), max_iou)
+    kept = suppressed((xyxy, score), network.family.max_iou)
     return xyxy[kept], score[kept]
 
 

@@ -13,12 +13,16 @@ PersonBox = tuple[float, float, float, float, float]
 _BODY_WIDTH = 2.6
 _BODY_ABOVE = 0.4
 _BODY_BELOW = 3.4
-# A face without a body may be a portrait: never clear on its own, it must move or breathe.
-_LONE_FACE_RATIO = 0.6
 
 
-def person_boxes(detections: Detections) -> list[PersonBox]:
-    """Persons, scored by their face where that is higher; for each face in no person the body below it."""
+def person_boxes(detections: Detections, clear: float) -> list[PersonBox]:
+    """Persons, scored by their face where that is higher; for each face in no person the body below it.
+
+    Args:
+        detections: of a look.
+        clear: score of a person for sure, 0–1. A face without a body may be a portrait: it never scores so
+            high on its own, but must move or breathe.
+    """
     if not np.any(detections.class_id == FACE):
         return _listed(detections)
     persons, faces = detections.of_class(PERSON), detections.of_class(FACE)
@@ -42,7 +46,7 @@ def person_boxes(detections: Detections) -> list[PersonBox]:
                 top - width * _BODY_ABOVE,
                 x + width * _BODY_WIDTH / 2,
                 top + width * _BODY_BELOW,
-                score * _LONE_FACE_RATIO,
+                score * clear,
             )
         )
     return bodies + lone

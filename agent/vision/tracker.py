@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from agent.core.track import LookHint
-from agent.vision.followed_person import CONFIRM_CONFIDENCE, FollowedPerson
+from agent.vision.followed_person import FollowedPerson
 from agent.vision.person_boxes import person_boxes
 
 if TYPE_CHECKING:
@@ -20,22 +20,20 @@ if TYPE_CHECKING:
     from agent.core.frame import Frame
     from agent.core.regions import Box, Regions
     from agent.core.track import Track
+    from agent.networks.family import PersonCalibration
     from agent.vision.person_boxes import PersonBox
 
     Xyxy = tuple[float, float, float, float]
 
 # A track is confirmed after enough confidence, in at least this time.
 _CONFIRM_S = 0.09
-# What scores lower than this on average and has not moved by this part of its height may be a static
-# object: then it must breathe, or be in doubt for longer than it takes to be known as one.
-_CLEAR_CONFIDENCE = 0.6
+# What is not clear on average and has not moved by this part of its height may be a static object: then it
+# must breathe, or be in doubt for longer than it takes to be known as one.
 _WAY_RATIO = 0.25
 _DOUBT_S = 20.0
 # Somebody whose place still looks the same, and breathes, is believed to be there without a sighting.
 _HELD_S = 60.0
 
-# An unsure box prolongs a track, but not for ever: it is so much of a miss.
-_UNSURE_MISS_RATIO = 0.3
 # However long nobody looked, one look that does not find somebody misses them for no more than this.
 _MISS_S = 1.0
 # A look that shows less of somebody than this can't miss them.
@@ -76,16 +74,22 @@ class PersonTracker:
     """Gives persons an id for as long as they are followed."""
 
     def __init__(
-        self, sure_score: float, new_id: Callable[[], str], static_objects: StaticObjects | None = None
+        self,
+        sure_score: float,
+        calibration: PersonCalibration,
+        new_id: Callable[[], str],
+        static_objects: StaticObjects | None = None,
     ) -> None:
         """Make a tracker that follows nobody yet.
 
         Args:
             sure_score: least score of a box that may start a track, 0–1.
+            calibration: of the scores, as the network's family has it.
             new_id: makes an id that no track had.
             static_objects: tells static objects from persons; None: all boxes are persons.
         """
         self._sure_score = sure_score
+        self._calibration = calibration
         self._new_id = new_id
         self._static_objects = static_objects
         self._state = _State()
@@ -110,7 +114,7 @@ class PersonTracker:
                 person.xyxy,
                 person.looked_s,
                 settled=person.track_id is not None and not person.unseen_s,
-                within_s=person.within_s(size_px),
+                within_s=person.within_s(size_px, self._calibration.birth),
             )
             for person in self._state.persons
         )
@@ -134,7 +138,7 @@ class PersonTracker:
         for person in state.persons:
             person.predict(now_s)
         if regions is not None and detections is not None:
-            self._look(frame, regions, person_boxes(detections))
+            self._look(frame, regions, person_boxes(detections, self._calibration.clear))
         if self._static_objects:
             is_static = self._static_objects.sample(frame, [person.xyxy for person in state.persons])
             state.persons = [
@@ -163,7 +167,8 @@ class PersonTracker:
         for person in persons:
             if id(person) in found or _is_in(person.xyxy, regions.regions, frame.size_px):
                 if id(person) not in surely and not self._is_held(person, frame):
-                    missed = 1.0 if id(person) not in found else _UNSURE_MISS_RATIO
+                    # An unsure box prolongs a track, but not for ever.
+                    missed = 1.0 if id(person) not in found else self._calibration.unsure_miss_ratio
                     person.unseen_s += missed * min(now_s - person.looked_s, _MISS_S)
                 person.looked_s = now_s
         state.persons = persons = [person for person in persons if person.goes_on(frame.size_px)]
@@ -177,10 +182,10 @@ class PersonTracker:
     def _is_confirmed(self, person: FollowedPerson, frame: Frame) -> bool:
         """Whether it is somebody: seen often enough, and clearly, or in motion, or breathing."""
         age_s = person.last_seen_s - person.first_seen_s
-        if person.evidence < CONFIRM_CONFIDENCE or age_s < _CONFIRM_S:
+        if person.evidence < self._calibration.birth or age_s < _CONFIRM_S:
             return False
         return (
-            person.evidence >= _CLEAR_CONFIDENCE * person.looks
+            person.evidence >= self._calibration.clear * person.looks
             or person.way >= _WAY_RATIO * person.height
             or age_s >= _DOUBT_S
             or (self._static_objects is not None and self._static_objects.breathes(frame, person.xyxy))

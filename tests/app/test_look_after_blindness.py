@@ -8,6 +8,7 @@ import pytest
 
 from agent.core.frame import NoFrame
 from agent.core.visibility import Visibility
+from agent.networks.yolox import YOLOX
 from agent.pipeline import presence_steps
 from agent.vision.attention import Attention, EveryFrame, Pace
 from agent.vision.static_objects import StaticObjectFilter
@@ -78,7 +79,7 @@ def test_first_frame_after_blindness_is_looked_at(attention: Attention | EveryFr
         for second in range(12)
     ]
     ids = iter(f"t{number}" for number in range(10))
-    tracker = PersonTracker(0.35, lambda: next(ids), StaticObjectFilter())
+    tracker = PersonTracker(0.35, YOLOX.of_persons(), lambda: next(ids), StaticObjectFilter())
     attention.reset()
     steps = list(presence_steps(frames, Judge(), attention, Somebody(), tracker, NoRules(), NoLedger()))
     looked_at = [second for second, step in enumerate(steps) if step.regions]

@@ -51,6 +51,9 @@ def last_health(agent: Agent) -> str:
     [
         pytest.param(("[camera]", "[camera]\nnonsense = 1"), "nonsense", id="wrong"),
         pytest.param(None, "there is no such file", id="no-file"),
+        pytest.param(
+            ("[camera]", "[detector]\nmodel = 'yunet'\n[camera]"), 'give "yolox_nano"', id="no-such-model"
+        ),
         # The file is right, but nothing can be begun with it.
         pytest.param(("source =", f'source = "{GONE}" #'), GONE, id="no-recording"),
     ],

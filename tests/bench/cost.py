@@ -27,7 +27,8 @@ from agent.device.frames import frame_of
 from agent.eventlog.log import EventLog
 from agent.install.manifest import load_manifest, models_directory
 from agent.install.prepare import prepared_model
-from agent.vision.onnx_detector import YOLOX, Network
+from agent.networks.yolox import YOLOX
+from agent.vision.onnx_detector import Network
 from tests.bench.motion import LEAVES, OTHER_LANE, RAIL, ROAD
 from tests.bench.stillness import clip
 from tests.bench.visits import VIDEOS

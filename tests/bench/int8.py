@@ -25,8 +25,9 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from agent.device.recording import open_recording, read_picture
 from agent.install.graph import derive
+from agent.networks.yolox import YOLOX
 from agent.vision.letterbox import Letterbox, best_shape
-from agent.vision.onnx_detector import YOLOX, Network
+from agent.vision.onnx_detector import Network
 from tests.bench.accuracy import DATA, PERSON, precision
 from tests.bench.models import MODELS, SHIPPED, race, runner, upstream, weights
 from tests.vision.opencv import overlap
@@ -58,7 +59,7 @@ class Frames(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no
 
 def letterboxed(picture: Picture) -> Picture:
     """A picture as the network's input."""
-    fitted = Letterbox(best_shape(ENTRY.shapes, picture.shape[1], picture.shape[0]), YOLOX.pad)
+    fitted = Letterbox(best_shape(ENTRY.shapes, picture.shape[1], picture.shape[0]), YOLOX.feeding.pad)
     fitted.fill(picture)
     return fitted.pixels
 
@@ -87,7 +88,7 @@ def spatial(model: onnx.ModelProto) -> list[str]:
 def made(folder: Path) -> Iterator[tuple[str, Path]]:
     """Each kind of quantisation, and its file."""
     whole = folder / "whole.onnx"
-    model = onnx.load_model_from_string(derive(upstream(ENTRY), ENTRY.network))
+    model = onnx.load_model_from_string(derive(upstream(ENTRY), ENTRY.family))
     # Scales a channel need opset 13.
     onnx.save(onnx.version_converter.convert_version(model, 13), folder / "opset13.onnx")
     quant_pre_process(str(folder / "opset13.onnx"), str(whole), skip_symbolic_shape=True)

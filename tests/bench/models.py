@@ -26,8 +26,10 @@ from agent.device.recording import open_recording, read_picture
 from agent.install.graph import derive, optimised
 from agent.install.manifest import Weights, load_manifest, models_directory
 from agent.install.prepare import prepared_model
+from agent.networks.yolox import YOLOX
+from agent.networks.yunet import YUNET
 from agent.vision.letterbox import Letterbox, best_shape, fitting_scale
-from agent.vision.onnx_detector import YOLOX, YUNET, Network, PersonFaceDetector
+from agent.vision.onnx_detector import Network, PersonFaceDetector
 from tests.bench.accuracy import DATA, PERSON, precision
 from tests.builders import make_at
 
@@ -36,8 +38,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from agent.networks.family import NetworkFamily
     from agent.vision.letterbox import Shape
-    from agent.vision.onnx_detector import NetworkKind
 
 MODELS = models_directory()
 SHIPPED = load_manifest(MODELS)
@@ -128,7 +130,7 @@ def preparation(name: str, shape: Shape) -> None:
     """Upstream's graph, ours, and ours saved after optimisation."""
     entry = weights(name)
     blob = np.random.default_rng(1).integers(0, 256, (1, 3, *shape), dtype=np.uint8)
-    ours = derive(upstream(entry), entry.network)
+    ours = derive(upstream(entry), entry.family)
     with tempfile.TemporaryDirectory() as folder:
         bound = Path(folder) / "bound.onnx"
         session(ours, saved_as=bound)
@@ -175,10 +177,10 @@ def memory() -> None:
         print(f"{what:<54} {load:>8.1f} {peak:>8.1f} {run:>8.1f}")
 
 
-def network(kind: NetworkKind, name: str) -> Network:
+def network(family: NetworkFamily, name: str) -> Network:
     """A network as the agent has it, on one thread."""
     entry = weights(name)
-    return Network(kind, prepared_model(MODELS, entry), entry.shapes, threads=1)
+    return Network(family, prepared_model(MODELS, entry), entry.shapes, threads=1)
 
 
 def shapes() -> None:
@@ -206,8 +208,8 @@ def shapes() -> None:
 
 def around(size: tuple[int, int], pictures: Sequence[NDArray[np.uint8]]) -> None:
     """What a look costs beside the inferences, in us."""
-    kinds = {"yolox_nano": YOLOX, "yunet": YUNET}
-    networks = {name: network(kind, name) for name, kind in kinds.items()}
+    families = {"yolox_nano": YOLOX, "yunet": YUNET}
+    networks = {name: network(family, name) for name, family in families.items()}
     detector = PersonFaceDetector(*networks.values(), person_score=0.14, face_score=0.6)
     spent: dict[str, list[float]] = {}
 
@@ -221,19 +223,19 @@ def around(size: tuple[int, int], pictures: Sequence[NDArray[np.uint8]]) -> None
     for turn, picture in enumerate(pictures):
         frame = frame_of(turn, make_at(turn), cv2.resize(picture, size).astype(np.uint8, copy=False))
         timed("look", detector.detect, frame, whole(frame))
-        for name, kind in kinds.items():
+        for name, family in families.items():
             shape = best_shape(weights(name).shapes, *size)
-            fitted = Letterbox(shape, kind.pad)
+            fitted = Letterbox(shape, family.feeding.pad)
             fitted.fill(frame.image)
             timed(f"{name} letterbox", fitted.fill, frame.image)
             raw = timed(f"{name} inference", networks[name].infer, fitted.pixels)
-            boxes = timed(f"{name} decode", kind.decode, raw, *shape, 0.14 if kind is YOLOX else 0.6)
-            timed(f"{name} suppress", kind.suppress, boxes)
+            boxes = timed(f"{name} decode", family.decode, raw, *shape, 0.14 if family is YOLOX else 0.6)
+            timed(f"{name} suppress", family.suppress, boxes, family.max_iou)
     parts = [
-        sum(median(spent[f"{name} {part}"][2:]) for name in kinds)
+        sum(median(spent[f"{name} {part}"][2:]) for name in families)
         for part in ("letterbox", "inference", "decode", "suppress")
     ]
-    inferences = sum(sum(spent[f"{name} inference"][2:]) for name in kinds)
+    inferences = sum(sum(spent[f"{name} inference"][2:]) for name in families)
     ratio = sum(spent["look"][2:]) / inferences
     numbers = "".join(f"{value:>11.0f}" for value in (*parts, median(spent["look"][2:])))
     print(f"{f'{size[0]}x{size[1]}':<12}{numbers}{ratio:>8.3f}")

@@ -34,7 +34,8 @@ from agent.device.frames import View, recorded_frames
 from agent.device.recording import open_recording
 from agent.install.manifest import load_manifest, models_directory
 from agent.install.prepare import prepared_model
-from agent.vision.onnx_detector import YOLOX, Network
+from agent.networks.yolox import YOLOX
+from agent.vision.onnx_detector import Network
 from agent.vision.static_objects import StaticObjectFilter
 from agent.vision.tracker import PersonTracker
 from tests.bench.accuracy import DATA, GATE
@@ -147,7 +148,7 @@ def ours(
     arrays = [np.array(boxes, np.float32).reshape(-1, 5) for boxes in seen]
     given = [Detections(a[:, :4], a[:, 4], np.full(len(a), PERSON, np.int64)) for a in arrays]
     numbers = count(1)
-    tracker = PersonTracker(SURE, lambda: str(next(numbers)), static_objects)
+    tracker = PersonTracker(SURE, YOLOX.of_persons(), lambda: str(next(numbers)), static_objects)
     followed, spent_ns = [], 0
     for frame, boxes in zip(frames, given, strict=True):
         begin_ns = time.thread_time_ns()

@@ -24,6 +24,7 @@ from agent.core.frame import Frame
 from agent.core.geometry import Line, Zone
 from agent.core.regions import whole
 from agent.core.track import Track
+from agent.networks.yolox import YOLOX
 from agent.presence.line import LineRule
 from agent.presence.zone import ZoneRule
 from agent.vision.tracker import PersonTracker
@@ -216,7 +217,7 @@ class Sums:
 def _followed(scene: Scene, seen: Sequence[Seen]) -> Iterator[tuple[float, Sequence[Track]]]:
     """The tracker's tracks at each look, from the boxes seen of everybody."""
     numbers = count(1)
-    tracker = PersonTracker(SURE_SCORE, lambda: f"p{next(numbers)}")
+    tracker = PersonTracker(SURE_SCORE, YOLOX.of_persons(), lambda: f"p{next(numbers)}")
     rows: dict[float, list[list[float]]] = defaultdict(list)
     for track in seen:
         for time_s, box in zip(track.times_s.tolist(), track.boxes.tolist(), strict=True):

@@ -73,6 +73,10 @@ def broken_configuration(place: Place) -> None:
     place.camera["sise"] = 3
 
 
+def model_for_faces(place: Place) -> None:
+    place.more += '[detector]\nmodel = "yunet"\n'
+
+
 def no_rules(place: Place) -> None:
     place.more = ""
 
@@ -288,6 +292,7 @@ def test_errors_of_a_service_that_does_not_run_are_not_over(place: Place) -> Non
 # What is made wrong, what is found, words of it, words of its remedy, and the exit code.
 CASES: list[tuple[Callable[..., None], str, str, str, int]] = [
     (broken_configuration, "configuration.wrong", "sise", "presence-agent check", 2),
+    (model_for_faces, "configuration.wrong", 'give "yolox_nano"', "presence-agent check", 2),
     (no_rules, "configuration.notice", "[[line]]", "Change it", 0),
     (drawing_of_an_example, "configuration.example", '[[zone]] 1 "mine"', "presence-agent check", 0),
     (weights_missing, "weights.wrong", "not there", "presence-agent models fetch", 2),

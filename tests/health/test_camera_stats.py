@@ -11,8 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.app.build import face_network
-from agent.config.models import DetectorConfig
+from agent.app.networks import face_network
 from agent.core.frame import Instant, NoFrame
 from agent.device.clock import now
 from agent.device.frames import frame_of
@@ -40,7 +39,7 @@ def frames_of(path: Path, *, turned: bool, count: int = 3) -> list[Frame]:
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_doctor_reads_what_is_written(astronaut: Path, tmp_path: Path, turned: bool) -> None:
-    numbers = CameraStats(tmp_path, Orientation(face_network(DetectorConfig(), 1)))
+    numbers = CameraStats(tmp_path, Orientation(face_network(1)))
     for frame in frames_of(astronaut, turned=turned):
         numbers.update(frame, None, HealthMonitor(tmp_path), somebody=True)
     read = read_numbers(tmp_path)

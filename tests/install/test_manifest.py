@@ -165,8 +165,10 @@ def test_listing_tells_what_is_optional(tmp_path: Path) -> None:
 def test_start_up_loads_no_installing() -> None:
     code = (
         "import sys, agent.install.manifest, agent.install.prepare\n"
-        "heavy = {'onnx', 'onnxruntime', 'urllib.request', 'subprocess'}\n"
-        "print(sorted(heavy & set(sys.modules)))"
+        "heavy = {'onnx', 'onnxruntime', 'urllib.request', 'subprocess', 'cv2'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+        "import agent.app.run\n"
+        "assert 'onnx' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"

@@ -16,6 +16,8 @@ from agent.install.graph import derive, optimised
 from agent.install.manifest import Weights, load_manifest, models_directory
 from agent.install.prepare import RECIPE, prepare, prepared_model
 from agent.install.verify import verify
+from agent.networks.yolox import YOLOX
+from agent.networks.yunet import YUNET
 from agent.vision.letterbox import Letterbox
 from tests.install.serving import manifest_of, weights
 
@@ -25,13 +27,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from agent.install.manifest import Family
+    from agent.networks.family import NetworkFamily
 
 MODELS = models_directory()
 SHIPPED = load_manifest(MODELS)
 NETWORKS = ["yolox_nano", "yolox_tiny", "yunet"]
-PADS: dict[Family, int] = {"yolox": 114, "yunet": 0}
-OUTPUTS: dict[Family, list[str]] = {"yolox": ["output"], "yunet": ["score", "bbox"]}
 CLASSES = 80
 # Of raw numbers: 1e-3 is at most 0.03 px of a box. Seen: 1.5e-4, and 1.5e-5 of scores.
 TOLERANCE = 1e-3
@@ -143,9 +143,9 @@ def sized(content: bytes, height: int, width: int) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def read_of(upstream: dict[str, NDArray[np.float32]], family: Family) -> list[NDArray[np.float32]]:
+def read_of(upstream: dict[str, NDArray[np.float32]], family: NetworkFamily) -> list[NDArray[np.float32]]:
     """What the agent reads of the numbers that an upstream network gives."""
-    if family == "yolox":
+    if family is YOLOX:
         return [upstream["output"][:, :, :6]]
     cls, obj, bbox = (
         np.concatenate([upstream[f"{name}_{stride}"] for stride in (8, 16, 32)], axis=1)
@@ -155,7 +155,7 @@ def read_of(upstream: dict[str, NDArray[np.float32]], family: Family) -> list[ND
     return [np.sqrt(np.clip(cls, 0, 1) * np.clip(obj, 0, 1)), bbox]
 
 
-def read_from(upstream: bytes, blob: NDArray[np.uint8], family: Family) -> list[NDArray[np.float32]]:
+def read_from(upstream: bytes, blob: NDArray[np.uint8], family: NetworkFamily) -> list[NDArray[np.float32]]:
     """The same from an upstream model, run in float32 as it is."""
     names = [output.name for output in onnx.load_model_from_string(upstream).graph.output]
     given = outputs(upstream, blob.astype(np.float32), names, plain=True)
@@ -296,8 +296,8 @@ def test_fetch_optional_weights_by_name_only(tmp_path: Path) -> None:
     assert {finding.status for finding in verify(manifest, models)} == {"ok"}
 
 
-@pytest.mark.parametrize(("content", "family"), [(like_yolox(), "yolox"), (like_yunet(), "yunet")])
-def test_prepared_content_is_deterministic(content: bytes, family: Family) -> None:
+@pytest.mark.parametrize(("content", "family"), [(like_yolox(), YOLOX), (like_yunet(), YUNET)])
+def test_prepared_content_is_deterministic(content: bytes, family: NetworkFamily) -> None:
     once, again = (optimised(derive(content, family)) for _ in range(2))
     assert once == again
 
@@ -305,11 +305,13 @@ def test_prepared_content_is_deterministic(content: bytes, family: Family) -> No
 @pytest.mark.parametrize(
     ("content", "family", "outputs_of"),
     [
-        (like_yolox(), "yolox", {"output": [1, "output_rows", 6]}),
-        (like_yunet(), "yunet", {"score": [1, "score_rows", 1], "bbox": [1, "bbox_rows", 4]}),
+        (like_yolox(), YOLOX, {"output": [1, "output_rows", 6]}),
+        (like_yunet(), YUNET, {"score": [1, "score_rows", 1], "bbox": [1, "bbox_rows", 4]}),
     ],
 )
-def test_derive_declares_its_shapes(content: bytes, family: Family, outputs_of: dict[str, list[Any]]) -> None:
+def test_derive_declares_its_shapes(
+    content: bytes, family: NetworkFamily, outputs_of: dict[str, list[Any]]
+) -> None:
     def dims(tensor: onnx.ValueInfoProto) -> list[Any]:
         return [dim.dim_param or dim.dim_value for dim in tensor.type.tensor_type.shape.dim]
 
@@ -323,7 +325,7 @@ def test_derive_declares_its_shapes(content: bytes, family: Family, outputs_of: 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (96, 32)])
 def test_derive_yolox_scores_persons_only(height: int, width: int) -> None:
-    model, blob = derive(like_yolox(), "yolox"), noise(height, width)
+    model, blob = derive(like_yolox(), YOLOX), noise(height, width)
     (rows,) = outputs(model, blob)
     (expected,) = outputs(sized(like_yolox(), height, width), blob.astype(np.float32))
     assert rows.shape == (1, expected.shape[1], 6)
@@ -334,10 +336,10 @@ def test_derive_yolox_scores_persons_only(height: int, width: int) -> None:
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (96, 32)])
 def test_derive_yunet_joins_its_strides(height: int, width: int) -> None:
-    model, blob = derive(like_yunet(), "yunet"), noise(height, width)
+    model, blob = derive(like_yunet(), YUNET), noise(height, width)
     given = outputs(model, blob, ["score", "bbox"])
     upstream = sized(like_yunet(), height, width)
-    for one, other in zip(given, read_from(upstream, blob, "yunet"), strict=True):
+    for one, other in zip(given, read_from(upstream, blob, YUNET), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-4)
     names = [name for node in onnx.load_model_from_string(model).graph.node for name in node.output]
     assert not [name for name in names if name.startswith("kps")]
@@ -345,7 +347,7 @@ def test_derive_yunet_joins_its_strides(height: int, width: int) -> None:
 
 def test_derive_graph_of_another_make_keeps_all_it_gives() -> None:
     blob = noise(64, 64)
-    given = outputs(derive(like_yunet(), "yolox"), blob)
+    given = outputs(derive(like_yunet(), YOLOX), blob)
     for one, other in zip(given, outputs(like_yunet(), blob.astype(np.float32)), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-4)
 
@@ -371,10 +373,10 @@ def test_prepared_weights_give_the_upstream_numbers(name: str, vtest: Path, astr
     for shape in entry.shapes:
         upstream = sized(content, *shape)
         for picture in (yard, read_picture(astronaut)):
-            fitted = Letterbox(shape, PADS[entry.network])
+            fitted = Letterbox(shape, entry.family.feeding.pad)
             fitted.fill(picture)
-            given = outputs(prepared_model(MODELS, entry), fitted.pixels, OUTPUTS[entry.network])
-            for one, other in zip(given, read_from(upstream, fitted.pixels, entry.network), strict=True):
+            given = outputs(prepared_model(MODELS, entry), fitted.pixels, entry.family.outputs)
+            for one, other in zip(given, read_from(upstream, fitted.pixels, entry.family), strict=True):
                 np.testing.assert_allclose(one, other, rtol=0, atol=TOLERANCE)
 
 
@@ -388,7 +390,7 @@ def test_prepared_weights_agree_with_opencv(name: str) -> None:
     network = cv2.dnn.readNetFromONNX(np.frombuffer(upstream, np.uint8))
     network.setInput(blob.astype(np.float32))
     layers = [output.name for output in onnx.load_model_from_string(upstream).graph.output]
-    expected = read_of(dict(zip(layers, network.forward(layers), strict=True)), entry.network)
-    given = outputs(prepared_model(MODELS, entry), blob, OUTPUTS[entry.network])
+    expected = read_of(dict(zip(layers, network.forward(layers), strict=True)), entry.family)
+    given = outputs(prepared_model(MODELS, entry), blob, entry.family.outputs)
     for one, other in zip(given, expected, strict=True):
         np.testing.assert_allclose(one, other, atol=2e-3)

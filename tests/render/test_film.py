@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.app.build import blur_finder
+from agent.app.networks import blur_finder
 from agent.core.detections import PERSON
 from agent.core.regions import whole
 from agent.device.frames import frame_of

@@ -11,7 +11,9 @@ import pytest
 from agent.device.recording import open_recording, read_picture
 from agent.install.manifest import Weights, load_manifest
 from agent.install.prepare import prepared_model
-from agent.vision.onnx_detector import YOLOX, YUNET, Network, NetworkKind
+from agent.networks.yolox import YOLOX
+from agent.networks.yunet import YUNET
+from agent.vision.onnx_detector import Network
 from tests.bench import edits
 from tests.bench.edits import Scene
 from tests.vision.opencv import OpenCvFaces, OpenCvPersons
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from agent.networks.family import NetworkFamily
 
     Picture = NDArray[np.uint8]
 
@@ -30,9 +34,9 @@ def weights_of(directory: Path, name: str) -> Weights:
     return entry
 
 
-def network(kind: NetworkKind, directory: Path, name: str) -> Network:
+def network(family: NetworkFamily, directory: Path, name: str) -> Network:
     entry = weights_of(directory, name)
-    return Network(kind, prepared_model(directory, entry), entry.shapes)
+    return Network(family, prepared_model(directory, entry), entry.shapes)
 
 
 @pytest.fixture(scope="session")

@@ -66,6 +66,29 @@ def test_letterbox(width: int, height: int, size: tuple[int, int], pad: int) -> 
     assert (image == plain(width, height)).all()
 
 
+@given(st.sampled_from(INPUTS), st.lists(st.tuples(sizes, sizes), min_size=1, max_size=3))
+@settings(deadline=None, max_examples=40)
+@example((416, 416), [(1, 1)])
+@example((416, 416), [(1280, 720), (720, 1280)])
+def test_letterbox_centred_has_the_same_picture_in_the_middle(
+    shape: Shape, pictures: list[tuple[int, int]]
+) -> None:
+    fitted = Letterbox(shape, 114, centred=True)
+    for width, height in pictures:
+        image = plain(width, height)
+        scale = fitted.fill(image)
+        rows, columns = shape
+        bottom, right = filled_px(height, scale, rows), filled_px(width, scale, columns)
+        left, top = fitted.corner
+        assert all(
+            0 <= more - 2 * less <= 1 for more, less in ((columns - right, left), (rows - bottom, top))
+        )
+        expected = np.full_like(fitted.pixels, 114)
+        at_corner = letterboxed(image, shape, 114)[:, :, :bottom, :right]
+        expected[:, :, top : top + bottom, left : left + right] = at_corner
+        np.testing.assert_array_equal(fitted.pixels, expected)
+
+
 @given(sizes, sizes, st.sampled_from(INPUTS), st.lists(percents, min_size=4, max_size=4))
 @settings(deadline=None, max_examples=60)
 def test_letterbox_box_maps_back(width: int, height: int, size: tuple[int, int], corners: list[int]) -> None:

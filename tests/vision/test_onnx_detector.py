@@ -10,8 +10,10 @@ from agent.core.regions import Regions
 from agent.device.frames import frame_of
 from agent.errors import ModelError
 from agent.install.prepare import prepared_model
+from agent.networks.yolox import YOLOX
+from agent.networks.yunet import YUNET
 from agent.vision.letterbox import Letterbox
-from agent.vision.onnx_detector import YOLOX, YUNET, Network, PersonFaceDetector
+from agent.vision.onnx_detector import Network, PersonFaceDetector
 from tests.builders import make_at
 from tests.vision.conftest import weights_of
 from tests.vision.opencv import assert_one_to_one, overlap, suppressed_by_opencv

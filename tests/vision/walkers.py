@@ -14,6 +14,7 @@ from agent.core.detections import PERSON, Detections
 from agent.core.frame import Frame
 from agent.core.regions import Regions, whole
 from agent.device.frames import frame_of
+from agent.networks.yolox import YOLOX
 from agent.vision.tracker import PersonTracker
 from tests.builders import make_at
 
@@ -115,7 +116,7 @@ class Followed:
 
 def new_tracker(static_objects: StaticObjects | None = None) -> PersonTracker:
     numbers = count(1)
-    return PersonTracker(SURE_SCORE, lambda: f"t{next(numbers)}", static_objects)
+    return PersonTracker(SURE_SCORE, YOLOX.of_persons(), lambda: f"t{next(numbers)}", static_objects)
 
 
 def scene_at(time_s: float) -> Frame:
