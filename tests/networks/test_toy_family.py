@@ -17,15 +17,14 @@ from agent.config.load import load
 from agent.device.frames import frame_of
 from agent.errors import ModelError
 from agent.install.manifest import load_manifest
-from agent.networks import registry
-from agent.networks.registry import register
+from agent.networks.registry import FAMILIES
 from agent.networks.yolox import YOLOX
 from tests.builders import make_at
 from tests.install.serving import weights
 from tests.networks.toy import TOY, upstream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     Typed = Callable[..., tuple[int, str, str]]
@@ -38,10 +37,10 @@ RED = [50, 0, 100, 50]
 
 
 @pytest.fixture
-def toy(monkeypatch: pytest.MonkeyPatch) -> None:
+def toy() -> Iterator[None]:
     """Register the family, for this test only."""
-    monkeypatch.setattr(registry, "_FAMILIES", dict(registry._FAMILIES))
-    register(TOY)
+    with FAMILIES.extended(TOY):
+        yield
 
 
 @pytest.fixture
@@ -149,9 +148,3 @@ def test_model_that_the_manifest_does_not_have(typed: Typed, config: Path, pictu
     code, out, err = typed(words, *([picture] if words == "detect" else []), "--config", config)
     assert (code, out) == (2, "")
     assert err == '[detector] model = "yolox_nano": give "toy".\n'
-
-
-def test_family_is_registered_once() -> None:
-    register(YOLOX)
-    with pytest.raises(ValueError, match="a network family yolox already"):
-        register(type(YOLOX)(**{name: getattr(YOLOX, name) for name in YOLOX.__slots__} | {"outputs": ()}))
