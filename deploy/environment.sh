@@ -135,7 +135,7 @@ make_environment() {
     done
     # Programs in an environment name its folder, so a checkout that was moved needs a new one.
     locks="$tag $(digest "${files[@]}") $folder"
-    if $with_project; then project=$(digest "$ROOT/pyproject.toml"); fi
+    if $with_project; then project=$(digest "$ROOT/pyproject.toml" "$ROOT"/agent/locale/*/LC_MESSAGES/*.po); fi
     if [[ -e $folder/stamp ]]; then mapfile -t stamp <"$folder/stamp"; fi
     if [[ ${stamp[0]-} == "$locks" && ${stamp[1]-} == "$project" ]]; then return; fi
 
@@ -147,7 +147,7 @@ make_environment() {
         "$folder/bin/python" -P -m pip install -qq --require-hashes --only-binary :all: "${arguments[@]}"
     fi
     if $with_project; then
-        # The build backend is in the locks; no index is asked.
+        # The build backend is in the locks; no index is asked. It compiles the translations too.
         "$folder/bin/python" -P -m pip install -qq --no-index --no-deps --no-build-isolation --editable "$ROOT"
     fi
     printf '%s\n' "$locks" "$project" >"$folder/stamp"

@@ -38,6 +38,12 @@ ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the translations: the installation that the tests use has those of the day it was made."""
+    if not hasattr(config, "workerinput"):
+        subprocess.run([sys.executable, "-P", ROOT / "deploy" / "build_translations.py"], check=True)
+
+
 @pytest.fixture(scope="session")
 def weights() -> Path:
     """The folder of weights; they are there after `presence-agent models fetch`."""

@@ -61,6 +61,8 @@ for program in openssl strace shellcheck; do
     command -v "$program" >/dev/null || missing+=("$program")
 done
 command -v systemd-analyze >/dev/null || missing+=(systemd)
+# The checks of the translations that it has.
+command -v msgfmt >/dev/null || missing+=(gettext)
 # A disk in a file, to fill and to break.
 command -v mkfs.ext4 >/dev/null || missing+=(e2fsprogs)
 # Network namespaces and what goes wrong in them.

@@ -41,7 +41,8 @@ def doctor(
     from agent.doctor import ask_sandbox, findings_json, write_bundle
     from agent.doctor import examine as examined
     from agent.errors import AgentError
-    from agent.render.sentences import harmless, vietnamese
+    from agent.locale.language import reader_language
+    from agent.render.sentences import harmless
 
     # What a part would log is in the report.
     logging.disable(logging.CRITICAL)
@@ -53,13 +54,13 @@ def doctor(
         return 0
     report = examined(config, ask_sandbox=ask_sandbox)
     if as_json:
-        print(report.as_json(vietnamese()))
+        print(report.as_json(reader_language()))
     else:
         _print(report)
     if bundle is None:
         return report.exit_code
     try:
-        written = write_bundle(bundle, report, config, vietnamese())
+        written = write_bundle(bundle, report, config, reader_language())
     except AgentError as error:
         print(harmless(str(error)), file=sys.stderr)
         return error.exit_code
@@ -69,9 +70,9 @@ def doctor(
 
 
 def _print(report: Report) -> None:
-    from agent.render.sentences import vietnamese
+    from agent.locale.language import reader_language
 
     terminal = sys.stdout.isatty()
-    for status, line in report.lines(vietnamese()):
+    for status, line in report.lines(reader_language()):
         colour = _COLOURS.get(status) if terminal else None
         print(f"\033[{colour}m{line}\033[0m" if colour else line)

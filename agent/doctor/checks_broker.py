@@ -16,6 +16,7 @@ from agent.core.credentials import origin
 from agent.doctor.report import Finding
 from agent.doctor.system import within
 from agent.errors import CertificateFileError, DeliveryError
+from agent.locale.language import NC_
 from agent.mqtt.connection import MQTT_5, Broker, Connection, Message
 from agent.mqtt.tls import check_readable, lacking, tls_context, tls_refusal
 from agent.wire.client import client_id
@@ -33,11 +34,11 @@ _SOON_DAYS = 30
 _NOT_YET, _EXPIRED, _OTHER_HOST, _OTHER_ADDRESS = 9, 10, 62, 64
 _NO_TLS = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
 _CHECKS = {
-    "broker_name": ("the broker's name", "tên máy chủ MQTT"),
-    "broker_port": ("the broker's port", "cổng máy chủ MQTT"),
-    "broker_tls": ("TLS", "TLS"),
-    "broker_login": ("the login", "đăng nhập"),
-    "broker_rights": ("", ""),
+    "broker_name": NC_("after", "the broker's name"),
+    "broker_port": NC_("after", "the broker's port"),
+    "broker_tls": NC_("after", "TLS"),
+    "broker_login": NC_("after", "the login"),
+    "broker_rights": "",
 }
 # The answer to a replay that no client requested: no subscriber acts on it.
 _HARMLESS = json.dumps({"done": True, "sent": 0, "first_seq": None, "last_seq": None})
@@ -62,10 +63,9 @@ def broker_checks(config: Config, machine: System, emit: Emit) -> None:
         note(Finding("broker_name.none"))
     else:
         _in_turn(config, _with_files(broker, machine), note)
-    after, after_vi = _CHECKS[found[-1].check]
-    reached = list(_CHECKS).index(found[-1].check)
-    for check in list(_CHECKS)[reached + 1 :]:
-        emit(Finding(f"{check}.skipped", {"after": after, "after_vi": after_vi}))
+    last = found[-1].check
+    for check in list(_CHECKS)[list(_CHECKS).index(last) + 1 :]:
+        emit(Finding(f"{check}.skipped", {"after": _CHECKS[last]}))
 
 
 def _in_turn(config: Config, broker: Broker, emit: Emit) -> None:

@@ -27,6 +27,7 @@ from agent.health.camera_stats import Orientation
 from agent.install.manifest import load_manifest, models_directory
 from agent.install.prepare import has_prepared
 from agent.install.verify import verify
+from agent.locale.language import NC_
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +48,7 @@ _DARK = 30
 _BLURRED_RATIO = 0.4
 _LEAST_FACES = 2
 _VISIBILITY_CODES = {"ok": "camera.running", "moved": "camera.moved", "lost": "camera.lost"}
-_NO_PICTURE = {"after": "the camera", "after_vi": "camera"}
+_NO_PICTURE = {"after": NC_("after", "the camera")}
 
 
 def weights_check(config: Config, emit: Emit) -> bool:
@@ -194,7 +195,7 @@ def _by_pictures(config: Config, pictures: list[NDArray[np.uint8]], weights: boo
         emit(Finding("upright.no_faces"))
         return
     if not weights:
-        emit(Finding("upright.skipped", {"after": "the weights", "after_vi": "mô hình"}))
+        emit(Finding("upright.skipped", {"after": NC_("after", "the weights")}))
         return
     name = face_weights().name
     try:

@@ -24,6 +24,7 @@ from agent.doctor.sandbox import SANDBOX_S
 from agent.doctor.service_numbers import STALE_S
 from agent.doctor.system import System, unit_properties, writer_of
 from agent.errors import ConfigError, ModelError
+from agent.locale.language import NC_
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from agent.doctor.system import Emit
 
 _CAMERA = ("camera", "light", "focus", "upright")
-_LOG_FIRST = {"after": "the event log", "after_vi": "nhật ký sự kiện"}
+_LOG_FIRST = {"after": NC_("after", "the event log")}
 _BROKER = ("broker_name", "broker_port", "broker_tls", "broker_login", "broker_rights")
 
 

@@ -7,13 +7,14 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from agent.doctor.report import Finding
+from agent.locale.language import NC_
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.doctor.system import Emit
 
-CONFIGURATION = {"after": "the configuration", "after_vi": "cấu hình"}
+CONFIGURATION = {"after": NC_("after", "the configuration")}
 
 
 class Group:
@@ -45,7 +46,7 @@ class Group:
             found += [
                 Finding(f"{check}.hung", {"limit_s": f"{limit_s:g}"})
                 if place == 0
-                else Finding(f"{check}.skipped", {"after": "that", "after_vi": "mục đó"})
+                else Finding(f"{check}.skipped", {"after": NC_("after", "that")})
                 for place, check in enumerate(missing)
             ]
         return found

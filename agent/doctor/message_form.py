@@ -1,11 +1,10 @@
-"""Form of a message of doctor: its status, sentence and remedy in two languages."""
+"""Form of a message of doctor: its status, sentence and remedy."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-Bilingual = tuple[str, str]
 Status = Literal["ok", "warning", "fault", "unknown", "skipped"]
 
 _FAULT = 1
@@ -14,7 +13,7 @@ _CANNOT_START = 2
 
 @dataclass(frozen=True, slots=True)
 class DoctorMessage:
-    """Sentence and remedy of one kind of finding, English and Vietnamese; {…} are values of the finding.
+    """Sentence and remedy of one kind of finding, in English; {…} are values of the finding.
 
     Attributes:
         status: how bad it is.
@@ -24,8 +23,8 @@ class DoctorMessage:
     """
 
     status: Status
-    found: Bilingual
-    remedy: Bilingual | None = None
+    found: str
+    remedy: str | None = None
     can_start: bool = True
 
     @property

@@ -4,45 +4,53 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import TYPE_CHECKING
 
 from agent.doctor.messages_causes import CAUSES, CAUSES_OF
 from agent.doctor.messages_configuration import CONFIGURATION_PROBLEMS
 from agent.doctor.messages_problems import PROBLEMS
+from agent.locale.language import NC_, in_context
+
+if TYPE_CHECKING:
+    from gettext import NullTranslations
 
 # What is put in for these is a problem itself.
 _NESTED = "problem"
 # Names of settings and tables, several of them.
 _LISTED = "listed"
+_BETWEEN = (NC_("list", " and "), NC_("list", " or "))
 
 
-def in_vietnamese(problem: str) -> str:
-    """A problem in Vietnamese; one that no table has stays as it is, in quotation marks."""
+def translated(problem: str, language: NullTranslations) -> str:
+    """A problem in a report's language; one that no table has stays English, there in quotation marks."""
+    if not language.info():
+        # There is no catalogue: the report is English.
+        return problem
     sentence = problem.strip().removesuffix(".")
     if sentence in CAUSES:
-        return CAUSES[sentence]
-    for pattern, vietnamese in _patterns():
+        return language.pgettext("cause", sentence)
+    for pattern, text in _patterns():
         if found := pattern.fullmatch(sentence):
-            return vietnamese.format(
-                **{name: _translated(name, value) for name, value in found.groupdict().items()}
-            )
+            values = {name: _value(name, value, language) for name, value in found.groupdict().items()}
+            return in_context(language, "problem", text).format(**values)
     return f"“{sentence}”"
 
 
-def _translated(name: str, value: str) -> str:
+def _value(name: str, value: str, language: NullTranslations) -> str:
     if name.startswith(_NESTED):
-        return in_vietnamese(value)
+        return translated(value, language)
     if name.startswith(_LISTED):
-        return value.replace(" and ", " và ").replace(" or ", " hoặc ")
+        for word in _BETWEEN:
+            value = value.replace(word, language.pgettext("list", word))
     return value
 
 
 @cache
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
     """In the order of the tables: the more exact sentence comes first."""
-    return tuple(
-        (re.compile(_pattern(english)), vietnamese)
-        for english, vietnamese in (*CAUSES_OF, *PROBLEMS, *CONFIGURATION_PROBLEMS)
-    )
+    whole = ((text, text) for text in CONFIGURATION_PROBLEMS)
+    tables = (*((text, text) for text in CAUSES_OF), *PROBLEMS.items(), *whole)
+    return tuple((re.compile(_pattern(english)), text) for english, text in tables)
 
 
 def _pattern(english: str) -> str:

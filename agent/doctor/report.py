@@ -8,19 +8,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from agent.doctor.messages import CHECKS, LABELS, MARKS, MESSAGES, REMEDY_MARK, SUMMARY
-from agent.doctor.problems import in_vietnamese
+from agent.doctor.problems import translated
+from agent.locale.language import in_context
 from agent.render.sentences import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
+    from gettext import NullTranslations
 
     from agent.doctor.messages import Status
 
 Verdict = Literal["ok", "warning", "fault"]
 _MARK_WIDTH = 10
-# Sentences of other parts, in English; the rest of a finding's values are names and numbers.
-_TRANSLATED_VALUES = ("problem", "cause", "result", "message")
+# Values that are sentences of other parts, in English.
+_PROBLEMS = ("problem", "cause", "result", "message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +47,22 @@ class Finding:
         """How bad it is."""
         return MESSAGES[self.code].status
 
-    def found(self, vietnamese: bool) -> str:
+    def found(self, language: NullTranslations) -> str:
         """What was found, one sentence."""
-        values = {
-            name: in_vietnamese(str(value)) if vietnamese and name in _TRANSLATED_VALUES else value
-            for name, value in self.values.items()
-        }
-        return harmless(MESSAGES[self.code].found[vietnamese].format(**values))
+        values = {name: _value(name, value, language) for name, value in self.values.items()}
+        return harmless(in_context(language, self.code, MESSAGES[self.code].found).format(**values))
 
-    def remedy(self, vietnamese: bool) -> str | None:
+    def remedy(self, language: NullTranslations) -> str | None:
         """What to do about it; None: nothing."""
-        words = MESSAGES[self.code].remedy
-        return harmless(words[vietnamese].format(**self.values)) if words else None
+        remedy = MESSAGES[self.code].remedy
+        return harmless(language.gettext(remedy).format(**self.values)) if remedy else None
+
+
+def _value(name: str, value: object, language: NullTranslations) -> object:
+    """A value for people; most are names and numbers."""
+    if name in _PROBLEMS:
+        return translated(str(value), language)
+    return language.pgettext("after", str(value)) if name == "after" else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +89,28 @@ class Report:
         """2 before 1: systemd does not start the agent again with what is wrong then."""
         return max((MESSAGES[item.code].exit_code for item in self.findings), key=(0, 1, 2).index, default=0)
 
-    def lines(self, vietnamese: bool) -> Iterator[tuple[Status | None, str]]:
+    def lines(self, language: NullTranslations) -> Iterator[tuple[Status | None, str]]:
         """Lines to read, each with its status; None: a remedy or the summary."""
-        for finding, labels in self._joined(vietnamese):
-            mark = MARKS[finding.status][vietnamese]
-            yield finding.status, f"{mark:<{_MARK_WIDTH}}{', '.join(labels)}: {finding.found(vietnamese)}"
-            if remedy := finding.remedy(vietnamese):
+        for finding, labels in self._joined(language):
+            mark = language.pgettext("status", MARKS[finding.status])
+            yield finding.status, f"{mark:<{_MARK_WIDTH}}{', '.join(labels)}: {finding.found(language)}"
+            if remedy := finding.remedy(language):
                 yield None, f"{'':<{_MARK_WIDTH}}{REMEDY_MARK} {remedy}"
         totals = Counter(finding.status for finding in self.findings)
         counts = {status: totals[status] for status in MARKS}
-        yield None, SUMMARY[self.verdict][vietnamese].format(**counts)
+        yield None, language.gettext(SUMMARY[self.verdict]).format(**counts)
 
-    def _joined(self, vietnamese: bool) -> Iterable[tuple[Finding, list[str]]]:
+    def _joined(self, language: NullTranslations) -> Iterable[tuple[Finding, list[str]]]:
         """Findings with their labels; checks skipped for the same reason share the line of the first."""
         joined: dict[str | int, tuple[Finding, list[str]]] = {}
         for place, finding in enumerate(self.findings):
-            line = finding.found(vietnamese) if finding.status == "skipped" else place
-            joined.setdefault(line, (finding, []))[1].append(LABELS[finding.check][vietnamese])
+            line = finding.found(language) if finding.status == "skipped" else place
+            label = language.pgettext("check", LABELS[finding.check])
+            joined.setdefault(line, (finding, []))[1].append(label)
         return joined.values()
 
-    def as_json(self, vietnamese: bool) -> str:
-        """One JSON object on one line; checks and codes stay what they are, sentences follow the locale."""
+    def as_json(self, language: NullTranslations) -> str:
+        """One JSON object on one line; checks and codes stay what they are, sentences follow the language."""
         body: dict[str, Any] = {
             "v": 1,
             "ts": f"{self.at:%Y-%m-%dT%H:%M:%SZ}",
@@ -115,8 +122,8 @@ class Report:
                     "check": finding.check,
                     "code": finding.code,
                     "status": finding.status,
-                    "found": finding.found(vietnamese),
-                    "remedy": finding.remedy(vietnamese),
+                    "found": finding.found(language),
+                    "remedy": finding.remedy(language),
                 }
                 for finding in self.findings
             ],

@@ -21,6 +21,7 @@ from agent.errors import CameraError, DeliveryError
 from agent.mqtt.password import password_in
 from agent.mqtt.tls import tls_context
 from tests.conftest import wait_until, write_config
+from tests.locale.languages import ENGLISH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,8 +105,8 @@ def test_doctor_names_the_remedy_and_it_is_one(tmp_path: Path, handed: Config) -
 
     (finding,) = found()
     assert (finding.code, finding.status) == ("secrets.open", "warning")
-    assert finding.found(vietnamese=False) == f"{path} can be read by others than the service (mode 0644)"
-    commands = str(finding.remedy(vietnamese=False)).split("'")[1].replace("sudo ", "")
+    assert finding.found(ENGLISH) == f"{path} can be read by others than the service (mode 0644)"
+    commands = str(finding.remedy(ENGLISH)).split("'")[1].replace("sudo ", "")
     subprocess.run(["sh", "-c", commands], check=True)
     assert [finding.code for finding in found()] == ["secrets.ok"]
     path.unlink()

@@ -20,6 +20,7 @@ from agent.doctor.system import System
 from agent.errors import CameraError
 from tests.doctor.place import Place, codes
 from tests.doctor.test_faults import Shown
+from tests.locale.languages import ENGLISH, LANGUAGES, VIETNAMESE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -191,9 +192,9 @@ def test_board(
     # What is good says nothing else is wrong.
     others = [item.code for item in found if item.status in {"warning", "fault"} and item is not one]
     assert others == []
-    for vietnamese in (False, True):
-        assert words in one.found(vietnamese)
-        assert all(word in str(one.remedy(vietnamese)) for word in remedy)
+    for language in LANGUAGES:
+        assert words in one.found(language)
+        assert all(word in str(one.remedy(language)) for word in remedy)
 
 
 def test_tunnel_goes_through_wifi(place: Place) -> None:
@@ -215,7 +216,7 @@ def test_wifi_on_the_first_host(place: Place) -> None:
     assert "card.ok" in [item.code for item in told(place)]
     kernel_says(place, "mmc1: error -84 whilst initialising SD card")
     (one,) = [item for item in told(place) if item.check == "card"]
-    assert "mmcblk1" in one.found(False)
+    assert "mmcblk1" in one.found(ENGLISH)
 
 
 def test_kernel_without_a_journal(place: Place) -> None:
@@ -275,9 +276,9 @@ def test_camera_on_the_ribbon(
     # The cause goes before what came of it.
     assert [item.code for item in faults] == [*([code] if code else []), "camera.not_opened"]
     if code:
-        assert words in faults[0].found(False)
-        assert all(word in str(faults[0].remedy(False)) for word in remedy)
-        assert faults[0].remedy(True)
+        assert words in faults[0].found(ENGLISH)
+        assert all(word in str(faults[0].remedy(ENGLISH)) for word in remedy)
+        assert faults[0].remedy(VIETNAMESE)
 
 
 def test_sensor_that_the_kernel_has(place: Place) -> None:

@@ -22,6 +22,7 @@ from tests.broker import Account, CentralBroker
 from tests.conftest import Listener, Mosquitto, free_port, wait_until
 from tests.doctor.conftest import connect
 from tests.doctor.place import Place, codes
+from tests.locale.languages import ENGLISH, LANGUAGES
 from tests.mqtt.answering import answering
 from tests.patience import PATIENCE_S
 from tests.samples import make_health
@@ -112,9 +113,9 @@ def test_fault_is_named_with_its_remedy(
     wrong(at_broker, whole_broker)
     report = at_broker.examined()
     assert broker_part(report) == [code]
-    assert remedy in str(told(report, code).remedy(False))
+    assert remedy in str(told(report, code).remedy(ENGLISH))
     assert report.exit_code == 1
-    text = "\n".join(line for language in (False, True) for _, line in report.lines(language))
+    text = "\n".join(line for language in LANGUAGES for _, line in report.lines(language))
     assert "s3cret" not in text
     assert whole_broker[1].password not in text
 
@@ -140,8 +141,8 @@ def test_authority_without_key_usage(
         monkeypatch.setattr(checks_broker, "tls_context", strict)
     report = at_broker.examined()
     assert broker_part(report) == ["broker_tls.authority_lacks"]
-    for vietnamese in (False, True):
-        said = " ".join(line for _, line in report.lines(vietnamese))
+    for language in LANGUAGES:
+        said = " ".join(line for _, line in report.lines(language))
         assert "keyUsage=critical,keyCertSign,cRLSign" in said
         assert "ca_file" in said
 
@@ -162,7 +163,7 @@ def test_certificate_expired_and_soon(place: Place, start_central: Callable[[], 
     central.reload()
     report = place.examined()
     assert broker_part(report) == ["broker_tls.expired"]
-    assert "renew" in str(told(report, "broker_tls.expired").remedy(False))
+    assert "renew" in str(told(report, "broker_tls.expired").remedy(ENGLISH))
 
 
 def test_own_certificate(place: Place, start_central: Callable[[], CentralBroker]) -> None:
@@ -181,7 +182,7 @@ def test_own_certificate(place: Place, start_central: Callable[[], CentralBroker
     place.mqtt |= copies
     report = place.examined()
     assert broker_part(report) == ["broker_tls.refused"]
-    assert "revoked" in told(report, "broker_tls.refused").found(False)
+    assert "revoked" in told(report, "broker_tls.refused").found(ENGLISH)
 
 
 def test_rights_taken(place: Place, start_central: Callable[[], CentralBroker]) -> None:
@@ -195,7 +196,7 @@ def test_rights_taken(place: Place, start_central: Callable[[], CentralBroker]) 
     central.start()
     report = place.examined()
     assert broker_part(report) == ["broker_rights.no_write"]
-    assert "account.sh rights" in str(told(report, "broker_rights.no_write").remedy(False))
+    assert "account.sh rights" in str(told(report, "broker_rights.no_write").remedy(ENGLISH))
 
 
 def test_rights_too_wide(place: Place, mosquitto: Mosquitto) -> None:
@@ -219,7 +220,7 @@ def test_agent_without_a_lasting_connection(
     agent.publish(Message("presence/v1/que-phong/one-stop/health", said, retain=True))
     report = place.examined()
     assert broker_part(report) == ["broker_rights.unsteady"]
-    assert "copy of this card" in str(told(report, "broker_rights.unsteady").remedy(False))
+    assert "copy of this card" in str(told(report, "broker_rights.unsteady").remedy(ENGLISH))
     agent.close()
 
 

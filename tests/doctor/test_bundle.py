@@ -31,6 +31,7 @@ from agent.eventlog.log import EventLog
 from tests.conftest import ROOT, command
 from tests.doctor.place import SERVICE, Place
 from tests.doctor.test_faults import Shown
+from tests.locale.languages import ENGLISH, VIETNAMESE
 from tests.patience import PATIENCE_S
 from tests.samples import SENDER, make_entered, make_started
 
@@ -175,7 +176,7 @@ def bundled(place: Place, to: Path | None = None) -> dict[str, str]:
     """The members of a bundle of what is there now."""
     machine = System(place.root, place.folder / "run", lambda: place.synced)
     path = to or place.folder / "bundle.tar.gz"
-    write_bundle(path, place.examined(), place.config, False, machine)
+    write_bundle(path, place.examined(), place.config, ENGLISH, machine)
     return unpacked(path.read_bytes())
 
 
@@ -286,7 +287,7 @@ def test_secret_in_a_wrong_configuration(place: Place, text: str, secret: str) -
     path = place.folder / "bundle.tar.gz"
     report = examine(place.config, machine, limit_s=PATIENCE_S)
     assert report.exit_code == 2
-    write_bundle(path, report, place.config, False, machine)
+    write_bundle(path, report, place.config, ENGLISH, machine)
     assert found_in(gzip.decompress(path.read_bytes()), {"": secret}) == []
     members = unpacked(path.read_bytes())
     assert f"not taken: {HIDDEN} is wrong" in members["journal.txt"]
@@ -374,7 +375,7 @@ def test_configuration_that_can_not_be_read(place: Place) -> None:
     place.config.mkdir()
     machine = System(place.root, place.folder / "run", lambda: True)
     path = place.folder / "bundle.tar.gz"
-    write_bundle(path, examine(place.config, machine, limit_s=PATIENCE_S), place.config, False, machine)
+    write_bundle(path, examine(place.config, machine, limit_s=PATIENCE_S), place.config, ENGLISH, machine)
     members = unpacked(path.read_bytes())
     for name in ("units.txt", "journal.txt"):
         assert members[name].startswith(f"{place.config} can't be read")
@@ -388,7 +389,7 @@ def test_folder_such_as_a_stick(set_up: Place, tmp_path: Path) -> None:
     stick = tmp_path / "stick"
     stick.mkdir()
     machine = System(set_up.root, set_up.folder / "run", lambda: True)
-    said = write_bundle(stick, set_up.examined(), set_up.config, False, machine)
+    said = write_bundle(stick, set_up.examined(), set_up.config, ENGLISH, machine)
     (path,) = stick.iterdir()
     assert path.name.startswith("presence-agent-que-phong-one-stop-2")
     assert path.name.endswith("Z.tar.gz")
@@ -403,7 +404,7 @@ def test_folder_such_as_a_stick(set_up: Place, tmp_path: Path) -> None:
 def test_vietnamese(set_up: Place) -> None:
     machine = System(set_up.root, set_up.folder / "run", lambda: True)
     path = set_up.folder / "b.tar.gz"
-    said = write_bundle(path, set_up.examined(), set_up.config, True, machine)
+    said = write_bundle(path, set_up.examined(), set_up.config, VIETNAMESE, machine)
     assert "không có hình ảnh" in said
     members = unpacked(path.read_bytes())
     assert "LỖI" in members["doctor.txt"]
@@ -414,7 +415,7 @@ def test_vietnamese(set_up: Place) -> None:
 def test_place_that_takes_no_file(set_up: Place, tmp_path: Path, bad: str) -> None:
     machine = System(set_up.root, set_up.folder / "run", lambda: True)
     with pytest.raises(AgentError, match="can't be written") as raised:
-        write_bundle(tmp_path / bad, set_up.examined(), set_up.config, False, machine)
+        write_bundle(tmp_path / bad, set_up.examined(), set_up.config, ENGLISH, machine)
     assert raised.value.exit_code == 1
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)  # noqa: PTH116
     assert not list(tmp_path.glob("**/*.new"))

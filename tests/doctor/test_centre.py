@@ -15,6 +15,7 @@ from agent.doctor.system import System
 from agent.mqtt.certificates import certificate_ends
 from tests.builders import make_at
 from tests.conftest import write_config
+from tests.locale.languages import ENGLISH, VIETNAMESE
 from tests.mqtt.test_certificates import made
 
 if TYPE_CHECKING:
@@ -47,12 +48,12 @@ def test_hours(tmp_path: Path) -> None:
     keeper.receive('{"v":1,"hours":[]}')
     keeper.apply_received(make_at(0))
     finding = hours_of(config)
-    assert finding.found(vietnamese=False) == (
+    assert finding.found(ENGLISH) == (
         "from the centre since 2026-01-05T00:00:00.000Z (98fc822be732f1a2), not those of the configuration"
     )
     kept.write_bytes(kept.read_bytes()[:-7])
     assert hours_of(config).code == "hours.damaged"
-    assert str(kept) in str(hours_of(config).remedy(vietnamese=True))
+    assert str(kept) in str(hours_of(config).remedy(VIETNAMESE))
     kept.unlink()
     kept.mkdir()
     assert hours_of(config).code == "hours.unread"
@@ -74,7 +75,7 @@ def test_certificate(tmp_path: Path, days: int | None, code: str) -> None:
     found = certificate_of(tmp_path, path)
     assert found.code == f"certificate.{code}"
     if code != "ok":
-        assert "certificates.sh device test yard" in str(found.remedy(vietnamese=False))
+        assert "certificates.sh device test yard" in str(found.remedy(ENGLISH))
     shutil.copy("/dev/null", path)
     assert certificate_of(tmp_path, path).code == "certificate.unread"
 

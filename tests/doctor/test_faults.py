@@ -28,6 +28,7 @@ from agent.eventlog.log import EventLog
 from agent.install.manifest import load_manifest, models_directory
 from tests.conftest import free_port, wait_until
 from tests.doctor.place import Place, codes
+from tests.locale.languages import ENGLISH, VIETNAMESE
 from tests.patience import PATIENCE_S
 from tests.samples import SENDER
 
@@ -359,8 +360,8 @@ def test_fault_is_named_with_its_remedy(
     report = place.examined()
     told = [item for item in report.findings if item.code == code]
     assert told, codes(report)
-    assert found in "\n".join(item.found(False) for item in told)
-    assert remedy in str(told[0].remedy(False))
+    assert found in "\n".join(item.found(ENGLISH) for item in told)
+    assert remedy in str(told[0].remedy(ENGLISH))
     assert report.exit_code == exit_code
     # Beside it there is nothing but that no broker is asked for, and the service that does not run.
     beside = {"broker_name.none", "service.stopped", "configuration.notice", "configuration.example"}
@@ -372,7 +373,7 @@ def test_weights_are_not_missed_while_the_prepared_serve(
 ) -> None:
     copied_models(place, monkeypatch).unlink()
     found = {item.check: item for item in place.examined().findings}
-    assert (found["weights"].code, found["weights"].found(False)) == (
+    assert (found["weights"].code, found["weights"].found(ENGLISH)) == (
         "weights.ok",
         "yolox_nano, yunet are whole",
     )
@@ -481,15 +482,15 @@ def test_last_words_of_a_service_that_failed(place: Place) -> None:
     place.journal({"MESSAGE": "the agent ends: /srv/x.avi: there is no such file"})
     place.service(ActiveState="failed", Result="exit-code", ExecMainStatus="2", InvocationID="0123")
     (told,) = [item for item in place.examined().findings if item.code.startswith("service.failed")]
-    assert "/srv/x.avi: there is no such file" in told.found(False)
+    assert "/srv/x.avi: there is no such file" in told.found(ENGLISH)
 
 
 def test_who_was_killed_has_no_last_words(place: Place) -> None:
     place.journal({"MESSAGE": "the new configuration was refused"})
     place.service(ActiveState="failed", Result="signal", ExecMainStatus="9", InvocationID="0123")
     (told,) = [item for item in place.examined().findings if item.code.startswith("service.failed")]
-    assert "signal" in told.found(False)
-    assert "configuration" not in told.found(False)
+    assert "signal" in told.found(ENGLISH)
+    assert "configuration" not in told.found(ENGLISH)
 
 
 def test_last_words_of_a_service_that_the_journal_does_not_have(place: Place) -> None:
@@ -498,7 +499,7 @@ def test_last_words_of_a_service_that_the_journal_does_not_have(place: Place) ->
     failed = {"ActiveState": "failed", "Result": "exit-code", "ExecMainStatus": "2", "InvocationID": "0123"}
     place.service(**failed, StatusText="ended: /srv/x.avi: there is no such file")
     (told,) = [item for item in place.examined().findings if item.code.startswith("service.failed")]
-    assert "/srv/x.avi: there is no such file" in told.found(False)
+    assert "/srv/x.avi: there is no such file" in told.found(ENGLISH)
 
 
 def test_refused_configuration_is_told(place: Place) -> None:
@@ -508,8 +509,8 @@ def test_refused_configuration_is_told(place: Place) -> None:
     refusals.refuse(("[camera] sise is unknown here.",))
     report = place.examined()
     (told,) = [item for item in report.findings if item.code == "configuration.refused"]
-    assert "[camera] sise is unknown here." in told.found(False)
-    assert "systemctl reload" in str(told.remedy(False))
+    assert "[camera] sise is unknown here." in told.found(ENGLISH)
+    assert "systemctl reload" in str(told.remedy(ENGLISH))
     assert report.exit_code == 1
 
 
@@ -531,7 +532,7 @@ def test_changed_configuration_that_nobody_reloaded(
     place.sight(age_s=age_s, config_digest=in_force)
     found = [item for item in place.examined().findings if item.code == "configuration.not_in_force"]
     assert bool(found) is told
-    assert all("'sudo systemctl reload presence-agent'" in str(item.remedy(False)) for item in found)
+    assert all("'sudo systemctl reload presence-agent'" in str(item.remedy(ENGLISH)) for item in found)
 
 
 def test_changed_configuration_of_a_service_that_ended(place: Place) -> None:
@@ -546,9 +547,9 @@ def test_changed_configuration_of_a_service_that_waits_for_its_camera(place: Pla
     report = place.examined()
     (told,) = (item for item in report.findings if item.code == "configuration.not_in_force")
     # A reload would wait for it, too.
-    assert "'sudo systemctl restart presence-agent'" in str(told.remedy(False))
+    assert "'sudo systemctl restart presence-agent'" in str(told.remedy(ENGLISH))
     (lost,) = (item for item in report.findings if item.code == "camera.lost")
-    assert str(place.camera["source"]) in lost.found(False)
+    assert str(place.camera["source"]) in lost.found(ENGLISH)
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", '{"ts": 3}', "[" * 100_000])
@@ -596,7 +597,7 @@ def test_log_held_by_another_than_the_service(place: Place, service: dict[str, s
         report = place.examined()
     (log,) = (item for item in report.findings if item.check == "log")
     assert log.code == expected
-    assert expected != "log.another" or f"'sudo kill {os.getpid()}'" in str(log.remedy(False))
+    assert expected != "log.another" or f"'sudo kill {os.getpid()}'" in str(log.remedy(ENGLISH))
 
 
 @pytest.mark.parametrize("end", ["", "-wal"])
@@ -608,9 +609,9 @@ def test_log_removed_while_it_is_written(place: Place, end: str) -> None:
         report = place.examined()
     (log,) = (item for item in report.findings if item.check == "log")
     assert log.code == "log.removed"
-    assert f"process {os.getpid()}" in log.found(False)
-    assert "minute" in str(log.remedy(False))
-    assert "một phút" in str(log.remedy(True))
+    assert f"process {os.getpid()}" in log.found(ENGLISH)
+    assert "minute" in str(log.remedy(ENGLISH))
+    assert "một phút" in str(log.remedy(VIETNAMESE))
 
 
 def test_running_agent_goes_on(
@@ -626,7 +627,7 @@ def test_running_agent_goes_on(
     report = place.examined()
     log = next(item for item in report.findings if item.check == "log")
     assert log.code == "log.running"
-    assert f"process {agent.process.pid}" in log.found(False)
+    assert f"process {agent.process.pid}" in log.found(ENGLISH)
     assert "camera.no_numbers" in [item.code for item in report.findings]
     assert agent.said() == said
     assert agent.end(signal.SIGTERM) == 0
@@ -683,7 +684,7 @@ def test_live_camera_of_another_size(place: Place, astronaut: Path) -> None:
         report = place.examined()
     told = next(item for item in report.findings if item.check == "camera")
     assert told.code == "camera.other_size"
-    assert "size = [512, 512]" in str(told.remedy(False))
+    assert "size = [512, 512]" in str(told.remedy(ENGLISH))
 
 
 def test_live_camera_without_pictures(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -700,8 +701,8 @@ def test_live_camera_not_there(place: Place) -> None:
     report = place.examined()
     told = next(item for item in report.findings if item.check == "camera")
     assert (told.code, report.exit_code) == ("camera.not_opened", 1)
-    assert "no camera is connected" in told.found(False)
-    assert "cable" in str(told.remedy(False))
+    assert "no camera is connected" in told.found(ENGLISH)
+    assert "cable" in str(told.remedy(ENGLISH))
 
 
 def test_network_camera_not_there(place: Place) -> None:
@@ -709,7 +710,7 @@ def test_network_camera_not_there(place: Place) -> None:
     report = place.examined()
     told = next(item for item in report.findings if item.check == "camera")
     assert (told.code, report.exit_code) == ("camera.not_reached", 1)
-    assert "password_file" in str(told.remedy(False))
+    assert "password_file" in str(told.remedy(ENGLISH))
 
 
 def test_camera_that_hangs_does_not_hold_up(place: Place) -> None:
@@ -736,4 +737,4 @@ def test_people_upside_down(place: Place, shared_data: Path) -> None:
     report = place.examined()
     told = next(item for item in report.findings if item.check == "upright")
     assert told.code == "upright.turned"
-    assert "rotation = 0" in str(told.remedy(False))
+    assert "rotation = 0" in str(told.remedy(ENGLISH))

@@ -10,6 +10,7 @@ import pytest
 from agent.doctor.checks_limits import memory_limits
 from agent.doctor.system import System
 from tests.doctor.place import CGROUP, SERVICE, Place, codes
+from tests.locale.languages import ENGLISH, LANGUAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,11 +121,11 @@ def test_limit_that_is_not_in_force(
     assert [other for other in codes(report) if other != "broker_name.none"] == [code]
     assert report.exit_code == 0
     (told,) = [item for item in report.findings if item.code == code]
-    for vietnamese in (False, True):
-        assert found in told.found(vietnamese)
-        assert all(word in str(told.remedy(vietnamese)) for word in remedy)
+    for language in LANGUAGES:
+        assert found in told.found(language)
+        assert all(word in str(told.remedy(language)) for word in remedy)
     # Said only where it was seen.
-    assert ("cgroup_disable" in told.found(False)) == (code == "memory.controller_off")
+    assert ("cgroup_disable" in told.found(ENGLISH)) == (code == "memory.controller_off")
 
 
 def found(place: Place, **shown: str) -> list[str]:
@@ -196,4 +197,4 @@ def test_daily_check_that_is_off(place: Place, tmp_path: Path) -> None:
         )
         told = [item for item in place.examined().findings if item.code == "service.no_daily_check"]
         assert bool(told) == off, timer
-        assert all("enable --now presence-agent-check.timer" in str(item.remedy(False)) for item in told)
+        assert all("enable --now presence-agent-check.timer" in str(item.remedy(ENGLISH)) for item in told)

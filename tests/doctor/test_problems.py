@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.core.log_messages import FAILS
-from agent.doctor.messages import MESSAGES
 from agent.doctor.messages_causes import CAUSES, CAUSES_OF
 from agent.doctor.messages_configuration import CONFIGURATION_PROBLEMS
 from agent.doctor.messages_problems import PROBLEMS
-from agent.doctor.problems import in_vietnamese
+from agent.doctor.problems import translated
 from agent.doctor.report import Finding
 from agent.install.manifest import models_directory
 from tests.conftest import ROOT, free_port
 from tests.doctor.conftest import connect
 from tests.doctor.test_report import fields
+from tests.locale.languages import VIETNAMESE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,9 +40,13 @@ TELLING = 8
 GLUE = (": ", "; ", " ", " s")
 
 
+def in_vietnamese(problem: str) -> str:
+    return translated(problem, VIETNAMESE)
+
+
 def said(report: Report) -> dict[str, str]:
     """What a report finds, in Vietnamese, by code."""
-    return {item.code: item.found(True) for item in report.findings if "problem" in item.values}
+    return {item.code: item.found(VIETNAMESE) for item in report.findings if "problem" in item.values}
 
 
 @cache
@@ -76,21 +80,26 @@ def _goes_on(rest: str) -> bool:
     )
 
 
-@pytest.mark.parametrize("english", [english for english, _ in (*PROBLEMS, *CONFIGURATION_PROBLEMS)])
+@pytest.mark.parametrize("english", [*PROBLEMS, *CONFIGURATION_PROBLEMS])
 def test_sentence_is_one_that_the_agent_says(english: str) -> None:
     for part in re.split(r"\{\w+\}", english.removesuffix(".")):
         assert len(part) < TELLING or is_said(part), part
 
 
-def test_vietnamese_names_only_what_the_english_one_does() -> None:
-    for english, vietnamese in SENTENCES:
-        assert fields(vietnamese) <= fields(english), english
-        assert "problem" not in fields(english) or "problem" in fields(vietnamese), english
+def test_each_is_translated_whatever_it_is_about() -> None:
+    for english in SENTENCES:
         values = dict.fromkeys(fields(english), "EADDRINUSE")
-        assert not ENGLISH.search(in_vietnamese(english.format(**values)).replace("“EADDRINUSE”", "")), (
-            english
-        )
-    assert not any(ENGLISH.search(vietnamese) for vietnamese in CAUSES.values())
+        vietnamese = in_vietnamese(english.format(**values))
+        assert not ENGLISH.search(vietnamese.replace("“EADDRINUSE”", "")), english
+        # What is put in as a problem stays whatever a translation leaves out.
+        assert ("problem" in fields(english)) == ("“EADDRINUSE”" in vietnamese), english
+    assert not any(ENGLISH.search(in_vietnamese(cause)) for cause in CAUSES)
+    assert len({in_vietnamese(cause) for cause in CAUSES} & CAUSES) == 0
+
+
+def test_part_that_is_translated_begins_its_sentence() -> None:
+    for english, part in PROBLEMS.items():
+        assert english.startswith(part)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +124,7 @@ def test_rare_problem_stays_english_in_quotation_marks() -> None:
     problem = "the password_file /run/password can't be read (Bad message)"
     assert in_vietnamese(problem) == "password_file /run/password: “Bad message”"
     finding = Finding("log.unknown", {"path": "Connection refused"})
-    assert "Connection refused" in finding.found(True)
+    assert "Connection refused" in finding.found(VIETNAMESE)
 
 
 def test_last_line_of_the_service() -> None:
@@ -297,7 +306,7 @@ def test_certificates(place: Place, start_central: Callable[[], CentralBroker]) 
     names = "extendedKeyUsage=serverAuth\nsubjectAltName=IP:127.0.0.1"
     central.sign_in_the_past("broker", central.folder / "server.key", central.folder / "server.pem", names)
     central.reload()
-    found = {item.code: item.found(True) for item in place.examined().findings}
+    found = {item.code: item.found(VIETNAMESE) for item in place.examined().findings}
     assert found["broker_tls.expired"] == "chứng thư số của máy chủ MQTT đã hết hạn"
     account = central.add_certified("que-phong", "two-stop")
     central.certificates("server", "127.0.0.1")
@@ -310,8 +319,3 @@ def test_certificates(place: Place, start_central: Callable[[], CentralBroker]) 
     found = said(place.examined())
     assert "chứng thư số của thiết bị đã bị thu hồi" in found["broker_tls.refused"]
     assert not [text for text in found.values() if ENGLISH.search(text)]
-
-
-def test_codes_with_a_problem_have_it_in_vietnamese_too() -> None:
-    for code, words in MESSAGES.items():
-        assert ("{problem}" in words.found[0]) == ("{problem}" in words.found[1]), code

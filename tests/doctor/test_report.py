@@ -11,9 +11,12 @@ import pytest
 
 from agent.doctor.messages import CHECKS, LABELS, MARKS, MESSAGES, SUMMARY
 from agent.doctor.report import Finding, Report
+from agent.locale.language import in_context, language_of
+from tests.locale.languages import ENGLISH, LANGUAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from gettext import NullTranslations
     from pathlib import Path
 
     from tests.conftest import Ran
@@ -25,26 +28,23 @@ def fields(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
-def test_both_languages_are_complete() -> None:
-    pairs = [*LABELS.values(), *MARKS.values(), *SUMMARY.values()]
-    for words in MESSAGES.values():
-        pairs += [words.found, *([words.remedy] if words.remedy else [])]
-    for english, vietnamese in pairs:
-        assert english.strip(), vietnamese
-        assert vietnamese.strip(), english
-        # A Vietnamese sentence of a sum may leave nothing out, nor name what is not given.
-        assert fields(english) - {"after"} == fields(vietnamese) - {"after_vi"}, english
-        assert english.isascii() or "×" in english or "°" in english, english
+def test_english_is_english() -> None:
+    texts = [*LABELS.values(), *MARKS.values(), *SUMMARY.values()]
+    for message in MESSAGES.values():
+        texts += [message.found, message.remedy or "-"]
+    for text in texts:
+        assert text.strip()
+        assert text.isascii() or "×" in text or "°" in text, text
 
 
 def test_remedies_are_sentences_and_findings_are_none() -> None:
-    for code, words in MESSAGES.items():
+    for code, message in MESSAGES.items():
         assert code.partition(".")[0] in CHECKS, code
-        assert not words.found[0].endswith("."), code
-        if words.remedy:
-            assert all(text.endswith(".") for text in words.remedy), code
-        if words.status in {"warning", "fault"}:
-            assert words.remedy, code
+        for language in LANGUAGES:
+            assert not in_context(language, code, message.found).endswith("."), code
+            assert language.gettext(message.remedy or ".").endswith("."), code
+        if message.status in {"warning", "fault"}:
+            assert message.remedy, code
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def test_exit_code_is_the_worst(found: list[str], exit_code: int, verdict: str) 
     assert (report.exit_code, report.verdict) == (exit_code, verdict)
 
 
-@pytest.mark.parametrize("vietnamese", [False, True])
-def test_what_waits_for_the_same_is_one_line(vietnamese: bool) -> None:
-    camera, broker = ({"after": name, "after_vi": name} for name in ("the camera", "the broker"))
+@pytest.mark.parametrize("language", LANGUAGES, ids=["en", "vi"])
+def test_what_waits_for_the_same_is_one_line(language: NullTranslations) -> None:
+    camera, broker = ({"after": name} for name in ("the camera", "the broker's name"))
     found = (
         Finding("configuration.ok", {"path": "agent.toml"}),
         Finding("light.skipped", camera),
@@ -72,18 +72,18 @@ def test_what_waits_for_the_same_is_one_line(vietnamese: bool) -> None:
         Finding("power.unknown"),
         Finding("focus.skipped", camera),
     )
-    lines = [line for _, line in Report(None, AT, found).lines(vietnamese)][:-1]
-    labels = [LABELS[check][vietnamese] for check in ("light", "focus")]
+    lines = [line for _, line in Report(None, AT, found).lines(language)][:-1]
+    labels = [language.pgettext("check", LABELS[check]) for check in ("light", "focus", "broker_tls")]
     assert len(lines) == 4
     assert f"{labels[0]}, {labels[1]}: " in lines[1]
-    assert lines[1].endswith(found[1].found(vietnamese))
-    assert lines[2].endswith(f"{LABELS['broker_tls'][vietnamese]}: {found[2].found(vietnamese)}")
+    assert lines[1].endswith(found[1].found(language))
+    assert lines[2].endswith(f"{labels[2]}: {found[2].found(language)}")
 
 
 def test_json_form() -> None:
     found = (Finding("disk.full", {"free_mb": 3, "path": "/var"}), Finding("power.unknown"))
     report = Report("a/b", AT, found)
-    assert json.loads(report.as_json(False)) == {
+    assert json.loads(report.as_json(ENGLISH)) == {
         "v": 1,
         "ts": "2026-11-22T03:04:05Z",
         "agent": "a/b",
@@ -125,7 +125,8 @@ def test_command(
     assert "\033" not in ran.out
     assert all(word in ran.out for word in (*words, "nothing.toml"))
     # One line says what can't be tried without the configuration.
-    assert sum(line.startswith((*MARKS["skipped"],)) for line in ran.out.splitlines()) == 1
+    mark = language_of(locale).pgettext("status", MARKS["skipped"])
+    assert sum(line.startswith(mark) for line in ran.out.splitlines()) == 1
 
 
 def test_command_as_json(presence_agent: Callable[..., Ran], tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from agent.doctor import Finding, examine
 from agent.doctor.sandbox import SandboxAnswer, _read, as_json, ask_sandbox, program, properties, settings
 from tests.conftest import ROOT, write_config
+from tests.locale.languages import ENGLISH
 from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def test_where_there_is_no_sandbox_the_caller_looks(place: Place) -> None:
     report = asked(place)
     (whose,) = [finding for finding in report.findings if finding.check == "whose"]
     assert whose.code == "whose.not_inside"
-    assert "CREDENTIALS (exit code 243)" in whose.found(False)
+    assert "CREDENTIALS (exit code 243)" in whose.found(ENGLISH)
     assert "camera.unreadable" in [finding.code for finding in report.findings]
 
 

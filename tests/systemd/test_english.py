@@ -34,11 +34,10 @@ def texts() -> Iterator[tuple[str, str]]:
     for said in explained("en").values():
         yield said.subject, f"{said.subject}. {said.text}"
     for code, message in MESSAGES.items():
-        yield code, message.found[0]
-        if message.remedy:
-            yield code, message.remedy[0]
+        yield code, message.found
+        yield code, message.remedy or ""
     for text in (*SUMMARY.values(), *PROBLEMS, *CONFIGURATION_PROBLEMS):
-        yield text[0], text[0]
+        yield text, text
     for path in sorted(ROOT.glob("agent/cli/*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:

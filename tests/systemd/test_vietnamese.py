@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 from agent.doctor.messages import MESSAGES
+from agent.locale.language import in_context
+from tests.locale.languages import VIETNAMESE
 from tests.systemd.catalogue import explained
 from tests.systemd.vietnamese import chosen, rejected_in, texts
 
@@ -49,7 +51,7 @@ def test_catalogue_names_the_same_in_both_languages() -> None:
 
 
 def test_doctor_names_the_same_in_both_languages() -> None:
-    for code, words in MESSAGES.items():
-        for english, vietnamese in filter(None, (words.found, words.remedy)):
-            named = {name.replace("{after_vi}", "{after}") for name in typed(vietnamese)}
+    for code, message in MESSAGES.items():
+        for english in filter(None, (message.found, message.remedy)):
+            named = typed(in_context(VIETNAMESE, code, english))
             assert typed(english) == named, (code, typed(english) ^ named)

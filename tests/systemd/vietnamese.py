@@ -6,7 +6,9 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
+from agent.locale.language import DOMAIN
 from tests.conftest import ROOT
+from tests.locale.catalogues import FOLDER, forms, messages, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +52,10 @@ def texts() -> Iterator[tuple[str, str]]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and _LETTERS.search(node.value):
                 yield f"{_name(path)}:{node.lineno}", node.value
+    catalogue = FOLDER / "vi" / "LC_MESSAGES" / f"{DOMAIN}.po"
+    for message in messages(read(catalogue)):
+        for text in forms(message.string):
+            yield f"{_name(catalogue)}: {message.id}", text
     for path in _files():
         for number, paragraph in _paragraphs(path):
             if _LETTERS.search(paragraph):

@@ -19,9 +19,11 @@ from agent.doctor.bundle.units import UnavailableError
 from agent.doctor.system import System
 from agent.errors import AgentError, ConfigError
 from agent.install.atomic import replace_atomically
+from agent.locale.language import N_, language_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from gettext import NullTranslations
     from pathlib import Path
 
     from agent.doctor.report import Report
@@ -50,22 +52,12 @@ Not in it: pictures, any event of a person, passwords, keys, user names, the pat
 addresses. {hidden} stands where something was taken out.
 
 {missing}"""
-_SENTENCE = (
-    (
-        "{path} ({size_kb} kB) has versions, the configuration without secrets, health, the journal's last "
-        "lines, the units, figures of the machine and this report, and no picture, no event of a person and "
-        "no secret{missing}; to look into it: tar -xOzf '{path}' {folder}/README.txt"
-    ),
-    (
-        "{path} ({size_kb} kB) gồm các phiên bản, cấu hình không kèm bí mật, tình trạng hoạt động, các dòng "
-        "nhật ký gần nhất, các dịch vụ, số liệu của máy và báo cáo này, không có hình ảnh, không có sự kiện "
-        "về người và không có bí mật nào{missing}; để xem: tar -xOzf '{path}' {folder}/README.txt"
-    ),
+_SENTENCE = N_(
+    "{path} ({size_kb} kB) has versions, the configuration without secrets, health, the journal's last "
+    "lines, the units, figures of the machine and this report, and no picture, no event of a person and "
+    "no secret{missing}; to look into it: tar -xOzf '{path}' {folder}/README.txt"
 )
-_MISSING = (
-    "; missing: {names} (README.txt has the reasons)",
-    "; chưa lấy được: {names} (README.txt ghi lý do)",
-)
+_MISSING = N_("; missing: {names} (README.txt has the reasons)")
 
 
 @dataclass(slots=True)
@@ -109,7 +101,7 @@ class _Contents:
 
 
 def write_bundle(
-    to: Path, report: Report, config_path: Path, vietnamese: bool, machine: System | None = None
+    to: Path, report: Report, config_path: Path, language: NullTranslations, machine: System | None = None
 ) -> str:
     """Write the bundle of this device into one file; returns a sentence for people.
 
@@ -117,14 +109,14 @@ def write_bundle(
         to: a file, or a folder such as a stick's, in which it gets a name.
         report: what doctor found.
         config_path: of the configuration.
-        vietnamese: the language of the report and of the sentence; English otherwise.
+        language: of the report and of the sentence.
         machine: where to look; None: at this machine.
 
     Raises:
         AgentError: it can't be written; what was there is as it was.
     """
     path = _path(to, report)
-    contents = _collected(report, config_path, vietnamese, machine or System())
+    contents = _collected(report, config_path, language, machine or System())
     content = _packed(contents.texts, round(report.at.timestamp()))
     try:
         replace_atomically(path, content, stat.S_IRUSR | stat.S_IWUSR)
@@ -133,8 +125,9 @@ def write_bundle(
             f"The bundle can't be written to {path}: {error.strerror or error}; free some room there, or "
             "name another file, or the folder of a stick that is plugged in and mounted."
         ) from error
-    missing = _MISSING[vietnamese].format(names=", ".join(contents.missing)) if contents.missing else ""
-    return _SENTENCE[vietnamese].format(
+    names = ", ".join(contents.missing)
+    missing = language.gettext(_MISSING).format(names=names) if names else ""
+    return language.gettext(_SENTENCE).format(
         path=path, size_kb=-(-len(content) // 1000), folder=FOLDER, missing=missing
     )
 
@@ -160,7 +153,7 @@ def _path(to: Path, report: Report) -> Path:
     return to
 
 
-def _collected(report: Report, config_path: Path, vietnamese: bool, machine: System) -> _Contents:
+def _collected(report: Report, config_path: Path, language: NullTranslations, machine: System) -> _Contents:
     raw, text = written(config_path)
     secrets = secrets_of(config_path, raw, text, machine)
     add_unit_secrets(units.unit_texts() or "", secrets, machine)
@@ -188,8 +181,8 @@ def _collected(report: Report, config_path: Path, vietnamese: bool, machine: Sys
             raise UnavailableError("the configuration must be right first: it names the log")
         return parts.events(config)
 
-    contents.put("doctor.txt", lambda: "\n".join(line for _, line in report.lines(vietnamese)))
-    contents.put("doctor.json", lambda: json.loads(report.as_json(False)))
+    contents.put("doctor.txt", lambda: "\n".join(line for _, line in report.lines(language)))
+    contents.put("doctor.json", lambda: json.loads(report.as_json(language_of("en"))))
     contents.put("versions.json", lambda: parts.versions(machine))
     contents.put("configuration.json", lambda: configuration(config_path, raw))
     contents.put("health.json", lambda: _health(machine, searched))

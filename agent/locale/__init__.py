@@ -1,0 +1,1 @@
+"""Languages of the texts for people: a folder each, with a catalogue of translations."""

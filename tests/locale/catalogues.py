@@ -1,0 +1,132 @@
+"""Catalogues of translations, kept in step with the code.
+
+    python -m tests.locale.catalogues        new texts of the code go into each catalogue, others out
+    python -m tests.locale.catalogues fr     starts a catalogue for another language first
+
+What is not translated yet is empty; for a text that was changed the old translation is proposed, marked
+`fuzzy`. Tests want neither.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from babel.core import Locale
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract
+from babel.messages.pofile import read_po, write_po
+
+from agent.locale.language import DOMAIN
+from tests.conftest import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from babel.messages.catalog import Message
+
+FOLDER = ROOT / "agent" / "locale"
+# Functions that mark a text, and which of their arguments are texts; `c` is the context.
+KEYWORDS = {
+    "N_": None,
+    "NC_": ((1, "c"), 2),
+    "gettext": None,
+    "ngettext": (1, 2),
+    "pgettext": ((1, "c"), 2),
+}
+# A comment that begins so, above a text, is for whoever translates it.
+COMMENT = "For translators:"
+
+
+def paths() -> Iterator[Path]:
+    """The catalogue of each language."""
+    yield from sorted(FOLDER.glob(f"*/LC_MESSAGES/{DOMAIN}.po"))
+
+
+def read(path: Path) -> Catalog:
+    """A catalogue as its file has it."""
+    with path.open("rb") as file:
+        return read_po(file, abort_invalid=True)
+
+
+def messages(catalog: Catalog) -> Iterator[Message]:
+    """Texts of a catalogue; its header is none."""
+    return (message for message in catalog if message.id)
+
+
+def forms(text: str | Sequence[str] | None) -> list[str]:
+    """A text with its plural forms."""
+    return [text] if isinstance(text, str) else list(text or ())
+
+
+def template() -> Catalog:
+    """All texts of the code that are marked, by file, in their order there."""
+    found = Catalog(domain=DOMAIN)
+    for path in sorted((ROOT / "agent").rglob("*.py")):
+        where = str(path.relative_to(ROOT))
+        with path.open("rb") as file:
+            for line, text, comments, context in extract("python", file, KEYWORDS, (COMMENT,)):
+                found.add(text, locations=[(where, line)], auto_comments=comments, context=context)
+    return found
+
+
+def content(catalog: Catalog, *, with_header: bool = True) -> bytes:
+    """What the file of a catalogue has in it."""
+    file = io.BytesIO()
+    write_po(
+        file,
+        catalog,
+        width=110,
+        omit_header=not with_header,
+        include_lineno=False,
+        ignore_obsolete=True,
+        include_previous=True,
+    )
+    return file.getvalue()
+
+
+def updated(path: Path, texts: Catalog) -> Catalog:
+    """A catalogue with these texts, and the translations that it has of them."""
+    catalog = read(path)
+    catalog.update(texts, update_creation_date=False)
+    return catalog
+
+
+def start(language: str) -> None:
+    """Make a catalogue that has no text yet."""
+    path = FOLDER / language / "LC_MESSAGES" / f"{DOMAIN}.po"
+    path.parent.mkdir(parents=True)
+    name = Locale.parse(language).get_display_name("en") or language
+    catalog = Catalog(
+        language,
+        DOMAIN,
+        f"# {name} texts of presence-agent; agent/README.md says how they are kept.",
+        project=DOMAIN,
+        version=metadata.version(DOMAIN),
+        msgid_bugs_address=DOMAIN,
+        last_translator=DOMAIN,
+        language_team=name,
+        revision_date=datetime.now(UTC),
+        fuzzy=False,
+    )
+    path.write_bytes(content(catalog))
+
+
+def main(languages: list[str]) -> None:
+    """Write all catalogues anew."""
+    for language in languages:
+        start(language)
+    texts = template()
+    for path in paths():
+        path.write_bytes(content(updated(path, texts)))
+        found = list(messages(read(path)))
+        left = sum(not message.string or message.fuzzy for message in found)
+        print(f"{path.relative_to(ROOT)}: {len(found)} texts, {left} to translate")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
