@@ -18,6 +18,7 @@ from cyclopts import App, Parameter
 from agent.cli.broker import broker_commands
 from agent.cli.doctor import doctor
 from agent.cli.errors import entry, exit_code, sentence
+from agent.cli.help import ReadersHelp
 from agent.cli.log import CONFIG, ConfigOption, log_app, log_to_stderr
 from agent.cli.reload import reload
 from agent.core import identifiers
@@ -41,6 +42,7 @@ app = App(
     `--debug` behind any command shows a traceback when something goes wrong.
     """,
     help_format="markdown",
+    help_formatter=ReadersHelp(),
     version=lambda: metadata.version("presence-agent"),
     version_flags=["--version"],
     help_flags=["--help", "-h"],

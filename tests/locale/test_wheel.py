@@ -122,3 +122,10 @@ def test_doctor(ran: Callable[..., Ran], tmp_path: Path) -> None:
         left = inner
     # Of systemd, in English there and in all languages.
     assert not re.search(r"\w", re.sub("“.*?”", "", left)), left
+
+
+def test_help(ran: Callable[..., Ran]) -> None:
+    told = ran("check", "--help")
+    assert (told.code, told.err) == (0, "")
+    assert "⟦Usage: presence-agent check [OPTIONS]" in told.out
+    assert "⟦The configuration file (TOML).⟧ ⟦[default: /etc/presence-agent/agent.toml]⟧" in told.out
