@@ -142,12 +142,6 @@ id = "square"                       # where the path meets the road
 polygon = [[0.56, 0.33], [0.86, 0.33], [0.98, 0.52], [0.98, 0.82], [0.56, 0.64]]
 min_dwell_s = 1.0
 
-[[counter]]
-id = "post"                         # as if the path were to be attended, for those who wait in the square
-staff = "walkway"
-public = "square"
-unattended_after_s = 3
-
 [mqtt]
 host = "127.0.0.1"
 port = $port
@@ -223,7 +217,7 @@ PYTHON
 import sys, cv2
 
 recording = cv2.VideoCapture(sys.argv[1])
-recording.set(cv2.CAP_PROP_POS_FRAMES, 187)
+recording.set(cv2.CAP_PROP_POS_FRAMES, 385)
 cv2.imwrite(sys.argv[2], recording.read()[1])
 PYTHON
 "$agent" detect "$folder/frame.png" --config "$folder/agent.toml" --draw "$folder/drawn" >"$folder/frame.json"

@@ -136,13 +136,22 @@ def drawn_detections(
     canvas = grid.blurred(image, levels)
     labels = Labels(canvas)
     _draw_plan(canvas, plan, Caption())
-    kinds = [(_PERSON, "person") if kind == PERSON else (_FACE, "face") for kind in detections.class_id]
+    colors = [_PERSON if kind == PERSON else _FACE for kind in detections.class_id]
     boxes = detections.xyxy.tolist()
-    for (color, _), xyxy in zip(kinds, boxes, strict=True):
+    for color, xyxy in zip(colors, boxes, strict=True):
         _rectangle(canvas, xyxy, color)
     _name_plan(canvas, labels, plan, Caption())
-    for (color, name), xyxy, score in zip(kinds, boxes, detections.confidence, strict=True):
-        labels.write(f"{called(name)} {score:.2f}", (xyxy[0], xyxy[1] - 5), color, needed=False)
+    x = 8
+    for color, name in ((_PERSON, "person"), (_FACE, "face")):
+        if color in colors:
+            labels.write(called(name), (x, image.shape[0] - 8), color)
+            x += width_px(called(name), labels.size_px) + 16
+    persons = detections.of_class(PERSON).xyxy.tolist()
+    for color, xyxy, score in zip(colors, boxes, detections.confidence, strict=True):
+        if color == _FACE and any(_holds(person, xyxy) for person in persons):
+            # It counts for nothing: the body is seen.
+            continue
+        labels.write(f"{score:.2f}", (xyxy[0], xyxy[1] - 5), color, needed=False)
     return canvas
 
 
@@ -277,20 +286,22 @@ def _draw_plan(canvas: Image, plan: Plan, caption: Caption) -> None:
 
 
 def _name_plan(canvas: Image, labels: Labels, plan: Plan, caption: Caption) -> None:
-    """Label rules and masks, rules with their state; a counter's state is at the staff's zone."""
+    """Label rules and masks by their kind, rules with their state; a counter's is at the staff's zone."""
     for zone in plan.zones:
         left, top = np.array(zone.polygon).min(axis=0).tolist()
-        labels.write(_named(zone.zone_id, caption), (left + 6, top + 1.2 * labels.size_px), _ZONE)
+        labels.write(_named("zone", zone.zone_id, caption), (left + 6, top + 1.2 * labels.size_px), _ZONE)
     for line in plan.lines:
         x, y = np.array([line.start, line.end]).mean(axis=0).tolist()
-        labels.write(_named(line.line_id, caption), (x + 8, y - 8), _LINE)
+        labels.write(_named("line", line.line_id, caption), (x + 8, y - 8), _LINE)
     for counter in plan.counters:
         for (x, y), side in _sides(canvas, counter, plan):
-            name = _named(counter.counter_id, caption) if side == "staff" else counter.counter_id
+            name = _named("counter", counter.counter_id, caption if side == "staff" else Caption())
             labels.write(f"{name} ({called(side)})", (x + 8, y + labels.size_px), _COUNTER)
     for number, mask in enumerate(plan.masks, 1):
         left, top = np.array(mask).min(axis=0).tolist()
-        labels.write(f"{called('mask')} {number}", (left + 6, top + 1.3 * labels.size_px), _MASK)
+        labels.write(
+            f"{called('mask')} {number}: {called('ignored')}", (left + 6, top + 1.3 * labels.size_px), _MASK
+        )
 
 
 def _sides(canvas: Image, counter: DrawnCounter, plan: Plan) -> list[tuple[tuple[int, int], str]]:
@@ -316,9 +327,15 @@ def _hatch(canvas: Image, corners: NDArray[np.int32]) -> None:
     cv2.polylines(canvas, [corners], isClosed=True, color=_MASK, thickness=2)
 
 
-def _named(rule: str, caption: Caption) -> str:
+def _named(kind: str, rule: str, caption: Caption) -> str:
     state = caption.states.get(rule)
-    return f"{rule}: {state}" if state else rule
+    return f"{called(kind)} {rule}: {state}" if state else f"{called(kind)} {rule}"
+
+
+def _holds(outer: Sequence[float], inner: Sequence[float]) -> bool:
+    """Whether the middle of a box is in another one."""
+    x, y = (inner[0] + inner[2]) / 2, (inner[1] + inner[3]) / 2
+    return outer[0] <= x <= outer[2] and outer[1] <= y <= outer[3]
 
 
 def _rectangle(canvas: Image, box: Sequence[float], color: tuple[int, int, int]) -> None:

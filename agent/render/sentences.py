@@ -205,10 +205,14 @@ _IN_MINUTES_S, _IN_HOURS_S = 120, 7200
 # Reasons for which a visit ended though nobody was seen leaving.
 _UNSEEN = ("blind", "stopped", "restarted")
 _CALLED = {
+    "line": ("line", "vạch"),
+    "zone": ("zone", "vùng"),
+    "counter": ("counter", "quầy"),
     "mask": ("mask", "vùng che"),
+    "ignored": ("ignored", "bỏ qua"),
     "staff": ("staff", "nhân viên"),
     "public": ("public", "khách"),
-    "person": ("person", "người"),
+    "person": ("person, and how sure, 0 to 1", "người, và độ chắc chắn từ 0 đến 1"),
     "face": ("face", "khuôn mặt"),
 }
 
@@ -233,7 +237,7 @@ def kind_name(kind_id: str) -> str:
 
 
 def called(thing: str) -> str:
-    """Word for a thing in a picture: mask, staff, public, person or face."""
+    """Word for a thing in a picture: rule, mask, side of a counter, person or face."""
     return _CALLED[thing][vietnamese()]
 
 

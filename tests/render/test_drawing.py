@@ -198,14 +198,14 @@ def test_blur_also_of_lone_faces() -> None:
 
 
 def test_drawn_detections() -> None:
-    image = np.full((100, 160, 3), 77, np.uint8)
+    image = np.full((200, 320, 3), 77, np.uint8)
     both = Detections.joined([
         make_detections((20, 30, 50, 90), class_id=PERSON),
-        make_detections((110, 40, 130, 60), class_id=FACE),
+        make_detections((210, 120, 230, 140), class_id=FACE),
     ])  # fmt: skip
     drawn = drawn_detections(image, both, Plan([GATE], [STAFF]))
     assert (image == 77).all()
-    person, face = drawn[60, 20], drawn[60, 110]
+    person, face = drawn[60, 20], drawn[130, 210]
     # Green for a person, purple for a face; the line and the zone in colours of their own.
     assert person.argmax() == 1
     assert face.argmin() == 1
@@ -217,7 +217,7 @@ def test_drawn_detections() -> None:
     }
     assert len(colors) == 4
     # What is far from all of it stays.
-    assert (drawn[95:, 5:15] == 77).all()
+    assert (drawn[95:170, 5:15] == 77).all()
 
 
 GREY = np.full((100, 160, 3), 77, np.uint8)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from agent.core.detections import FACE, PERSON, Detections
 from agent.core.geometry import Line, Zone
 from agent.core.track import Track
 from agent.render import drawing
-from agent.render.drawing import Caption, DrawnCounter, Plan, drawn_step
+from agent.render.drawing import Caption, DrawnCounter, Plan, drawn_detections, drawn_step
 from agent.render.labels import Labels
+from tests.builders import make_detections
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -124,20 +126,42 @@ def everything() -> tuple[list[Track], Caption, Plan]:
 @pytest.mark.parametrize(
     ("locale", "words"),
     [
-        ("C", ["mask 1", "mask 2", "desk: attended (staff)", "desk (public)"]),
-        ("vi_VN.UTF-8", ["vùng che 1", "vùng che 2", "desk: attended (nhân viên)", "desk (khách)"]),
+        (
+            "C",
+            {
+                "line gate: in 3 out 4",
+                "zone yard: 2",
+                "zone road: 0",
+                "mask 1: ignored",
+                "mask 2: ignored",
+                "counter desk: attended (staff)",
+                "counter desk (public)",
+            },
+        ),
+        (
+            "vi_VN.UTF-8",
+            {
+                "vạch gate: in 3 out 4",
+                "vùng yard: 2",
+                "vùng road: 0",
+                "vùng che 1: bỏ qua",
+                "vùng che 2: bỏ qua",
+                "quầy desk: attended (nhân viên)",
+                "quầy desk (khách)",
+            },
+        ),
     ],
 )
 @pytest.mark.parametrize("blind", [None, "covered"])
 def test_labels_of_everything_at_once(
-    monkeypatch: pytest.MonkeyPatch, locale: str, words: list[str], blind: BlindCause | None
+    monkeypatch: pytest.MonkeyPatch, locale: str, words: set[str], blind: BlindCause | None
 ) -> None:
     monkeypatch.setattr(drawing, "Labels", Noting)
     monkeypatch.setenv("LC_ALL", locale)
     tracks, caption, plan = everything()
     drawn_step(blank(), None, tracks, caption, plan, blind=blind)
     told = Noting.made.texts
-    assert {caption.clock, *caption.sentences, "gate: in 3 out 4", "yard: 2", "road: 0", *words} <= set(told)
+    assert {caption.clock, *caption.sentences, *words} <= set(told)
     assert {"t1", "t2", "t3", "t4", "t5"} <= set(told)
     taken = Noting.made._taken
     for n, one in enumerate(taken):
@@ -145,6 +169,20 @@ def test_labels_of_everything_at_once(
         for other in taken[n + 1 :]:
             apart = one[0] >= other[2] or other[0] >= one[2] or one[1] >= other[3] or other[1] >= one[3]
             assert apart, (one, other)
+
+
+def test_labels_of_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "Labels", Noting)
+    monkeypatch.setenv("LC_ALL", "C")
+    person, face_of_theirs, lone_face = (100, 60, 160, 300), (120, 70, 140, 90), (400, 70, 420, 90)
+    found = Detections.joined([
+        make_detections(person, confidence=0.77, class_id=PERSON),
+        make_detections(face_of_theirs, confidence=0.88, class_id=FACE),
+        make_detections(lone_face, confidence=0.99, class_id=FACE),
+    ])  # fmt: skip
+    drawn_detections(blank(), found, Plan([Line("gate", (300, 10), (300, 300), (350, 60))]))
+    # What the colours mean, the rule with its kind, and scores; one label a person.
+    assert Noting.made.texts == ["line gate", "person, and how sure, 0 to 1", "face", "0.77", "0.99"]
 
 
 def test_mask_is_hatched() -> None:

@@ -66,7 +66,7 @@ def _files() -> Iterator[Path]:
     yield ROOT / "README.md"
     for pattern in ("systemd/*", "agent/config/examples/*", "deploy/**/*"):
         for path in sorted(ROOT.glob(pattern)):
-            if path.is_file() and path != GLOSSARY and path.suffix != ".pyc":
+            if path.is_file() and path != GLOSSARY and path.suffix not in {".pyc", ".jpg"}:
                 yield path
 
 
