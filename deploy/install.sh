@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Puts the service onto this machine: units, user, folders, journal, explanations of its lines, the daily check. Run it
-# again after an update. Before it, the agent itself is in /opt/presence-agent.
+# Puts the service onto this machine: units, user, folders, journal, explanations of its lines, the daily check, the
+# command and its pages. Run it again after an update. Before it, the agent itself is in /opt/presence-agent:
+# `sudo bash deploy/environment.sh device` puts it there.
 #
 #   sudo bash deploy/install.sh
 set -euo pipefail
@@ -10,7 +11,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 [[ $EUID -eq 0 ]] || stop "Run this as root: sudo bash deploy/install.sh"
 [[ -d /run/systemd/system ]] || stop "systemd does not run here, so there is nothing to install the service into."
 [[ -x /opt/presence-agent/bin/presence-agent ]] ||
-    stop "There is no /opt/presence-agent/bin/presence-agent: put the agent there first, in a virtual environment."
+    stop "There is no /opt/presence-agent/bin/presence-agent: run 'sudo bash deploy/environment.sh device' first."
 # It ends with a sentence where the package is there without what a device needs.
 /opt/presence-agent/bin/presence-agent models list >/dev/null || stop "Put that into /opt/presence-agent, then run this again."
 
@@ -31,6 +32,13 @@ put /usr/lib/systemd/catalog/presence-agent.catalog presence-agent.catalog
 put /usr/lib/systemd/catalog/presence-agent.vi.catalog presence-agent.vi.catalog
 put /opt/presence-agent/bin/presence-agent-check presence-agent-check 755
 put /usr/share/presence-agent/clock.conf presence-agent-clock.conf
+# The command where everybody finds it, sudo too.
+ln -sf /opt/presence-agent/bin/presence-agent /usr/local/bin/presence-agent
+# The pages that units and journal name, as they lie in a checkout.
+(cd "$ROOT" && find README.md LICENSE deploy models systemd -name '*.md' -o -name LICENSE -o -name demo.jpg) |
+    while IFS= read -r page; do
+        install -D -m 644 "$ROOT/$page" "/usr/share/doc/presence-agent/$page"
+    done
 for keeper in chrony ntpsec openntpd ntp; do
     if systemctl --quiet is-active "$keeper.service"; then
         # Else the service could not know that the clock is right; doctor tells where such a program comes later.

@@ -88,6 +88,11 @@ echo of-the-camera >/etc/presence-agent/camera-password
 # What the README names, and nothing else.
 check "deploy/install.sh ends well" bash /opt/src/deploy/install.sh
 check "its user is there" grep -q ^presence-agent: /etc/passwd
+check "the command is where everybody finds it" [ "$(command -v presence-agent)" = /usr/local/bin/presence-agent ]
+for page in $(sed -n 's|^Documentation=file:||p' /usr/lib/systemd/system/presence-agent* | sort -u) \
+    $(sed -n 's|^Documentation: file:||p' /usr/lib/systemd/catalog/presence-agent* | sort -u); do
+    check "what units and journal name is there: $page" [ -s "$page" ]
+done
 check "secrets are root's alone" [ "$(stat -c %U:%a /etc/presence-agent/*-password | sort -u)" = root:600 ]
 for name in presence-agent.service presence-agent-credentials.path presence-agent-credentials.service \
     presence-agent-check.service presence-agent-check.timer; do

@@ -55,7 +55,6 @@ suite_holds() {
 export PYTHONPYCACHEPREFIX=/opt/presence-agent/compiled PYTHONPATH=/opt/presence-agent/app:/opt/presence-agent/lib
 exec /usr/bin/python3 -P -m agent "$@"
 SH
-    ln -sf /opt/presence-agent/bin/presence-agent "$root/usr/local/bin/presence-agent"
     sed -i -e 's|^source = .*|source = "/srv/footage/hall.mp4"|' -e 's|^place = .*|place = "Hall"|' \
         -e '$a keep_mb = 50' "$root/etc/presence-agent/agent.toml"
     # The kernel's clock is this machine's: the agent can go by what the keeper of the time leaves in /run only.
