@@ -15,7 +15,8 @@ import onnxruntime as ort
 
 from agent.app.central_calendar import calendar_wire, hours_wire
 from agent.app.networks import detector
-from agent.app.placement import Placement, geometry, rule_geometries
+from agent.app.placement import Placement, regions, rule_geometries, shapes
+from agent.app.rule_kinds import RULE_KINDS
 from agent.app.weights import person_weights, weights_in_use
 from agent.app.working_time import working_time
 from agent.config.models import digest
@@ -24,10 +25,9 @@ from agent.device import clock
 from agent.mqtt.certificates import certificate_end
 from agent.mqtt.connection import Broker, Message
 from agent.pipeline import presence_steps
+from agent.presence.kinds import PRESENCE_KINDS
 from agent.presence.ledger import Ledger
-from agent.presence.line import LineRule
-from agent.presence.settings import CounterSettings, RuleSettings, ZoneSettings
-from agent.presence.zone import ZoneRule
+from agent.presence.settings import RuleSettings
 from agent.vision.attention import Attending, Attention, EveryFrame, Pace
 from agent.vision.static_objects import StaticObjectFilter
 from agent.vision.tamper import Tamper, TamperSettings
@@ -45,13 +45,11 @@ if TYPE_CHECKING:
     from agent.core.frame import Instant, Taken
     from agent.core.geometry import Polygon
     from agent.core.shift import Shift
-    from agent.pipeline import RuleStage, Step
+    from agent.pipeline import Step
     from agent.pipeline import TamperStage as SightJudge
+    from agent.presence.kinds import TrackRule
     from agent.vision.onnx_detector import PersonFaceDetector
 
-# No track is confirmed earlier: for so long after a start an empty zone is not known to be empty.
-_BIRTH_S = 1.0
-_LONGEST_START_S = 10.0
 # At most so long after it a last sighting of somebody may become known.
 _LATE_SIGHTING_S = 120.0
 _LONGEST_WAIT_S = 900.0
@@ -69,7 +67,7 @@ class Stages:
     detector: PersonFaceDetector
     tracker: PersonTracker
     placing: Placement
-    rules: list[RuleStage]
+    rules: list[TrackRule]
     ledger: Ledger
     config: Config
     size_px: tuple[int, int]
@@ -127,7 +125,7 @@ def stages(
     """
     settings = config.detector
     calibration = person_weights(settings).family.of_persons()
-    lines, zones = geometry(config, size_px)
+    laid = shapes(config, size_px)
     finder = detector(
         settings,
         calibration.unsure_ratio * settings.confidence,
@@ -135,10 +133,10 @@ def stages(
         threads=threads,
     )
     tamper = Tamper(TamperSettings(**config.tamper.model_dump()))
-    attending = Attending(
-        attention(config, finder.networks[0].scale(*size_px), [zone.polygon for zone in zones])
-    )
-    rules: list[RuleStage] = [*map(LineRule, lines), *map(ZoneRule, zones)]
+    attending = Attending(attention(config, finder.networks[0].scale(*size_px), regions(laid)))
+    rules = [
+        kind.track_rule(shape) for kind in PRESENCE_KINDS if kind.track_rule for shape in laid[kind.kind_id]
+    ]
     return Stages(
         tamper,
         attending,
@@ -156,15 +154,7 @@ def stages(
 def rule_settings(config: Config) -> RuleSettings:
     """Settings of all rules for the ledger, with the working hours of the place."""
     return RuleSettings(
-        [line.id for line in config.line],
-        [
-            ZoneSettings(zone.id, zone.min_dwell_s, min(_BIRTH_S + zone.min_dwell_s, _LONGEST_START_S))
-            for zone in config.zone
-        ],
-        [
-            CounterSettings(counter.id, counter.staff, counter.public, counter.unattended_after_s)
-            for counter in config.counter
-        ],
+        [kind.settings(table) for kind in RULE_KINDS for table in kind.tables(config)],
         working_time(config),
         _LATE_SIGHTING_S + _late_blindness_s(config.tamper),
     )
@@ -235,12 +225,8 @@ def broker(config: Config) -> Broker | None:
 
 
 def rule_ids(config: Config) -> list[str]:
-    """Ids of all lines, zones and counters."""
-    return [
-        *(line.id for line in config.line),
-        *(zone.id for zone in config.zone),
-        *(counter.id for counter in config.counter),
-    ]
+    """Ids of all rules."""
+    return [table.id for kind in RULE_KINDS for table in kind.tables(config)]
 
 
 def unknown_states(
@@ -254,12 +240,9 @@ def unknown_states(
         seq: number of the last event that the states take into account.
         why: as on the wire.
     """
-    for line in config.line:
-        yield StateNow("line", line.id, at, at, seq, None, why)
-    for zone in config.zone:
-        yield StateNow("zone", zone.id, at, at, seq, None, why)
-    for counter in config.counter:
-        yield StateNow("counter", counter.id, at, at, seq, None, why)
+    for kind in RULE_KINDS:
+        for table in kind.tables(config):
+            yield StateNow(kind.kind_id, table.id, at, at, seq, None, why)
 
 
 class ChangedStates:

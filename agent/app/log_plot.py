@@ -12,7 +12,7 @@ from agent.errors import AgentError, ConfigError
 from agent.eventlog.reader import events_between, events_in_file, newest
 from agent.render.chart import chart
 from agent.render.drawing import write_picture
-from agent.render.timeline import moment, timeline
+from agent.render.timeline import ROW_KINDS, moment, timeline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,11 +63,7 @@ def plot(
         now = max(now, last)
         begin, end = hours.day(day or hours.date_of(last))
         bodies = events_between(path, begin - _AROUND, end + _AROUND)
-    rules = {
-        rule.id: kind
-        for kind, tables in (("counter", config.counter), ("zone", config.zone), ("line", config.line))
-        for rule in tables
-    }
+    rules = {table.id: kind for kind in ROW_KINDS.ids for table in getattr(config, kind, ())}
     place = config.device.place or f"{config.device.site}/{config.device.name}"
     periods = _worked(hours, begin, end)
     write_picture(out, chart(timeline(bodies, begin, end, now, rules), place, zone, periods))

@@ -1,81 +1,65 @@
-"""Placement of lines, zones and masks in the frames: they follow a view that is shifted."""
+"""Placement of rules and masks in the frames: they follow a view that is shifted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.app.rule_kinds import RULE_KINDS
+from agent.app.shapes import PlacedView
 from agent.core.geometry import Line, Zone, scaled
 from agent.core.shift import UNSHIFTED
 from agent.device.frames import View
 from agent.presence.following import SAME_RATIO, ViewFollower
-from agent.presence.line import LineRule
-from agent.presence.zone import ZoneRule
 from agent.vision.attention import Attention
-from agent.wire.counter import CounterGeometryWire
-from agent.wire.line import LineGeometryWire
-from agent.wire.zone import ZoneGeometryWire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from agent.config.models import Config
     from agent.core.frame import Instant
-    from agent.core.geometry import Point, Polygon
+    from agent.core.geometry import Polygon, Shape
     from agent.core.shift import Shift
     from agent.core.visibility import Visibility
-    from agent.pipeline import RuleStage
+    from agent.presence.kinds import TrackRule
     from agent.vision.attention import Attending
     from agent.vision.tamper import Tamper
     from agent.wire.rule_form import GeometryWire
 
-# Nearer to the picture's edge than this means the edge itself; people draw no better.
-_EDGE = 0.015
-_BEYOND_RATIO = 0.2
 
-
-def geometry(
+def shapes(
     config: Config, size_px: tuple[int, int], shift: Shift = UNSHIFTED
-) -> tuple[tuple[Line, ...], tuple[Zone, ...]]:
-    """Lines and zones in px.
+) -> dict[str, tuple[Shape, ...]]:
+    """Where rules lie, px, by the ids of their kinds.
 
     Args:
         config: has them in fractions of the picture.
         size_px: width and height of the frames, px.
         shift: of the view against the one that they were drawn for.
     """
-    lines = tuple(
-        Line(line.id, *shift.of(scaled((*_prolonged(line.start, line.end), line.inside), size_px), size_px))
-        for line in config.line
-    )
-    # What reaches the edge of the picture still does when it was moved away from it.
-    reach = _EDGE + shift.apart_ratio(UNSHIFTED, size_px) * max(1.0, size_px[0] / size_px[1])
-    zones = tuple(
-        Zone(
-            zone.id,
-            shift.of(scaled(tuple(_reaching(corner, reach) for corner in zone.polygon), size_px), size_px),
-            zone.min_dwell_s,
-        )
-        for zone in config.zone
-    )
-    return lines, zones
+    at = PlacedView(size_px, shift)
+    return {
+        kind.kind_id: tuple(kind.placed.shape(table, at) for table in kind.tables(config))
+        for kind in RULE_KINDS
+        if kind.placed
+    }
 
 
-def _prolonged(start: Point, end: Point) -> tuple[Point, Point]:
-    """A line that ends at the picture's edge goes on beyond it: there people are cut off, not stopped."""
-
-    def beyond(tip: Point, tail: Point) -> Point:
-        if all(_EDGE <= v <= 1 - _EDGE for v in tip):
-            return tip
-        return tip[0] + (tip[0] - tail[0]) * _BEYOND_RATIO, tip[1] + (tip[1] - tail[1]) * _BEYOND_RATIO
-
-    return beyond(start, end), beyond(end, start)
+def geometry(
+    config: Config, size_px: tuple[int, int], shift: Shift = UNSHIFTED
+) -> tuple[tuple[Line, ...], tuple[Zone, ...]]:
+    """Lines and zones in px; arguments as of `shapes`."""
+    return _lines_and_zones(shapes(config, size_px, shift))
 
 
-def _reaching(corner: Point, reach: float) -> Point:
-    """A corner at the picture's edge reaches beyond it, as does somebody whom the edge cuts off."""
-    x, y = (-reach if v < _EDGE else 1 + reach if v > 1 - _EDGE else v for v in corner)
-    return x, y
+def _lines_and_zones(laid: Mapping[str, tuple[Shape, ...]]) -> tuple[tuple[Line, ...], tuple[Zone, ...]]:
+    lines = tuple(shape for shape in laid["line"] if isinstance(shape, Line))
+    return lines, tuple(shape for shape in laid["zone"] if isinstance(shape, Zone))
+
+
+def regions(laid: Mapping[str, tuple[Shape, ...]]) -> list[Polygon]:
+    """In which people stay, px."""
+    return [shape.region for of_kind in laid.values() for shape in of_kind if shape.region is not None]
 
 
 def view(config: Config, shifts: Sequence[Shift] = (), size_px: tuple[int, int] = (1, 1)) -> View:
@@ -115,30 +99,23 @@ def drawing(config: Config) -> tuple[object, ...]:
     camera = config.camera
     return (
         (camera.source, camera.size, camera.rotation, camera.masks),
-        tuple((line.id, line.start, line.end, line.inside) for line in config.line),
-        tuple((zone.id, zone.polygon) for zone in config.zone),
+        *(
+            tuple(kind.placed.drawn(table) for table in kind.tables(config))
+            for kind in RULE_KINDS
+            if kind.placed
+        ),
     )
 
 
 def rule_geometries(config: Config) -> Iterator[GeometryWire]:
     """All rules as `info` describes them, in fractions of the picture."""
-    for line in config.line:
-        yield LineGeometryWire(rule=line.id, start=line.start, end=line.end, inside=line.inside)
-    for zone in config.zone:
-        yield ZoneGeometryWire(rule=zone.id, polygon=zone.polygon, min_dwell_s=zone.min_dwell_s)
-    for counter in config.counter:
-        yield CounterGeometryWire(
-            rule=counter.id,
-            staff=counter.staff,
-            public=counter.public,
-            unattended_after_s=counter.unattended_after_s,
-        )
+    for kind in RULE_KINDS:
+        yield from map(kind.geometry, kind.tables(config))
 
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    lines: tuple[Line, ...]
-    zones: tuple[Zone, ...]
+    shapes: Mapping[str, tuple[Shape, ...]]
     view: View
 
 
@@ -153,17 +130,17 @@ class Placement:
         self,
         config: Config,
         size_px: tuple[int, int],
-        rules: Sequence[RuleStage],
+        rules: Sequence[TrackRule],
         attending: Attending,
         tamper: Tamper,
     ) -> None:
         """Lay rules and masks for a view that is not shifted.
 
         Args:
-            config: lines, zones and masks as drawn, in fractions of the picture.
+            config: rules and masks as drawn, in fractions of the picture.
             size_px: width and height of the frames, px.
             rules: moved along; the list may change meanwhile.
-            attending: gets the zones of a shifted view; its kind may change meanwhile.
+            attending: gets the regions of a shifted view; its kind may change meanwhile.
             tamper: gets the masks of a shifted view.
         """
         self._config = config
@@ -175,14 +152,24 @@ class Placement:
         self._placed = self._place_now()
 
     @property
+    def shapes(self) -> Mapping[str, tuple[Shape, ...]]:
+        """Where rules lie now, px, by the ids of their kinds."""
+        return self._placed.shapes
+
+    @property
     def lines(self) -> tuple[Line, ...]:
         """The lines as they lie now, px."""
-        return self._placed.lines
+        return _lines_and_zones(self.shapes)[0]
 
     @property
     def zones(self) -> tuple[Zone, ...]:
         """The zones as they lie now, px."""
-        return self._placed.zones
+        return _lines_and_zones(self.shapes)[1]
+
+    @property
+    def regions(self) -> list[Polygon]:
+        """In which people stay, px."""
+        return regions(self.shapes)
 
     @property
     def view(self) -> View:
@@ -209,7 +196,7 @@ class Placement:
         self._lay(at)
 
     def apply_settings(self, config: Config) -> None:
-        """Lay lines, zones and masks by a reloaded configuration; the caller makes the rules."""
+        """Lay rules and masks by a reloaded configuration; the caller makes the rules."""
         self._config = config
         self._placed = self._place_now()
 
@@ -220,16 +207,12 @@ class Placement:
             self._tamper.mask(self.view.masks)
 
     def _place_now(self) -> _Placed:
-        lines, zones = geometry(self._config, self._size_px, self.shift)
-        return _Placed(lines, zones, view(self._config, self._following.covered, self._size_px))
+        laid = shapes(self._config, self._size_px, self.shift)
+        return _Placed(laid, view(self._config, self._following.covered, self._size_px))
 
     def _lay(self, at: Instant) -> None:
-        lines = {line.line_id: line for line in self.lines}
-        zones = {zone.zone_id: zone for zone in self.zones}
+        laid = {shape.rule_id: shape for of_kind in self.shapes.values() for shape in of_kind}
         for rule in self.rules:
-            if isinstance(rule, LineRule):
-                rule.lay(lines[rule.line.line_id])
-            elif isinstance(rule, ZoneRule):
-                rule.change(zones[rule.zone.zone_id], at)
+            rule.lay(laid[rule.shape.rule_id], at)
         if isinstance(self._attending.kind, Attention):
-            self._attending.kind.set_zones([zone.polygon for zone in self.zones])
+            self._attending.kind.set_zones(self.regions)

@@ -9,24 +9,22 @@ from agent.app.build import attention, pace, rule_settings
 from agent.app.networks import face_network
 from agent.app.placement import is_redrawn
 from agent.app.weights import person_weights
-from agent.presence.line import LineRule
-from agent.presence.zone import ZoneRule
+from agent.config.rule_tables import RULE_TABLES
+from agent.presence.kinds import PRESENCE_KINDS
 from agent.vision.attention import Attention, EveryFrame
 from agent.vision.tamper import Tamper, TamperSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from agent.app.build import Stages
     from agent.config.models import Config
     from agent.core.event import Event
     from agent.core.frame import Instant
-    from agent.core.geometry import Line, Zone
-    from agent.pipeline import RuleStage
+    from agent.core.geometry import Shape
+    from agent.presence.kinds import TrackRule
 
 Way = Literal["nothing", "live", "delivery", "restart"]
-# Tables that may be there several times, each known by its id.
-_RULES = ("line", "zone", "counter")
 # These need a restart of the pipeline: another camera, another log, another agent.
 _RESTART = {
     "device": ("site", "name"),
@@ -72,7 +70,7 @@ def changes(old: Config, new: Config) -> Changes:
 
 
 def _names(table: str, before: object, after: object) -> Iterator[str]:
-    if table in _RULES and isinstance(before, tuple) and isinstance(after, tuple):
+    if table in RULE_TABLES and isinstance(before, tuple) and isinstance(after, tuple):
         one, other = ({rule.id: rule for rule in rules} for rules in (before, after))
         changed = [name for name in {**one, **other} if one.get(name) != other.get(name)]
         yield from (f'{table} "{name}"' for name in changed)
@@ -118,52 +116,49 @@ def apply_settings(stage: Stages, new: Config, at: Instant) -> list[Event]:
         if is_redrawn(old, new) and (stage.tamper.sees or stage.tamper.is_away):
             # Whoever drew it saw the present view, which is the usual one from now on.
             stage.accept_view(at)
+    before = stage.placing.regions
     stage.placing.apply_settings(new)
     if isinstance(stage.tamper, Tamper) and new.camera.masks != old.camera.masks:
         stage.tamper.mask(stage.placing.view.masks)
-    stage.rules[:], closing, moved = with_rules(stage.rules, stage.placing.lines, stage.placing.zones, at)
-    if (new.attention, new.zone) != (old.attention, old.zone):
+    stage.rules[:], closing, moved = with_rules(stage.rules, stage.placing.shapes, at)
+    if (new.attention, stage.placing.regions) != (old.attention, before):
         _with_attention(stage, new)
     return stage.ledger.change(rule_settings(new), closing, at, moved)
 
 
 def with_rules(
-    before: Sequence[RuleStage], lines: Sequence[Line], zones: Sequence[Zone], at: Instant
-) -> tuple[list[LineRule | ZoneRule], list[Event], list[str]]:
-    """Rules for new lines and zones; a zone that still exists keeps its rule, and so its visits.
+    before: Sequence[TrackRule], laid: Mapping[str, Sequence[Shape]], at: Instant
+) -> tuple[list[TrackRule], list[Event], list[str]]:
+    """Rules for new shapes; one that can take its new shape goes on, and so do its visits.
 
     Args:
-        before: the rules until now; their zones are changed in place.
-        lines: the new ones, px of the frame.
-        zones: the new ones, px of the frame.
+        before: the rules until now; changed in place where they go on.
+        laid: the new shapes, px of the frame, by the ids of the rules' kinds.
         at: this moment.
 
     Returns:
-        The rules, the closing events of removed zones, and the ids of zones whose polygon was changed.
+        The rules, the closing events of those that are gone, and the ids of those that lie elsewhere.
     """
-    line_rules = {rule.line.line_id: rule for rule in before if isinstance(rule, LineRule)}
-    zone_rules = {rule.zone.zone_id: rule for rule in before if isinstance(rule, ZoneRule)}
-    rules: list[LineRule | ZoneRule] = []
+    known = {(type(rule), rule.shape.rule_id): rule for rule in before}
+    rules: list[TrackRule] = []
     moved = []
-    for line in lines:
-        same = line_rules.get(line.line_id)
-        rules.append(same if same and same.line == line else LineRule(line, at.monotonic_s))
-    for zone in zones:
-        rule = zone_rules.pop(zone.zone_id, None)
-        if rule is None:
-            rule = ZoneRule(zone, at.monotonic_s)
-        elif rule.zone != zone:
-            if rule.zone.polygon != zone.polygon:
-                moved.append(zone.zone_id)
-            rule.change(zone, at)
-        rules.append(rule)
-    closing = [event for gone in zone_rules.values() for event in gone.close(at, "stopped")]
+    makers = {kind.kind_id: kind.track_rule for kind in PRESENCE_KINDS if kind.track_rule}
+    for kind_id, make in makers.items():
+        for shape in laid.get(kind_id, ()):
+            rule = known.get((make, shape.rule_id))
+            if rule and rule.shape.points != shape.points:
+                moved.append(shape.rule_id)
+            if rule and rule.change(shape, at):
+                del known[make, shape.rule_id]
+                rules.append(rule)
+            else:
+                rules.append(make(shape, at.monotonic_s))
+    closing = [event for gone in known.values() for event in gone.close(at, "stopped")]
     return rules, closing, moved
 
 
 def _with_attention(stage: Stages, new: Config) -> None:
-    polygons = [zone.polygon for zone in stage.placing.zones]
-    kind, often = stage.attention.kind, pace(new)
+    polygons, kind, often = stage.placing.regions, stage.attention.kind, pace(new)
     if isinstance(kind, Attention) and not new.attention.always:
         kind.change(often, polygons)
     elif isinstance(kind, EveryFrame) and new.attention.always:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from agent.central.store import AgentKept, Store
 
 _MOST_GAPS = 20
+# The others say what holds. By hand: this side runs without the wire models.
+_OF_EVERY_STATE = {"v", "kind", "rule", "valid", "why", "since", "ts", "seq", "log", "session"}
 
 
 def overview(store: Store) -> dict[str, Any]:
@@ -69,7 +71,7 @@ def table(seen: dict[str, Any]) -> str:
     for agent in seen["agents"]:
         for state in agent["states"]:
             body = state["state"]
-            values = {name: body.get(name) for name in ("count", "in_count", "out_count", "mode", "waiting")}
+            values = {name: value for name, value in body.items() if name not in _OF_EVERY_STATE}
             shown = ", ".join(f"{name} {value}" for name, value in values.items() if value is not None)
             rows.append(
                 (f"{agent['agent']} {state['rule']}", body["kind"], shown if state["known"] else "unknown")

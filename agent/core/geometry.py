@@ -5,13 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import combinations
 from math import hypot
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Point = tuple[float, float]
 Polygon = tuple[Point, ...]
+
+
+class Shape(Protocol):
+    """Where a rule lies in the picture."""
+
+    @property
+    def rule_id(self) -> str:
+        """Id of the rule that lies there."""
+
+    @property
+    def points(self) -> Polygon:
+        """By which it is known whether it lies elsewhere."""
+
+    @property
+    def region(self) -> Polygon | None:
+        """In which people stay, so that they are looked for there; None: in none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +48,21 @@ class Line:
     end: Point
     inside: Point
 
+    @property
+    def rule_id(self) -> str:
+        """Id of the rule that lies there."""
+        return self.line_id
+
+    @property
+    def points(self) -> Polygon:
+        """All of them, with the one inside."""
+        return self.start, self.end, self.inside
+
+    @property
+    def region(self) -> None:
+        """Nobody stays on a line."""
+        return
+
 
 @dataclass(frozen=True, slots=True)
 class Zone:
@@ -40,6 +71,21 @@ class Zone:
     zone_id: str
     polygon: Polygon
     min_dwell_s: float = 1.0
+
+    @property
+    def rule_id(self) -> str:
+        """Id of the rule that lies there."""
+        return self.zone_id
+
+    @property
+    def points(self) -> Polygon:
+        """Its corners."""
+        return self.polygon
+
+    @property
+    def region(self) -> Polygon:
+        """People stay in all of it."""
+        return self.polygon
 
 
 def turn(a: Point, b: Point, c: Point) -> float:

@@ -6,7 +6,7 @@ from array import array
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from agent.core.event import (
     ZoneQuarter,
     ZoneVacated,
 )
+from agent.presence.aggregate import Aggregate
 from agent.presence.intervals import Intervals, WallMarks, mark, most_at_once, union_s
 
 if TYPE_CHECKING:
@@ -35,10 +36,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from agent.core.event import ClockEpoch, CounterMode, Event
+    from agent.core.event import ClockEpoch, CounterMode, Day, Event, Quarter
     from agent.core.frame import Instant
     from agent.presence.hours import Period
-    from agent.presence.intervals import WallMark, Window
+from agent.presence.intervals import WallMark, Window
 
 _MODES: dict[type[Event], CounterMode] = {
     CounterAttended: "attended",
@@ -48,7 +49,7 @@ _MODES: dict[type[Event], CounterMode] = {
 
 
 @dataclass(slots=True)
-class LineAggregate:
+class LineAggregate(Aggregate):
     """Crossings of a line.
 
     Attributes:
@@ -56,7 +57,6 @@ class LineAggregate:
         today: in and out since the start of the local day.
     """
 
-    rule: str
     crossings: WallMarks = field(default_factory=WallMarks)
     inward: array[int] = field(default_factory=lambda: array("b"))
     today: tuple[int, int] = (0, 0)
@@ -68,10 +68,6 @@ class LineAggregate:
             self.crossings.append(mark(event.at, event.at, epoch))
             self.inward.append(inward)
             self.today = self.today[0] + inward, self.today[1] + (not inward)
-
-    def closings(self, last: Instant) -> Iterator[Event]:  # noqa: ARG002
-        """Nothing of a line is ever open."""
-        yield from ()
 
     def start_day(self, start_s: float, end_s: float) -> None:
         """Recount the day: it is another one, or another clock."""
@@ -148,7 +144,7 @@ class LineAggregate:
 
 
 @dataclass(slots=True)
-class ZoneAggregate:
+class ZoneAggregate(Aggregate):
     """Visits to a zone.
 
     Attributes:
@@ -159,7 +155,8 @@ class ZoneAggregate:
         from_s: since when the zone is watched, in monotonic seconds.
     """
 
-    rule: str
+    QUARTER: ClassVar[type[Quarter]] = ZoneQuarter
+    DAY: ClassVar[type[Day]] = ZoneDay
     done: Intervals = field(default_factory=Intervals)
     open: dict[str, tuple[Instant, WallMark]] = field(default_factory=dict)
     occupied: Instant | None = None
@@ -214,7 +211,8 @@ class ZoneAggregate:
         if not young.all():
             self.done.keep(young)
 
-    def _figures(self, of: Window) -> dict[str, Any]:
+    def figures(self, of: Window) -> dict[str, Any]:
+        """Its own fields of a quarter, and of a day."""
         from_s = array("d", (start.utc_s for _, start in self.open.values()))
         both = (from_s, self.done.starts.utc_s)
         visits = sum(
@@ -229,27 +227,9 @@ class ZoneAggregate:
         most = max(most_at_once(parts), min(visits, 1))
         return {"visits": visits, "occupied_s": union_s(parts), "max_count": most}
 
-    def quarter(self, at: Instant, of: Window) -> ZoneQuarter | None:
-        """The event of a quarter of an hour; None: nothing happened in it."""
-        figures = self._figures(of)
-        if not (figures["max_count"] or of.blind_s):
-            return None
-        return ZoneQuarter(**of.quarter(self.rule, at), **figures)
-
-    def day(self, at: Instant, date: date, of: Window, periods: Sequence[Period]) -> ZoneDay:  # noqa: ARG002
-        """The event of a local date.
-
-        Args:
-            at: now.
-            date: the local date.
-            of: the window of that date.
-            periods: its working periods, which only lines use.
-        """
-        return ZoneDay(**of.day(self.rule, at, date), **self._figures(of))
-
 
 @dataclass(slots=True)
-class CounterAggregate:
+class CounterAggregate(Aggregate):
     """How a counter was attended.
 
     Attributes:
@@ -258,7 +238,8 @@ class CounterAggregate:
             another reason than the end of working hours.
     """
 
-    rule: str
+    QUARTER: ClassVar[type[Quarter]] = CounterQuarter
+    DAY: ClassVar[type[Day]] = CounterDay
     intervals: Intervals = field(default_factory=Intervals)
     attended: array[int] = field(default_factory=lambda: array("b"))
     mode: CounterMode | None = None
@@ -295,7 +276,8 @@ class CounterAggregate:
             self.intervals.keep(young)
             self.attended = array("b", np.asarray(self.attended)[young].tobytes())
 
-    def _figures(self, of: Window) -> dict[str, Any]:
+    def figures(self, of: Window) -> dict[str, Any]:
+        """Its own fields of a quarter, and of a day."""
         starts_s, ends_s = np.asarray(self.intervals.starts.utc_s), np.asarray(self.intervals.ends.utc_s)
         attended = np.asarray(self.attended) == 1
         unattended = of.covered(starts_s[~attended], ends_s[~attended])
@@ -305,27 +287,6 @@ class CounterAggregate:
             "longest_unattended_s": float((unattended[:, 1] - unattended[:, 0]).max(initial=0.0)),
         }
 
-    def quarter(self, at: Instant, of: Window) -> CounterQuarter | None:
-        """The event of a quarter of an hour; None: nothing happened in it."""
-        figures = self._figures(of)
-        if not (any(figures.values()) or of.blind_s):
-            return None
-        return CounterQuarter(**of.quarter(self.rule, at), **figures)
-
-    def day(self, at: Instant, date: date, of: Window, periods: Sequence[Period]) -> CounterDay:  # noqa: ARG002
-        """The event of a local date.
-
-        Args:
-            at: now.
-            date: the local date.
-            of: the window of that date.
-            periods: its working periods, which only lines use.
-        """
-        return CounterDay(**of.day(self.rule, at, date), **self._figures(of))
-
 
 def _between_s(start: Instant, end: Instant) -> float:
     return max(0.0, end.monotonic_s - start.monotonic_s)
-
-
-Aggregate = LineAggregate | ZoneAggregate | CounterAggregate

@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING
 
 from agent.core.event import CounterAttended, CounterClosed, CounterState, CounterUnattended
 from agent.core.frame import later
+from agent.presence.aggregates import CounterAggregate, ZoneAggregate
+from agent.presence.ledger_rule import LedgerRule, RuleContext
+from agent.presence.settings import CounterSettings, ZoneSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.core.event import EndedWhy, Event
+    from agent.core.event import EndedWhy, Event, State
     from agent.core.frame import Instant
-    from agent.presence.aggregates import CounterAggregate, ZoneAggregate
-    from agent.presence.hours import WorkingTime
-    from agent.presence.settings import CounterSettings
 
 # Somebody who is back in time may be reported only by a later look.
 _PATIENCE_S = 2.0
 
 
-class CounterRule:
+class CounterRule(LedgerRule[CounterSettings, CounterAggregate]):
     """Reports `counter.attended`, `counter.unattended` and `counter.closed`, by the visits to its zones.
 
     ::
@@ -34,89 +34,64 @@ class CounterRule:
     it started; `since` is when, and is never before the start of working hours.
     """
 
-    def __init__(
-        self,
-        counter: CounterSettings,
-        aggregate: CounterAggregate,
-        staff: ZoneAggregate,
-        public: ZoneAggregate | None,
-        staff_dwell_s: float,
-        hours: WorkingTime,
-    ) -> None:
-        """Take the settings and what the rule follows.
-
-        Args:
-            counter: its settings.
-            aggregate: of its own events; the rule reads from it what was reported last.
-            staff: of the zone behind the desk.
-            public: of the zone before it; None: there is none.
-            staff_dwell_s: the least dwell of the staff's zone.
-            hours: the working hours.
-        """
-        self._rule = counter.counter_id
-        self._after_s = counter.unattended_after_s
-        self._patience_s = staff_dwell_s + _PATIENCE_S
-        self._aggregate = aggregate
-        self._staff = staff
-        self._public = public
-        self._hours = hours
+    def __init__(self, settings: CounterSettings, aggregate: CounterAggregate, context: RuleContext) -> None:
+        """Take the settings, the aggregate of its own events, and the zones that it follows."""
+        super().__init__(settings, aggregate, context)
+        self._staff, self._public = _zones(settings, context)
         self._seen_from: Instant | None = None
         self._state: CounterState | None = None
 
-    def change(
-        self,
-        counter: CounterSettings,
-        public: ZoneAggregate | None,
-        staff_dwell_s: float,
-        hours: WorkingTime,
-        at: Instant,
-    ) -> None:
-        """Go by other settings from now on, with the same zone of the staff; what was reported stands.
+    def goes_on(self, settings: CounterSettings) -> bool:
+        """Who is behind the desk says nothing any more if another place is behind it."""
+        return settings.staff == self.settings.staff
 
-        Args:
-            counter: its settings.
-            public: the aggregate of the zone before the desk; None: there is none.
-            staff_dwell_s: the least dwell of the staff's zone.
-            hours: the working hours.
-            at: now.
-        """
-        open_on = self._hours.span(at.utc).open and hours.span(at.utc).open
-        reported = self._aggregate.mode in {"attended", "unattended"}
-        if self._seen_from and not hours.goes_on(self._hours, at.utc) and not (open_on and reported):
+    def change(self, settings: CounterSettings, context: RuleContext, at: Instant) -> None:
+        """Go by other settings from now on, with the same zone of the staff; what was reported stands."""
+        before, hours = self.context.hours, context.hours
+        open_on = before.span(at.utc).open and hours.span(at.utc).open
+        reported = self.aggregate.mode in {"attended", "unattended"}
+        if self._seen_from and not hours.goes_on(before, at.utc) and not (open_on and reported):
             self._seen_from = at
-        self._after_s = counter.unattended_after_s
-        self._patience_s = staff_dwell_s + _PATIENCE_S
-        self._public, self._hours = public, hours
+        super().change(settings, context, at)
+        self._staff, self._public = _zones(settings, context)
 
     @property
-    def rule_id(self) -> str:
-        """The counter's id."""
-        return self._rule
+    def late_s(self) -> float:
+        """A desk is left once its last visit is known, and as long after it as may be."""
+        return self._staff_dwell_s + self.settings.unattended_after_s
+
+    @property
+    def needs_clock(self) -> bool:
+        """Whether there are working hours."""
+        return not self.context.hours.always_open
+
+    @property
+    def _staff_dwell_s(self) -> float:
+        return self.context.settings_of(ZoneSettings, self.settings.staff).min_dwell_s
 
     @property
     def waiting(self) -> int | None:
         """Persons in the public zone; None: there is none, or it is not known."""
         return len(self._public.open) if self._public and self._public.known else None
 
-    @property
-    def state(self) -> CounterState | None:
+    def state(self, before: State | None, at: Instant, *, sees: bool) -> CounterState | None:  # noqa: ARG002
         """The present state; None: nothing is known."""
-        mode, since, waiting = self._aggregate.mode, self._aggregate.since, self.waiting
+        mode, since, waiting = self.aggregate.mode, self.aggregate.since, self.waiting
         if mode is None or since is None:
             self._state = None
         elif self._state is None or (self._state.mode, self._state.waiting) != (mode, waiting):
-            self._state = CounterState(rule=self._rule, since=since, mode=mode, waiting=waiting)
+            self._state = CounterState(rule=self.aggregate.rule, since=since, mode=mode, waiting=waiting)
         return self._state
 
     def update(self, at: Instant) -> Iterator[Event]:
         """Yield what changed up to this frame, in which the camera sees."""
         self._seen_from = self._seen_from or at
-        if not (self._hours.always_open or at.synced):
+        if not (self.context.hours.always_open or at.synced):
             yield from self.close(at, at, "lost")
             return
         start = self._seen_from
-        if not self._hours.always_open:
-            span = self._hours.span(at.utc)
+        if not self.context.hours.always_open:
+            span = self.context.hours.span(at.utc)
             if span.start and span.start > start.utc:
                 start = at.shifted((span.start - at.utc).total_seconds())
             if not span.open:
@@ -133,25 +108,27 @@ class CounterRule:
             why: what ends it.
         """
         self._seen_from = None
-        if self._aggregate.mode in {"attended", "unattended"} and self._aggregate.since:
+        if self.aggregate.mode in {"attended", "unattended"} and self.aggregate.since:
             # Who was waiting may still be: that is not known any more.
-            since = later(since, self._aggregate.since)
-            yield CounterClosed(rule=self._rule, at=at, since=since, waiting=None, why=why)
-        self._aggregate.mode = self._aggregate.since = None
+            since = later(since, self.aggregate.since)
+            yield CounterClosed(rule=self.aggregate.rule, at=at, since=since, waiting=None, why=why)
+        self.aggregate.mode = self.aggregate.since = None
 
     def _shut(self, start: Instant, at: Instant) -> Iterator[Event]:
         """Working hours are over since `start`; an agent that starts outside of them has nothing to close."""
-        if self._aggregate.mode in {"attended", "unattended"} and self._aggregate.since:
-            since = later(start, self._aggregate.since)
-            yield CounterClosed(rule=self._rule, at=at, since=since, waiting=self.waiting, why="closed")
-        elif self._aggregate.mode is None:
-            self._aggregate.mode, self._aggregate.since = "closed", start
+        if self.aggregate.mode in {"attended", "unattended"} and self.aggregate.since:
+            since = later(start, self.aggregate.since)
+            yield CounterClosed(
+                rule=self.aggregate.rule, at=at, since=since, waiting=self.waiting, why="closed"
+            )
+        elif self.aggregate.mode is None:
+            self.aggregate.mode, self.aggregate.since = "closed", start
 
     def _judge(self, start: Instant, at: Instant) -> Iterator[Event]:
-        if self._aggregate.mode == "closed":
+        if self.aggregate.mode == "closed":
             # It is open, and not known yet whether anybody is there.
-            self._aggregate.mode = self._aggregate.since = None
-        mode, since = self._aggregate.mode, self._aggregate.since
+            self.aggregate.mode = self.aggregate.since = None
+        mode, since = self.aggregate.mode, self.aggregate.since
         if mode in {"attended", "unattended"} and since:
             start = later(start, since)
         last_seen = self._staff.last_seen
@@ -160,8 +137,16 @@ class CounterRule:
         back = later(occupied, start) if occupied else None
         if mode != "unattended":
             gone_s = (back or at).monotonic_s - left.monotonic_s
-            if gone_s >= self._after_s + (0.0 if back else self._patience_s):
-                yield CounterUnattended(rule=self._rule, at=at, since=left, waiting=self.waiting)
+            if gone_s >= self.settings.unattended_after_s + (
+                0.0 if back else self._staff_dwell_s + _PATIENCE_S
+            ):
+                yield CounterUnattended(rule=self.aggregate.rule, at=at, since=left, waiting=self.waiting)
                 mode = "unattended"
         if back and mode != "attended":
-            yield CounterAttended(rule=self._rule, at=at, since=back, waiting=self.waiting)
+            yield CounterAttended(rule=self.aggregate.rule, at=at, since=back, waiting=self.waiting)
+
+
+def _zones(settings: CounterSettings, context: RuleContext) -> tuple[ZoneAggregate, ZoneAggregate | None]:
+    """Of the zones behind the desk and before it; None: there is none before it."""
+    staff = context.aggregate_of(ZoneAggregate, settings.staff)
+    return staff, context.aggregate_of(ZoneAggregate, settings.public) if settings.public else None

@@ -9,21 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agent.core.event import (
-    CameraBlind,
-    CameraRestored,
-    CounterAttended,
-    CounterClosed,
-    CounterUnattended,
-    ZoneEntered,
-    ZoneLeft,
-    ZoneOccupied,
-    ZoneVacated,
-)
+from agent.core.event import CameraBlind, CameraRestored
 from agent.presence.after_hours import AfterHoursRule
-from agent.presence.aggregates import CounterAggregate, ZoneAggregate
 from agent.presence.camera import CameraRule
 from agent.presence.clock import ClockRule
+from agent.presence.kinds import PRESENCE_KINDS
 from agent.presence.rule_set import arranged
 from agent.presence.states import RuleStates
 from agent.presence.summary import Summaries
@@ -35,6 +25,7 @@ if TYPE_CHECKING:
     from agent.core.frame import Instant
     from agent.core.track import Track
     from agent.core.visibility import Visibility
+    from agent.presence.aggregate import Aggregate
     from agent.presence.rule_set import RuleSet
     from agent.presence.settings import RuleSettings
     from agent.presence.states import RuleState
@@ -57,7 +48,7 @@ class _State:
     states: RuleStates = field(default_factory=RuleStates)
     clock: ClockRule = field(default_factory=ClockRule)
     camera: CameraRule = field(default_factory=CameraRule)
-    gone: dict[str, ZoneAggregate | CounterAggregate] = field(default_factory=dict)
+    gone: dict[str, Aggregate] = field(default_factory=dict)
     visibility: Visibility | None = None
     seen_from: Instant | None = None
 
@@ -81,19 +72,15 @@ class Ledger:
             settings: from now on.
             reported: the closing events of rules that are no longer there.
             at: now.
-            moved: ids of zones that lie elsewhere now.
+            moved: ids of rules that lie elsewhere now.
 
         Returns:
             `reported` with what follows from the change, in order.
         """
         state, before = self._state, self._state.rules
         events = list(self._applied(reported))
-        staff = {counter.counter_id: counter.staff for counter in settings.counters}
-        for counter in before.settings.counters:
-            # Who is behind the desk says nothing any more if another place is behind it.
-            if staff.get(counter.counter_id) != counter.staff:
-                closed = before.counter_rules[counter.counter_id].close(at, at, "stopped")
-                events += self._applied(closed)
+        for rule in before.ended_by(settings):
+            events += self._applied(rule.close(at, at, "stopped"))
         state.rules = rules = arranged(settings, before, at)
         gone = [
             aggregate
@@ -104,9 +91,8 @@ class Ledger:
         for aggregate in gone:
             state.states.forget(aggregate.rule)
         _connect(state, at)
-        for zone_id in moved:
-            zone = rules.zones[zone_id]
-            zone.known, zone.from_s = False, at.monotonic_s
+        for rule_id in moved:
+            rules.rules[rule_id].move(at)
         state.states.recount()
         self._update_states(at)
         return events
@@ -143,16 +129,15 @@ class Ledger:
         elif not visibility.suspected:
             state.seen_from = state.seen_from or at
         self._settle(at)
-        counter_rules = state.rules.counter_rules.values()
         if visibility.cause is None:
             state.summaries.watch(at)
             # That nobody is seen on a first sign of blindness does not make a counter unattended.
             judged = state.seen_from and not visibility.suspected
-            for rule in counter_rules if judged else ():
+            for rule in state.rules.following if judged else ():
                 events += self._applied(rule.update(at))
             events += state.after_hours.update(reported, tracks, at)
         else:
-            for rule in counter_rules:
+            for rule in state.rules.following:
                 events += self._applied(rule.close(visibility.since, at, "blind"))
         events += state.summaries.update(at)
         self._update_states(at)
@@ -172,10 +157,10 @@ class Ledger:
             why: what ends them.
 
         Returns:
-            `reported` with the closing events of the counters.
+            `reported` with the closing events of the rules that follow them.
         """
         events = list(self._applied(reported))
-        for rule in self._state.rules.counter_rules.values():
+        for rule in self._state.rules.following:
             events += self._applied(rule.close(at, at, why))
         # That every visit ends with the agent does not say that nobody is there.
         self._state.states.stop(at)
@@ -208,8 +193,9 @@ class Ledger:
         state = self._state
         if start:
             state.summaries.resume_from(start, blind=blind is not None)
+        openers = _openers()
         for event, epoch in events:
-            if event.rule not in state.rules.aggregates and (kind := _kind_of(event)):
+            if event.rule not in state.rules.aggregates and (kind := openers.get(type(event))):
                 state.gone.setdefault(event.rule, kind(event.rule)).apply(event, epoch)
             self.apply(event, epoch)
             if isinstance(event, CameraBlind):
@@ -255,17 +241,11 @@ class Ledger:
         state.states.update(state.rules, state.visibility, at, sees=state.seen_from is not None)
 
     def _settle(self, at: Instant) -> None:
-        """Know who is in a zone: after some time, or once a visit was reported."""
-        seen_from, visibility, rules = self._state.seen_from, self._state.visibility, self._state.rules
-        for name, zone in rules.zones.items():
-            if seen_from is None:
-                zone.known = False
-            elif not zone.known:
-                seen_s = at.monotonic_s - max(seen_from.monotonic_s, zone.from_s)
-                suspected = visibility is not None and visibility.suspected
-                # Who was there before the zone was moved says nothing of who is there now.
-                visited = any(since.monotonic_s >= zone.from_s for since, _ in zone.open.values())
-                zone.known = visited or (not suspected and seen_s >= rules.settle_s[name])
+        """Let the rules know how long the camera sees."""
+        seen_from, visibility = self._state.seen_from, self._state.visibility
+        suspected = visibility is not None and visibility.suspected
+        for rule in self._state.rules.settling:
+            rule.settle(seen_from, at, suspected=suspected)
 
     def _set_clock(self, change: ClockSet, step_s: float | None, at: Instant) -> None:
         state = self._state
@@ -290,14 +270,15 @@ def _started(settings: RuleSettings) -> _State:
 def _connect(state: _State, at: Instant | None) -> None:
     """Give the rules that there are to what looks at all of them; `at` None: at the start."""
     rules, hours = state.rules, state.rules.settings.hours
-    state.after_hours.change(tuple(rules.zones.values()), hours, at)
+    state.after_hours.change(tuple(rules.zones()), hours, at)
     state.summaries.change(rules.waits(), hours, at)
 
 
-def _kind_of(event: Event) -> type[ZoneAggregate | CounterAggregate] | None:
-    """Of what kind of rule an event is that starts or ends something."""
-    if isinstance(event, ZoneEntered | ZoneLeft | ZoneOccupied | ZoneVacated):
-        return ZoneAggregate
-    return (
-        CounterAggregate if isinstance(event, CounterAttended | CounterUnattended | CounterClosed) else None
-    )
+def _openers() -> dict[type[Event], type[Aggregate]]:
+    """Of what kind of rule each event is that starts or ends something, by the kind's aggregate."""
+    return {
+        event: kind.aggregate
+        for kind in PRESENCE_KINDS
+        for event in kind.events
+        if event.OPENS or event.CLOSES
+    }

@@ -124,11 +124,15 @@ class LineRule:
         self._line, self._gate = line, _gate(line)
 
     @property
-    def line(self) -> Line:
+    def shape(self) -> Line:
         """Where it is."""
         return self._line
 
-    def lay(self, line: Line) -> None:
+    def change(self, line: Line, at: Instant) -> bool:  # noqa: ARG002
+        """Whether it lies there already; ways over another line are none over this one."""
+        return line == self._line
+
+    def lay(self, line: Line, at: Instant) -> None:  # noqa: ARG002
         """The same line lies here from now on, as the view is shifted; everybody's way goes on.
 
         Who stands still crosses nothing by that: whoever is surely on the other side now always was.

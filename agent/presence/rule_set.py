@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from agent.presence.aggregates import CounterAggregate, LineAggregate, ZoneAggregate
-from agent.presence.counter import CounterRule
+from agent.presence.aggregates import ZoneAggregate
+from agent.presence.kinds import PRESENCE_KINDS
+from agent.presence.ledger_rule import LedgerRule, RuleContext
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from agent.core.frame import Instant
-    from agent.presence.aggregates import Aggregate
-    from agent.presence.settings import RuleSettings
+    from agent.presence.aggregate import Aggregate
+    from agent.presence.settings import OneRuleSettings, RuleSettings
 
-_Kept = TypeVar("_Kept", LineAggregate, ZoneAggregate, CounterAggregate)
+AnyRule = LedgerRule[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,36 +25,31 @@ class RuleSet:
 
     Attributes:
         settings: what they were made from.
-        lines: each line's aggregate.
-        zones, counters: the aggregates by the rules' ids.
-        counter_rules: by the counters' ids.
-        aggregates: all three, by the rules' ids.
-        settle_s: by the zones' ids.
+        rules, aggregates: by the rules' ids.
+        following: those of the rules that follow the others at each frame.
+        settling: those that are known only after some time.
     """
 
     settings: RuleSettings
-    lines: Sequence[LineAggregate]
-    zones: Mapping[str, ZoneAggregate]
-    counters: Mapping[str, CounterAggregate]
-    counter_rules: Mapping[str, CounterRule]
+    rules: Mapping[str, AnyRule]
     aggregates: Mapping[str, Aggregate]
-    settle_s: Mapping[str, float]
+    following: tuple[AnyRule, ...]
+    settling: tuple[AnyRule, ...]
 
     def waits(self) -> list[tuple[Aggregate, float]]:
         """Each aggregate, and how many seconds late something of its past may become known."""
-        wait_s = self.settings.wait_s
-        dwell_s = {zone.zone_id: zone.min_dwell_s for zone in self.settings.zones}
-        return [
-            *((line, wait_s) for line in self.lines),
-            *((zone, wait_s + dwell_s[name]) for name, zone in self.zones.items()),
-            *(
-                (
-                    self.counters[counter.counter_id],
-                    wait_s + dwell_s[counter.staff] + counter.unattended_after_s,
-                )
-                for counter in self.settings.counters
-            ),
-        ]
+        return [(rule.aggregate, self.settings.wait_s + rule.late_s) for rule in self.rules.values()]
+
+    def zones(self) -> Iterator[ZoneAggregate]:
+        """The aggregates that know whose visits are open."""
+        return (zone for zone in self.aggregates.values() if isinstance(zone, ZoneAggregate))
+
+    def ended_by(self, settings: RuleSettings) -> Iterator[AnyRule]:
+        """The rules that don't go on with other settings."""
+        named = {one.rule_id: one for one in settings.rules}
+        for rule_id, rule in self.rules.items():
+            if not _goes_on(rule, named.get(rule_id)):
+                yield rule
 
 
 def arranged(settings: RuleSettings, before: RuleSet | None = None, at: Instant | None = None) -> RuleSet:
@@ -65,51 +61,29 @@ def arranged(settings: RuleSettings, before: RuleSet | None = None, at: Instant 
         at: now; None: a start.
     """
     known: Mapping[str, Aggregate] = before.aggregates if before else {}
-    lines = tuple(_aggregate(LineAggregate, line, known) for line in settings.lines)
-    zones = {zone.zone_id: _aggregate(ZoneAggregate, zone.zone_id, known) for zone in settings.zones}
-    counters = {
-        counter.counter_id: _aggregate(CounterAggregate, counter.counter_id, known)
-        for counter in settings.counters
-    }
-    if at:
-        for name, zone in zones.items():
-            if known.get(name) is not zone:
-                zone.from_s = at.monotonic_s
-    return RuleSet(
-        settings,
-        lines,
-        zones,
-        counters,
-        _counter_rules(settings, zones, counters, before, at),
-        {**{line.rule: line for line in lines}, **zones, **counters},
-        {zone.zone_id: zone.settle_s for zone in settings.zones},
-    )
-
-
-def _counter_rules(
-    settings: RuleSettings,
-    zones: Mapping[str, ZoneAggregate],
-    counters: Mapping[str, CounterAggregate],
-    before: RuleSet | None,
-    at: Instant | None,
-) -> dict[str, CounterRule]:
-    """A rule for each counter, the one so far where its staff's zone is still the same."""
-    staff_of = {counter.counter_id: counter.staff for counter in before.settings.counters} if before else {}
-    dwell_s = {zone.zone_id: zone.min_dwell_s for zone in settings.zones}
-    rules = {}
-    for counter in settings.counters:
-        name, public = counter.counter_id, zones.get(counter.public or "")
-        if before and at and staff_of.get(name) == counter.staff:
-            rule = before.counter_rules[name]
-            rule.change(counter, public, dwell_s[counter.staff], settings.hours, at)
+    aggregates = {one.rule_id: _aggregate(one, known) for one in settings.rules}
+    context = RuleContext({one.rule_id: one for one in settings.rules}, aggregates, settings.hours)
+    rules: dict[str, AnyRule] = {}
+    for one in settings.rules:
+        rule_id = one.rule_id
+        rule = before.rules.get(rule_id) if before else None
+        if rule and at and _goes_on(rule, one):
+            rule.change(one, context, at)
         else:
-            rule = CounterRule(
-                counter, counters[name], zones[counter.staff], public, dwell_s[counter.staff], settings.hours
-            )
-        rules[name] = rule
-    return rules
+            rule = PRESENCE_KINDS[one.KIND].rule(one, aggregates[rule_id], context)
+        if at and known.get(rule_id) is not aggregates[rule_id]:
+            rule.move(at)
+        rules[rule_id] = rule
+    # Each frame costs time: what a kind did not override is not called.
+    following = tuple(rule for rule in rules.values() if type(rule).update is not LedgerRule.update)
+    settling = tuple(rule for rule in rules.values() if type(rule).settle is not LedgerRule.settle)
+    return RuleSet(settings, rules, aggregates, following, settling)
 
 
-def _aggregate(kind: type[_Kept], rule: str, known: Mapping[str, Aggregate]) -> _Kept:
-    before = known.get(rule)
-    return before if isinstance(before, kind) else kind(rule)
+def _goes_on(rule: AnyRule, settings: OneRuleSettings | None) -> bool:
+    return settings is not None and type(settings) is type(rule.settings) and rule.goes_on(settings)
+
+
+def _aggregate(settings: OneRuleSettings, known: Mapping[str, Aggregate]) -> Aggregate:
+    kind, before = PRESENCE_KINDS[settings.KIND].aggregate, known.get(settings.rule_id)
+    return before if isinstance(before, kind) else kind(settings.rule_id)

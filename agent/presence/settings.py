@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,32 +12,49 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ZoneSettings:
+class OneRuleSettings:
+    """A rule's settings; `KIND` is the id of its kind.
+
+    Attributes:
+        rule_id: the rule's id.
+    """
+
+    KIND: ClassVar[str]
+    rule_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineSettings(OneRuleSettings):
+    """A line's settings."""
+
+    KIND: ClassVar[str] = "line"
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneSettings(OneRuleSettings):
     """A zone's settings.
 
     Attributes:
-        zone_id: its id.
         min_dwell_s: shorter visits are not reported.
         settle_s: so long after the first frame, and after blindness, it is not known who is in it.
     """
 
-    zone_id: str
+    KIND: ClassVar[str] = "zone"
     min_dwell_s: float
     settle_s: float
 
 
 @dataclass(frozen=True, slots=True)
-class CounterSettings:
+class CounterSettings(OneRuleSettings):
     """A counter's settings.
 
     Attributes:
-        counter_id: its id.
         staff: id of the zone behind the desk.
         public: id of the zone before it; None: there is none.
         unattended_after_s: for how long the desk may be left.
     """
 
-    counter_id: str
+    KIND: ClassVar[str] = "counter"
     staff: str
     public: str | None
     unattended_after_s: float
@@ -48,15 +65,11 @@ class RuleSettings:
     """All rules of a configuration, and the working hours.
 
     Attributes:
-        lines: their ids.
-        zones: each zone's settings.
-        counters: each counter's settings; their zones are among `zones`.
+        rules: each rule's settings, in the order in which they report; a counter's zones are among them.
         hours: when the counters are open, and when presence is after hours.
         wait_s: how late a person's last sighting, or the first sign of blindness, may become known.
     """
 
-    lines: Sequence[str]
-    zones: Sequence[ZoneSettings]
-    counters: Sequence[CounterSettings]
+    rules: Sequence[OneRuleSettings]
     hours: WorkingTime
     wait_s: float = 0.0

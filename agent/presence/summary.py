@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from agent.core.event import ClockEpoch, Event
     from agent.core.frame import Instant
-    from agent.presence.aggregates import Aggregate
+    from agent.presence.aggregate import Aggregate
     from agent.presence.hours import WorkingTime
 
 _QUARTER_S = 900.0

@@ -82,12 +82,18 @@ class ZoneRule:
         self._known: set[str] = set()
 
     @property
-    def zone(self) -> Zone:
+    def shape(self) -> Zone:
         """Where it is."""
         return self._zone
 
-    def change(self, zone: Zone, at: Instant) -> None:
+    def change(self, zone: Zone, at: Instant) -> bool:
         """From now on it lies elsewhere, or asks for another stay; its visits go on."""
+        if zone != self._zone:
+            self.lay(zone, at)
+        return True
+
+    def lay(self, zone: Zone, at: Instant) -> None:
+        """It lies here from now on; its visits go on."""
         self._zone, self._from_s = zone, at.monotonic_s
         self._bounds = bounds(zone.polygon)
 

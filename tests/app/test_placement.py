@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.core.event import Event
-    from agent.pipeline import RuleStage
+    from agent.presence.kinds import TrackRule
 
 SIZE = (320, 240)
 MASK = ((0.4, 0.4), (0.6, 0.4), (0.6, 0.6), (0.4, 0.6))
@@ -54,7 +54,7 @@ class Placed:
         self.tamper = Tamper(TamperSettings())
         self.line, self.zone = LineRule(lines[0]), ZoneRule(zones[0])
         self.attention = Attention(Pace(), 1.0, [zone.polygon for zone in zones])
-        rules: list[RuleStage] = [self.line, self.zone]
+        rules: list[TrackRule] = [self.line, self.zone]
         self.placing = Placement(config, size, rules, Attending(self.attention), self.tamper)
 
 
@@ -97,18 +97,18 @@ def test_rules_land_where_they_belong(place: str, request: pytest.FixtureRequest
         if size is None:
             size = frame.size_px
             placed = Placed(size=size)
-            still = placed.line.line, placed.zone.zone
+            still = placed.line.shape, placed.zone.shape
         at_s = frame.at.monotonic_s
         sight = placed.tamper.update(frame, ())
         placed.placing.update(sight, frame.at)
         assert sight.cause is None
         if at_s < BEGIN_S + 55 or at_s > 108:
-            assert (placed.line.line, placed.zone.zone) == still
+            assert (placed.line.shape, placed.zone.shape) == still
         elif BEGIN_S + 70 <= at_s < 100:
             wanted = BUMP.of(still[1].polygon, size)
-            off = np.hypot(*(np.array(placed.zone.zone.polygon) - np.array(wanted)).T).max()
+            off = np.hypot(*(np.array(placed.zone.shape.polygon) - np.array(wanted)).T).max()
             assert off < 0.005 * size[0]
-            assert placed.line.line.start != still[0].start
+            assert placed.line.shape.start != still[0].start
 
 
 def test_visits_go_on() -> None:

@@ -17,7 +17,7 @@ from agent.core.track import Track
 from agent.core.visibility import Visibility
 from agent.presence.ledger import Ledger
 from agent.presence.line import LineRule
-from agent.presence.settings import CounterSettings, RuleSettings, ZoneSettings
+from agent.presence.settings import CounterSettings, LineSettings, RuleSettings, ZoneSettings
 from agent.presence.zone import ZoneRule
 from tests.presence.office import OFFICE, right_clock, utc
 
@@ -43,8 +43,9 @@ def office() -> tuple[list[LineRule | ZoneRule], Ledger]:
         Line(f"line{i}", (200 + 200 * i, 0), (200 + 200 * i, height), (width, 300)) for i in range(LINES)
     ]
     counters = [CounterSettings(f"desk{i}", f"zone{2 * i}", f"zone{2 * i + 1}", 60.0) for i in range(3)]
+    gates = [LineSettings(line.line_id) for line in lines]
     terms = [ZoneSettings(zone.zone_id, zone.min_dwell_s, 2.0) for zone in zones]
-    ledger = Ledger(RuleSettings([line.line_id for line in lines], terms, counters, OFFICE, 420.0))
+    ledger = Ledger(RuleSettings([*gates, *terms, *counters], OFFICE, 420.0))
     return [*map(LineRule, lines), *map(ZoneRule, zones)], ledger
 
 

@@ -338,9 +338,8 @@ _COUNTS = [
     Sabotage(
         "zone-changed-goes-on-as-before",
         "agent/presence/zone.py",
-        'stay; its visits go on."""\n        self._zone, self._from_s = zone, at.monotonic_s\n'
-        "        self._bounds = bounds(zone.polygon)\n",
-        'stay; its visits go on."""\n',
+        "        if zone != self._zone:\n            self.lay(zone, at)\n        return True\n",
+        "        return True\n",
         ("tests/presence/test_zone_changed.py",),
     ),
     Sabotage(
@@ -353,7 +352,7 @@ _COUNTS = [
     # A state is told each second, and since then.
     Sabotage(
         "state-of-a-line-is-always-new",
-        "agent/presence/states.py",
+        "agent/presence/ledger_rules.py",
         "if (before.in_count, before.out_count) == (ins, outs):",
         "if False:",
         ("tests/presence/test_states.py",),
@@ -386,7 +385,7 @@ _COUNTS = [
     Sabotage(
         "counter-judged-by-a-wrong-clock",
         "agent/presence/counter.py",
-        "if not (self._hours.always_open or at.synced):",
+        "if not (self.context.hours.always_open or at.synced):",
         "if False:",
         ("tests/presence/test_summary.py::test_unsynchronised_start",),
     ),

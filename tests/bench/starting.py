@@ -35,7 +35,7 @@ from agent.device import clock
 from agent.eventlog.log import EventLog
 from agent.presence.hours import WorkingTime
 from agent.presence.ledger import Ledger
-from agent.presence.settings import CounterSettings, RuleSettings, ZoneSettings
+from agent.presence.settings import CounterSettings, LineSettings, RuleSettings, ZoneSettings
 from agent.wire.payloads import Sender
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def ledger() -> Ledger:
     """A line, two zones and a desk that is always open."""
     zones = [ZoneSettings(name, 1.0, 2.0) for name in ("hall", "yard")]
     desk = CounterSettings("desk", "hall", "yard", 60.0)
-    return Ledger(RuleSettings(["gate"], zones, [desk], WorkingTime(UTC, {}), 120.0))
+    return Ledger(RuleSettings([LineSettings("gate"), *zones, desk], WorkingTime(UTC, {}), 120.0))
 
 
 def fill(path: Path, number: int, per_day: float) -> None:

@@ -23,7 +23,7 @@ from agent.core.visibility import Visibility
 from agent.presence.hours import WorkingTime
 from agent.presence.ledger import Ledger
 from agent.presence.line import LineRule
-from agent.presence.settings import CounterSettings, RuleSettings, ZoneSettings
+from agent.presence.settings import CounterSettings, LineSettings, RuleSettings, ZoneSettings
 from agent.presence.zone import ZoneRule
 from tests.builders import make_track
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from agent.core.track import Track
     from agent.core.visibility import BlindCause
+    from agent.presence.kinds import TrackRule
     from agent.presence.states import RuleState
 
 Kind = TypeVar("Kind", bound=Event)
@@ -94,9 +95,9 @@ class Office:
         counter: CounterSettings = DESK,
         clock: Callable[[datetime], Instant] = right_clock,
     ) -> None:
-        self.rules: tuple[LineRule | ZoneRule, ...] = (LineRule(GATE), ZoneRule(STAFF), ZoneRule(PUBLIC))
+        self.rules: tuple[TrackRule, ...] = (LineRule(GATE), ZoneRule(STAFF), ZoneRule(PUBLIC))
         zones = [ZoneSettings(zone.zone_id, zone.min_dwell_s, 2.0) for zone in (STAFF, PUBLIC)]
-        self.ledger = Ledger(RuleSettings(["gate"], zones, [counter], hours, wait_s))
+        self.ledger = Ledger(RuleSettings([LineSettings("gate"), *zones, counter], hours, wait_s))
         self.clock = clock
         self.told: list[Event] = []
         self.states: list[list[RuleState]] = []

@@ -95,5 +95,5 @@ def test_visit_of_an_era(epoch: ClockEpoch, visits: int) -> None:
     )
     begin_s = BEGIN.timestamp()
     quarter = aggregate.quarter(right(1000), Window(begin_s, begin_s + 900, begin_s + 1000, 1.0))
-    assert quarter
+    assert isinstance(quarter, ZoneQuarter)
     assert (quarter.visits, quarter.occupied_s) == (visits, 250.0 * visits)

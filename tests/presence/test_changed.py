@@ -30,7 +30,7 @@ from agent.core.visibility import Visibility
 from agent.presence.hours import WorkingTime
 from agent.presence.ledger import Ledger
 from agent.presence.line import LineRule
-from agent.presence.settings import RuleSettings, ZoneSettings
+from agent.presence.settings import LineSettings, RuleSettings, ZoneSettings
 from tests.builders import make_at, make_track
 from tests.presence.office import DESK, GATE, OFFICE, PUBLIC, STAFF, VN, Office, Stay, of, utc, words
 from tests.presence.test_ledger import (
@@ -76,12 +76,14 @@ def change(
 ) -> list[Event]:
     """Go on by other rules, as with a configuration."""
     at = office.clock(utc(now))
-    rules, told, moved = with_rules(office.rules, lines, zones, at)
+    rules, told, moved = with_rules(office.rules, {"line": lines, "zone": zones}, at)
     office.rules = tuple(rules)
     terms = RuleSettings(
-        [line.line_id for line in lines],
-        [ZoneSettings(zone.zone_id, zone.min_dwell_s, 2.0) for zone in zones],
-        counters,
+        [
+            *(LineSettings(line.line_id) for line in lines),
+            *(ZoneSettings(zone.zone_id, zone.min_dwell_s, 2.0) for zone in zones),
+            *counters,
+        ],
         hours,
         60.0,
     )
@@ -239,7 +241,7 @@ def test_hours_change_from_now_on() -> None:
 
 def test_day_goes_by_the_hours_in_force_when_it_is_told() -> None:
     """Each crossing counts once, for the periods of the evening: also those of before the change."""
-    gate = RuleSettings(["gate"], [], [], HOURS["same"])
+    gate = RuleSettings([LineSettings("gate")], HOURS["same"])
     ledger = Ledger(gate)
     told: list[Event] = []
     ways: dict[float, Direction | None] = {0: None, 1500: "in", 16_500: "out", 18_000: None, 22_800: "in"}

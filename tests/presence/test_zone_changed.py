@@ -50,7 +50,7 @@ def test_zone_changed(polygon: Polygon, min_dwell_s: float, expected: list[str])
     assert told(rule, 0, 10) == ["2 in t-left since 0"]
     changed = Zone("staff", polygon, min_dwell_s)
     rule.change(changed, make_at(9))
-    assert rule.zone == changed
+    assert rule.shape == changed
     assert told(rule, 10, 20) == expected
 
 

@@ -89,6 +89,8 @@ def test_installer_puts_every_file_somewhere() -> None:
     names = {path.rpartition("/")[2] for path in tracked} or {path.name for path in FOLDER.iterdir()}
     assert "README.md LICENSE deploy models systemd -name '*.md'" in script
     put = {
-        name for name in names if name.endswith((".service", ".path", ".timer", ".md")) or f" {name}" in script
+        name
+        for name in names
+        if name.endswith((".service", ".path", ".timer", ".md")) or f" {name}" in script
     }
     assert put == names
