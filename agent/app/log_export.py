@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 from agent.errors import AgentError, ConfigError, LogError
 from agent.eventlog.reader import LogReader
-from agent.render.sentences import harmless, sentence, vietnamese
+from agent.locale.language import reader_language
+from agent.render.sentences import harmless, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,14 +34,6 @@ _PATIENCE = 10
 # Of a log that takes another's place so many of the last events are shown.
 _OF_ANOTHER = 1000
 _MOST = 1_000_000
-
-_WAITING = ("there is no event log at {} yet; waiting for one", "chưa có nhật ký tại {}; đang chờ")
-_GONE = ("the event log {} is gone; waiting for another", "nhật ký {} không còn; đang chờ nhật ký khác")
-_ANOTHER = ("another event log has taken its place: {}", "nhật ký đã được thay bằng nhật ký khác: {}")
-_UNREADABLE = (
-    "event {} can't be read; see `presence-agent log verify`",
-    "không đọc được sự kiện {}; xem `presence-agent log verify`",
-)
 
 
 class _Followed:
@@ -73,7 +66,13 @@ class _Followed:
                 raise error
         elif not self._missing:
             self._missing = True
-            self._report(_WAITING[vietnamese()] if self._log_id is None else _GONE[vietnamese()])
+            language = reader_language()
+            text = (
+                language.gettext("there is no event log at {path} yet; waiting for one")
+                if self._log_id is None
+                else language.gettext("the event log {path} is gone; waiting for another")
+            )
+            self._report(text.format(path=self._path))
 
     def news(self) -> Iterator[LogRow]:
         """Events appended since the last look, if the files have changed."""
@@ -86,7 +85,8 @@ class _Followed:
             head, rows = self._reader.page(self._after)
             if head.log_id != self._log_id or head.last_seq < self._after:
                 if self._log_id is not None:
-                    self._report(_ANOTHER[vietnamese()].replace("{}", head.log_id))
+                    text = reader_language().gettext("another event log has taken its place: {log_id}")
+                    self._report(text.format(log_id=head.log_id))
                 self._log_id, self._after = head.log_id, self._reader.before_last(_OF_ANOTHER)
                 continue
             self._failed, self._missing = 0, False
@@ -118,7 +118,7 @@ def tail(
         raise ConfigError(f"-n {number}: give a number from 0 to {_MOST}.")
     path, zone = config.log.path, config.device.timezone
     with LogReader(path) as reader:
-        followed = _Followed(reader, path, lambda words: report(words.replace("{}", str(path))))
+        followed = _Followed(reader, path, report)
         last: int | None = None
         try:
             last = followed.begin(number).last_seq
@@ -298,7 +298,10 @@ def _as_json(row: LogRow) -> str:
 
 def _in_words(row: LogRow, timezone: str) -> str:
     payload = row.payload
-    when = f"{row.local(ZoneInfo(timezone)):{'%d/%m/%Y %H:%M:%S' if vietnamese() else '%Y-%m-%d %H:%M:%S'}}"
+    language = reader_language()
+    local = row.local(ZoneInfo(timezone))
+    when = local.strftime(language.pgettext("strftime", "%Y-%m-%d %H:%M:%S"))
     if payload is None:
-        return f"{when}  {_UNREADABLE[vietnamese()].format(row.seq)}"
+        text = language.gettext("event {number} can't be read; see `presence-agent log verify`")
+        return f"{when}  {text.format(number=row.seq)}"
     return harmless(f"{when}  {sentence(payload, timezone)}  [{row.rule}/{row.type.replace('.', '/')}]")

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from agent.errors import LogError
 from agent.eventlog.reader import LogReader
-from agent.eventlog.set_aside import damaged_asides, salvage_hint
+from agent.eventlog.set_aside import damaged_asides
+from agent.locale.language import N_, reader_language
 from agent.render.sentences import harmless
 from agent.wire.events import EVENTS
 
@@ -28,15 +29,22 @@ _MS = timedelta(milliseconds=1)
 _FIRST = -(2**63)
 # Sentence for each kind of problem: `n` found, the first of them as the example.
 _SENTENCES = {
-    "gap": "numbers are missing and no events.dropped reports them ({n} gaps): {example}.",
-    "unreadable": "there are events that can't be read ({n}): {example}.",
-    "other": "there are events that are not what their row says ({n}): {example}.",
-    "schema": "there are events without the fields of their type, or with others ({n}): {example}.",
-    "clock": "the time falls though the clock was right, with no agent.clock_set for it ({n}): {example}.",
-    "delivered": "what is noted as delivered can't be: {example}.",
-    "damaged": "the file is damaged: {example}; move it away and a new one is started.",
-    "id": "the log's own id is wrong or lost: {example}; move the log away and a new one is started.",
+    "gap": N_("numbers are missing and no events.dropped reports them ({n} gaps): {example}."),
+    "unreadable": N_("there are events that can't be read ({n}): {example}."),
+    "other": N_("there are events that are not what their row says ({n}): {example}."),
+    "schema": N_("there are events without the fields of their type, or with others ({n}): {example}."),
+    "clock": N_(
+        "the time falls though the clock was right, with no agent.clock_set for it ({n}): {example}."
+    ),
+    "delivered": N_("what is noted as delivered can't be: {example}."),
+    "damaged": N_("the file is damaged: {example}; move it away and a new one is started."),
+    "id": N_("the log's own id is wrong or lost: {example}; move the log away and a new one is started."),
 }
+_ASIDE = N_(
+    "{aside} is a damaged log that was set aside: save what can be read of it with 'sudo presence-agent log "
+    "export --file {aside} --out damaged.jsonl', then delete it with 'sudo rm -f {aside} {aside}-wal "
+    "{aside}-shm'."
+)
 
 
 @dataclass(slots=True)
@@ -51,8 +59,9 @@ class _Found:
         self.example.setdefault(kind, example)
 
     def sentences(self) -> list[str]:
+        language = reader_language()
         return [
-            text.format(n=self.number[kind], example=_short(self.example[kind]))
+            language.gettext(text).format(n=self.number[kind], example=_short(self.example[kind]))
             for kind, text in _SENTENCES.items()
             if kind in self.number
         ]
@@ -90,11 +99,12 @@ class _Checks:
         self.types[row.type] += 1
         body = row.payload
         if body is None:
-            self._found.add("unreadable", f"number {row.seq}")
+            self._found.add("unreadable", _one(row.seq))
             return
         wrong = next(self._differences(row, body), None)
         if wrong:
-            self._found.add("other", f"{wrong} of number {row.seq} is {body.get(wrong)!r}")
+            text = reader_language().gettext("{field} of number {number} is {value}")
+            self._found.add("other", text.format(field=wrong, number=row.seq, value=repr(body.get(wrong))))
         self._look_at_fields(row)
         self._look_at_clock(row, body)
         if row.type == "events.dropped":
@@ -121,7 +131,9 @@ class _Checks:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"])
-            self._found.add("schema", f"{where} of number {row.seq} ({row.type}): {first['msg']}")
+            text = reader_language().gettext("{field} of number {number} ({type}): {problem}")
+            found = text.format(field=where, number=row.seq, type=row.type, problem=first["msg"])
+            self._found.add("schema", found)
 
     def _look_at_clock(self, row: LogRow, body: Mapping[str, Any]) -> None:
         if row.type == "agent.clock_set":
@@ -130,7 +142,8 @@ class _Checks:
             return
         if self._synced_ms is not None and row.ts_ms < self._synced_ms:
             seconds = (self._synced_ms - row.ts_ms) / 1000
-            self._found.add("clock", f"number {row.seq} by {seconds:.3f} s")
+            text = reader_language().gettext("number {number} by {seconds} s")
+            self._found.add("clock", text.format(number=row.seq, seconds=f"{seconds:.3f}"))
         self._synced_ms = row.ts_ms
 
 
@@ -162,8 +175,9 @@ def verify(config: Config) -> tuple[list[str], list[str]]:
     begin = [(1, head.first_seq - 1)] if head.first_seq > 1 else []
     explained = sorted([*checks.dropped, (1, min(taken, head.first_seq - 1))])
     for first, last in _unexplained(begin + checks.gaps, explained):
-        found.add("gap", f"number {first}" if first == last else f"numbers {first} to {last}")
-    left = [f"{aside} is a damaged log that was set aside: {salvage_hint(aside)}." for aside in asides]
+        several = reader_language().gettext("numbers {first} to {last}")
+        found.add("gap", _one(first) if first == last else several.format(first=first, last=last))
+    left = [reader_language().gettext(_ASIDE).format(aside=aside) for aside in asides]
     return _summary(path, head, checks, ZoneInfo(config.device.timezone)), [*left, *found.sentences()]
 
 
@@ -190,7 +204,8 @@ def _look_at_head(head: Head, found: _Found) -> None:
     if delivered is None:
         found.add("delivered", repr(head.delivered))
     elif delivered > head.last_seq:
-        found.add("delivered", f"number {delivered}, but the last is {head.last_seq}")
+        text = reader_language().gettext("number {number}, but the last is {last}")
+        found.add("delivered", text.format(number=delivered, last=head.last_seq))
 
 
 def _unexplained(gaps: list[tuple[int, int]], reported: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -213,18 +228,34 @@ def _summary(path: Path, head: Head, checks: _Checks, zone: ZoneInfo) -> list[st
     size = sum(
         part.stat().st_size for end in ("", "-wal") if (part := path.with_name(path.name + end)).exists()
     )
-    lines = [f"log {head.log_id} in {path}, {size / 1e3:,.0f} kB"]
+    language = reader_language()
+    text = language.gettext("log {log_id} in {path}, {size_kb} kB")
+    lines = [text.format(log_id=head.log_id, path=path, size_kb=f"{size / 1e3:,.0f}")]
     number = checks.types.total()
     if not number:
-        return [*lines, "no events"]
-    times = " to ".join(f"{row.local(zone):%Y-%m-%d %H:%M:%S}" for row in checks.ends)
-    lines.append(f"{number} events, numbers {head.first_seq} to {head.last_seq}, {times}")
+        return [*lines, language.gettext("no events")]
+    form = language.pgettext("strftime", "%Y-%m-%d %H:%M:%S")
+    times = [row.local(zone).strftime(form) for row in checks.ends]
+    text = (
+        language.gettext("{number} events, numbers {first} to {last}, {begin} to {end}")
+        if len(times) > 1
+        else language.gettext("{number} events, numbers {first} to {last}, {begin}")
+    )
+    values = {"first": head.first_seq, "last": head.last_seq, "begin": times[0], "end": times[-1]}
+    lines.append(text.format(number=number, **values))
     lines += [f"  {number:>8} {harmless(kind)}" for kind, number in sorted(checks.types.items())]
     if checks.unknown:
-        lines.append(f"{checks.unknown} of types that this version does not know")
+        text = language.gettext("{number} of types that this version does not know")
+        lines.append(text.format(number=checks.unknown))
     delivered = _number(head.delivered) or 0
     waiting = max(0, head.last_seq - max(delivered, head.first_seq - 1))
-    return [*lines, f"delivered up to number {delivered}, {waiting} not yet"]
+    text = language.gettext("delivered up to number {number}, {waiting} not yet")
+    return [*lines, text.format(number=delivered, waiting=waiting)]
+
+
+def _one(number: int) -> str:
+    """An event, by its number."""
+    return reader_language().gettext("number {number}").format(number=number)
 
 
 def _ms(ts: object) -> int | None:

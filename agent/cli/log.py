@@ -11,6 +11,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from agent.core import identifiers
+from agent.locale.language import reader_language
 
 CONFIG = Path("/etc/presence-agent/agent.toml")
 ConfigOption = Annotated[Path, Parameter(name="--config", help="The configuration file (TOML).")]
@@ -94,7 +95,8 @@ def export(
         write(load(config), start, end, to_file)
         return 0
     number = rescue(load(config), file, start, end, to_file)
-    print(f"{file}: {number} events could be read.", file=sys.stderr)
+    text = reader_language().gettext("{file}: {number} events could be read.")
+    print(text.format(file=file, number=number), file=sys.stderr)
     return 0
 
 
@@ -108,7 +110,7 @@ def verify(*, config: ConfigOption = CONFIG) -> int:
     from agent.config.load import load
 
     summary, problems = verified(load(config))
-    print(*summary, *(problems or ["The log is good."]), sep="\n")
+    print(*summary, *(problems or [reader_language().gettext("The log is good.")]), sep="\n")
     return 1 if problems else 0
 
 

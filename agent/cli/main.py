@@ -8,7 +8,7 @@ import os
 import sys
 import time
 import traceback
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 from cyclopts import App, Parameter
 
 from agent.cli.broker import broker_commands
+from agent.cli.check import check
 from agent.cli.doctor import doctor
 from agent.cli.errors import entry, exit_code, sentence
 from agent.cli.help import ReadersHelp
 from agent.cli.log import CONFIG, ConfigOption, log_app, log_to_stderr
 from agent.cli.reload import reload
 from agent.core import identifiers
-from agent.errors import AgentError, ConfigError, ModelError
+from agent.errors import AgentError, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,6 +52,7 @@ models_app = App(name="models", help="The networks' weights: list, fetch and ver
 app.command(models_app)
 app.command(log_app)
 app.command(doctor)
+app.command(check)
 app.command(reload, show=False)
 for _command in broker_commands:
     app.command(_command)
@@ -100,51 +102,6 @@ def run(*, config: ConfigOption = CONFIG) -> NoReturn:
         time.sleep(_UNTIL_READ_S)
     # All is closed. Not sys.exit: a thread that hangs in a camera's driver would keep the process.
     os._exit(code)
-
-
-@app.command
-def check(
-    *,
-    config: ConfigOption = CONFIG,
-    example: Annotated[
-        str | None,
-        Parameter(help="Print a commented configuration: gate, parking, counter, reception or corridor."),
-    ] = None,
-) -> int:
-    """Check a configuration and print its problems, one a line, or print an example.
-
-    `presence-agent check --example gate > agent.toml` is a good start.
-    """
-    from agent.app.weights import person_weights
-    from agent.config.examples import example as example_of
-    from agent.config.load import load
-    from agent.config.placeholders import leftovers
-    from agent.config.risks import absences, notices
-    from agent.config.rule_tables import rule_tables
-    from agent.config.secret_files import running_user, secret_files
-
-    if example is not None:
-        print(example_of(example), end="")
-        return 0
-    loaded = load(config)
-    # Whether the weights and their manifest are whole is no question about the configuration.
-    with suppress(ModelError):
-        person_weights(loaded.detector)
-    left = leftovers(loaded)
-    for notice in (*left, *notices(loaded), *absences(loaded)):
-        print(notice)
-    for secret in secret_files(loaded, running_user()):
-        if secret.is_open:
-            print(
-                f"{secret.path}: others than the service can read it (mode {secret.mode}); "
-                f"run '{secret.remedy}'."
-            )
-    rules = ", ".join(
-        f"{len(tables)} {kind}{'' if len(tables) == 1 else 's'}" for kind, tables in rule_tables(loaded)
-    )
-    verdict = f"can be read, but {len(left)} of its values are still an example's" if left else "is good"
-    print(f"{config} {verdict}: {loaded.device.site}/{loaded.device.name}, {rules}.")
-    return 0
 
 
 @app.command(name="accept-view")

@@ -191,14 +191,14 @@ class HoursConfig(BaseConfig):
         twice = [day for day, number in Tally(days).items() if number > 1]
         if twice:
             raise ValueError(f"name each day once; {', '.join(twice)} is there more than once")
-        return at_least_one(days, "day")
+        return at_least_one(days, "give at least one day")
 
     @field_validator("periods")
     @classmethod
     def _periods_few(cls, periods: tuple[Period, ...]) -> tuple[Period, ...]:
         if len(periods) > MOST_PERIODS:
             raise ValueError(f"give at most {MOST_PERIODS} periods; this has {len(periods)}")
-        return at_least_one(periods, "period")
+        return at_least_one(periods, "give at least one period")
 
 
 class WorkdayConfig(BaseConfig):

@@ -71,10 +71,10 @@ def tables(name: str) -> BeforeValidator:
     return listed(f"write its header as [[{name}]], with two pairs of brackets, for there may be several")
 
 
-def at_least_one(items: tuple[_Item, ...], what: str) -> tuple[_Item, ...]:
-    """Refuse an empty list."""
+def at_least_one(items: tuple[_Item, ...], right: str) -> tuple[_Item, ...]:
+    """Refuse an empty list by a sentence on what would be right."""
     if not items:
-        raise ValueError(f"give at least one {what}")
+        raise ValueError(right)
     return items
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from agent.doctor.messages import CHECKS, LABELS, MARKS, MESSAGES, REMEDY_MARK, SUMMARY
-from agent.doctor.problems import translated
 from agent.locale.language import in_context
+from agent.locale.problems import translated
 from agent.render.sentences import harmless
 
 if TYPE_CHECKING:

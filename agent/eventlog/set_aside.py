@@ -35,14 +35,6 @@ def damaged_asides(card: Path) -> list[Path]:
     return asides(card, DAMAGED)
 
 
-def salvage_hint(aside: Path) -> str:
-    """Advice for a technician about a damaged log that was set aside."""
-    return (
-        f"save what can be read of it with 'sudo presence-agent log export --file {aside} --out "
-        f"damaged.jsonl', then delete it with 'sudo rm -f {aside} {aside}-wal {aside}-shm'"
-    )
-
-
 def delete_too_old(card: Path, before_ms: int, now_ms: int, in_use: Collection[Path | None]) -> bool:
     """Delete what is too old of the logs that were set aside at a path, a portion of each.
 

@@ -1,7 +1,7 @@
 """Language of the reader: English stands in the code, each other language in a catalogue beside this file.
 
-Marked texts (`N_`, `NC_`, and what `gettext`, `ngettext` and `pgettext` are called with) are what a catalogue
-translates. Journal lines are English and not marked.
+Marked texts (`N_`, `NC_`, `NN_`, and what `gettext`, `ngettext` and `pgettext` are called with) are what a
+catalogue translates. Journal lines are English and not marked.
 """
 
 from __future__ import annotations
@@ -31,6 +31,11 @@ def N_(text: str) -> str:  # noqa: N802 - gettext's own name for it
 def NC_(context: str, text: str) -> str:  # noqa: N802, ARG001 - the same; the catalogue has the context
     """Mark a text that means one thing here and may mean another elsewhere, as `N_`."""
     return text
+
+
+def NN_(singular: str, plural: str) -> tuple[str, str]:  # noqa: N802 - as above
+    """Mark a text on a number, both forms, as `N_`; shown by `ngettext`."""
+    return singular, plural
 
 
 def reader_language() -> NullTranslations:

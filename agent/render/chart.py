@@ -22,7 +22,8 @@ import cv2
 import numpy as np
 
 from agent.core.registry import Registry
-from agent.render.sentences import kind_name, vietnamese
+from agent.locale.language import N_, NC_, reader_language
+from agent.render.sentences import kind_name
 from agent.render.text import fitted, in_lines, width_px, write
 from agent.render.timeline import steps
 
@@ -62,40 +63,41 @@ COLORS: Final[dict[str, Color]] = {
 }
 _INK, _PALE, _GRID, _WHITE = (30, 30, 30), (110, 110, 110), (225, 225, 225), (255, 255, 255)
 
-# In English and in Vietnamese.
 _WORDS = {
-    "camera": ("camera", "camera"),
-    "present": ("persons", "số người"),
-    "in": ("in", "vào"),
-    "out": ("out", "ra"),
-    "attended": ("attended", "có người trực"),
-    "unattended": ("unattended", "vắng người trực"),
-    "closed": ("closed", "đóng cửa"),
-    "after_hours": ("after hours", "ngoài giờ"),
-    "dropped": ("events lost", "mất sự kiện"),
-    "blind": ("camera can't see", "camera không quan sát được"),
-    "down": ("agent not running", "phần mềm không chạy"),
-    "hours": ("working hours", "giờ làm việc"),
-    "covered": ("covered", "bị che"),
-    "dark": ("dark", "quá tối"),
-    "blurred": ("blurred", "bị mờ"),
-    "moved": ("moved", "bị xê dịch"),
-    "frozen": ("frozen", "bị đứng hình"),
-    "lost": ("no camera", "mất kết nối"),
-    "stopped": ("stopped", "đã dừng"),
-    "restarted": ("was down", "bị ngắt"),
-    "new_log": ("no log yet", "chưa có nhật ký"),
-    "visits": ("visits {}", "{} lượt"),
-    "most": ("at most {}", "nhiều nhất {}"),
-    "in all": ("{} occupied", "có người {}"),
-    "nothing": ("no events", "không có sự kiện nào"),
-    "h": ("h", "giờ"),
-    "min": ("min", "phút"),
-    "s": ("s", "giây"),
+    "camera": NC_("chart", "camera"),
+    "present": NC_("chart", "persons"),
+    "in": NC_("chart", "in"),
+    "out": NC_("chart", "out"),
+    "attended": NC_("chart", "attended"),
+    "unattended": NC_("chart", "unattended"),
+    "closed": NC_("chart", "closed"),
+    "after_hours": NC_("chart", "after hours"),
+    "dropped": NC_("chart", "events lost"),
+    "blind": NC_("chart", "camera can't see"),
+    "down": NC_("chart", "agent not running"),
+    "hours": NC_("chart", "working hours"),
+    "covered": NC_("chart", "covered"),
+    "dark": NC_("chart", "dark"),
+    "blurred": NC_("chart", "blurred"),
+    "moved": NC_("chart", "moved"),
+    "frozen": NC_("chart", "frozen"),
+    "lost": NC_("chart", "no camera"),
+    "stopped": NC_("chart", "stopped"),
+    "restarted": NC_("chart", "was down"),
+    "new_log": NC_("chart", "no log yet"),
+    "visits": NC_("chart", "visits {number}"),
+    "most": NC_("chart", "at most {number}"),
+    "in all": NC_("chart", "{time} occupied"),
+    "nothing": NC_("chart", "no events"),
 }
 _DAYS = (
-    ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
-    ("Thứ Hai", "Thứ Ba", "Thứ Tư", "Thứ Năm", "Thứ Sáu", "Thứ Bảy", "Chủ Nhật"),
+    N_("Monday"),
+    N_("Tuesday"),
+    N_("Wednesday"),
+    N_("Thursday"),
+    N_("Friday"),
+    N_("Saturday"),
+    N_("Sunday"),
 )
 _TICKS_S = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200)
 _MINUTE_S = 60
@@ -150,7 +152,9 @@ class Board:
     def title(self, place: str) -> None:
         """Write what it is of."""
         local = self.of.begin.astimezone(self.zone)
-        day = f"{_DAYS[vietnamese()][local.weekday()]}, {local:{'%d/%m/%Y' if vietnamese() else '%Y-%m-%d'}}"
+        language = reader_language()
+        date = local.strftime(language.pgettext("strftime", "%Y-%m-%d"))
+        day = f"{language.gettext(_DAYS[local.weekday()])}, {date}"
         write(self.canvas, fitted(place, 50, WIDTH_PX - 80), (40, 70), 50, _INK)
         write(self.canvas, f"{day}   {self.zone.key}", (40, 122), 34, _PALE)
 
@@ -203,9 +207,9 @@ class Board:
         self.canvas[top:bottom, LEFT_PX:RIGHT_PX][ink] = COLORS["present"]
         self._totals(
             top,
-            (_word("visits").format(len(row.spans)), _INK),
-            (_word("most").format(most), _PALE),
-            (_word("in all").format(_duration(row.seconds())), _PALE),
+            (_word("visits").format(number=len(row.spans)), _INK),
+            (_word("most").format(number=most), _PALE),
+            (_word("in all").format(time=_duration(row.seconds())), _PALE),
         )
 
     def counter_row(self, row: TimelineRow, top: int, bottom: int) -> None:
@@ -375,14 +379,15 @@ def _legend(names: Sequence[str]) -> Image:
 
 def _word(name: str) -> str:
     """Word in the reader's language; an unknown name of a later version stays as it is."""
-    both = _WORDS.get(name)
-    return both[vietnamese()] if both else name
+    return reader_language().pgettext("chart", _WORDS[name]) if name in _WORDS else name
 
 
 def _duration(seconds: float) -> str:
+    language = reader_language()
     if seconds < 60:  # noqa: PLR2004
-        return f"{seconds:.0f} {_word('s')}"
+        return language.pgettext("duration", "{seconds} s").format(seconds=f"{seconds:.0f}")
     minutes = round(seconds / 60)
     if minutes < 60:  # noqa: PLR2004
-        return f"{minutes} {_word('min')}"
-    return f"{minutes // 60} {_word('h')} {minutes % 60:02d}"
+        return language.pgettext("duration", "{minutes} min").format(minutes=minutes)
+    text = language.pgettext("duration", "{hours} h {minutes}")
+    return text.format(hours=minutes // 60, minutes=f"{minutes % 60:02d}")

@@ -16,7 +16,7 @@ from agent.core.frame import Instant
 from agent.errors import AgentError, ConfigError
 from agent.render.blur_grid import Grid
 from agent.render.labels import Labels
-from agent.render.sentences import called, sentence
+from agent.render.sentences import called, kind_name, sentence
 from agent.render.text import width_px, write_outlined
 
 if TYPE_CHECKING:
@@ -329,7 +329,7 @@ def _hatch(canvas: Image, corners: NDArray[np.int32]) -> None:
 
 def _named(kind: str, rule: str, caption: Caption) -> str:
     state = caption.states.get(rule)
-    return f"{called(kind)} {rule}: {state}" if state else f"{called(kind)} {rule}"
+    return f"{kind_name(kind)} {rule}: {state}" if state else f"{kind_name(kind)} {rule}"
 
 
 def _holds(outer: Sequence[float], inner: Sequence[float]) -> bool:

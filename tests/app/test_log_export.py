@@ -27,6 +27,7 @@ from agent.eventlog.log import EventLog
 from agent.eventlog.reader import LogReader
 from tests.builders import BEGIN, make_at
 from tests.conftest import ROOT, command, free_port, wait_until, write_config
+from tests.locale.languages import ENGLISH_LEFT
 from tests.patience import PATIENCE_S
 from tests.samples import SENDER, make_entered, make_started, make_stopped
 
@@ -474,7 +475,12 @@ def test_daily_check_is_not_good_beside_a_damaged_log(config: Config, tmp_path: 
     (tmp_path / "logger").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "logger").chmod(0o755)
 
-    there = {"STATE_DIRECTORY": str(aside.parent), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    # Its line goes into the journal, which is English whatever the machine's language is.
+    there = {
+        "STATE_DIRECTORY": str(aside.parent),
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "LC_ALL": "vi_VN.UTF-8",
+    }
 
     def said() -> tuple[int, str]:
         ran = subprocess.run(
@@ -485,6 +491,7 @@ def test_daily_check_is_not_good_beside_a_damaged_log(config: Config, tmp_path: 
 
     code, text = said()
     assert code == 1
+    assert "is a damaged log that was set aside: save what can be read" in text
     assert f"rm -f {aside} {aside}-wal {aside}-shm'" in text
     aside.unlink()
     assert "damaged" not in said()[1]
@@ -515,6 +522,24 @@ def test_verify_empty(config: Config) -> None:
     filled(config, 0)
     summary, problems = verify(config)
     assert (summary[1:], problems) == (["no events"], [])
+
+
+def test_verify_vietnamese(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LANG", "vi_VN.UTF-8")
+    aside = set_aside_damaged(config, 20)
+    config.log.path.unlink()
+    filled(config)
+    with closing(sqlite3.connect(config.log.path)) as db, db:
+        db.execute("DELETE FROM event WHERE seq IN (5, 7, 8)")
+        db.execute("UPDATE event SET body = 'x' WHERE seq = 10")
+        db.execute("UPDATE event SET body = replace(body, '\"count\"', '\"other\"') WHERE seq = 12")
+        db.execute("UPDATE event SET rule = 'z' WHERE seq = 14")
+    summary, problems = verify(config)
+    assert not [line for line in (*summary, *problems) if ENGLISH_LEFT.search(line)]
+    assert summary[1].endswith("sự kiện, số 1 đến 30, từ 05/01/2026 07:00:00 đến 05/01/2026 07:00:29")
+    assert problems[0].startswith(f"{aside} là nhật ký hỏng đã được để riêng")
+    assert "thiếu số thứ tự mà không có events.dropped nào báo (2 khoảng): số 5." in problems
+    assert len(problems) == 5
 
 
 ENTERED_ONLY = ("since", "count", "track")

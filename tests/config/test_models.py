@@ -17,6 +17,8 @@ from agent.config import models
 from agent.config.load import load
 from agent.config.risks import notices
 from agent.errors import ConfigError
+from agent.locale.problems import as_sentence
+from tests.locale.languages import ENGLISH_LEFT, VIETNAMESE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -556,6 +558,7 @@ def test_load_wrong(tmp_path: Path, text: str, words: list[str]) -> None:
     (problem,) = problems(write(tmp_path, text))
     assert [word for word in words if word not in problem] == []
     assert_plain(problem)
+    assert_translated(problem)
 
 
 def assert_plain(problem: str) -> None:
@@ -563,6 +566,12 @@ def assert_plain(problem: str) -> None:
     assert problem.isprintable()
     assert len(problem) < 400
     assert not re.search(r"pydantic|https?://errors|Traceback|Value error|validation|Input should", problem)
+
+
+def assert_translated(problem: str) -> None:
+    translated = as_sentence(problem, VIETNAMESE)
+    assert not ENGLISH_LEFT.search(translated)
+    assert translated.endswith((".", "?"))
 
 
 def test_load_tells_all_at_once(tmp_path: Path) -> None:
@@ -654,6 +663,7 @@ def test_load_unreadable(tmp_path: Path, content: bytes, words: list[str]) -> No
     assert str(path) in problem
     assert [word for word in words if word not in problem] == []
     assert_plain(problem)
+    assert_translated(problem)
 
 
 def test_load_missing_file(tmp_path: Path) -> None:
@@ -723,6 +733,7 @@ def test_notices_one(tmp_path: Path, text: str, words: list[str]) -> None:
     (notice,) = notices(load(write(tmp_path, text)))
     assert [word for word in words if word not in notice] == []
     assert_plain(notice)
+    assert_translated(notice)
 
 
 def test_notices_silent_on_hours_and_counters(tmp_path: Path) -> None:

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.core.log_messages import FAILS
-from agent.doctor.messages_causes import CAUSES, CAUSES_OF
-from agent.doctor.messages_configuration import CONFIGURATION_PROBLEMS
-from agent.doctor.messages_problems import PROBLEMS
-from agent.doctor.problems import translated
 from agent.doctor.report import Finding
 from agent.install.manifest import models_directory
+from agent.locale.agent_problems import PROBLEMS
+from agent.locale.causes import CAUSES, CAUSES_OF
+from agent.locale.configuration_problems import CONFIGURATION_PROBLEMS
+from agent.locale.problems import translated
 from tests.conftest import ROOT, free_port
 from tests.doctor.conftest import connect
 from tests.doctor.test_report import fields
-from tests.locale.languages import VIETNAMESE
+from tests.locale.languages import ENGLISH_LEFT, VIETNAMESE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from tests.doctor.place import Place
 
 SENTENCES = (*CAUSES_OF, *PROBLEMS, *CONFIGURATION_PROBLEMS)
-ENGLISH = re.compile(r"“|\b(the|is|it|its|not|has|have|can't|there|for|and|or|with|be|was|give)\b")
 # A part of a sentence that is shorter may be found anywhere; these hold parts together.
 TELLING = 8
 GLUE = (": ", "; ", " ", " s")
@@ -51,10 +50,10 @@ def said(report: Report) -> dict[str, str]:
 
 @cache
 def in_code() -> tuple[str, ...]:
-    """All strings of the agent but those of doctor; of one with values in it each part."""
+    """All strings of the agent but those to be translated; of one with values in it each part."""
     found = set()
     for path in ROOT.glob("agent/**/*.py"):
-        if path.parent.name != "doctor" or not path.name.startswith("messages"):
+        if path.parent.name != "locale":
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
                     found |= {node.value, f"{node.value[:1].lower()}{node.value[1:]}"}
@@ -90,10 +89,10 @@ def test_each_is_translated_whatever_it_is_about() -> None:
     for english in SENTENCES:
         values = dict.fromkeys(fields(english), "EADDRINUSE")
         vietnamese = in_vietnamese(english.format(**values))
-        assert not ENGLISH.search(vietnamese.replace("“EADDRINUSE”", "")), english
+        assert not ENGLISH_LEFT.search(vietnamese.replace("“EADDRINUSE”", "")), english
         # What is put in as a problem stays whatever a translation leaves out.
         assert ("problem" in fields(english)) == ("“EADDRINUSE”" in vietnamese), english
-    assert not any(ENGLISH.search(in_vietnamese(cause)) for cause in CAUSES)
+    assert not any(ENGLISH_LEFT.search(in_vietnamese(cause)) for cause in CAUSES)
     assert len({in_vietnamese(cause) for cause in CAUSES} & CAUSES) == 0
 
 
@@ -111,13 +110,13 @@ def test_part_that_is_translated_begins_its_sentence() -> None:
     ],
 )  # fmt: skip
 def test_frequent_errors_of_the_system(number: int) -> None:
-    assert not ENGLISH.search(in_vietnamese(os.strerror(number)))
+    assert not ENGLISH_LEFT.search(in_vietnamese(os.strerror(number)))
 
 
 def test_names_that_are_not_known() -> None:
     with pytest.raises(socket.gaierror) as refused:
         socket.getaddrinfo("broker.invalid", 1883)
-    assert not ENGLISH.search(in_vietnamese(str(refused.value.strerror)))
+    assert not ENGLISH_LEFT.search(in_vietnamese(str(refused.value.strerror)))
 
 
 def test_rare_problem_stays_english_in_quotation_marks() -> None:
@@ -223,7 +222,7 @@ def test_fault_of_the_device(place: Place, wrong: Callable[[Place], None], code:
     wrong(place)
     found = said(place.examined())
     assert code in found
-    assert not [text for text in found.values() if ENGLISH.search(text)]
+    assert not [text for text in found.values() if ENGLISH_LEFT.search(text)]
 
 
 @pytest.mark.parametrize("left", ["nothing", "cut off", "upstream file", "prepared damaged"])
@@ -239,7 +238,7 @@ def test_weights(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("PRESENCE_AGENT_MODELS", str(folder))
     found = said(place.examined())
     assert "weights.wrong" in found
-    assert not [text for text in found.values() if ENGLISH.search(text)]
+    assert not [text for text in found.values() if ENGLISH_LEFT.search(text)]
 
 
 def other_authority(place: Place, central: CentralBroker) -> None:
@@ -297,7 +296,7 @@ def test_fault_of_the_broker(
     wrong(at_broker, whole_broker[0])
     found = said(at_broker.examined())
     assert code in found
-    assert not [text for text in found.values() if ENGLISH.search(text)]
+    assert not [text for text in found.values() if ENGLISH_LEFT.search(text)]
 
 
 def test_certificates(place: Place, start_central: Callable[[], CentralBroker]) -> None:
@@ -318,4 +317,4 @@ def test_certificates(place: Place, start_central: Callable[[], CentralBroker]) 
     }  # fmt: skip
     found = said(place.examined())
     assert "chứng thư số của thiết bị đã bị thu hồi" in found["broker_tls.refused"]
-    assert not [text for text in found.values() if ENGLISH.search(text)]
+    assert not [text for text in found.values() if ENGLISH_LEFT.search(text)]

@@ -38,6 +38,7 @@ FOLDER = ROOT / "agent" / "locale"
 # Functions that mark a text, and which of their arguments are texts; `c` is the context.
 KEYWORDS = {
     "N_": None,
+    "NN_": (1, 2),
     "NC_": ((1, "c"), 2),
     "gettext": None,
     "ngettext": (1, 2),
@@ -120,6 +121,9 @@ def commands(of: App = app, above: tuple[str, ...] = ()) -> Iterator[tuple[str, 
 
 def content(catalog: Catalog, *, with_header: bool = True) -> bytes:
     """What the file of a catalogue has in it."""
+    for message in catalog:
+        # A % is of a date here.
+        message.flags.discard("python-format")
     file = io.BytesIO()
     write_po(
         file,
@@ -128,7 +132,6 @@ def content(catalog: Catalog, *, with_header: bool = True) -> bytes:
         omit_header=not with_header,
         include_lineno=False,
         ignore_obsolete=True,
-        include_previous=True,
     )
     return file.getvalue()
 

@@ -11,8 +11,8 @@ import pytest
 from agent.core import log_messages
 from agent.core.log_messages import LogMessage
 from agent.doctor.messages import MESSAGES, SUMMARY
-from agent.doctor.messages_configuration import CONFIGURATION_PROBLEMS
-from agent.doctor.messages_problems import PROBLEMS
+from agent.locale.agent_problems import PROBLEMS
+from agent.locale.configuration_problems import CONFIGURATION_PROBLEMS
 from tests.conftest import ROOT
 from tests.systemd.catalogue import explained
 

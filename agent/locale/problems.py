@@ -6,9 +6,9 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from agent.doctor.messages_causes import CAUSES, CAUSES_OF
-from agent.doctor.messages_configuration import CONFIGURATION_PROBLEMS
-from agent.doctor.messages_problems import PROBLEMS
+from agent.locale.agent_problems import PROBLEMS
+from agent.locale.causes import CAUSES, CAUSES_OF
+from agent.locale.configuration_problems import CONFIGURATION_PROBLEMS
 from agent.locale.language import NC_, in_context
 
 if TYPE_CHECKING:
@@ -16,9 +16,15 @@ if TYPE_CHECKING:
 
 # What is put in for these is a problem itself.
 _NESTED = "problem"
-# Names of settings and tables, several of them.
+# Names of settings, tables or characters, several of them; and words that are between them, or are some.
 _LISTED = "listed"
-_BETWEEN = (NC_("list", " and "), NC_("list", " or "))
+_WORDS = (
+    NC_("list", " and "),
+    NC_("list", " or "),
+    NC_("list", "a space"),
+    NC_("list", "capital letters"),
+    NC_("list", "a control character"),
+)
 
 
 def translated(problem: str, language: NullTranslations) -> str:
@@ -40,9 +46,20 @@ def _value(name: str, value: str, language: NullTranslations) -> str:
     if name.startswith(_NESTED):
         return translated(value, language)
     if name.startswith(_LISTED):
-        for word in _BETWEEN:
+        for word in _WORDS:
             value = value.replace(word, language.pgettext("list", word))
     return value
+
+
+def as_sentence(problem: str, language: NullTranslations) -> str:
+    """A problem that stands by itself: with a capital letter and a full stop; a rare one stays English."""
+    text = translated(problem, language)
+    if text == problem or text.startswith("“"):
+        return problem
+    first = text.split(" ", 1)[0]
+    # Not the name of a file or a setting.
+    start = text[:1].upper() if first.isalpha() else text[:1]
+    return f"{start}{text[1:]}{'' if text.endswith(('.', '?')) else '.'}"
 
 
 @cache

@@ -1,7 +1,6 @@
 """Sentences on a configuration file, as doctor and `check` recognise and translate them.
 
-Each is the one in the code, {…} for what it puts in. A correction of a value has a line here where offices
-meet it often; the rest stays English.
+Each is the one in the code, {…} for what it puts in. One that is not here stays English.
 """
 
 from __future__ import annotations
@@ -18,6 +17,9 @@ _FILE: tuple[str, ...] = (
     N_("{path} is not valid TOML: {problem}."),
     N_("a key or table is there twice"),
     N_("a value can't be read (text stands in quotation marks)"),
+    N_("its brackets are nested too deeply"),
+    N_("it has a number that is too long"),
+    N_("There is no example for {name}; there are {places}."),
 )
 _NAMES: tuple[str, ...] = (
     N_("[{table}] is missing: add this table, with {listed} in it."),
@@ -41,6 +43,27 @@ _CONFLICTS: tuple[str, ...] = (
     ),
     N_("{where}: without TLS it has no use; give tls = true, or leave {key} out."),
     N_("{where}: {period} overlaps {other}; let one end before the other starts."),
+    N_(
+        "[[hours]] periods: {number} of them touch {day}, with those that started the day before; "
+        "a day's figures have room for {most}, so join some or leave some out."
+    ),
+    N_(
+        "[device] site = {site} and name = {name} have {number} characters together, and at most {most} fit "
+        "into a certificate; shorten one of them."
+    ),
+    N_("[detector] model = {model}: give {listed}."),
+)
+# What `check` calls an example's, and what belongs there.
+_EXAMPLES: tuple[str, ...] = (
+    N_("{where} = {value}: still an example's; {problem}."),
+    N_("give the name or address of your broker"),
+    N_("give the address of your camera"),
+    N_("write what belongs there instead of it"),
+    N_("draw it on what this camera sees"),
+    N_("blank what this camera must not see, or leave masks out"),
+    N_("give your office's own if it is another"),
+    N_("give this camera's own if it is another, once in its site"),
+    N_("say where this camera is if it is elsewhere"),
 )
 _NOTICES: tuple[str, ...] = (
     N_("There is no [[line]] and no [[zone]]: nothing will be published but that the agent runs."),
@@ -93,7 +116,7 @@ _CORRECTIONS: tuple[str, ...] = (
     N_('give a date as year-month-day, for example "2027-01-08"'),
     N_("there is no such day in the calendar; give year-month-day"),
     N_(
-        "{signs} can't be in it, for it becomes a level of the MQTT topic; use a–z, 0–9 and '-', "
+        "{listed_signs} can't be in it, for it becomes a level of the MQTT topic; use a–z, 0–9 and '-', "
         "for example {example}"
     ),
     N_("give 1 to {most} characters of a–z, 0–9 and '-' in quotation marks"),
@@ -115,6 +138,51 @@ _CORRECTIONS: tuple[str, ...] = (
     ),
     N_('give a name of the time zone database such as "Asia/Ho_Chi_Minh", with its capital letters'),
     N_("give a table: a header in brackets, with its keys in the lines below"),
+    N_("write its header as {header}, with one pair of brackets, for there is only one"),
+    N_("write its header as {header}, with two pairs of brackets, for there may be several"),
+    N_("{problem}, with a pair of brackets around them all"),
+    N_("give a list of at least 3 corners [x, y]"),
+    N_("give a list of polygons [[x, y], …]"),
+    N_('give a list of days, for example ["mon", "tue"]'),
+    N_('give a list of periods ["HH:MM", "HH:MM"]'),
+    N_('give a list of dates, for example ["2027-01-08"]'),
+    N_("give a list such as {example}"),
+    N_("give at least one day"),
+    N_("give at least one period"),
+    N_("give one of {days}"),
+    N_("name each day once; {days} is there more than once"),
+    N_("name each date once; {dates} is there more than once"),
+    N_("give at most {most} periods; this has {number}"),
+    N_("give at most {most} dates, years that are over can go; this has {number}"),
+    N_('start and end are the same; a whole day is ["00:00", "24:00"]'),
+    N_('no period starts at "24:00"; give "00:00" and name the next day'),
+    N_('give the two capital letters of ISO 3166, for example "VN"'),
+    N_(
+        "no public holidays are known for this code; give the two capital letters of ISO 3166, "
+        'for example "VN", or leave country out and list the days off in holidays'
+    ),
+    N_("leave out line breaks, tabs and other control characters"),
+    N_("give at most {most} characters; this has {number}"),
+    N_("give 1 to {most} characters of a–z, 0–9 and '-'; this has {number}"),
+    N_("`camera` and `agent` stand for the device itself in topics; give another id"),
+    N_("give the id of a zone in quotation marks"),
+    N_(
+        "rtsps is not taken, since the camera's certificate can't be checked; give rtsp://, on a network "
+        "of the cameras' own"
+    ),
+    N_('give the host and, if need be, a port from 1 to 65535: "rtsp://192.168.1.20:554/…"'),
+    N_("this is neither a name nor an IPv6 address such as fd00::1"),
+    N_("give at most {most} corners; this has {number}"),
+    N_("leave out the corner that is there twice; the outline closes itself after the last one"),
+    N_("the outline crosses itself; give the corners in the order of a walk around the area"),
+    N_("there is no area in it; give the corners of the outline of an area"),
+    N_("start and end are the same place; give the two ends of the line"),
+    N_("this is on the line, or where the line would go on; give a point clearly on the inner side"),
+    N_("give a number between 0 and 1"),
+    N_("give a number between 0 and 1; lower finds more and errs more"),
+    N_("give a number from 1 to 30, in looks a second"),
+    N_("give a number from 1 (no crops) to 4, times the whole picture's scale"),
+    N_("give a grey level between 0 (black) and 255 (white)"),
 )
 _VALUE: tuple[str, ...] = (N_("{where} = {value}: {problem}."),)
 # A value that is wrong is last: nearly all of the others look like one.
@@ -122,6 +190,7 @@ CONFIGURATION_PROBLEMS: tuple[str, ...] = (
     *_FILE,
     *_NAMES,
     *_CONFLICTS,
+    *_EXAMPLES,
     *_NOTICES,
     *_CORRECTIONS,
     *_VALUE,
