@@ -28,11 +28,14 @@ from agent.core.event import (
     LineQuarter,
     PeriodCrossings,
     Quarter,
+    ZoneCrowded,
     ZoneDay,
     ZoneEntered,
     ZoneLeft,
     ZoneOccupied,
+    ZoneOverstayed,
     ZoneQuarter,
+    ZoneUncrowded,
     ZoneVacated,
 )
 from agent.wire.calendar import CalendarWire, HoursWire, WorkdayWire
@@ -90,9 +93,9 @@ def longest_events() -> list[Event]:
     day = common | {"date": date(2026, 1, 5), "length_s": LONGEST_DAY_S, "blind_s": LONGEST_DAY_S - 0.001}
     crossed: dict[str, Any] = {"in_count": LARGEST_DAILY, "out_count": LARGEST_DAILY}
     stayed: dict[str, Any] = {"visits": LARGEST_DAILY, "occupied_s": 89_999.999, "max_count": LARGEST_DAILY}
-    attended: dict[str, Any] = dict.fromkeys(
-        ("attended_s", "unattended_s", "longest_unattended_s"), 89_999.999
-    )
+    attended: dict[str, Any] = {"visits": LARGEST_DAILY}
+    attended |= dict.fromkeys(("attended_s", "unattended_s", "longest_unattended_s"), 89_999.999)
+    attended |= dict.fromkeys(("wait_p50_s", "wait_p90_s", "wait_max_s"), LARGEST_S)
     period = PeriodCrossings(
         start="07:30",
         end="11:30",
@@ -107,6 +110,9 @@ def longest_events() -> list[Event]:
         ZoneEntered(**common, **visit),
         ZoneLeft(**common, **visit, dwell_s=LARGEST_S, why="restarted"),
         ZoneOccupied(**common, since=since),
+        ZoneOverstayed(**common, since=since, track=LONGEST_TRACK),
+        ZoneCrowded(**common, since=since, count=LARGEST_INT),
+        ZoneUncrowded(**common, since=since, crowded_s=LARGEST_S, max_count=LARGEST_INT, why="restarted"),
         ZoneVacated(**common, since=since, occupied_s=LARGEST_S, why="restarted"),
         CameraBlind(**common, cause="covered", since=since),
         CameraRestored(**common, cause="covered", since=since, blind_s=LARGEST_S),

@@ -33,6 +33,7 @@ from agent.config.types import (
     line_end,
     line_inside,
     listed,
+    of_use,
     otherwise,
     tables,
 )
@@ -259,6 +260,9 @@ class LineConfig(RuleConfig):
     inside: Point = Field(examples=[[0.9, 0.5]])
     """Any point on the inner side, fractions of the picture."""
 
+    used_by: Annotated[Literal["everybody", "staff"], otherwise('give "everybody" or "staff"')] = "everybody"
+    """Whose line it is; only where it is "staff" may a crossing after the start be called late."""
+
     @field_validator("end")
     @classmethod
     def _has_length(cls, end: Point, info: ValidationInfo) -> Point:
@@ -269,6 +273,15 @@ class LineConfig(RuleConfig):
     def _has_side(cls, inside: Point, info: ValidationInfo) -> Point:
         start, end = info.data.get("start"), info.data.get("end")
         return line_inside(start, end, inside) if start and end else inside
+
+
+_Lasting = Annotated[
+    float, Field(ge=0, le=_LONGEST_S), otherwise(f"give a number of seconds from 0 to {_LONGEST_S}")
+]
+_Exceeded = Annotated[
+    float, Field(gt=0, le=_LONGEST_S), otherwise(f"give a number of seconds above 0, at most {_LONGEST_S}")
+]
+_Persons = Annotated[int, Field(ge=2, le=999), otherwise("give a number of persons from 2 to 999")]
 
 
 class ZoneConfig(RuleConfig):
@@ -283,10 +296,19 @@ class ZoneConfig(RuleConfig):
         ]
     )
     """Corners, fractions of the picture; people are where their feet are."""
-    min_dwell_s: Annotated[
-        float, Field(ge=0, le=_LONGEST_S), otherwise(f"give a number of seconds from 0 to {_LONGEST_S}")
-    ] = 1.0
+    min_dwell_s: _Lasting = 1.0
     """Shorter visits are passers-by, seconds."""
+    overstay_s: _Exceeded | None = None
+    """Longer visits are reported while they last, seconds; without it none is."""
+    crowd: _Persons | None = None
+    """So many persons at once are a crowd, which is reported; without it none is."""
+    crowd_after_s: _Lasting = 60.0
+    """How long so many must be there, seconds."""
+
+    @field_validator("overstay_s", "crowd_after_s")
+    @classmethod
+    def _has_a_use(cls, seconds: float | None, info: ValidationInfo) -> float | None:
+        return of_use(info.field_name or "", seconds, info.data)
 
 
 _ZoneId = Annotated[str, otherwise("give the id of a zone in quotation marks")]
@@ -301,11 +323,7 @@ class CounterConfig(RuleConfig):
     """Id of the zone behind the desk."""
     public: _ZoneId | None = None
     """Id of the zone in front of it."""
-    unattended_after_s: Annotated[
-        float,
-        Field(gt=0, le=_LONGEST_S),
-        otherwise(f"give a number of seconds above 0, at most {_LONGEST_S}"),
-    ] = 60.0
+    unattended_after_s: _Exceeded = 60.0
     """How long nobody of the staff must be there, seconds."""
 
 

@@ -3,10 +3,11 @@
 import ipaddress
 import re
 import unicodedata
+from collections.abc import Mapping
 from datetime import date, datetime
 from math import dist
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -246,6 +247,22 @@ def _polygon(corners: geometry.Polygon) -> geometry.Polygon:
     if flat or geometry.area(corners) < _SMALLEST_POLYGON:
         raise ValueError("there is no area in it; give the corners of the outline of an area")
     return corners
+
+
+def of_use(key: str, seconds: float | None, zone: Mapping[str, Any]) -> float | None:
+    """Refuse a time of a zone that nothing could ever come of.
+
+    Args:
+        key: `overstay_s` or `crowd_after_s`.
+        seconds: its value.
+        zone: the keys before it that are valid.
+    """
+    least_s = zone.get("min_dwell_s")
+    if key == "overstay_s" and seconds is not None and least_s is not None and seconds <= least_s:
+        raise ValueError(f"give more than min_dwell_s, which is {least_s:g}: shorter visits are passers-by")
+    if key == "crowd_after_s" and zone.get("crowd", 0) is None:
+        raise ValueError("add crowd, how many persons are one, or leave this out; alone it has no use")
+    return seconds
 
 
 def line_end(start: geometry.Point, end: geometry.Point) -> geometry.Point:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final, Literal
 
 from agent.core import event_fields as of
-from agent.core.event_form import ATTENDANCE, BLINDNESS, OCCUPANCY, VISIT, Interval, OnWire
+from agent.core.event_form import ATTENDANCE, BLINDNESS, CROWDING, OCCUPANCY, VISIT, Interval, OnWire
 from agent.core.frame import Instant
 from agent.core.registry import Registry
 from agent.core.visibility import BlindCause
@@ -78,6 +78,37 @@ class ZoneLeft(Event):
     count: of.PersonsNow
     track: of.TrackId
     dwell_s: of.DwellS
+    why: _Ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneOverstayed(Event):
+    """A visit lasts longer than the zone's `overstay_s`; once a visit, which `zone.left` ends."""
+
+    TYPE: ClassVar[str] = "zone.overstayed"
+    since: of.Since
+    track: of.TrackId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneCrowded(Event):
+    """So many persons as the zone's `crowd` have been in it for its `crowd_after_s`."""
+
+    TYPE: ClassVar[str] = "zone.crowded"
+    OPENS: ClassVar[Interval | None] = CROWDING
+    since: of.Since
+    count: of.CrowdNow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneUncrowded(Event):
+    """A crowd is over: it was one from `since` for `crowded_s`."""
+
+    TYPE: ClassVar[str] = "zone.uncrowded"
+    CLOSES: ClassVar[Interval | None] = CROWDING
+    since: of.Since
+    crowded_s: of.CrowdedS
+    max_count: of.MostOfCrowd
     why: _Ended
 
 
@@ -194,6 +225,10 @@ class CounterQuarter(Quarter):
     attended_s: of.AttendedS
     unattended_s: of.UnattendedS
     longest_unattended_s: of.LongestUnattendedS
+    visits: of.Waits | None = None
+    wait_p50_s: of.WaitP50S | None = None
+    wait_p90_s: of.WaitP90S | None = None
+    wait_max_s: of.WaitMaxS | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +276,10 @@ class CounterDay(Day):
     attended_s: of.AttendedS
     unattended_s: of.UnattendedS
     longest_unattended_s: of.LongestUnattendedS
+    visits: of.Waits | None = None
+    wait_p50_s: of.WaitP50S | None = None
+    wait_p90_s: of.WaitP90S | None = None
+    wait_max_s: of.WaitMaxS | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,7 +389,11 @@ class ZoneState(State):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CounterState(State):
-    """Whether a counter is attended, and since when; `waiting` persons, None without a public zone."""
+    """Whether a counter is attended, and since when; `waiting` persons, None without a public zone.
+
+    `waiting_since` is when the one came who waits longest; None: nobody does, as far as is known.
+    """
 
     mode: CounterMode
     waiting: int | None
+    waiting_since: Instant | None = None

@@ -65,6 +65,11 @@ DwellS = Annotated[
     float, OnWire("From the first to the last sighting of the visit, s: it ended then.", least=0)
 ]
 SpellS = Annotated[float, OnWire("How long somebody was in the zone, s, whoever it was.", least=0)]
+CrowdedS = Annotated[float, OnWire("How long so many persons were in the zone, s.", least=0)]
+CrowdNow = Annotated[int, OnWire("Persons in the zone when that was sure.", least=0)]
+MostOfCrowd = Annotated[
+    int, OnWire("The most persons in the zone at one time from `since` on.", word="max", least=0)
+]
 PersonsNow = Annotated[int, OnWire("Persons in the zone after it.", least=0)]
 Waiting = Annotated[
     int, OnWire("Persons in the counter's public zone; absent where it has none, or not known.", least=0)
@@ -92,6 +97,18 @@ OccupiedS = Annotated[float, OnWire("How long somebody was in the zone, s.", lea
 MostAtOnce = Annotated[int, OnWire("The most persons in the zone at one time.", word="max", least=0)]
 AttendedS = Annotated[float, OnWire("Working time in which somebody was behind the desk, s.", least=0)]
 UnattendedS = Annotated[float, OnWire("Working time in which nobody was behind the desk, s.", least=0)]
+Waits = Annotated[
+    int,
+    OnWire(
+        "Visits to the public zone that ended in that time, of somebody seen leaving or lost who was not "
+        "behind the desk before, meanwhile or within a minute after; absent without a public zone.",
+        least=0,
+    ),
+]
+_ABSENT = "of those visits, s; absent: there were none."
+WaitP50S = Annotated[float, OnWire(f"Median {_ABSENT} By the nearest rank.", least=0)]
+WaitP90S = Annotated[float, OnWire(f"The 90th percentile {_ABSENT} By the nearest rank.", least=0)]
+WaitMaxS = Annotated[float, OnWire(f"The longest {_ABSENT}", least=0)]
 LongestUnattendedS = Annotated[float, OnWire("The longest stretch of that, s.", least=0)]
 FirstIn = Annotated[
     datetime, OnWire("The date's first crossing to the inner side; absent: there was none. UTC.")

@@ -23,6 +23,7 @@ class Interval(NamedTuple):
 
 BLINDNESS: Final = Interval("blindness", lasts=True, of_rule=False)
 OCCUPANCY: Final = Interval("occupancy", lasts=True)
+CROWDING: Final = Interval("crowding", lasts=True)
 ATTENDANCE: Final = Interval("attendance", lasts=True)
 VISIT: Final = Interval("visit", lasts=False)
 

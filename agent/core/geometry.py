@@ -66,11 +66,23 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """An area; `polygon` has at least three corners and does not cross itself."""
+    """An area.
+
+    Attributes:
+        zone_id: its id.
+        polygon: at least three corners; it does not cross itself.
+        min_dwell_s: shorter visits are of passers-by.
+        overstay_s: longer visits are reported while they last; None: none is.
+        crowd: so many persons are a crowd; None: none are.
+        crowd_after_s: once they have been there for so long.
+    """
 
     zone_id: str
     polygon: Polygon
     min_dwell_s: float = 1.0
+    overstay_s: float | None = None
+    crowd: int | None = None
+    crowd_after_s: float = 0.0
 
     @property
     def rule_id(self) -> str:

@@ -1,4 +1,4 @@
-"""Zone rule: visits to a zone, and when it is occupied."""
+"""Zone rule: visits to a zone, which of them are long, and when it is occupied or crowded."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING
 
-from agent.core.event import ZoneEntered, ZoneLeft, ZoneOccupied, ZoneVacated
+from agent.core.event import ZoneEntered, ZoneLeft, ZoneOccupied, ZoneOverstayed, ZoneVacated
 from agent.core.geometry import bounds, contains, distance_to_segment
+from agent.presence.crowd import Crowd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,7 +39,7 @@ class _Visit:
         since, inside: first and last sighting inside.
         outside: first sighting beyond the border since then, and `looks` how many there were.
         beyond: by how much they were, summed, in heights.
-        reported: whether it was.
+        reported: whether it was, and `overstayed`: whether it was said that it is long.
     """
 
     since: Instant
@@ -47,6 +48,12 @@ class _Visit:
     looks: int = 0
     beyond: float = 0.0
     reported: bool = False
+    overstayed: bool = False
+
+    @property
+    def stay_s(self) -> float:
+        """From the first to the last sighting inside."""
+        return self.inside.monotonic_s - self.since.monotonic_s
 
     def miss(self, at: Instant, beyond: float) -> None:
         """Note a sighting outside; those beside the border take back what those beyond it said."""
@@ -70,7 +77,7 @@ class _Visit:
 
 
 class ZoneRule:
-    """Reports who entered and left, and when the zone was occupied and vacated."""
+    """Reports who entered, stays for long and left, and when the zone was occupied, crowded and vacated."""
 
     def __init__(self, zone: Zone, from_s: float = -inf) -> None:
         """Take a zone in px of the frame, and since when it is there, in monotonic seconds."""
@@ -80,6 +87,7 @@ class ZoneRule:
         self._occupied_since: Instant | None = None
         self._occupied_until: Instant | None = None
         self._known: set[str] = set()
+        self._crowd = Crowd(zone)
 
     @property
     def shape(self) -> Zone:
@@ -87,7 +95,7 @@ class ZoneRule:
         return self._zone
 
     def change(self, zone: Zone, at: Instant) -> bool:
-        """From now on it lies elsewhere, or asks for another stay; its visits go on."""
+        """From now on it lies elsewhere, or asks for something else; its visits go on."""
         if zone != self._zone:
             self.lay(zone, at)
         return True
@@ -96,11 +104,14 @@ class ZoneRule:
         """It lies here from now on; its visits go on."""
         self._zone, self._from_s = zone, at.monotonic_s
         self._bounds = bounds(zone.polygon)
+        self._crowd.change(zone)
 
     def update(self, tracks: Sequence[Track], at: Instant) -> Iterator[Event]:
         """Yield what changed up to this frame."""
         now_s = at.monotonic_s
         self._see_all(tracks, at)
+        if self._crowd.is_asked_for:
+            self._crowd.look(self._stays())
         # Who leaves goes before who comes, so that a count never says more than were there.
         for track_id, visit in list(self._visits.items()):
             if visit.is_over(now_s):
@@ -108,14 +119,18 @@ class ZoneRule:
             elif track_id not in self._known:
                 yield from self._leave(track_id, at, "seen" if visit.outside else "lost")
         for track_id, visit in self._visits.items():
-            stay_s = visit.inside.monotonic_s - visit.since.monotonic_s
-            if not visit.reported and stay_s >= self._zone.min_dwell_s:
+            if not visit.reported and visit.stay_s >= self._zone.min_dwell_s:
                 yield from self._enter(track_id, visit, at)
+            if self._zone.overstay_s is not None and visit.stay_s > self._zone.overstay_s:
+                yield from self._overstay(track_id, visit, at)
+        if self._crowd.is_asked_for:
+            yield from self._crowd.update(self._stays(), len(self._visits), at)
 
     def close(self, at: Instant, why: EndedWhy) -> Iterator[Event]:
         """Yield the end of every visit that was reported."""
         for track_id in list(self._visits):
             yield from self._leave(track_id, at, why)
+        yield from self._crowd.close(at, why)
 
     def _see_all(self, tracks: Sequence[Track], at: Instant) -> None:
         now_s = at.monotonic_s
@@ -155,12 +170,21 @@ class ZoneRule:
     def _count(self) -> int:
         return sum(visit.reported for visit in self._visits.values())
 
+    def _stays(self) -> list[tuple[Instant, Instant]]:
+        return [(visit.since, visit.inside) for visit in self._visits.values() if visit.reported]
+
+    def _overstay(self, track_id: str, visit: _Visit, at: Instant) -> Iterator[Event]:
+        if visit.reported and not visit.overstayed:
+            visit.overstayed = True
+            yield ZoneOverstayed(rule=self._zone.zone_id, at=at, since=visit.since, track=track_id)
+
     def _enter(self, track_id: str, visit: _Visit, at: Instant) -> Iterator[Event]:
         visit.reported = True
         before = self._occupied_until
         if before is None or before.monotonic_s < visit.inside.monotonic_s:
             self._occupied_until = visit.inside
         zone_id, count = self._zone.zone_id, self._count()
+        self._crowd.enter(at, count)
         yield ZoneEntered(rule=zone_id, at=at, since=visit.since, count=count, track=track_id)
         if self._occupied_since is None:
             # However late this visit was confirmed: the last interval was reported, and they don't overlap.
@@ -175,13 +199,14 @@ class ZoneRule:
         if not visit.reported:
             return
         zone_id, count = self._zone.zone_id, self._count()
+        self._crowd.leave(why)
         yield ZoneLeft(
             rule=zone_id,
             at=at,
             since=visit.since,
             count=count,
             track=track_id,
-            dwell_s=visit.inside.monotonic_s - visit.since.monotonic_s,
+            dwell_s=visit.stay_s,
             why=why,
         )
         if not count and self._occupied_since is not None and self._occupied_until is not None:

@@ -56,11 +56,15 @@ COLORS: Final[dict[str, Color]] = {
     "unattended": (0, 94, 213),
     "closed": (170, 170, 170),
     "after_hours": (135, 60, 160),
+    "overstayed": (0, 94, 213),
+    "crowded": (178, 114, 0),
     "dropped": (0, 94, 213),
     "blind": (60, 60, 60),
     "down": (150, 150, 150),
     "hours": (215, 245, 255),
 }
+# What is told of a rule while something lasts; marks of these have a place above its row.
+_SAID = ("after_hours", "overstayed", "crowded")
 _INK, _PALE, _GRID, _WHITE = (30, 30, 30), (110, 110, 110), (225, 225, 225), (255, 255, 255)
 
 _WORDS = {
@@ -72,6 +76,8 @@ _WORDS = {
     "unattended": NC_("chart", "unattended"),
     "closed": NC_("chart", "closed"),
     "after_hours": NC_("chart", "after hours"),
+    "overstayed": NC_("chart", "long stays"),
+    "crowded": NC_("chart", "crowds"),
     "dropped": NC_("chart", "events lost"),
     "blind": NC_("chart", "camera can't see"),
     "down": NC_("chart", "agent not running"),
@@ -180,12 +186,15 @@ class Board:
             write(self.canvas, part, (40, top + 10 + place * (size_px + 4)), size_px, _INK)
         write(self.canvas, kind_name(row.kind), (40, top + 96), 26, _PALE)
         _row_kind(row).draw(self, row, top + _GAP_PX, bottom - _GAP_PX)
-        late = [mark for mark in row.marks if mark.label == "after_hours"]
-        for mark in late:
-            _diamond(self.canvas, time_px(self.of, mark.at), top + 20, COLORS["after_hours"])
-        if late:
-            text = f"{len(late)} {_word('after_hours')}"
-            write(self.canvas, text, (RIGHT_PX + 24, bottom - 14), 24, COLORS["after_hours"])
+        said = [(label, [mark for mark in row.marks if mark.label == label]) for label in _SAID]
+        for label, marks in said:
+            for mark in marks:
+                _diamond(self.canvas, time_px(self.of, mark.at), top + 20, COLORS[label])
+        counts = ", ".join(f"{len(marks)} {_word(label)}" for label, marks in said if marks)
+        if counts:
+            ink = next(COLORS[label] for label, marks in said if marks)
+            text = fitted(counts, 24, WIDTH_PX - RIGHT_PX - 34)
+            write(self.canvas, text, (RIGHT_PX + 24, bottom - 14), 24, ink)
 
     def zone_row(self, row: TimelineRow, top: int, bottom: int) -> None:
         """Draw how many were there."""
@@ -243,7 +252,7 @@ class Board:
         for span in row.spans:
             left, right = self._columns(span)
             self.canvas[top + 12 : bottom - 12, left:right] = COLORS.get(span.label, COLORS["present"])
-        for mark in (mark for mark in row.marks if mark.label != "after_hours"):
+        for mark in (mark for mark in row.marks if mark.label not in _SAID):
             _diamond(self.canvas, time_px(self.of, mark.at), (top + bottom) // 2, _INK)
         labels = sorted({span.label for span in row.spans})
         self._totals(top, *((f"{_word(label)} {_duration(row.seconds(label))}", _PALE) for label in labels))

@@ -45,6 +45,11 @@ class RuleWords:
 
 
 _WAITING: _Addition = ("waiting", N_(", {waiting} waiting"), N_(", nobody waiting"))
+_WAITED: _Addition = (
+    "visits",
+    N_(", {visits} waited, half up to {wait_p50_s}, nine of ten up to {wait_p90_s}, all up to {wait_max_s}"),
+    N_(", nobody waited"),
+)
 _MODES = {
     "attended": NC_("picture", "attended"),
     "unattended": NC_("picture", "unattended"),
@@ -97,6 +102,12 @@ RULE_WORDS: Final = Registry(
                 "zone.occupied": N_("{rule} is occupied"),
                 "zone.vacated": N_("{rule} is empty after {occupied_s}"),
                 "zone.left unseen": N_("lost sight of somebody in {rule} after {dwell_s}"),
+                "zone.overstayed": N_("somebody has stayed long in {rule}, since {since}"),
+                "zone.crowded": N_("{rule} is crowded since {since}, {count} persons"),
+                "zone.uncrowded": N_("{rule} is no longer crowded after {crowded_s}, at most {max} persons"),
+                "zone.uncrowded unseen": N_(
+                    "lost sight of {rule}, crowded for {crowded_s}, at most {max} persons"
+                ),
                 "zone.vacated unseen": N_("lost sight of {rule}, occupied for {occupied_s}"),
                 "zone.quarter": N_(
                     "{rule} from {start} to {end}: visits {visits}, occupied for {occupied_s}, "
@@ -127,7 +138,12 @@ RULE_WORDS: Final = Registry(
                     "at longest {longest_unattended_s}"
                 ),
             },
-            additions={"counter.attended": (_WAITING,), "counter.unattended": (_WAITING,)},
+            additions={
+                "counter.attended": (_WAITING,),
+                "counter.unattended": (_WAITING,),
+                "counter.quarter": (_WAITED,),
+                "counter.day": (_WAITED,),
+            },
             state=CounterState,
             holding=_mode,
         ),

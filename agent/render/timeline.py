@@ -49,7 +49,7 @@ class TimelineRow:
         kind: of the rule: counter, zone, line or one that is registered.
         rule: its id.
         spans: visits of a zone, which may overlap; modes of a counter, which do not.
-        marks: crossings (in, out) and after_hours.
+        marks: crossings (in, out), after_hours, overstayed and crowded.
     """
 
     kind: str
@@ -233,6 +233,10 @@ class History:
         """Mark the moment."""
         self.marks[parsed.rule].append(TimelineMark(parsed.at, "after_hours"))
 
+    def told(self, parsed: ParsedEvent) -> None:
+        """Mark the moment with what the type ends with."""
+        self.marks[parsed.rule].append(TimelineMark(parsed.at, parsed.what))
+
     def dropped(self, parsed: ParsedEvent) -> None:
         """Mark the moment, of no rule."""
         self.marks[""].append(TimelineMark(parsed.at, "dropped"))
@@ -322,7 +326,16 @@ ROW_KINDS: Final = Registry(
             },
             ("counter.attended",),
         ),
-        RowKind("zone", {"zone.entered": History.entered, "zone.left": History.left}, ("zone.entered",)),
+        RowKind(
+            "zone",
+            {
+                "zone.entered": History.entered,
+                "zone.left": History.left,
+                "zone.overstayed": History.told,
+                "zone.crowded": History.told,
+            },
+            ("zone.entered",),
+        ),
         RowKind("line", {"line.crossed": History.crossed}, ("line.crossed",)),
     ),
 )

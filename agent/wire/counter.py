@@ -19,7 +19,7 @@ from agent.core.event import (
 from agent.wire.entities import Entity, event_entity, known
 
 # Pydantic reads annotations.
-from agent.wire.fields import Identifier, Mode, Seconds, StateRule, WaitingNow  # noqa: TC001
+from agent.wire.fields import Identifier, Mode, Seconds, StateRule, WaitingNow, WaitingSince  # noqa: TC001
 from agent.wire.rule_form import ExampleTimes, GeometryWire, RuleExamples, StateWire, WireKind
 
 
@@ -43,6 +43,8 @@ class CounterStateWire(StateWire):
     kind: Literal["counter"] = "counter"
     mode: Mode | None
     waiting: WaitingNow | None
+    # Older agents lack it.
+    waiting_since: WaitingSince | None = None
 
 
 def _examples(times: ExampleTimes) -> RuleExamples:
@@ -53,15 +55,31 @@ def _examples(times: ExampleTimes) -> RuleExamples:
         CounterUnattended(**desk, **since, waiting=3),
         CounterClosed(**desk, **since, waiting=0, why="closed"),
         CounterQuarter(
-            **desk, **times.quarter, attended_s=720.0, unattended_s=180.0, longest_unattended_s=120.0
+            **desk,
+            **times.quarter,
+            attended_s=720.0,
+            unattended_s=180.0,
+            longest_unattended_s=120.0,
+            visits=4,
+            wait_p50_s=188.5,
+            wait_p90_s=402.0,
+            wait_max_s=402.0,
         ),
         CounterDay(
-            **desk, **times.day, attended_s=24_300.0, unattended_s=2_700.0, longest_unattended_s=640.0
+            **desk,
+            **times.day,
+            attended_s=24_300.0,
+            unattended_s=2_700.0,
+            longest_unattended_s=640.0,
+            visits=61,
+            wait_p50_s=204.3,
+            wait_p90_s=611.7,
+            wait_max_s=1_504.0,
         ),
     )
     return RuleExamples(
         events,
-        CounterState(rule="desk", since=times.since, mode="attended", waiting=1),
+        CounterState(rule="desk", since=times.since, mode="attended", waiting=1, waiting_since=times.since),
         (CounterGeometryWire(rule="desk", staff="staff", public="waiting", unattended_after_s=60.0),),
     )
 
@@ -88,6 +106,14 @@ COUNTER: Final = WireKind(
             known("value_json.waiting"),
             {"state_class": "measurement", "icon": "mdi:account-clock"},
             "_waiting",
+            is_there=_has_public,
+        ),
+        Entity(
+            "waiting since",
+            "sensor",
+            known("value_json.waiting_since"),
+            {"device_class": "timestamp", "icon": "mdi:timer-sand"},
+            "_since",
             is_there=_has_public,
         ),
         replace(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Platform = Annotated[
     Literal["sensor", "binary_sensor", "event"], Field(description="Home Assistant's kind of entity.")
 ]
-EntityEvent = Literal["after_hours", "blind", "unattended"]
+EntityEvent = Literal["after_hours", "blind", "crowded", "overstayed", "unattended"]
 
 
 def _always(_rule: Any) -> bool:  # noqa: ANN401 - of any kind

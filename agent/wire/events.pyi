@@ -41,6 +41,23 @@ class ZoneLeftWire(EventWire):
     dwell_s: float
     why: Literal["seen", "lost", "blind", "closed", "stopped", "restarted"]
 
+class ZoneOverstayedWire(EventWire):
+    type: Literal["zone.overstayed"]
+    since: str
+    track: str
+
+class ZoneCrowdedWire(EventWire):
+    type: Literal["zone.crowded"]
+    since: str
+    count: int
+
+class ZoneUncrowdedWire(EventWire):
+    type: Literal["zone.uncrowded"]
+    since: str
+    crowded_s: float
+    max: int
+    why: Literal["seen", "lost", "blind", "closed", "stopped", "restarted"]
+
 class ZoneOccupiedWire(EventWire):
     type: Literal["zone.occupied"]
     since: str
@@ -97,6 +114,10 @@ class CounterQuarterWire(EventWire):
     attended_s: float
     unattended_s: float
     longest_unattended_s: float
+    visits: int | None = ...
+    wait_p50_s: float | None = ...
+    wait_p90_s: float | None = ...
+    wait_max_s: float | None = ...
 
 class LineDayWire(EventWire):
     type: Literal["line.day"]
@@ -126,6 +147,10 @@ class CounterDayWire(EventWire):
     attended_s: float
     unattended_s: float
     longest_unattended_s: float
+    visits: int | None = ...
+    wait_p50_s: float | None = ...
+    wait_p90_s: float | None = ...
+    wait_max_s: float | None = ...
 
 class CameraBlindWire(EventWire):
     type: Literal["camera.blind"]

@@ -180,6 +180,15 @@ Mode = Annotated[
         ),
     ),
 ]
+WaitingSince = Annotated[
+    Timestamp,
+    Field(
+        description=(
+            "Since when the one who has waited longest is in the counter's public zone, but for those who "
+            "were behind the desk; null: nobody waits, not known, or no public zone. UTC to the millisecond."
+        )
+    ),
+]
 WaitingNow = Annotated[
     Count,
     Field(description="Persons in the counter's public zone; null: not known, or it has no public zone."),

@@ -67,7 +67,8 @@ class ComponentWire(ClosedWire):
     state_topic: Annotated[_Topic | None, Field(description="On which topic it is told.")] = None
     value_template: Annotated[_Template | None, Field(description="What of the payload it shows.")] = None
     device_class: Annotated[
-        Literal["enum", "occupancy", "problem"] | None, Field(description="What Home Assistant takes it for.")
+        Literal["enum", "occupancy", "problem", "timestamp"] | None,
+        Field(description="What Home Assistant takes it for."),
     ] = None
     state_class: Annotated[
         Literal["measurement", "total_increasing"] | None,

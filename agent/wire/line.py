@@ -24,6 +24,17 @@ class LineGeometryWire(GeometryWire):
     start: Annotated[Corner, Field(description="One end: x to the right, y down, each 0 to 1.")]
     end: Annotated[Corner, Field(description="The other end.")]
     inside: Annotated[Corner, Field(description="Any point on the inner side.")]
+    # Older agents lack it.
+    used_by: Annotated[
+        Literal["everybody", "staff"] | None,
+        Field(
+            title="UsedBy",
+            description=(
+                "Who goes through. 'everybody': visitors too; 'staff': nobody else, so that a crossing in "
+                "after the start may be worded as late. Absent: an older agent, as 'everybody'."
+            ),
+        ),
+    ] = None
 
 
 class LineStateWire(StateWire):
@@ -64,7 +75,11 @@ def _examples(times: ExampleTimes) -> RuleExamples:
     return RuleExamples(
         events,
         LineState(rule="gate", since=times.since, in_count=7, out_count=2),
-        (LineGeometryWire(rule="gate", start=(0.65, 0.0), end=(0.65, 1.0), inside=(0.9, 0.5)),),
+        (
+            LineGeometryWire(
+                rule="gate", start=(0.65, 0.0), end=(0.65, 1.0), inside=(0.9, 0.5), used_by="everybody"
+            ),
+        ),
     )
 
 

@@ -147,8 +147,9 @@ class InfoWire(Wire):
 
     def text(self) -> str:
         """As it is published: what does not apply is absent, and so are rules for which there is no room."""
-        names = type(self).model_fields
-        text = self.model_dump_json(exclude={name for name in names if getattr(self, name) is None})
+        names = [name for name in type(self).model_fields if getattr(self, name) is None]
+        inside = {number: rule.absent() for number, rule in enumerate(self.rules)}
+        text = self.model_dump_json(exclude={**dict.fromkeys(names, True), "rules": inside})
         excess = len(text.encode()) - MOST_INFO_BYTES
         if excess <= 0 or not self.rules:
             return text

@@ -33,6 +33,11 @@ class GeometryWire(ClosedWire):
     kind: str
     rule: StateRule
 
+    def absent(self) -> set[str]:
+        """Names of the fields that it does not have, and that older agents lacked."""
+        optional = {name for name, of in type(self).model_fields.items() if not of.is_required()}
+        return {name for name in optional if getattr(self, name) is None}
+
 
 class StateWire(Wire):
     """What every state has; `kind` is a constant of the kind."""

@@ -47,10 +47,14 @@ def _open_up(schema: dict[str, Any]) -> None:
         return
     schema.pop("additionalProperties", None)
     optional = set()
+    # A state has them all, null where it is not valid: some may only be absent in that of an older agent.
+    is_state = "valid" in schema["properties"]
     for name, of_field in schema["properties"].items():
         if "default" in of_field and of_field["default"] is None:
             optional.add(name)
             del of_field["default"]
+            if is_state:
+                continue
             (kind,) = (kind for kind in of_field.pop("anyOf") if kind != {"type": "null"})
             of_field.update({**kind, **of_field})
     schema["required"] = [name for name in schema["properties"] if name not in optional]

@@ -323,7 +323,7 @@ _COUNTS = [
     Sabotage(
         "zone-dwell-up-to-now",
         "agent/presence/zone.py",
-        "dwell_s=visit.inside.monotonic_s - visit.since.monotonic_s",
+        "dwell_s=visit.stay_s",
         "dwell_s=at.monotonic_s - visit.since.monotonic_s",
         ("tests/presence/test_zone.py",),
     ),

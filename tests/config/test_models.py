@@ -161,6 +161,10 @@ def test_load_contract_keys_all_known() -> None:
     fields = {(table, key) for table, model in by_name.items() for key in model.model_fields}
     assert shown <= fields
     assert {key for _, key in fields - shown} == {
+        "used_by",
+        "overstay_s",
+        "crowd",
+        "crowd_after_s",
         "username",
         "password_file",
         "model",
@@ -489,6 +493,37 @@ def test_load_right(tmp_path: Path, text: str) -> None:
         ),
         pytest.param(
             LEAST + zone(more="min_dwell_s = -1"), ["min_dwell_s = -1", "seconds"], id="dwell_negative"
+        ),
+        pytest.param(
+            LEAST + zone(more="overstay_s = 0"), ["overstay_s = 0", "seconds above 0"], id="overstay_0"
+        ),
+        pytest.param(
+            LEAST + zone(more="min_dwell_s = 5\noverstay_s = 5"),
+            ["overstay_s = 5", "more than min_dwell_s, which is 5"],
+            id="overstay_of_passers",
+        ),
+        # Also where the least dwell is the usual one.
+        pytest.param(
+            LEAST + zone(more="overstay_s = 0.5"),
+            ["overstay_s = 0.5", "more than min_dwell_s, which is 1"],
+            id="overstay_of_passers_by_default",
+        ),
+        pytest.param(LEAST + zone(more="crowd = 1"), ["crowd = 1", "persons from 2"], id="crowd_1"),
+        pytest.param(LEAST + zone(more="crowd = 2.5"), ["crowd = 2.5", "persons from 2"], id="crowd_part"),
+        pytest.param(
+            LEAST + zone(more="crowd = 5\ncrowd_after_s = -1"),
+            ["crowd_after_s = -1", "0 to"],
+            id="crowd_after",
+        ),
+        pytest.param(
+            LEAST + zone(more="crowd_after_s = 30"),
+            ["crowd_after_s = 30", "add crowd", "leave this out"],
+            id="crowd_after_without_crowd",
+        ),
+        pytest.param(
+            LEAST + line(more="used_by = 'clerks'"),
+            ['used_by = "clerks"', '"everybody" or "staff"'],
+            id="used_by",
         ),
         pytest.param(LEAST + zone(more="min_dwel_s = 1"), ["min_dwel_s", "min_dwell_s"], id="zone_typo"),
         pytest.param(LEAST + line(end="[0.5, 0]"), ['[[line]] 1 "gate" end', "same place"], id="line_point"),

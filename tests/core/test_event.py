@@ -18,6 +18,8 @@ def test_intervals_that_events_begin_and_end() -> None:
     assert bounds == {
         "zone.entered": ("visit", None),
         "zone.left": (None, "visit"),
+        "zone.crowded": ("crowding", None),
+        "zone.uncrowded": (None, "crowding"),
         "zone.occupied": ("occupancy", None),
         "zone.vacated": (None, "occupancy"),
         "counter.attended": ("attendance", "attendance"),
@@ -39,6 +41,7 @@ def test_lasting_intervals() -> None:
         interval.name: (interval.of_rule, [kind.TYPE for kind in kinds])
         for interval, kinds in lasting_types().items()
     } == {
+        "crowding": (True, ["zone.crowded", "zone.uncrowded"]),
         "occupancy": (True, ["zone.occupied", "zone.vacated"]),
         "attendance": (True, ["counter.attended", "counter.unattended", "counter.closed"]),
         "blindness": (False, ["camera.blind", "camera.restored"]),
@@ -59,4 +62,5 @@ def test_words_of_python_have_other_names_in_it() -> None:
 
 def test_optional_fields_are_those_that_may_be_none() -> None:
     optional = {each.name for kind in KINDS for each in own_fields(kind) if each.is_optional}
-    assert optional == {"waiting", "since", "first_in", "last_out"}
+    waits = {"visits", "wait_p50_s", "wait_p90_s", "wait_max_s"}
+    assert optional == {"waiting", "since", "first_in", "last_out"} | waits

@@ -33,11 +33,14 @@ from agent.core.event import (
     LineDay,
     LineQuarter,
     PeriodCrossings,
+    ZoneCrowded,
     ZoneDay,
     ZoneEntered,
     ZoneLeft,
     ZoneOccupied,
+    ZoneOverstayed,
     ZoneQuarter,
+    ZoneUncrowded,
     ZoneVacated,
 )
 from agent.eventlog.log import EventLog
@@ -77,17 +80,25 @@ def deleted_since() -> Iterator[Event]:
 
 
 def first_boot() -> Iterator[Event]:
-    """What lasts of every kind, over or not; `waiting`, both desks and the camera go on as they are."""
+    """What lasts of every kind, over or not; `waiting`, both desks and the camera go on as they are.
+
+    `hall` was crowded; `waiting` still is, as it is occupied.
+    """
     yield ZoneOccupied(rule="hall", at=at(1), since=at(1))
     yield ZoneEntered(rule="hall", at=at(1), since=at(1), count=1, track="t2")
     yield CounterAttended(rule="desk-1", at=at(1), since=at(1), waiting=0)
     yield CounterUnattended(rule="desk-2", at=at(1.5), since=at(1.4), waiting=None)
     yield CounterAttended(rule="desk-3", at=at(1.5), since=at(1.5), waiting=2)
+    crowded: dict[str, Any] = {"rule": "hall", "since": at(1.5)}
+    yield ZoneCrowded(**crowded, at=at(1.6), count=5)
+    yield ZoneUncrowded(**crowded, at=at(1.8), crowded_s=0.2 * HOUR_S, max_count=7, why="seen")
+    yield ZoneOverstayed(rule="hall", at=at(1.9), since=at(1), track="t2")
     left: dict[str, Any] = {"rule": "hall", "at": at(2), "since": at(1), "why": "seen"}
     yield ZoneLeft(**left, count=0, track="t2", dwell_s=HOUR_S)
     yield ZoneVacated(**left, occupied_s=HOUR_S)
     yield ZoneOccupied(rule="waiting", at=at(2), since=at(2))
     yield ZoneEntered(rule="waiting", at=at(2), since=at(2), count=1, track="t3")
+    yield ZoneCrowded(rule="waiting", at=at(2.5), since=at(2.4), count=5)
     yield CounterUnattended(rule="desk-1", at=at(3), since=at(2.9), waiting=1)
     yield CounterAttended(rule="desk-2", at=at(3), since=at(3), waiting=None)
     yield CounterClosed(rule="desk-3", at=at(4), since=at(4), waiting=0, why="closed")
@@ -125,6 +136,7 @@ def _sums() -> Iterator[Event]:
     }
     attended: dict[str, Any] = {"rule": "desk-1", "attended_s": 0.0, "unattended_s": 800.0}
     attended |= {"longest_unattended_s": 700.0, "blind_s": 0.0}
+    attended |= {"visits": 3, "wait_p50_s": 77.5, "wait_p90_s": 300.25, "wait_max_s": 300.25}
     period = PeriodCrossings(
         start="07:30", end="17:00", in_before_start=1, in_after_start=4, out_before_end=0, out_after_end=3
     )

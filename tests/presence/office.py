@@ -187,7 +187,6 @@ def _word(event: Event) -> str:
 
 def _figures(event: Quarter | Day) -> str:
     names = ("in_count", "out_count", "visits", "occupied_s", "max_count", "attended_s", "unattended_s")
-    figures = [
-        f"{getattr(event, name):g}" for name in (*names, "longest_unattended_s") if hasattr(event, name)
-    ]
+    values = [getattr(event, name, None) for name in (*names, "longest_unattended_s")]
+    figures = [f"{value:g}" for value in values if value is not None]
     return f"{' '.join(figures)} blind {event.blind_s:g}"

@@ -24,17 +24,30 @@ class Stay:
     Attributes:
         zone: its id.
         who: the person, and in which span between blindnesses.
-        first, last: frames at which they were sighted in it.
+        inside: frames at which they were sighted in it.
         end: frame at which that was known to be over.
         left: whether they were seen leaving, or lost; False: the camera turned blind, or the scene ended.
     """
 
     zone: str
     who: tuple[str, int]
-    first: int
-    last: int
+    inside: Sequence[int]
     end: int
     left: bool
+
+    @property
+    def first(self) -> int:
+        """Frame of the first sighting in it."""
+        return self.inside[0]
+
+    @property
+    def last(self) -> int:
+        """Frame of the last sighting in it."""
+        return self.inside[-1]
+
+    def reached(self, length_ms: float, every_ms: int) -> int | None:
+        """The frame at which it had been so long, by its sightings; None: it never was."""
+        return next((frame for frame in self.inside if (frame - self.first) * every_ms >= length_ms), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +88,8 @@ def _stays(scene: Scene, person: Person, zone: str, within: tuple[int, int, int]
             over = min(over, gone)
         if over < following or following == end:
             left = over < end
-            yield Stay(zone, (person.name, span), start, here, over if left else end, left)
+            stay = [frame for frame in inside if start <= frame <= here]
+            yield Stay(zone, (person.name, span), stay, over if left else end, left)
             start = following
 
 
@@ -87,6 +101,85 @@ def _over(scene: Scene, away: Sequence[int]) -> int:
     if len(away) == 1:
         return unseen
     return min(unseen, max(away[1], away[0] - -OUT_MS // scene.every_ms))
+
+
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """So many persons in a zone at once.
+
+    Attributes:
+        first_ms, last_ms: when there were, since 1970.
+        told, over: frames at which it was known that they were, and that they are no more.
+        count: how many there were when it was told.
+        most: how many there were at most.
+    """
+
+    first_ms: int
+    last_ms: int
+    told: int
+    over: int
+    count: int
+    most: int
+
+
+class _Zone:
+    """Who is in a zone at each frame, and from which number on that is a crowd."""
+
+    def __init__(self, scene: Scene, zone: str, least: int) -> None:
+        self.scene, self.least = scene, least
+        self.long, short = (
+            [one for one in stays(scene, passers=brief) if one.zone == zone] for brief in (False, True)
+        )
+        self.all = [*self.long, *short]
+        dwell_ms = scene.dwell_ms[zone]
+        self.known = {id(stay): stay.reached(dwell_ms, scene.every_ms) or 0 for stay in self.long}
+
+    def there(self, frame: int) -> list[Stay]:
+        """Those who are known to be in it after a frame."""
+        return [stay for stay in self.long if self.known[id(stay)] <= frame < stay.end]
+
+    def is_over(self, frame: int) -> bool:
+        """Whether there are too few, with those of whom it is not known yet."""
+        return sum(stay.first <= frame < stay.end for stay in self.all) < self.least
+
+    def sighted_ms(self, frame: int, start: int) -> int:
+        """When so many of those who were known before a frame, or are after it, were last sighted."""
+        before = [stay for stay in self.long if self.known[id(stay)] < frame <= stay.end]
+        moments = [0]
+        for those in (before if frame > start else [], self.there(frame)):
+            latest = sorted(max(seen for seen in stay.inside if seen <= frame) for stay in those)
+            moments += [self.scene.ms(latest[-self.least])] if len(latest) >= self.least else []
+        return max(moments)
+
+    def most(self, since_ms: int, frames: Sequence[int]) -> int:
+        """The most when somebody came from a moment on, or at some frames; none is as late as the last."""
+        came = [frame for frame in self.known.values() if self.scene.ms(frame) >= since_ms]
+        return max(len(self.there(frame)) for frame in (*came, *frames) if frame < frames[-1])
+
+
+def gatherings(scene: Scene, zone: str, least: int, after_ms: int) -> list[Gathering]:
+    """Of at least so many persons for at least so long, by who is in the zone at each frame."""
+    of, found = _Zone(scene, zone, least), list[Gathering]()
+    for first, end in scene.sighted:
+        frame = first
+        while frame < end:
+            if len(of.there(frame)) < least:
+                frame += 1
+                continue
+            since_ms = sorted(scene.ms(stay.first) for stay in of.there(frame))[least - 1]
+            since_ms = max([since_ms, *(one.last_ms for one in found[-1:])])
+            start, last_ms, told = frame, since_ms, None
+            while frame < end:
+                last_ms = max(last_ms, of.sighted_ms(frame, start))
+                if of.is_over(frame):
+                    break
+                if told is None and last_ms - since_ms >= after_ms:
+                    told = frame
+                frame += 1
+            if told is not None:
+                most = of.most(since_ms, (told, frame))
+                found.append(Gathering(since_ms, last_ms, told, frame, len(of.there(told)), most))
+    return found
 
 
 def waits(scene: Scene) -> list[tuple[int, int]]:

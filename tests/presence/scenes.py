@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -60,6 +60,8 @@ class Scene:
         start_ms: of the first frame, since 1970.
         every_ms: from frame to frame.
         dwell_ms: by zone, shorter visits are of passers-by.
+        overstay_ms: longer visits to the public zone are.
+        crowd, crowd_after_ms: so many persons there are a crowd, after so long.
         sighted: spans of frames, from one to before another, between which the camera is blind.
         persons: whoever comes.
     """
@@ -67,6 +69,9 @@ class Scene:
     start_ms: int
     every_ms: int
     dwell_ms: Mapping[str, int]
+    overstay_ms: int
+    crowd: int
+    crowd_after_ms: int
     sighted: Sequence[tuple[int, int]]
     persons: Sequence[Person]
 
@@ -97,6 +102,9 @@ def scene_of(seed: int) -> Scene:
         start_ms=round(first.timestamp() * 1000) + chance.randrange(60_000),
         every_ms=every_ms,
         dwell_ms={"staff": chance.choice([0, 1000, 4000]), "public": chance.choice([1000, 2500])},
+        overstay_ms=chance.choice([5000, 30_000, 90_000]),
+        crowd=chance.choice([2, 3, 4]),
+        crowd_after_ms=chance.choice([0, 3000, 20_000]),
         sighted=list(zip(borders[::2], borders[1::2], strict=True)),
         persons=[_person(chance, f"p{n}", every_ms, count) for n in range(chance.randint(1, 20))],
     )
@@ -120,7 +128,14 @@ def _person(chance: random.Random, name: str, every_ms: int, count: int) -> Pers
 
 def play(scene: Scene) -> tuple[list[Event], Ledger]:
     """What rules and ledger tell of a scene, without an end: everybody who is there stays open."""
-    rules = [ZoneRule(Zone(name, ZONES[name], dwell_ms / 1000)) for name, dwell_ms in scene.dwell_ms.items()]
+    staff, public = (Zone(name, ZONES[name], dwell_ms / 1000) for name, dwell_ms in scene.dwell_ms.items())
+    public = replace(
+        public,
+        overstay_s=scene.overstay_ms / 1000,
+        crowd=scene.crowd,
+        crowd_after_s=scene.crowd_after_ms / 1000,
+    )
+    rules = [ZoneRule(staff), ZoneRule(public)]
     zones = [ZoneSettings(rule.zone.zone_id, rule.zone.min_dwell_s, 2.0) for rule in rules]
     ledger = Ledger(RuleSettings([], zones, [CounterSettings("desk", "staff", "public", 60.0)], ALWAYS, 60.0))
     told: list[Event] = []

@@ -26,11 +26,14 @@ from agent.core.event import (
     LineDay,
     LineQuarter,
     PeriodCrossings,
+    ZoneCrowded,
     ZoneDay,
     ZoneEntered,
     ZoneLeft,
     ZoneOccupied,
+    ZoneOverstayed,
     ZoneQuarter,
+    ZoneUncrowded,
     ZoneVacated,
 )
 from agent.core.frame import Instant
@@ -67,6 +70,10 @@ daily = st.integers(0, LARGEST_DAILY)
 crossed = {"in_count": daily, "out_count": daily}
 stayed = {"visits": daily, "occupied_s": day_parts, "max_count": daily}
 attended = {"attended_s": day_parts, "unattended_s": day_parts, "longest_unattended_s": day_parts}
+waits = {
+    "visits": st.none() | daily,
+    **dict.fromkeys(("wait_p50_s", "wait_p90_s", "wait_max_s"), st.none() | durations),
+}
 clocks = st.times().map("{:%H:%M}".format)
 periods = st.builds(
     PeriodCrossings,
@@ -84,7 +91,7 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(AfterHours, **shared, **sinces, track=tracks),
     st.builds(LineQuarter, **quarters, **crossed),
     st.builds(ZoneQuarter, **quarters, **stayed),
-    st.builds(CounterQuarter, **quarters, **attended),
+    st.builds(CounterQuarter, **quarters, **attended, **waits),
     st.builds(
         LineDay,
         **days,
@@ -94,7 +101,7 @@ events: st.SearchStrategy[Event] = st.one_of(
         periods=st.lists(periods, max_size=MOST_PERIODS).map(tuple),
     ),
     st.builds(ZoneDay, **days, **stayed),
-    st.builds(CounterDay, **days, **attended),
+    st.builds(CounterDay, **days, **attended, **waits),
     st.builds(ClockSet, **shared, offset_s=st.floats(-LARGEST_S, LARGEST_S)),
     st.builds(
         LineCrossed,
@@ -107,6 +114,16 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(ZoneLeft, **shared, **visits, dwell_s=durations, why=st.sampled_from(WHYS)),
     st.builds(ZoneOccupied, **shared, since=instants),
     st.builds(ZoneVacated, **shared, since=instants, occupied_s=durations, why=st.sampled_from(WHYS)),
+    st.builds(ZoneOverstayed, **shared, since=instants, track=tracks),
+    st.builds(ZoneCrowded, **shared, since=instants, count=persons),
+    st.builds(
+        ZoneUncrowded,
+        **shared,
+        since=instants,
+        crowded_s=durations,
+        max_count=persons,
+        why=st.sampled_from(WHYS),
+    ),
     st.builds(CameraBlind, **shared, since=instants, cause=st.sampled_from(BLIND_CAUSES)),
     st.builds(
         CameraRestored, **shared, since=instants, blind_s=durations, cause=st.sampled_from(BLIND_CAUSES)

@@ -60,7 +60,15 @@ ALLOWED = {
                     "state_class", "options", "event_types", "icon", "entity_category", "expire_after"],
 }  # fmt: skip
 LINE = LineGeometryWire(rule="gate", start=(0.5, 0.0), end=(0.5, 1.0), inside=(0.9, 0.5))
-ZONE = ZoneGeometryWire(rule="waiting", polygon=((0, 0), (1, 0), (1, 1)), min_dwell_s=1.0)
+ZONE = ZoneGeometryWire(
+    rule="waiting",
+    polygon=((0, 0), (1, 0), (1, 1)),
+    min_dwell_s=1.0,
+    overstay_s=1800.0,
+    crowd=10,
+    crowd_after_s=60.0,
+)
+ZONE_ALONE = ZoneGeometryWire(rule="waiting", polygon=((0, 0), (1, 0), (1, 1)), min_dwell_s=1.0)
 DESK = CounterGeometryWire(rule="desk", staff="staff", public="waiting", unattended_after_s=60.0)
 DESK_ALONE = CounterGeometryWire(rule="desk", staff="staff", public=None, unattended_after_s=60.0)
 
@@ -123,8 +131,8 @@ def test_config_has_what_is_required() -> None:
     assert found["qos"] == 1
     assert set(found["components"]) == {
         "gate_in", "gate_out", "gate_after_hours", "waiting_persons", "waiting_occupied",
-        "waiting_after_hours", "desk_mode", "desk_waiting", "desk_unattended", "camera_camera",
-        "camera_blind", "agent_health",
+        "waiting_after_hours", "waiting_crowded", "waiting_overstayed", "desk_mode", "desk_waiting",
+        "desk_waiting_since", "desk_unattended", "camera_camera", "camera_blind", "agent_health",
     }  # fmt: skip
     for component in found["components"].values():
         assert set(component) - {"platform", "unique_id"} <= MAY_BY_PLATFORM[component["platform"]]
@@ -148,8 +156,11 @@ def test_unique_ids() -> None:
         "waiting_persons": ("sensor", f"{own}_waiting"),
         "waiting_occupied": ("binary_sensor", f"{own}_waiting"),
         "waiting_after_hours": ("event", f"{own}_waiting"),
+        "waiting_crowded": ("event", f"{own}_waiting_crowded"),
+        "waiting_overstayed": ("event", f"{own}_waiting_overstayed"),
         "desk_mode": ("sensor", f"{own}_desk"),
         "desk_waiting": ("sensor", f"{own}_desk_waiting"),
+        "desk_waiting_since": ("sensor", f"{own}_desk_since"),
         "desk_unattended": ("event", f"{own}_desk"),
         "camera_camera": ("binary_sensor", f"{own}_camera"),
         "camera_blind": ("event", f"{own}_camera"),
@@ -166,7 +177,8 @@ def test_rule_gone_is_taken_away() -> None:
     found = config(ZONE, gone=[("line", "gate"), ("counter", "desk")])["components"]
     removed = {key for key, component in found.items() if set(component) == {"platform"}}
     assert removed == {
-        "gate_in", "gate_out", "gate_after_hours", "desk_mode", "desk_waiting", "desk_unattended",
+        "gate_in", "gate_out", "gate_after_hours", "desk_mode", "desk_waiting", "desk_waiting_since",
+        "desk_unattended",
     }  # fmt: skip
     # By the names that they were told under.
     assert removed < set(config(LINE, ZONE, DESK)["components"])
@@ -190,9 +202,15 @@ def test_rule_gone_and_there_again_stays() -> None:
 
 def test_counter_without_public_zone_has_none_waiting() -> None:
     found = config(DESK_ALONE)["components"]
-    assert found["desk_waiting"] == {"platform": "sensor"}
+    assert found["desk_waiting"] == found["desk_waiting_since"] == {"platform": "sensor"}
     assert found["desk_unattended"] == {"platform": "event"}
     assert "unique_id" in found["desk_mode"]
+
+
+def test_zone_without_crowd_or_overstay_is_never_either() -> None:
+    found = config(ZONE_ALONE)["components"]
+    assert found["waiting_crowded"] == found["waiting_overstayed"] == {"platform": "event"}
+    assert "unique_id" in found["waiting_after_hours"]
 
 
 STATES = {kind: examples()[f"state.{kind}"] for kind in ("line", "zone", "counter")}
@@ -207,6 +225,8 @@ STATES = {kind: examples()[f"state.{kind}"] for kind in ("line", "zone", "counte
         ("waiting_occupied", "zone", "ON"),
         ("desk_mode", "counter", "attended"),
         ("desk_waiting", "counter", "1"),
+        # With its zone, as Home Assistant asks for of a timestamp.
+        ("desk_waiting_since", "counter", "2026-11-23T00:29:29.620Z"),
     ],
 )
 def test_state_is_shown_or_unknown(key: str, kind: str, expected: str) -> None:
@@ -250,6 +270,8 @@ def test_health_verdict(verdict: str) -> None:
 EVENTS = {
     "gate_after_hours": ("presence.after_hours", "gate", "after_hours", {"since"}),
     "waiting_after_hours": ("presence.after_hours", "waiting", "after_hours", {"since"}),
+    "waiting_crowded": ("zone.crowded", "waiting", "crowded", {"since", "count"}),
+    "waiting_overstayed": ("zone.overstayed", "waiting", "overstayed", {"since"}),
     "desk_unattended": ("counter.unattended", "desk", "unattended", {"since", "waiting"}),
     "camera_blind": ("camera.blind", "camera", "blind", {"since", "cause"}),
 }
@@ -355,7 +377,7 @@ def test_any_names(site: str, device: str, rules: set[str], place: str) -> None:
     assert TOPIC.fullmatch(topic.removeprefix("homeassistant/"))
     found = json.loads(body)["components"].values()
     assert len({(component["platform"], component["unique_id"]) for component in found}) == len(found)
-    assert len(found) == 3 + 3 * len(rules)
+    assert len(found) == 3 + 3 + 5 * len(zones)
 
 
 def test_site_and_name_have_60_characters_together() -> None:
@@ -365,9 +387,10 @@ def test_site_and_name_have_60_characters_together() -> None:
 
 
 def test_longest_is_small() -> None:
-    rules = [DESK.model_copy(update={"rule": f"{number:032}"}) for number in range(32)]
-    _, body = discovery_config(LONGEST_ID, LONGEST_ID[:28], "ộ" * 64, rules, "0.1.0")
-    assert len(body.encode()) < 64_000
+    for rule, most in ((DESK, 24), (ZONE, 18), (ZONE_ALONE, 32)):
+        rules = [rule.model_copy(update={"rule": f"{number:032}"}) for number in range(most)]
+        _, body = discovery_config(LONGEST_ID, LONGEST_ID[:28], "ộ" * 64, rules, "0.1.0")
+        assert len(body.encode()) < 64_000
 
 
 def test_example_in_the_document_is_of_the_info() -> None:
@@ -377,4 +400,4 @@ def test_example_in_the_document_is_of_the_info() -> None:
     topics = {
         component.get("state_topic", "").rpartition("/")[2] for component in shown["components"].values()
     }
-    assert topics - {"", "health", "after_hours", "unattended", "blind"} == rules
+    assert topics - {"", "health", "after_hours", "unattended", "blind", "crowded", "overstayed"} == rules

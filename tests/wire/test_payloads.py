@@ -43,12 +43,15 @@ from agent.core.event import (
     PeriodCrossings,
     Quarter,
     State,
+    ZoneCrowded,
     ZoneDay,
     ZoneEntered,
     ZoneLeft,
     ZoneOccupied,
+    ZoneOverstayed,
     ZoneQuarter,
     ZoneState,
+    ZoneUncrowded,
     ZoneVacated,
 )
 from agent.core.frame import Instant
@@ -92,11 +95,15 @@ EVENT_HEAD = ["v", "log", "seq", "id", "type", "ts", "clock", "boot", "mono_s", 
 QUARTER = ["start", "end", "blind_s"]
 PERIOD_COUNTS = ["in_before_start", "in_after_start", "out_before_end", "out_after_end"]
 DAY = ["date", "length_s", "blind_s"]
+WAITS = ["visits", "wait_p50_s", "wait_p90_s", "wait_max_s"]
 RULE_MODULES = (rule_form, line, zone, counter)
 ALLOWED = {
     "event.line.crossed": [*EVENT_HEAD, "late", "direction", "track", "confidence"],
     "event.zone.entered": [*EVENT_HEAD, "late", "since", "count", "track"],
     "event.zone.left": [*EVENT_HEAD, "late", "since", "count", "track", "dwell_s", "why"],
+    "event.zone.overstayed": [*EVENT_HEAD, "late", "since", "track"],
+    "event.zone.crowded": [*EVENT_HEAD, "late", "since", "count"],
+    "event.zone.uncrowded": [*EVENT_HEAD, "late", "since", "crowded_s", "max", "why"],
     "event.zone.occupied": [*EVENT_HEAD, "late", "since"],
     "event.zone.vacated": [*EVENT_HEAD, "late", "since", "occupied_s", "why"],
     "event.counter.attended": [*EVENT_HEAD, "late", "since", "waiting"],
@@ -106,10 +113,11 @@ ALLOWED = {
     "event.line.quarter": [*EVENT_HEAD, "late", *QUARTER, "in", "out"],
     "event.zone.quarter": [*EVENT_HEAD, "late", *QUARTER, "visits", "occupied_s", "max"],
     "event.counter.quarter": [*EVENT_HEAD, "late", *QUARTER, "attended_s", "unattended_s",
-                              "longest_unattended_s"],
+                              "longest_unattended_s", *WAITS],
     "event.line.day": [*EVENT_HEAD, "late", *DAY, "in", "out", "first_in", "last_out", "periods"],
     "event.zone.day": [*EVENT_HEAD, "late", *DAY, "visits", "occupied_s", "max"],
-    "event.counter.day": [*EVENT_HEAD, "late", *DAY, "attended_s", "unattended_s", "longest_unattended_s"],
+    "event.counter.day": [*EVENT_HEAD, "late", *DAY, "attended_s", "unattended_s", "longest_unattended_s",
+                          *WAITS],
     "event.camera.blind": [*EVENT_HEAD, "late", "cause", "since"],
     "event.camera.restored": [*EVENT_HEAD, "late", "cause", "since", "blind_s"],
     "event.agent.started": [*EVENT_HEAD, "late", "cause", "since"],
@@ -134,13 +142,13 @@ ALLOWED = {
                    "out_count"],
     "state.zone": ["v", "kind", "rule", "valid", "why", "since", "ts", "seq", "log", "session", "count"],
     "state.counter": ["v", "kind", "rule", "valid", "why", "since", "ts", "seq", "log", "session", "mode",
-                      "waiting"],
+                      "waiting", "waiting_since"],
 }  # fmt: skip
 ALLOWED_INSIDE_INFO = {
     "VersionsWire": ["agent", "python", "onnxruntime", "opencv"],
     "ModelWire": ["name", "sha256"],
-    "LineGeometryWire": ["kind", "rule", "start", "end", "inside"],
-    "ZoneGeometryWire": ["kind", "rule", "polygon", "min_dwell_s"],
+    "LineGeometryWire": ["kind", "rule", "start", "end", "inside", "used_by"],
+    "ZoneGeometryWire": ["kind", "rule", "polygon", "min_dwell_s", "overstay_s", "crowd", "crowd_after_s"],
     "CounterGeometryWire": ["kind", "rule", "staff", "public", "unattended_after_s"],
     "HoursWire": ["days", "periods"],
     "CalendarWire": ["country", "holidays", "workdays"],
@@ -159,6 +167,10 @@ OPTIONAL["event.agent.started"] |= {"since"}
 for _name in ("attended", "unattended", "closed"):
     OPTIONAL[f"event.counter.{_name}"] |= {"waiting"}
 OPTIONAL["event.line.day"] |= {"first_in", "last_out"}
+for _name in ("quarter", "day"):
+    OPTIONAL[f"event.counter.{_name}"] |= {*WAITS}
+# Older agents lack it.
+OPTIONAL["state.counter"] = {"waiting_since"}
 # The only forms of text in an event: hexadecimal digits, numbers, ids out of the configuration, UTC.
 ALLOWED_PATTERNS = {
     r"^[0-9a-f]{8}$",
@@ -429,6 +441,15 @@ HALF = datetime(2026, 11, 22, 0, 30, tzinfo=UTC)
         (ZoneVacated(rule="waiting", at=AT, since=SINCE, occupied_s=12.5, why="lost"),
          HEAD + ',"type":"zone.vacated","ts":"2026-11-22T00:31:05.120Z","clock":"synced",' + PLACE +
          ',"rule":"waiting","since":"2026-11-22T00:30:52.620Z","occupied_s":12.5,"why":"lost"}'),
+        (ZoneOverstayed(rule="waiting", at=AT, since=SINCE, track="t412"),
+         HEAD + ',"type":"zone.overstayed","ts":"2026-11-22T00:31:05.120Z","clock":"synced",' + PLACE +
+         ',"rule":"waiting","since":"2026-11-22T00:30:52.620Z","track":"t412"}'),
+        (ZoneCrowded(rule="waiting", at=AT, since=SINCE, count=11),
+         HEAD + ',"type":"zone.crowded","ts":"2026-11-22T00:31:05.120Z","clock":"synced",' + PLACE +
+         ',"rule":"waiting","since":"2026-11-22T00:30:52.620Z","count":11}'),
+        (ZoneUncrowded(rule="waiting", at=AT, since=SINCE, crowded_s=12.5, max_count=14, why="lost"),
+         HEAD + ',"type":"zone.uncrowded","ts":"2026-11-22T00:31:05.120Z","clock":"synced",' + PLACE +
+         ',"rule":"waiting","since":"2026-11-22T00:30:52.620Z","crowded_s":12.5,"max":14,"why":"lost"}'),
         (CameraBlind(rule="camera", at=AT, cause="covered", since=SINCE),
          HEAD + ',"type":"camera.blind","ts":"2026-11-22T00:31:05.120Z","clock":"synced",' + PLACE +
          ',"rule":"camera","cause":"covered","since":"2026-11-22T00:30:52.620Z"}'),
@@ -492,6 +513,19 @@ HALF = datetime(2026, 11, 22, 0, 30, tzinfo=UTC)
          HEAD + ',"type":"counter.day","ts":"2026-11-22T00:31:05.120Z","clock":"synced",' + PLACE +
          ',"rule":"desk","date":"2026-11-21","length_s":90000.0,"blind_s":0.0,"attended_s":1.0'
          ',"unattended_s":2.0,"longest_unattended_s":2.0}'),
+        # Of its public zone, if it has one: nobody waited, or somebody did.
+        (CounterQuarter(rule="desk", at=AT, start=HALF, end=HALF + timedelta(minutes=15), blind_s=0.0,
+                        attended_s=0.0, unattended_s=0.0, longest_unattended_s=0.0, visits=0),
+         HEAD + ',"type":"counter.quarter","ts":"2026-11-22T00:31:05.120Z","clock":"synced",' + PLACE +
+         ',"rule":"desk","start":"2026-11-22T00:30:00.000Z","end":"2026-11-22T00:45:00.000Z"'
+         ',"blind_s":0.0,"attended_s":0.0,"unattended_s":0.0,"longest_unattended_s":0.0,"visits":0}'),
+        (CounterDay(rule="desk", at=AT, date=date(2026, 11, 21), length_s=90000.0, blind_s=0.0,
+                    attended_s=1.0, unattended_s=2.0, longest_unattended_s=2.0, visits=2, wait_p50_s=12.3456,
+                    wait_p90_s=77.0, wait_max_s=77.0),
+         HEAD + ',"type":"counter.day","ts":"2026-11-22T00:31:05.120Z","clock":"synced",' + PLACE +
+         ',"rule":"desk","date":"2026-11-21","length_s":90000.0,"blind_s":0.0,"attended_s":1.0'
+         ',"unattended_s":2.0,"longest_unattended_s":2.0,"visits":2,"wait_p50_s":12.346'
+         ',"wait_p90_s":77.0,"wait_max_s":77.0}'),
         # With `boot` also while synced: it mends what that boot told before.
         (ClockSet(rule="agent", at=AT, offset_s=1795307052.6201),
          HEAD + ',"type":"agent.clock_set","ts":"2026-11-22T00:31:05.120Z","clock":"synced",'
@@ -610,13 +644,18 @@ def make_state(
          {"kind": "line", "valid": False, "why": "starting", "in_count": None, "out_count": None}),
         (make_state(None, why="covered"), {"kind": "zone", "valid": False, "why": "covered", "count": None}),
         (make_state(CounterState(rule="staff", since=SINCE, mode="unattended", waiting=0), "counter"),
-         {"kind": "counter", "mode": "unattended", "waiting": 0}),
+         {"kind": "counter", "mode": "unattended", "waiting": 0, "waiting_since": None}),
+        (make_state(CounterState(rule="staff", since=SINCE, mode="attended", waiting=2, waiting_since=SINCE),
+                    "counter"),
+         {"kind": "counter", "mode": "attended", "waiting": 2, "waiting_since": "2026-11-22T00:30:52.620Z"}),
         (make_state(CounterState(rule="staff", since=SINCE, mode="closed", waiting=None), "counter"),
-         {"kind": "counter", "mode": "closed", "waiting": None}),
+         {"kind": "counter", "mode": "closed", "waiting": None, "waiting_since": None}),
         (make_state(None, "counter", "clock"),
-         {"kind": "counter", "valid": False, "why": "clock", "mode": None, "waiting": None}),
+         {"kind": "counter", "valid": False, "why": "clock", "mode": None, "waiting": None,
+          "waiting_since": None}),
     ],
-    ids=["zone", "zone invalid", "line", "line invalid", "zone blind", "counter", "counter without public",
+    ids=["zone", "zone invalid", "line", "line invalid", "zone blind", "counter", "counter waiting",
+         "counter without public",
          "counter unsynced"],
 )  # fmt: skip
 def test_state_text(state: StateNow, own: dict[str, object]) -> None:
@@ -803,7 +842,8 @@ def test_schema_requires_what_is_not_optional(name: str, content: dict[str, Any]
 
 @pytest.mark.parametrize(("name", "content"), SAMPLES, ids=SAMPLE_IDS)
 def test_schema_optional_fields_are_never_null(name: str, content: dict[str, Any]) -> None:
-    for field in OPTIONAL.get(name, set()):
+    # But for those of a state, of which null says that they are not known.
+    for field in OPTIONAL.get(name, set()) if not name.startswith("state.") else ():
         with pytest.raises(ValidationError):
             validator(name).validate({**content, field: None})
 

@@ -103,6 +103,11 @@ BREAKS: list[tuple[Change, str]] = [
         field("event.line.day:periods", lambda it: it["items"]["properties"].pop("end")),
         "periods[].end is gone",
     ),
+    (
+        field("info:rules", lambda it: it["items"]["oneOf"][1]["properties"].pop("polygon")),
+        "info.rules[] zone.polygon is gone",
+    ),
+    (field("info:rules", lambda it: it["items"]["oneOf"].pop()), "info.rules[] counter is gone"),
     (field("state.zone:count", lambda it: it["anyOf"].pop()), "state.zone.count was"),
     (lambda form: form["payloads"].pop("event.line.day"), "the payload event.line.day is gone"),
     (topic("status", lambda it: it.update(retain=False)), "retain of the topic status was True"),
@@ -118,6 +123,10 @@ ADDS: list[tuple[Change, str]] = [
     (lambda form: form["payloads"].update({"event.door.opened": {}}), "the payload event.door.opened is new"),
     (lambda form: form["topics"].update({"event.door.opened": {}}), "the topic event.door.opened is new"),
     (topic("replay", lambda it: it["messages"].append("event.door.opened")), "carries event.door.opened too"),
+    (
+        field("info:rules", lambda it: it["items"]["oneOf"][1]["properties"].update(colour={})),
+        "info.rules[] zone.colour is new",
+    ),
     (
         of("status", "properties", lambda them: them.update(battery={"type": "number"})),
         "status.battery is new",

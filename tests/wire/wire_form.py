@@ -86,11 +86,29 @@ def _changed(where: str, old: Any, new: Any) -> Iterator[tuple[bool, str]]:  # n
     elif "items" in old and "items" in new and old["items"] != new["items"]:
         yield from _changed(f"{where}[]", old["items"], new["items"])
         inside = {"items"}
+    elif "oneOf" in old and "oneOf" in new and (kinds := [_by_kind(part["oneOf"]) for part in (old, new)])[0]:
+        yield from _changed_kinds(where, *kinds)
+        inside = {"oneOf"}
     else:
         inside = set()
     rest = [{key: value for key, value in part.items() if key not in inside} for part in (old, new)]
     if rest[0] != rest[1]:
         yield True, f"{where} was {json.dumps(rest[0])} and is {json.dumps(rest[1])}"
+
+
+def _by_kind(union: list[Form]) -> Form:
+    """Alternatives by the constant that tells them apart; nothing where there is none."""
+    kinds = [one.get("properties", {}).get("kind", {}).get("const") for one in union]
+    return {} if None in kinds else dict(zip(kinds, union, strict=True))
+
+
+def _changed_kinds(where: str, old: Form, new: Form) -> Iterator[tuple[bool, str]]:
+    for kind in {**old, **new}:
+        if kind not in old or kind not in new:
+            # Whoever reads one has to know what it is.
+            yield True, f"{where} {kind} is {'gone' if kind not in new else 'new'}"
+        else:
+            yield from _changed(f"{where} {kind}", old[kind], new[kind])
 
 
 def _changed_fields(where: str, old: Form, new: Form) -> Iterator[tuple[bool, str]]:
