@@ -188,6 +188,20 @@ def test_marks() -> None:
     assert [mark.label for mark in of.marks] == ["dropped"]
 
 
+def test_marks_of_what_is_told_while_it_lasts() -> None:
+    events = [
+        body("zone.crowded", local(9), "waiting", since=local(8.9), count=5),
+        body("zone.overstayed", local(9.5), "waiting", since=local(8), track="t1"),
+        body("zone.uncrowded", local(10), "waiting", since=local(8.9), crowded_s=3960.0, max=7, why="seen"),
+    ]
+    (row,) = told(events).rows
+    assert row.kind == "zone"
+    assert [(mark.at, mark.label) for mark in row.marks] == [
+        (local(9), "crowded"),
+        (local(9.5), "overstayed"),
+    ]
+
+
 def test_rows_of_rules_without_events_and_events_without_rules() -> None:
     rows = timeline([crossing("in", local(1), "old-gate")], BEGIN, END, END, RULES).rows
     assert [row.rule for row in rows] == ["desk", "waiting", "staff", "gate", "old-gate"]
@@ -377,6 +391,19 @@ def test_chart_colors(row: str, hour: float, color: str) -> None:
     picture = drawn(busy_day(), [(local(7.5), local(11.5)), (local(13.5), local(17))])
     assert picture.shape[1] == WIDTH_PX
     assert COLORS[color] in colors_at(picture, hour, *ROWS[row])
+
+
+@pytest.mark.parametrize("what", ["crowded", "overstayed"])
+def test_chart_shows_what_is_told_while_it_lasts(what: str) -> None:
+    one, other = (body(f"zone.{what}", local(hour), "waiting", since=local(8)) for hour in (6, 16))
+    picture = drawn([*busy_day(), one, other])
+    top, bottom = ROWS["waiting"]
+    assert COLORS[what] in colors_at(picture, 6, top, bottom)
+    assert COLORS[what] in colors_at(picture, 16, top, bottom)
+    assert COLORS[what] not in colors_at(picture, 7, top, bottom)
+    # How many there were, beside the row.
+    beside = drawn(busy_day()) != picture
+    assert beside[bottom - 45 : bottom, RIGHT_PX + 20 :].any()
 
 
 @pytest.mark.parametrize(("row", "hour"), [("desk", 3), ("waiting", 12.9), ("staff", 6), ("gate", 6.3)])
