@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter as Tally
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
