@@ -143,6 +143,7 @@ class CentralBroker:
             "127.0.0.1",
             self.certificate_port if certified else self.port,
             protocol,
+            tls=True,
             username=None if certified else account.login,
             password_file=account.password_file,
             ca_file=self.ca_file,

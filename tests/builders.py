@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from agent.config.models import AttentionConfig, TamperConfig
 from agent.core.detections import PERSON, Detections
 from agent.core.frame import Instant
 from agent.core.geometry import distance_to_segment
 from agent.core.track import Track
 from agent.device.frames import frame_of
+from agent.vision.attention import Pace
+from agent.vision.tamper_settings import TamperSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +34,20 @@ def make_at(seconds: float, *, synced: bool = True) -> Instant:
 def make_frame(seconds: float = 0.0, size_px: tuple[int, int] = (64, 48), index: int = 0) -> Frame:
     """A grey frame."""
     return frame_of(index, make_at(seconds), np.full((size_px[1], size_px[0], 3), 77, np.uint8))
+
+
+def make_tamper_settings(**changed: float) -> TamperSettings:
+    """The configuration's defaults, but for these."""
+    table = TamperConfig()
+    usual = {one.name: getattr(table, one.name) for one in fields(TamperSettings)}
+    return TamperSettings(**{**usual, **changed})
+
+
+def make_pace(**changed: float) -> Pace:
+    """The configuration's defaults, but for these."""
+    table = AttentionConfig()
+    usual = {one.name: getattr(table, one.name) for one in fields(Pace)}
+    return Pace(**{**usual, **changed})
 
 
 def make_detections(*boxes: Sequence[float], confidence: float = 0.77, class_id: int = PERSON) -> Detections:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.app.build import ChangedStates, plain_track_ids, sender, stages
+from agent.app.build import ChangedStates, plain_track_ids, stages
 from agent.app.placement import view
+from agent.app.settings import settings_of
 from agent.config.load import load
 from agent.device.frames import recorded_frames
 from agent.device.recording import open_recording
@@ -49,11 +50,13 @@ class Seen:
         self.tracks: dict[float, Sequence[Track]] = {}
         changed = ChangedStates()
         with open_recording(clip, FPS) as recording:
-            stage = replace(stages(config, recording.size_px, plain_track_ids()), tamper=judge)
+            stage = replace(stages(settings_of(config), recording.size_px, plain_track_ids()), tamper=judge)
             for step in stage.steps(recorded_frames(recording, lambda: view(config), BEGIN)):
                 for event in step.events:
                     seq = len(self.events) + 1
-                    self.events.append(json.loads(event_json(event, sender(config), "0" * 8, seq)))
+                    self.events.append(
+                        json.loads(event_json(event, settings_of(config).sender, "0" * 8, seq))
+                    )
                 at = step.frame.at
                 for state in changed.of(stage.ledger, at, len(self.events)):
                     self.states.append(json.loads(state_json(state, "0" * 8, "1" * 8)))

@@ -14,7 +14,8 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
-from agent.app.build import plain_track_ids, sender, stages
+from agent.app.build import plain_track_ids, stages
+from agent.app.settings import settings_of
 from agent.config.models import Config
 from agent.core.frame import Instant
 from agent.core.own_python import own_path, own_python
@@ -155,9 +156,10 @@ def _sample() -> Path:
 
 def _every_frame(video: Path, seconds: float) -> tuple[float, dict[str, _Times]]:
     """The ratio, and the times of each stage, over frames in memory."""
-    config = Config.model_validate({**_CONFIG, "attention": {"always": True}})
-    with open_recording(video, config.camera.fps) as recording, EventLog(sender(config), None) as log:
-        stage = stages(config, recording.size_px, plain_track_ids(), threads=1)
+    settings = settings_of(Config.model_validate({**_CONFIG, "attention": {"always": True}}))
+    fps = settings.camera.fps
+    with open_recording(video, fps) as recording, EventLog(settings.sender, None) as log:
+        stage = stages(settings, recording.size_px, plain_track_ids(), threads=1)
         pictures = [image for (_, image), _ in zip(recording.frames(), range(_KEPT_FRAMES), strict=False)]
         times: dict[str, _Times] = {
             name: _Times()
@@ -174,7 +176,7 @@ def _every_frame(video: Path, seconds: float) -> tuple[float, dict[str, _Times]]
                 # Forward and back again, so that nobody jumps.
                 place = index % (2 * len(pictures) - 1)
                 image = pictures[min(place, 2 * len(pictures) - 2 - place)]
-                at = Instant(index / config.camera.fps, _BEGIN + timedelta(seconds=index / config.camera.fps))
+                at = Instant(index / fps, _BEGIN + timedelta(seconds=index / fps))
                 yield make(index, at, image)
                 index += 1
 
@@ -205,9 +207,9 @@ def _measure(stage: Stages, times: dict[str, _Times]) -> None:
 
 def _as_attention_has_it(video: Path, seconds: float) -> tuple[float, float]:
     """Part of the frames that were looked at, and CPU ms a frame, decoding left out."""
-    config = Config.model_validate(_CONFIG)
-    with open_recording(video, config.camera.fps) as recording, EventLog(sender(config), None) as log:
-        stage = stages(config, recording.size_px, plain_track_ids(), threads=1)
+    settings = settings_of(Config.model_validate(_CONFIG))
+    with open_recording(video, settings.camera.fps) as recording, EventLog(settings.sender, None) as log:
+        stage = stages(settings, recording.size_px, plain_track_ids(), threads=1)
         looks, count, spent_ns = _Times(), 0, 0
         detector: Any = stage.detector
         detector.detect = looks.timed(detector.detect)

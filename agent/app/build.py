@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
 from itertools import count
@@ -23,24 +23,23 @@ from agent.config.models import digest
 from agent.core.shift import UNSHIFTED
 from agent.device import clock
 from agent.mqtt.certificates import certificate_end
-from agent.mqtt.connection import Broker, Message
+from agent.mqtt.connection import Message
 from agent.pipeline import presence_steps
 from agent.presence.kinds import PRESENCE_KINDS
 from agent.presence.ledger import Ledger
 from agent.presence.settings import RuleSettings
-from agent.vision.attention import Attending, Attention, EveryFrame, Pace
+from agent.vision.attention import Attending, Attention, EveryFrame
 from agent.vision.static_objects import StaticObjectFilter
-from agent.vision.tamper import Tamper, TamperSettings
+from agent.vision.tamper import Tamper
 from agent.vision.tracker import PersonTracker
 from agent.wire.home_assistant import discovery_config
-from agent.wire.payloads import ModelWire, Sender, StateNow, VersionsWire, info_wire, utc_text
+from agent.wire.payloads import ModelWire, StateNow, VersionsWire, info_wire, utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from agent.app.central_calendar import CentralCalendar
+    from agent.app.settings import Settings
     from agent.config.models import Config
-    from agent.config.models import TamperConfig as TamperTable
     from agent.core.event import Event, State
     from agent.core.frame import Instant, Taken
     from agent.core.geometry import Polygon
@@ -48,7 +47,9 @@ if TYPE_CHECKING:
     from agent.pipeline import Step
     from agent.pipeline import TamperStage as SightJudge
     from agent.presence.kinds import TrackRule
+    from agent.vision.attention import Pace
     from agent.vision.onnx_detector import PersonFaceDetector
+    from agent.vision.tamper_settings import TamperSettings
 
 # At most so long after it a last sighting of somebody may become known.
 _LATE_SIGHTING_S = 120.0
@@ -69,7 +70,7 @@ class Stages:
     placing: Placement
     rules: list[TrackRule]
     ledger: Ledger
-    config: Config
+    settings: Settings
     size_px: tuple[int, int]
     threads: int | None
 
@@ -110,30 +111,32 @@ class Stages:
 
 
 def stages(
-    config: Config, size_px: tuple[int, int], new_track_id: Callable[[], str], threads: int | None = None
+    settings: Settings, size_px: tuple[int, int], new_track_id: Callable[[], str], threads: int | None = None
 ) -> Stages:
     """Build the pipeline.
 
     Args:
-        config: in force: the file's, with the centre's hours if it set any.
+        settings: in force.
         size_px: width and height of all frames, px.
         new_track_id: gives an id that no other track has.
         threads: of each network; None: as many as there are cores.
 
     Raises:
+        ConfigError: `model` names no weights that find persons.
         ModelError: weights are missing or damaged.
     """
-    settings = config.detector
-    calibration = person_weights(settings).family.of_persons()
-    laid = shapes(config, size_px)
+    asked, persons = settings.detector, person_weights(settings.model)
+    calibration = persons.family.of_persons()
+    laid = shapes(settings.config, size_px)
     finder = detector(
-        settings,
-        calibration.unsure_ratio * settings.confidence,
-        settings.face_confidence,
+        persons,
+        calibration.unsure_ratio * asked.confidence,
+        asked.face_confidence,
+        faces=asked.faces,
         threads=threads,
     )
-    tamper = Tamper(TamperSettings(**config.tamper.model_dump()))
-    attending = Attending(attention(config, finder.networks[0].scale(*size_px), regions(laid)))
+    tamper = Tamper(settings.tamper)
+    attending = Attending(attention(settings.attention, finder.networks[0].scale(*size_px), regions(laid)))
     rules = [
         kind.track_rule(shape) for kind in PRESENCE_KINDS if kind.track_rule for shape in laid[kind.kind_id]
     ]
@@ -141,53 +144,45 @@ def stages(
         tamper,
         attending,
         finder,
-        PersonTracker(settings.confidence, calibration, new_track_id, StaticObjectFilter()),
-        Placement(config, size_px, rules, attending, tamper),
+        PersonTracker(asked.confidence, calibration, new_track_id, StaticObjectFilter()),
+        Placement(settings.config, size_px, rules, attending, tamper),
         rules,
-        ledger(config),
-        config,
+        ledger(settings),
+        settings,
         size_px,
         threads,
     )
 
 
-def rule_settings(config: Config) -> RuleSettings:
+def rule_settings(settings: Settings) -> RuleSettings:
     """Settings of all rules for the ledger, with the working hours of the place."""
     return RuleSettings(
-        [kind.settings(table) for kind in RULE_KINDS for table in kind.tables(config)],
-        working_time(config),
-        _LATE_SIGHTING_S + _late_blindness_s(config.tamper),
+        [kind.settings(table) for kind in RULE_KINDS for table in kind.tables(settings.config)],
+        working_time(settings.in_force),
+        _LATE_SIGHTING_S + _late_blindness_s(settings.tamper),
     )
 
 
-def ledger(config: Config) -> Ledger:
+def ledger(settings: Settings) -> Ledger:
     """Ledger of all rules, without any history."""
-    return Ledger(rule_settings(config))
+    return Ledger(rule_settings(settings))
 
 
-def _late_blindness_s(tamper: TamperTable) -> float:
+def _late_blindness_s(tamper: TamperSettings) -> float:
     """Longest time from the first sign of blindness until it is reported, seconds."""
-    after_s = (float(value) for name, value in tamper.model_dump().items() if name.endswith("_after_s"))
+    after_s = (float(value) for name, value in asdict(tamper).items() if name.endswith("_after_s"))
     return min(max(after_s), _LONGEST_WAIT_S)
 
 
-def attention(config: Config, scale: float, polygons: Sequence[Polygon]) -> Attention | EveryFrame:
+def attention(pace: Pace, scale: float, polygons: Sequence[Polygon]) -> Attention | EveryFrame:
     """Build the attention stage.
 
     Args:
-        config: its `[attention]`, and `[camera] fps` as the upper limit of looks.
+        pace: of the looks.
         scale: of a whole frame at the detector's input, input px per frame px.
         polygons: of the zones, px of the frame.
     """
-    often = pace(config)
-    return EveryFrame(often.looks_per_s) if config.attention.always else Attention(often, scale, polygons)
-
-
-def pace(config: Config) -> Pace:
-    """Rates of looks from `[attention]`; never more looks a second than frames."""
-    asked = config.attention
-    looks_per_s = min(asked.looks_per_s, config.camera.fps)
-    return Pace(looks_per_s, asked.heartbeat_s, asked.zone_heartbeat_s, asked.zoom)
+    return EveryFrame(pace.looks_per_s) if pace.always else Attention(pace, scale, polygons)
 
 
 def random_track_ids() -> Callable[[], str]:
@@ -199,29 +194,6 @@ def random_track_ids() -> Callable[[], str]:
 def plain_track_ids() -> Callable[[], str]:
     """Track ids t1, t2, …: the same in each replay."""
     return partial(next, (f"t{n}" for n in count(1)))
-
-
-def sender(config: Config, name: str | None = None) -> Sender:
-    """Sender of the events: site, device and boot; `name` instead of the configured device name."""
-    return Sender(config.device.site, name or config.device.name, clock.boot_id())
-
-
-def broker(config: Config) -> Broker | None:
-    """The broker of `[mqtt]`; None: there is no such table."""
-    mqtt = config.mqtt
-    if mqtt is None:
-        return None
-    return Broker(
-        host=mqtt.host,
-        port=mqtt.port,
-        protocol=mqtt.protocol,
-        tls=mqtt.tls,
-        username=mqtt.username,
-        password_file=mqtt.password_file,
-        ca_file=mqtt.ca_file,
-        certificate_file=mqtt.certificate_file,
-        key_file=mqtt.key_file,
-    )
 
 
 def rule_ids(config: Config) -> list[str]:
@@ -267,17 +239,10 @@ class ChangedStates:
         return new
 
 
-def info_maker(
-    config: Config, name: str, central: CentralCalendar | None = None
-) -> Callable[[str, str], str]:
-    """Make the info payload from a log's id and a session; all else in it is looked up once, here.
-
-    Args:
-        config: as in the file.
-        name: of the device, as it is published.
-        central: the hours and days off that the centre set, if so.
-    """
-    in_use = weights_in_use(config.detector)
+def info_maker(settings: Settings) -> Callable[[str, str], str]:
+    """Make the info payload from a log's id and a session; all else in it is looked up once, here."""
+    config, central = settings.config, settings.central
+    in_use = weights_in_use(settings.model, faces=settings.detector.faces)
     versions = VersionsWire(
         agent=version("presence-agent"),
         python=platform.python_version(),
@@ -285,16 +250,16 @@ def info_maker(
         opencv=cv2.__version__,
     )
     rules = tuple(rule_geometries(config))
-    in_force = central.over(config) if central else config
+    in_force = settings.in_force
 
     def info(log_id: str, session: str) -> str:
-        ends = certificate_end(config.mqtt.certificate_file if config.mqtt else None)
+        ends = certificate_end(settings.broker.certificate_file if settings.broker else None)
         wire = info_wire()(
             log=log_id,
             session=session,
             ts=utc_text(clock.now().utc),
-            site=config.device.site,
-            device=name,
+            site=settings.sender.site,
+            device=settings.sender.device,
             place=config.device.place,
             timezone=config.device.timezone,
             versions=versions,
@@ -312,10 +277,11 @@ def info_maker(
     return info
 
 
-def discovery_maker(config: Config) -> Callable[[list[tuple[str, str]]], Message] | None:
+def discovery_maker(settings: Settings) -> Callable[[list[tuple[str, str]]], Message] | None:
     """Make the discovery message for Home Assistant; None: `[mqtt] discovery` is off."""
-    if config.mqtt is None or not config.mqtt.discovery:
+    if not settings.discovery:
         return None
+    config = settings.config
     device, rules = config.device, tuple(rule_geometries(config))
 
     def discovery(gone: list[tuple[str, str]]) -> Message:

@@ -159,10 +159,6 @@ class CalendarKeeper:
         """Whether the message that came last was not valid."""
         return self._refused is not None
 
-    def over(self, config: Config) -> Config:
-        """A configuration with the hours in force: the centre's, or its own if the centre set none."""
-        return self.central.over(config) if self.central else config
-
     # --- called by the publisher's thread
 
     def receive(self, text: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from agent.app.central_calendar import read_kept
+from agent.app.settings import settings_of
 from agent.app.working_time import working_time
 from agent.errors import AgentError, ConfigError
 from agent.eventlog.reader import events_between, events_in_file, newest
@@ -75,7 +76,7 @@ def _hours(config: Config, *, recorded: bool) -> WorkingTime:
         central = None if recorded else read_kept(config)
     except AgentError:
         central = None
-    return working_time(central.over(config) if central else config)
+    return working_time(settings_of(config, central).in_force)
 
 
 def _worked(hours: WorkingTime, begin: datetime, end: datetime) -> list[tuple[datetime, datetime]]:

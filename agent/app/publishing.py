@@ -6,7 +6,7 @@ import logging
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from agent.app.build import broker, discovery_maker, info_maker, sender, unknown_states
+from agent.app.build import discovery_maker, info_maker, unknown_states
 from agent.app.weights import person_weights
 from agent.config.models import digest
 from agent.core.event import AgentStarted
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from agent.app.central_calendar import CalendarKeeper
-    from agent.config.models import Config
+    from agent.app.settings import Settings
     from agent.core.event import Event, StartCause
     from agent.core.frame import Instant
     from agent.presence.ledger import Ledger
@@ -47,7 +47,7 @@ class Delivery:
 
     def __init__(
         self,
-        config: Config,
+        settings: Settings,
         failover: FailoverLog,
         retention: Retention,
         health: HealthMonitor,
@@ -56,13 +56,13 @@ class Delivery:
         """Take open storage; `connect` starts the publisher.
 
         Args:
-            config: as in the file.
+            settings: in force.
             failover: stores the events.
             retention: limits of the log, which a reload changes.
             health: makes the `health` payload; gets the state of broker, certificate and calendar.
             calendar: keeps the centre's working hours; None: the centre sets none.
         """
-        self._config = config
+        self._settings = settings
         self._failover = failover
         self._retention = retention
         self._publisher: Publisher | None = None
@@ -87,31 +87,33 @@ class Delivery:
         if states or news:
             self._publisher.update(states)
 
-    def apply_settings(self, config: Config, at: Instant, seq: int, *, reconnect: bool) -> None:
-        """Go on by a reloaded configuration with the same log.
+    def apply_settings(self, settings: Settings, at: Instant, seq: int, *, reconnect: bool) -> None:
+        """Go on by new settings with the same log.
 
         All states are to be published again after this.
 
         Args:
-            config: the new one, as in the file.
+            settings: the new ones.
             at: this moment.
             seq: number of the last event in the log.
             reconnect: the broker or the account is another one: sign off and connect again.
         """
         if reconnect and self._publisher:
             # The old broker gets no more states: what it retains must not go on showing persons.
-            self._publisher.update(unknown_states(self._config, at, seq, "stopped"))
-        self._config = config
+            self._publisher.update(unknown_states(self._settings.config, at, seq, "stopped"))
+        self._settings = settings
         self._update_health()
         self.note_calendar()
-        delivers = config.mqtt is not None
-        self._retention.apply_settings(config.log.keep_days, config.log.keep_mb, delivers=delivers)
+        limits, delivers = settings.log_limits, settings.broker is not None
+        self._retention.apply_settings(limits.keep_days, limits.keep_mb, delivers=delivers)
         if reconnect:
             self.disconnect()
             self.connect(at, seq)
         elif self._publisher:
             info, callbacks = self._info_and_callbacks()
-            self._publisher.apply_settings(info, callbacks, unknown_states(config, at, seq, "starting"))
+            self._publisher.apply_settings(
+                info, callbacks, unknown_states(settings.config, at, seq, "starting")
+            )
 
     def note_calendar(self) -> None:
         """Note the digest of the centre's calendar in the log, so that a loss of its file is noticed."""
@@ -124,11 +126,11 @@ class Delivery:
 
     def connect(self, at: Instant, seq: int) -> None:
         """Start the publisher, if there is a broker; each state is unknown until it is published."""
-        config, to = self._config, broker(self._config)
+        settings, to = self._settings, self._settings.broker
         if to is None:
-            _log.warning(BROKER_NONE, config.log.path)
+            _log.warning(BROKER_NONE, settings.log_path)
             return
-        site, name = config.device.site, config.device.name
+        site, name = settings.sender.site, settings.sender.device
         info, callbacks = self._info_and_callbacks()
 
         def own_id() -> str:
@@ -137,7 +139,7 @@ class Delivery:
         publisher = Publisher(
             to, site, name, self._failover.log, info, client_id=own_id(), callbacks=callbacks
         )
-        publisher.update(unknown_states(config, at, seq, "starting"))
+        publisher.update(unknown_states(settings.config, at, seq, "starting"))
         self._failover.serve(lambda *logs: publisher.use_logs(*logs, client_id=own_id()))
         publisher.start()
         self._publisher = publisher
@@ -153,22 +155,21 @@ class Delivery:
             publisher.stop(_DELIVER_AT_STOP_S)
 
     def _update_health(self) -> None:
-        mqtt = self._config.mqtt
-        self.health.config_digest = digest(self._config)
-        self.health.certificate.file = mqtt.certificate_file if mqtt else None
+        broker = self._settings.broker
+        self.health.config_digest = digest(self._settings.config)
+        self.health.certificate.file = broker.certificate_file if broker else None
 
     def _info_and_callbacks(self) -> tuple[Callable[[str, str], str], Callbacks]:
-        central = self._calendar.central if self._calendar else None
-        return info_maker(self._config, self._config.device.name, central), Callbacks(
+        return info_maker(self._settings), Callbacks(
             health=self.health.text,
-            discovery=discovery_maker(self._config),
+            discovery=discovery_maker(self._settings),
             superseded=self._failover.superseded,
             clock_synced=clock.clock_synced,
             calendar=self._calendar,
         )
 
 
-def check_files(config: Config) -> None:
+def check_files(settings: Settings) -> None:
     """Check what the configuration names beside itself.
 
     Raises:
@@ -176,17 +177,20 @@ def check_files(config: Config) -> None:
         ConfigError: `[detector] model` names no weights that find persons.
         ModelError: the manifest of the weights can't be used.
     """
-    person_weights(config.detector)
-    if config.mqtt and config.mqtt.tls:
-        check_readable(config.mqtt.ca_file, config.mqtt.certificate_file, config.mqtt.key_file)
+    person_weights(settings.model)
+    broker = settings.broker
+    if broker and broker.tls:
+        check_readable(broker.ca_file, broker.certificate_file, broker.key_file)
 
 
 @contextmanager
-def delivery(config: Config, ledger: Ledger, calendar: CalendarKeeper | None = None) -> Iterator[Delivery]:
+def delivery(
+    settings: Settings, ledger: Ledger, calendar: CalendarKeeper | None = None
+) -> Iterator[Delivery]:
     """Open the log, restore the state at its end, and connect to the broker in the background.
 
     Args:
-        config: as in the file.
+        settings: in force.
         ledger: gets the state that the log ends with.
         calendar: keeps the hours that the centre sets; None: the centre sets none.
 
@@ -194,14 +198,14 @@ def delivery(config: Config, ledger: Ledger, calendar: CalendarKeeper | None = N
         LogError: the event log can't be written at the start.
         BusyError: another agent holds it.
     """
-    who = sender(config)
+    who, path, limits = settings.sender, settings.log_path, settings.log_limits
     with ExitStack() as stack:
-        card = stack.enter_context(EventLog(who, config.log.path, board=serial_number()))
-        retention = Retention(config.log.keep_days, config.log.keep_mb, delivers=config.mqtt is not None)
+        card = stack.enter_context(EventLog(who, path, board=serial_number()))
+        retention = Retention(limits.keep_days, limits.keep_mb, delivers=settings.broker is not None)
         failover = stack.enter_context(FailoverLog(card, who, retention, folder=runtime_folder()))
         begin = clock.now()
         resume_from_log(failover.log, ledger, begin, who.boot, failover.leftover)
-        box = Delivery(config, failover, retention, HealthMonitor(config.log.path), calendar)
+        box = Delivery(settings, failover, retention, HealthMonitor(path), calendar)
         box.note_calendar()
         box.connect(begin, failover.log.last_seq)
         yield box

@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from agent.app.build import attention, pace, rule_settings
+from agent.app.build import attention, rule_settings
 from agent.app.networks import face_network
 from agent.app.placement import is_redrawn
-from agent.app.weights import person_weights
 from agent.config.rule_tables import RULE_TABLES
 from agent.presence.kinds import PRESENCE_KINDS
 from agent.vision.attention import Attention, EveryFrame
-from agent.vision.tamper import Tamper, TamperSettings
+from agent.vision.tamper import Tamper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from agent.app.build import Stages
+    from agent.app.settings import Settings, Way
     from agent.config.models import Config
     from agent.core.event import Event
     from agent.core.frame import Instant
     from agent.core.geometry import Shape
     from agent.presence.kinds import TrackRule
-
-Way = Literal["nothing", "live", "delivery", "restart"]
-# These need a restart of the pipeline: another camera, another log, another agent.
-_RESTART = {
-    "device": ("site", "name"),
-    "camera": ("source", "size", "fps", "rotation", "username", "password_file"),
-    "detector": ("model",),
-    "log": ("path",),
-}
+    from agent.vision.attention import Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +31,7 @@ class Changes:
     """How one configuration differs from another.
 
     Attributes:
-        way: the least that applies it: `live`, the stages take new settings; `delivery`, the publisher
-            connects again as well; `restart`, the whole pipeline is restarted.
+        way: the least that applies it.
         names: tables, keys and rules that differ, as in the file, for the journal.
     """
 
@@ -51,22 +42,16 @@ class Changes:
         return ", ".join(self.names)
 
 
-def changes(old: Config, new: Config) -> Changes:
-    """How a new configuration differs from the one in force."""
-    names: list[str] = []
-    way: Way = "nothing"
+def changes(old: Settings, new: Settings) -> Changes:
+    """How new settings differ from those in force."""
+    return Changes(new.way_from(old), tuple(_differences(old.config, new.config)))
+
+
+def _differences(old: Config, new: Config) -> Iterator[str]:
     for table in type(old).model_fields:
         before, after = getattr(old, table), getattr(new, table)
-        if before == after:
-            continue
-        asks: Way = "live"
-        if table == "mqtt":
-            asks = "delivery"
-        elif any(getattr(before, key) != getattr(after, key) for key in _RESTART.get(table, ())):
-            asks = "restart"
-        way = max(way, asks, key=("nothing", "live", "delivery", "restart").index)
-        names += _names(table, before, after)
-    return Changes(way, tuple(names))
+        if before != after:
+            yield from _names(table, before, after)
 
 
 def _names(table: str, before: object, after: object) -> Iterator[str]:
@@ -84,15 +69,15 @@ def _names(table: str, before: object, after: object) -> Iterator[str]:
         yield f"[{table}] {' and '.join(differ)}" if differ else f"[{table}]"
 
 
-def apply_settings(stage: Stages, new: Config, at: Instant) -> list[Event]:
-    """Give the stages the settings of a reloaded configuration, between two frames.
+def apply_settings(stage: Stages, new: Settings, at: Instant) -> list[Event]:
+    """Give the stages new settings, between two frames.
 
     Persons keep their ids, and visits to zones that still exist go on. Settings that need a restart are not
     applied here, nor are the camera's masks themselves.
 
     Args:
         stage: changed in place.
-        new: in force from now on, with the centre's hours if it set any.
+        new: in force from now on.
         at: moment of the last frame.
 
     Returns:
@@ -101,28 +86,28 @@ def apply_settings(stage: Stages, new: Config, at: Instant) -> list[Event]:
     Raises:
         ModelError: weights are missing or damaged; nothing was changed.
     """
-    old = stage.config
+    old = stage.settings
     if new.detector != old.detector:
         faces = stage.detector.faces if new.detector.faces else None
         if new.detector.faces and not faces:
             faces = face_network(stage.threads)
-        unsure_ratio = person_weights(new.detector).family.of_persons().unsure_ratio
+        unsure_ratio = stage.detector.networks[0].family.of_persons().unsure_ratio
         stage.detector.change(faces, unsure_ratio * new.detector.confidence, new.detector.face_confidence)
         stage.tracker.change(new.detector.confidence)
-    stage.config = new
+    stage.settings = new
     if isinstance(stage.tamper, Tamper):
         if new.tamper != old.tamper:
-            stage.tamper.change(TamperSettings(**new.tamper.model_dump()))
-        if is_redrawn(old, new) and (stage.tamper.sees or stage.tamper.is_away):
+            stage.tamper.change(new.tamper)
+        if is_redrawn(old.config, new.config) and (stage.tamper.sees or stage.tamper.is_away):
             # Whoever drew it saw the present view, which is the usual one from now on.
             stage.accept_view(at)
     before = stage.placing.regions
-    stage.placing.apply_settings(new)
-    if isinstance(stage.tamper, Tamper) and new.camera.masks != old.camera.masks:
+    stage.placing.apply_settings(new.config)
+    if isinstance(stage.tamper, Tamper) and new.masks != old.masks:
         stage.tamper.mask(stage.placing.view.masks)
     stage.rules[:], closing, moved = with_rules(stage.rules, stage.placing.shapes, at)
     if (new.attention, stage.placing.regions) != (old.attention, before):
-        _with_attention(stage, new)
+        _with_attention(stage, new.attention)
     return stage.ledger.change(rule_settings(new), closing, at, moved)
 
 
@@ -157,11 +142,11 @@ def with_rules(
     return rules, closing, moved
 
 
-def _with_attention(stage: Stages, new: Config) -> None:
-    polygons, kind, often = stage.placing.regions, stage.attention.kind, pace(new)
-    if isinstance(kind, Attention) and not new.attention.always:
-        kind.change(often, polygons)
-    elif isinstance(kind, EveryFrame) and new.attention.always:
-        kind.change(often.looks_per_s)
+def _with_attention(stage: Stages, pace: Pace) -> None:
+    polygons, kind = stage.placing.regions, stage.attention.kind
+    if isinstance(kind, Attention) and not pace.always:
+        kind.change(pace, polygons)
+    elif isinstance(kind, EveryFrame) and pace.always:
+        kind.change(pace.looks_per_s)
     else:
-        stage.attention.kind = attention(new, stage.detector.networks[0].scale(*stage.size_px), polygons)
+        stage.attention.kind = attention(pace, stage.detector.networks[0].scale(*stage.size_px), polygons)

@@ -8,7 +8,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TextIO
 from zoneinfo import ZoneInfo
 
@@ -16,15 +16,15 @@ import numpy as np
 
 from agent.app.build import (
     ChangedStates,
-    broker,
     info_maker,
     plain_track_ids,
-    sender,
     stages,
     unknown_states,
 )
 from agent.app.networks import blur_finder, detector
 from agent.app.placement import geometry, view
+from agent.app.settings import settings_of
+from agent.app.weights import person_weights
 from agent.config.models import DetectorConfig
 from agent.core.detections import FACE, PERSON, Detections
 from agent.core.frame import Instant
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.app.build import Stages
+    from agent.app.settings import Settings
     from agent.config.models import Config
     from agent.core.event import Event
     from agent.core.frame import Frame
@@ -107,11 +108,12 @@ def replay(config: Config, video: Path, options: ReplayOptions, progress: Callab
     """
     with ExitStack() as stack:
         recording = stack.enter_context(open_recording(video, config.camera.fps))
-        stage = stages(config, recording.size_px, plain_track_ids())
+        settings = settings_of(config)
+        if options.publish_as:
+            settings = replace(settings, sender=replace(settings.sender, device=options.publish_as))
+        stage = stages(settings, recording.size_px, plain_track_ids())
         log_id = secrets.token_hex(4) if options.publish_as else REPLAY_LOG
-        log = stack.enter_context(
-            EventLog(sender(config, options.publish_as), None, log_id=log_id, recorded=True)
-        )
+        log = stack.enter_context(EventLog(settings.sender, None, log_id=log_id, recorded=True))
         out = _Out(log, stack.enter_context(_text_file(options.events)))
         mot = stack.enter_context(_text_file(options.mot)) if options.mot else None
         # A film is surveyed twice before it is drawn.
@@ -120,7 +122,7 @@ def replay(config: Config, video: Path, options: ReplayOptions, progress: Callab
         draw = stack.enter_context(
             _drawing(options, video, recording, config, stage, lambda done: progress(done, total))
         )
-        publisher = stack.enter_context(_publishing(config, options.publish_as, log, options.start))
+        publisher = stack.enter_context(_publishing(settings, options.publish_as, log, options.start))
         changed, broken, last = ChangedStates(), None, Instant(0.0, options.start)
         frames = recorded_frames(recording, lambda: stage.placing.view, options.start)
         if options.real_time:
@@ -165,7 +167,8 @@ def detect(
     person_score, face_score = usual.confidence, usual.face_confidence
     if min_score is not None:
         person_score = face_score = min_score
-    finder = detector(usual, person_score, face_score, crop_score=usual.confidence)
+    persons = person_weights(usual.model)
+    finder = detector(persons, person_score, face_score, faces=usual.faces, crop_score=usual.confidence)
     blurred = blur_finder() if draw else None
     written: Counter[str] = Counter()
     hang = view(config) if config else View()
@@ -286,24 +289,24 @@ def _drawing(
 
 @contextmanager
 def _publishing(
-    config: Config, name: str | None, log: EventLog, start: datetime
+    settings: Settings, name: str | None, log: EventLog, start: datetime
 ) -> Iterator[Publisher | None]:
     """Publish the log under another name; DeliveryError if not all is acknowledged at the end."""
     if name is None:
         yield None
         return
-    to = broker(config)
+    to, configured = settings.broker, settings.config.device
     if to is None:
         raise ConfigError("--publish needs a broker: the configuration has no [mqtt].")
-    if name == config.device.name:
+    if name == configured.name:
         raise ConfigError(
             f'--as "{name}" is the configured name; a replay must not publish as the real agent.'
         )
-    agent_name("[device] site", config.device.site, "--as", name)
-    site = config.device.site
+    site = configured.site
+    agent_name("[device] site", site, "--as", name)
     own_id = client_id(site, name, log.client_secret)
-    publisher = Publisher(to, site, name, log, info_maker(config, name), client_id=own_id)
-    publisher.update(unknown_states(config, Instant(0.0, start), 0, "starting"))
+    publisher = Publisher(to, site, name, log, info_maker(settings), client_id=own_id)
+    publisher.update(unknown_states(settings.config, Instant(0.0, start), 0, "starting"))
     publisher.start()
     yield publisher
     publisher.update()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from agent.app.build import ChangedStates, random_track_ids, stages
@@ -13,6 +14,7 @@ from agent.app.placement import shifted_ratio, view
 from agent.app.publishing import check_files
 from agent.app.publishing import delivery as open_delivery
 from agent.app.reload import apply_settings, changes
+from agent.app.settings import settings_of
 from agent.app.sources import open_source
 from agent.app.view_store import ViewKeeper
 from agent.app.working_time import working_time
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
     from agent.app.build import Stages
     from agent.app.publishing import Delivery
+    from agent.app.settings import Settings
     from agent.app.sources import Source
     from agent.config.models import Config
     from agent.core.event import StopCause
@@ -80,7 +83,7 @@ def run(config: Config, read: Callable[[], Config], every_second: Callable[[], N
     with service_signals(runtime_folder()) as asked:
         watch = _Run(config, read, asked, systemd, every_second)
         while (new := watch.run()) is not None:
-            before = None if new is watch.before else watch.config
+            before = None if new is watch.before else watch.settings.config
             watch = _Run(new, read, asked, systemd, every_second, before)
 
 
@@ -97,7 +100,6 @@ class _Run:
         before: Config | None = None,
     ) -> None:
         """Take the configuration; `before`: the one to return to if this one can't be started."""
-        self.config = config
         self.before = before
         self._read = read
         self._asked = asked
@@ -108,6 +110,7 @@ class _Run:
         self._second_s = self._refused_s = float("-inf")
         self._view = view(config)
         self._calendar = CalendarKeeper(config)
+        self.settings = settings_of(config, self._calendar.central)
 
     def run(self) -> Config | None:
         """Watch until the end; return the configuration to restart with, if any."""
@@ -120,22 +123,19 @@ class _Run:
                 _log.error(CONFIG_FAILS, error)
                 self._asked.reloads.refuse(tuple(str(error).splitlines()))
                 return self.before
-            device = self.config.device
-            _log.info(
-                WATCHES,
-                *(device.site, device.name, self.config.camera.source, *source.size_px),
-            )
-            tell_open_secrets(self.config)
+            sender, camera = self.settings.sender, self.settings.camera
+            _log.info(WATCHES, sender.site, sender.device, camera.source, *source.size_px)
+            tell_open_secrets(self.settings.config)
             if self.before:
                 self._asked.reloads.taken()
             self._systemd.reloaded()
             delivery.health.configuration_refused = lambda: self._asked.reloads.refused
             delivery.health.stalls = source.counts
-            delivery.health.fps = self.config.camera.fps if source.counts else None
+            delivery.health.fps = camera.fps if source.counts else None
             at = self._clock.now()
-            view_keeper = ViewKeeper(self.config, stage, at)
+            view_keeper = ViewKeeper(self.settings.config, stage, at)
             self._view = stage.placing.view
-            reporter = StepReporter(self._calendar.over(self.config), stage, delivery, at)
+            reporter = StepReporter(stage, delivery, at)
             broken, new = None, None
             try:
                 new = self._watch(stage, source, reporter, view_keeper)
@@ -157,12 +157,12 @@ class _Run:
 
     def _started(self, stack: ExitStack) -> tuple[Source, Stages, Delivery]:
         systemd, stop = self._systemd, self._asked.stop
-        check_files(self.config)
+        check_files(self.settings)
         source = stack.enter_context(
-            open_source(self.config, lambda: self._view, self._clock.now, stop, systemd.waiting)
+            open_source(self.settings.camera, lambda: self._view, self._clock.now, stop, systemd.waiting)
         )
-        stage = stages(self._calendar.over(self.config), source.size_px, random_track_ids())
-        delivery = open_delivery(self.config, stage.ledger, self._calendar)
+        stage = stages(self.settings, source.size_px, random_track_ids())
+        delivery = open_delivery(self.settings, stage.ledger, self._calendar)
         return source, stage, stack.enter_context(delivery)
 
     def _watch(
@@ -178,7 +178,8 @@ class _Run:
                 self._systemd.status(reporter.status)
                 view_keeper.answer(step.frame.at)
                 if self._calendar.apply_received(self._clock.now()):
-                    reporter.apply_settings(self.config, self._calendar.over(self.config))
+                    self.settings = replace(self.settings, central=self._calendar.central)
+                    reporter.apply_settings(self.settings)
                 self._check_refused(now_s)
                 self._every_second()
             self._notify_systemd(step.frame)
@@ -192,16 +193,16 @@ class _Run:
         self._systemd.reloading()
         self._asked.reloads.begin()
         try:
-            new, in_force = self._read_again()
-            differ = changes(self.config, new)
+            new = self._read_again()
+            differ = changes(self.settings, new)
             if differ.way == "restart":
                 _log.info(CONFIG_RESTARTS, differ)
                 self._systemd.no_frame()
-                return new
+                return new.config
             if differ.way != "nothing":
-                reporter.apply_settings(new, in_force, reconnect=differ.way == "delivery")
-                view_keeper.apply_settings(new)
-                self.config = new
+                reporter.apply_settings(new, reconnect=differ.way == "delivery")
+                view_keeper.apply_settings(new.config)
+                self.settings = new
         except (ConfigError, ModelError) as error:
             problems = tuple(str(error).splitlines())
             for problem in problems:
@@ -219,21 +220,20 @@ class _Run:
             return
         self._refused_s = now_s
         with suppress(ConfigError):
-            if self._read() == self.config:
+            if self._read() == self.settings.config:
                 self._asked.reloads.taken()
                 _log.info(CONFIG_RELOADED, "nothing")
 
-    def _read_again(self) -> tuple[Config, Config]:
-        """The configuration as in the file, and with the centre's hours; ConfigError: it can't be used."""
-        new = self._read()
+    def _read_again(self) -> Settings:
+        """The settings by the file as it is now; ConfigError: it can't be used."""
+        new = settings_of(self._read(), self._calendar.central)
         check_files(new)
-        in_force = self._calendar.over(new)
         try:
             # Public holidays that can't be computed here must not raise when half of the stages are changed.
-            working_time(in_force)
+            working_time(new.in_force)
         except AgentError as error:
             raise ConfigError(*str(error).splitlines()) from error
-        return new, in_force
+        return new
 
     def _notify_systemd(self, taken: Frame | NoFrame) -> None:
         if isinstance(taken, Frame):
@@ -241,7 +241,7 @@ class _Run:
                 self._sees = True
                 _log.info(READY)
             self._systemd.ready()
-            self._systemd.frame_went_through(1 / self.config.camera.fps)
+            self._systemd.frame_went_through(1 / self.settings.camera.fps)
         elif self._systemd.is_ready:
             self._systemd.no_frame()
         else:
@@ -251,11 +251,10 @@ class _Run:
 class StepReporter:
     """Reports each step to the event log, the publisher, health and the journal."""
 
-    def __init__(self, config: Config, stage: Stages, delivery: Delivery, at: Instant) -> None:
+    def __init__(self, stage: Stages, delivery: Delivery, at: Instant) -> None:
         """Start with all states as unpublished.
 
         Args:
-            config: in force, with the centre's hours if it set any.
             stage: the pipeline whose steps are reported.
             delivery: takes events and states.
             at: this moment.
@@ -268,7 +267,8 @@ class StepReporter:
         self._shift_ratio: float | None = None
         faces = stage.detector.faces
         self._stats = CameraStats(runtime_folder(), Orientation(faces) if faces else None)
-        self._visibility_log = VisibilityLogger(working_time(config), night=config.camera.night)
+        settings = stage.settings
+        self._visibility_log = VisibilityLogger(working_time(settings.in_force), night=settings.night)
 
     def report(self, step: Step[Frame | NoFrame]) -> None:
         """Report a frame, or that there was none."""
@@ -303,21 +303,20 @@ class StepReporter:
         )
         self._stats.update(frame, cause, health, somebody=bool(step.tracks))
 
-    def apply_settings(self, new: Config, in_force: Config, *, reconnect: bool = False) -> None:
-        """Apply a reloaded configuration, between two frames.
+    def apply_settings(self, new: Settings, *, reconnect: bool = False) -> None:
+        """Apply new settings, between two frames.
 
         Args:
-            new: as in the file.
-            in_force: the same with the centre's hours and days off, if it set any.
+            new: in force from now on.
             reconnect: the broker or the account is another one.
 
         Raises:
             ModelError: weights are missing or damaged; nothing was changed.
         """
         at = self._at
-        events = apply_settings(self._stage, in_force, at)
+        events = apply_settings(self._stage, new, at)
         seq = self._delivery.append(events, at)
-        self._visibility_log.apply_settings(working_time(in_force), night=new.camera.night)
+        self._visibility_log.apply_settings(working_time(new.in_force), night=new.night)
         self._delivery.apply_settings(new, at, seq, reconnect=reconnect)
         self._changed = ChangedStates()
         self._delivery.publish(self._changed.of(self._stage.ledger, at, seq), news=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from threading import Event
 
-    from agent.config.models import Config
+    from agent.app.settings import CameraSettings
     from agent.core.frame import Frame, Instant, NoFrame
     from agent.device.camera import Camera
     from agent.device.frames import View
@@ -41,7 +41,7 @@ class Source:
 
 @contextmanager
 def open_source(
-    config: Config,
+    camera: CameraSettings,
     view: Callable[[], View],
     watch: Callable[[], Instant],
     stop: Event,
@@ -50,7 +50,7 @@ def open_source(
     """Open a recording, or start trying to open a camera.
 
     Args:
-        config: its `[camera]` names the source.
+        camera: or recording.
         view: gives the rotation and masks of the next frame.
         watch: gives this moment.
         stop: ends the frames.
@@ -59,10 +59,9 @@ def open_source(
     Raises:
         SourceError: the recording can't be read at all.
     """
-    camera = config.camera
     if camera.is_live:
         policy = RecoveryPolicy(_timeouts(camera.fps), on_try=on_try)
-        frames = live_frames(camera_of(config, watch), camera.size, view, watch, stop, policy)
+        frames = live_frames(camera_of(camera, watch), camera.size, view, watch, stop, policy)
         try:
             yield Source(camera.size, frames, policy.counts)
         finally:
@@ -80,9 +79,8 @@ def _timeouts(fps: float) -> Timeouts:
     )
 
 
-def camera_of(config: Config, watch: Callable[[], Instant]) -> Camera:
-    """The live camera of `[camera] source`, not opened yet; what only it needs is imported here."""
-    camera = config.camera
+def camera_of(camera: CameraSettings, watch: Callable[[], Instant]) -> Camera:
+    """The live camera of these settings, not opened yet; what only it needs is imported here."""
     if camera.source == "picamera2":
         from agent.device.picamera import PiCamera  # noqa: PLC0415 - not where another camera is used
 

@@ -10,22 +10,21 @@ from agent.errors import ConfigError, ModelError
 from agent.install.manifest import load_manifest, models_directory
 
 if TYPE_CHECKING:
-    from agent.config.models import DetectorConfig
     from agent.install.manifest import Weights
 
 
-def weights_in_use(settings: DetectorConfig) -> tuple[Weights, ...]:
-    """The entry for persons and, where faces are looked for, the one for faces.
+def weights_in_use(model: str, *, faces: bool) -> tuple[Weights, ...]:
+    """The entry for persons and, if faces are looked for, the one for faces.
 
     Raises:
         ConfigError: `model` names no weights that find persons.
-        ModelError: the manifest can't be used.
+        ModelError: the manifest can't be used, or has none for faces.
     """
-    persons = person_weights(settings)
-    return (persons, face_weights()) if settings.faces else (persons,)
+    persons = person_weights(model)
+    return (persons, first_weights(FACE)) if faces else (persons,)
 
 
-def person_weights(settings: DetectorConfig) -> Weights:
+def person_weights(model: str) -> Weights:
     """The entry that `[detector] model` names.
 
     Raises:
@@ -33,17 +32,18 @@ def person_weights(settings: DetectorConfig) -> Weights:
         ModelError: the manifest can't be used.
     """
     finders = {entry.name: entry for entry in _finders(PERSON)}
-    if settings.model not in finders:
+    if model not in finders:
         names = " or ".join(map(shown, finders))
-        raise ConfigError(f"[detector] model = {shown(settings.model)}: give {names}.")
-    return finders[settings.model]
+        raise ConfigError(f"[detector] model = {shown(model)}: give {names}.")
+    return finders[model]
 
 
-def face_weights() -> Weights:
-    """The manifest's first entry for faces; ModelError: it has none, or can't be used."""
-    for entry in _finders(FACE):
+def first_weights(class_id: int) -> Weights:
+    """The manifest's first entry for PERSON or FACE; ModelError: it has none, or can't be used."""
+    for entry in _finders(class_id):
         return entry
-    raise ModelError(f"The manifest of {models_directory()} has no network that finds faces.")
+    what = "persons" if class_id == PERSON else "faces"
+    raise ModelError(f"The manifest of {models_directory()} has no network that finds {what}.")
 
 
 def _finders(class_id: int) -> list[Weights]:

@@ -79,12 +79,12 @@ def retire(
     rules = list(rule)
     if broker is None:
         # Elsewhere than on a device there is none of this.
-        from agent.app.build import broker as broker_of
         from agent.app.build import rule_ids
+        from agent.app.settings import settings_of
         from agent.config.load import load
 
         loaded = load(config)
-        to = broker_of(loaded)
+        to = settings_of(loaded).broker
         if to is None:
             raise ConfigError(f"{config} has no [mqtt]; give --broker mqtts://HOST:PORT.")
         if (loaded.device.site, loaded.device.name) == (site, name):

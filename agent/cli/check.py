@@ -54,7 +54,7 @@ def _check(config: Path, language: NullTranslations) -> None:
     loaded = load(config)
     # Whether the weights and their manifest are whole is no question about the configuration.
     with suppress(ModelError):
-        person_weights(loaded.detector)
+        person_weights(loaded.detector.model)
     left = leftovers(loaded)
     for notice in (*map(str, left), *notices(loaded), *absences(loaded)):
         print(as_sentence(notice, language))

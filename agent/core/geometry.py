@@ -79,7 +79,7 @@ class Zone:
 
     zone_id: str
     polygon: Polygon
-    min_dwell_s: float = 1.0
+    min_dwell_s: float
     overstay_s: float | None = None
     crowd: int | None = None
     crowd_after_s: float = 0.0

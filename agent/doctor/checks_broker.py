@@ -11,7 +11,6 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from agent.app.build import broker as broker_of
 from agent.core.credentials import origin
 from agent.doctor.report import Finding
 from agent.doctor.system import within
@@ -22,7 +21,7 @@ from agent.mqtt.tls import check_readable, lacking, tls_context, tls_refusal
 from agent.wire.client import client_id
 
 if TYPE_CHECKING:
-    from agent.config.models import Config
+    from agent.app.settings import Settings
     from agent.doctor.system import Emit, System
 
 _LIMIT_S = 5.0
@@ -44,11 +43,11 @@ _CHECKS = {
 _HARMLESS = json.dumps({"done": True, "sent": 0, "first_seq": None, "last_seq": None})
 
 
-def broker_checks(config: Config, machine: System, emit: Emit) -> None:
+def broker_checks(settings: Settings, machine: System, emit: Emit) -> None:
     """Check step by step until a fault; the steps behind it are reported as skipped.
 
     Args:
-        config: names the broker, if any.
+        settings: name the broker, if any.
         machine: where the service's secrets are.
         emit: takes each finding.
     """
@@ -58,28 +57,28 @@ def broker_checks(config: Config, machine: System, emit: Emit) -> None:
         found.append(finding)
         emit(finding)
 
-    broker = broker_of(config)
+    broker = settings.broker
     if broker is None:
         note(Finding("broker_name.none"))
     else:
-        _in_turn(config, _with_files(broker, machine), note)
+        _in_turn(settings, _with_files(broker, machine), note)
     last = found[-1].check
     for check in list(_CHECKS)[list(_CHECKS).index(last) + 1 :]:
         emit(Finding(f"{check}.skipped", {"after": _CHECKS[last]}))
 
 
-def _in_turn(config: Config, broker: Broker, emit: Emit) -> None:
+def _in_turn(settings: Settings, broker: Broker, emit: Emit) -> None:
     addresses = _addresses(broker, emit)
     address = _listening(broker, addresses, emit) if addresses else None
     if address is None or not _encrypted(broker, address, emit):
         return
-    connection = _logged_in(config, broker, emit)
+    connection = _logged_in(settings, broker, emit)
     if connection is None:
         return
     try:
-        emit(_rights(config, broker, connection))
+        emit(_rights(settings, broker, connection))
     except DeliveryError as error:
-        emit(Finding("broker_rights.lost", {**_values(config, broker), "problem": error}))
+        emit(Finding("broker_rights.lost", {**_values(settings, broker), "problem": error}))
     finally:
         connection.close()
 
@@ -94,14 +93,14 @@ def _with_files(broker: Broker, machine: System) -> Broker:
     )
 
 
-def _values(config: Config, broker: Broker) -> dict[str, object]:
+def _values(settings: Settings, broker: Broker) -> dict[str, object]:
     return {
         "host": broker.host,
         "port": broker.port,
         "user": broker.username or "nobody",
-        "site": config.device.site,
-        "name": config.device.name,
-        "root": f"presence/v1/{config.device.site}/{config.device.name}/",
+        "site": settings.sender.site,
+        "name": settings.sender.device,
+        "root": f"presence/v1/{settings.sender.site}/{settings.sender.device}/",
     }
 
 
@@ -200,8 +199,8 @@ def _days_left(certificate: Any) -> int:  # noqa: ANN401 - as the library types 
     return math.floor((ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / 86_400)
 
 
-def _logged_in(config: Config, broker: Broker, emit: Emit) -> Connection | None:
-    values = _values(config, broker)
+def _logged_in(settings: Settings, broker: Broker, emit: Emit) -> Connection | None:
+    values = _values(settings, broker)
     if broker.password_file:
         try:
             broker.password_file.read_bytes()
@@ -211,8 +210,8 @@ def _logged_in(config: Config, broker: Broker, emit: Emit) -> Connection | None:
         except OSError:
             pass
     # Another each time: a known one could be taken over, and the finding be wrong.
-    device = config.device
-    connection = Connection(broker, client_id(device.site, f"{device.name}-doctor", secrets.token_hex(4)))
+    sender = settings.sender
+    connection = Connection(broker, client_id(sender.site, f"{sender.device}-doctor", secrets.token_hex(4)))
     try:
         connection.open()
     except DeliveryError as error:
@@ -258,13 +257,13 @@ class _Trial:
                     self.refused[self.topics[report.mid]] = report.refusal
 
 
-def _rights(config: Config, broker: Broker, connection: Connection) -> Finding:
+def _rights(settings: Settings, broker: Broker, connection: Connection) -> Finding:
     """Publish where it may and where it may not, and read what the agent published last."""
-    values = _values(config, broker)
+    values = _values(settings, broker)
     root = str(values["root"])
     own = f"{root}replay/doctor"
     # Nobody has this name: '_' is in none.
-    other = f"presence/v1/{config.device.site}/_doctor/replay/doctor"
+    other = f"presence/v1/{settings.sender.site}/_doctor/replay/doctor"
     readable = [f"{root}{name}" for name in ("status", "health", "cmd/#")]
     reports_refusals = broker.protocol == MQTT_5
     trial = _Trial(root)

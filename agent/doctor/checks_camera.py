@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,8 @@ import numpy as np
 
 from agent.app.networks import face_network
 from agent.app.placement import view
-from agent.app.weights import face_weights, weights_in_use
+from agent.app.weights import first_weights, weights_in_use
+from agent.core.detections import FACE
 from agent.device import clock
 from agent.device.camera import Camera
 from agent.device.recording import open_recording
@@ -34,11 +36,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from agent.config.models import Config
+    from agent.app.settings import CameraSettings, Settings
     from agent.core.frame import Instant
     from agent.doctor.system import Emit, System
 
-CameraOf = Callable[["Config", Callable[[], "Instant"]], Camera]
+CameraOf = Callable[["CameraSettings", Callable[[], "Instant"]], Camera]
 
 _PICTURES = 8
 _FIRST_S = 5.0
@@ -51,11 +53,11 @@ _VISIBILITY_CODES = {"ok": "camera.running", "moved": "camera.moved", "lost": "c
 _NO_PICTURE = {"after": NC_("after", "the camera")}
 
 
-def weights_check(config: Config, emit: Emit) -> bool:
+def weights_check(settings: Settings, emit: Emit) -> bool:
     """Check the weights in use; whether they can all be loaded."""
     directory = models_directory()
     try:
-        in_use = weights_in_use(config.detector)
+        in_use = weights_in_use(settings.model, faces=settings.detector.faces)
         manifest = load_manifest(directory)
         findings = verify(manifest, directory)
     except ModelError as error:
@@ -84,7 +86,7 @@ def weights_check(config: Config, emit: Emit) -> bool:
 
 
 def camera_checks(
-    config: Config,
+    settings: Settings,
     camera_of: CameraOf,
     machine: System,
     running: bool,
@@ -94,7 +96,7 @@ def camera_checks(
     """Judge the camera by its pictures; while the service runs, by the numbers that it writes.
 
     Args:
-        config: names the camera.
+        settings: name the camera.
         camera_of: makes a live camera, not opened yet.
         machine: where to look.
         running: whether the service, or another agent, has the camera.
@@ -102,25 +104,24 @@ def camera_checks(
         emit: takes each finding.
     """
     if running:
-        _by_service(config, machine, emit)
+        _by_service(settings, machine, emit)
         return
-    secret = machine.secret_path(config.camera.password_file)
-    camera = config.camera.model_copy(update={"password_file": secret})
-    config = config.model_copy(update={"camera": camera})
+    secret = machine.secret_path(settings.camera.password_file)
+    settings = replace(settings, camera=replace(settings.camera, password_file=secret))
     try:
-        pictures = _pictures(config, camera_of, emit)
+        pictures = _pictures(settings, camera_of, emit)
     except SourceError as error:
         closed = isinstance(error.__cause__, PermissionError)
         emit(Finding("camera.closed" if closed else "camera.unreadable", {"problem": error}))
         pictures = []
     except CameraError as error:
-        code = "camera.not_reached" if "://" in config.camera.source else "camera.not_opened"
+        code = "camera.not_reached" if "://" in settings.camera.source else "camera.not_opened"
         emit(Finding(code, {"problem": error}))
         pictures = []
     if not pictures:
         _skip_picture(emit)
         return
-    _by_pictures(config, pictures, weights, emit)
+    _by_pictures(settings, pictures, weights, emit)
 
 
 def _skip_picture(emit: Emit) -> None:
@@ -128,11 +129,11 @@ def _skip_picture(emit: Emit) -> None:
         emit(Finding(f"{check}.skipped", _NO_PICTURE))
 
 
-def _pictures(config: Config, camera_of: CameraOf, emit: Emit) -> list[NDArray[np.uint8]]:
+def _pictures(settings: Settings, camera_of: CameraOf, emit: Emit) -> list[NDArray[np.uint8]]:
     """A few, as the agent would see them; their size is a finding."""
-    source = config.camera.source
-    if not config.camera.is_live:
-        with open_recording(Path(source), config.camera.fps) as recording:
+    source = settings.camera.source
+    if not settings.camera.is_live:
+        with open_recording(Path(source), settings.camera.fps) as recording:
             taken = []
             try:
                 # The first of each second: faces turn up in some of them only.
@@ -141,19 +142,19 @@ def _pictures(config: Config, camera_of: CameraOf, emit: Emit) -> list[NDArray[n
                     taken.append(image.copy())
             except BrokenOffError:
                 pass
-        _emit_size(config, taken, emit, asked=False)
+        _emit_size(settings, taken, emit, asked=False)
     else:
-        camera = camera_of(config, clock.now)
+        camera = camera_of(settings.camera, clock.now)
         camera.open()
         try:
             taken = list(_taken(camera))
-            _emit_size(config, taken, emit, asked=True)
+            _emit_size(settings, taken, emit, asked=True)
         finally:
             try:
                 within(_CLOSE_S, camera.close)
             except TimeoutError:
                 emit(Finding("camera.hung", {"limit_s": f"{_CLOSE_S:g}"}))
-    looked = view(config)
+    looked = view(settings.config)
     return [looked.of(image) for image in taken]
 
 
@@ -171,23 +172,23 @@ def _taken(camera: Camera) -> Iterator[NDArray[np.uint8]]:
     yield from newest
 
 
-def _emit_size(config: Config, taken: list[NDArray[np.uint8]], emit: Emit, *, asked: bool) -> None:
-    source = config.camera.source
+def _emit_size(settings: Settings, taken: list[NDArray[np.uint8]], emit: Emit, *, asked: bool) -> None:
+    source = settings.camera.source
     if not taken:
         emit(Finding("camera.no_pictures"))
         return
     height, width = taken[-1].shape[:2]
-    wanted = "{}×{}".format(*config.camera.size)
-    other = asked and (width, height) != config.camera.size
+    wanted = "{}×{}".format(*settings.camera.size)
+    other = asked and (width, height) != settings.camera.size
     values = {"source": source, "width": width, "height": height, "asked": wanted}
     emit(Finding("camera.other_size" if other else "camera.ok", values))
 
 
-def _by_pictures(config: Config, pictures: list[NDArray[np.uint8]], weights: bool, emit: Emit) -> None:
+def _by_pictures(settings: Settings, pictures: list[NDArray[np.uint8]], weights: bool, emit: Emit) -> None:
     greys = [cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False) for image in pictures]
-    dark = is_dark(greys[-1], config.tamper.dark_level)
+    dark = is_dark(greys[-1], settings.tamper.dark_level)
     light = {"brightness": mean_light(greys[-1])}
-    emit(Finding(_light(config, dark=dark), light))
+    emit(Finding(_light(settings, dark=dark), light))
     blurred = None if dark else is_blurred(greys)
     codes = {None: "focus.unknown", True: "focus.blurred", False: "focus.ok"}
     emit(Finding(codes[blurred]))
@@ -197,29 +198,29 @@ def _by_pictures(config: Config, pictures: list[NDArray[np.uint8]], weights: boo
     if not weights:
         emit(Finding("upright.skipped", {"after": NC_("after", "the weights")}))
         return
-    name = face_weights().name
+    name = first_weights(FACE).name
     try:
         orientation = Orientation(face_network())
     except AgentError as error:
         emit(Finding("upright.no_network", {"problem": error, "name": name}))
         return
     ways = [orientation.faces(picture) for picture in pictures]
-    emit(_upright(config, sum(up for up, _ in ways), sum(down for _, down in ways)))
+    emit(_upright(settings, sum(up for up, _ in ways), sum(down for _, down in ways)))
 
 
-def _light(config: Config, *, dark: bool) -> str:
+def _light(settings: Settings, *, dark: bool) -> str:
     if not dark:
         return "light.ok"
-    return "light.dark_fault" if config.camera.night else "light.dark"
+    return "light.dark_fault" if settings.night else "light.dark"
 
 
-def _upright(config: Config, upright: int, upside_down: int) -> Finding:
+def _upright(settings: Settings, upright: int, upside_down: int) -> Finding:
     if upside_down >= _LEAST_FACES and upside_down > 2 * upright:
-        return Finding("upright.turned", {"rotation": 180 - config.camera.rotation})
+        return Finding("upright.turned", {"rotation": 180 - settings.camera.rotation})
     return Finding("upright.ok" if upright else "upright.no_faces")
 
 
-def _by_service(config: Config, machine: System, emit: Emit) -> None:
+def _by_service(settings: Settings, machine: System, emit: Emit) -> None:
     shown = unit_properties()
     if found := unresponsive(shown, machine):
         emit(Finding(found.code.replace("service.", "camera."), found.values))
@@ -236,18 +237,18 @@ def _by_service(config: Config, machine: System, emit: Emit) -> None:
         return
     fps = "?" if numbers.fps is None else f"{numbers.fps:g}"
     code = _VISIBILITY_CODES.get(numbers.camera, "camera.blind")
-    values = {"age_s": numbers.age_s, "fps": fps, "cause": numbers.camera, "source": config.camera.source}
+    values = {"age_s": numbers.age_s, "fps": fps, "cause": numbers.camera, "source": settings.camera.source}
     emit(Finding(code, values))
     if numbers.camera == "lost":
         _skip_picture(emit)
         return
     dark = numbers.camera == "dark" or (numbers.brightness is not None and numbers.brightness < _DARK)
     brightness = "?" if numbers.brightness is None else round(numbers.brightness)
-    emit(Finding(_light(config, dark=dark), {"brightness": brightness}))
+    emit(Finding(_light(settings, dark=dark), {"brightness": brightness}))
     sharp, usual = numbers.sharpness, numbers.usual_sharpness
     if dark or sharp is None:
         emit(Finding("focus.unknown"))
     else:
         less = usual is not None and sharp < _BLURRED_RATIO * usual
         emit(Finding("focus.blurred" if less or numbers.camera == "blurred" else "focus.ok"))
-    emit(_upright(config, numbers.upright, numbers.upside_down))
+    emit(_upright(settings, numbers.upright, numbers.upside_down))

@@ -14,6 +14,7 @@ from agent.errors import AgentError
 from agent.mqtt.certificates import SOON_DAYS, certificate_ends
 
 if TYPE_CHECKING:
+    from agent.app.settings import Settings
     from agent.config.models import Config
     from agent.doctor.system import Emit, System
 
@@ -35,18 +36,19 @@ def hours_check(config: Config, emit: Emit) -> None:
         emit(Finding("hours.file" if config.hours else "hours.always"))
 
 
-def certificate_check(config: Config, machine: System, emit: Emit) -> None:
+def certificate_check(settings: Settings, machine: System, emit: Emit) -> None:
     """Check until when the device's own certificate is valid; nothing where it has none.
 
     Args:
-        config: names it.
+        settings: name it.
         machine: where to look.
         emit: takes each finding.
     """
-    path = machine.secret_path(config.mqtt.certificate_file) if config.mqtt else None
+    sender, broker = settings.sender, settings.broker
+    path = machine.secret_path(broker.certificate_file) if broker else None
     if path is None:
         return
-    values = {"path": origin(path), "site": config.device.site, "name": config.device.name}
+    values = {"path": origin(path), "site": sender.site, "name": sender.device}
     try:
         ends = certificate_ends(path)
     except (OSError, ValueError) as error:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from agent.app.settings import settings_of
 from agent.app.sources import camera_of as usual_camera
 from agent.app.weights import person_weights
 from agent.config.load import load
@@ -59,17 +60,18 @@ def user_checks(
     if config is None:
         skipped = ("hours", "certificate", "weights", *_CAMERA, *_BROKER)
         return findings + [Finding(f"{check}.skipped", CONFIGURATION) for check in skipped]
-    process, unit = writer_of(config.log.path, machine), unit_properties() or {}
+    settings = settings_of(config)
+    process, unit = writer_of(settings.log_path, machine), unit_properties() or {}
     running = process is not None or is_running(unit)
-    groups = [Group(_BROKER, partial(broker_checks, config, machine))]
+    groups = [Group(_BROKER, partial(broker_checks, settings, machine))]
     hours_check(config, findings.append)
-    certificate_check(config, machine, findings.append)
-    whole = weights_check(config, findings.append)
+    certificate_check(settings, machine, findings.append)
+    whole = weights_check(settings, findings.append)
     if is_foreign(process, unit):
         # It has the camera, and writes no numbers for doctor.
         findings += [Finding(f"{check}.skipped", _LOG_FIRST) for check in _CAMERA]
     else:
-        look = partial(camera_checks, config, camera_of or usual_camera, machine, running, whole)
+        look = partial(camera_checks, settings, camera_of or usual_camera, machine, running, whole)
         groups.append(Group(_CAMERA, look))
     for group in groups:
         findings += group.wait(until_s, limit_s)
@@ -101,7 +103,7 @@ def _configuration(path: Path, emit: Emit) -> Config | None:
         config = load(path)
         # A manifest that can't be used is found with the weights.
         with suppress(ModelError):
-            person_weights(config.detector)
+            person_weights(config.detector.model)
     except ConfigError as error:
         closed = isinstance(error.__cause__, PermissionError)
         code = "configuration.closed" if closed else "configuration.wrong"

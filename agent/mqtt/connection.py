@@ -57,8 +57,8 @@ class Broker:
 
     host: str
     port: int
-    protocol: int = 5
-    tls: bool = True
+    protocol: int
+    tls: bool
     username: str | None = None
     password_file: Path | None = None
     ca_file: Path | None = None

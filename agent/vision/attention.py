@@ -58,12 +58,14 @@ class Pace:
         heartbeat_s: the whole picture, whatever happens.
         zone_heartbeat_s: whoever is there, and every zone that somebody is in.
         zoom: most magnification of a crop against the whole picture; 1: no crops.
+        always: the whole picture is looked at `looks_per_s` times a second, even where nothing moves.
     """
 
-    looks_per_s: float = 10.0
-    heartbeat_s: float = 10.0
-    zone_heartbeat_s: float = 2.0
-    zoom: float = 3.0
+    looks_per_s: float
+    heartbeat_s: float
+    zone_heartbeat_s: float
+    zoom: float
+    always: bool
 
     @property
     def interval_s(self) -> float:

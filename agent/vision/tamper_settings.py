@@ -25,16 +25,16 @@ class TamperSettings:
         reference_s: time constant with which the reference follows a good view, in seconds.
     """
 
-    covered_ratio: float = 0.1
-    covered_after_s: float = 5.0
-    dark_level: float = 40.0
-    dark_after_s: float = 5.0
-    blurred_ratio: float = 0.3
-    blurred_after_s: float = 5.0
-    moved_ratio: float = 0.6
-    moved_after_s: float = 5.0
-    frozen_ratio: float = 0.1
-    frozen_after_s: float = 4.0
-    identical_after_s: float = 300.0
-    restored_after_s: float = 3.0
-    reference_s: float = 1800.0
+    covered_ratio: float
+    covered_after_s: float
+    dark_level: float
+    dark_after_s: float
+    blurred_ratio: float
+    blurred_after_s: float
+    moved_ratio: float
+    moved_after_s: float
+    frozen_ratio: float
+    frozen_after_s: float
+    identical_after_s: float
+    restored_after_s: float
+    reference_s: float

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
@@ -9,10 +8,7 @@ import pytest
 from agent.app.placement import geometry
 from agent.app.working_time import working_time
 from agent.config.load import load
-from agent.config.models import AttentionConfig, TamperConfig
 from agent.core.geometry import contains
-from agent.vision.attention import Pace
-from agent.vision.tamper import TamperSettings
 from tests.conftest import write_config
 
 if TYPE_CHECKING:
@@ -42,11 +38,6 @@ def test_zone_at_the_edge(tmp_path: Path, edge: float, feet: Point, holds: bool)
     config.write_text(text.replace(before, f"polygon = {corners}\n"))
     _, (zone,) = geometry(load(config), (1280, 720))
     assert contains(zone.polygon, feet) == holds
-
-
-def test_settings_of_the_file_are_those_of_the_stages() -> None:
-    assert asdict(TamperSettings()) == TamperConfig().model_dump()
-    assert asdict(Pace()) == AttentionConfig().model_dump(exclude={"always"})
 
 
 HOURS = """

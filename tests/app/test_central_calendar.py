@@ -25,6 +25,7 @@ from agent.app.central_calendar import (
     read_kept,
 )
 from agent.app.publishing import delivery
+from agent.app.settings import settings_of
 from agent.app.working_time import working_time
 from agent.config.load import load
 from agent.errors import AgentError, ConfigError
@@ -96,7 +97,7 @@ def test_calendar_as_told_is_as_it_was_sent(config: Config) -> None:
     assert json.loads(told.model_dump_json()) == CENTRE
     # So what `info` of one agent tells can be sent to others.
     again = CentralCalendar.read(told.model_dump_json())
-    assert again.over(config) == in_force
+    assert settings_of(config, again).in_force == in_force
 
 
 @pytest.mark.parametrize(
@@ -222,7 +223,7 @@ def test_calendar_of_an_enemy_costs_little() -> None:
 def test_keeper_over_a_restart(config: Config, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     keeper = CalendarKeeper(config)
-    assert (keeper.central, keeper.over(config)) == (None, config)
+    assert (keeper.central, settings_of(config, keeper.central).in_force) == (None, config)
     text = written()
     keeper.receive(text)
     assert keeper.apply_received(make_at(60))
@@ -232,7 +233,7 @@ def test_keeper_over_a_restart(config: Config, caplog: pytest.LogCaptureFixture)
     assert f"are what the centre set ({digest_of(text)}, in force since 2026-01-05T00:01:00.000Z)" in said
     again = CalendarKeeper(config)
     assert again.central == keeper.central
-    assert again.over(config) == keeper.over(config) != config
+    assert settings_of(config, again.central).in_force != config
     assert len(lines(caplog)) == 1
     # It comes again at every connection, which is nothing new.
     again.receive(text)
@@ -240,7 +241,7 @@ def test_keeper_over_a_restart(config: Config, caplog: pytest.LogCaptureFixture)
     assert lines(caplog) == []
     again.receive("")
     assert again.apply_received(make_at(180))
-    assert again.over(config) == config
+    assert settings_of(config, again.central).in_force == config
     assert not kept_at(config.log.path).exists()
     assert CalendarKeeper(config).central is None
     assert len(lines(caplog)) == 1
@@ -345,7 +346,7 @@ def test_keeper_of_a_damaged_file(
     path.write_bytes(damage(path.read_bytes()))
     lines(caplog)
     keeper = CalendarKeeper(config)
-    assert keeper.over(config) == config
+    assert settings_of(config, keeper.central).in_force == config
     (said,) = lines(caplog)
     assert f"can't be read from the card ({path} is damaged)" in said
     # The broker has it still.
@@ -359,12 +360,12 @@ def test_file_that_is_gone_is_missed(config: Config, caplog: pytest.LogCaptureFi
     def started(text: str | None = None) -> list[str]:
         """What a start says of it, after which a message may come."""
         keeper = CalendarKeeper(config)
-        stage = stages(keeper.over(config), (64, 48), random_track_ids())
-        with delivery(config, stage.ledger, keeper) as box:
+        stage = stages(settings_of(config, keeper.central), (64, 48), random_track_ids())
+        with delivery(settings_of(config), stage.ledger, keeper) as box:
             if text is not None:
                 keeper.receive(text)
                 assert keeper.apply_received(make_at(1))
-                box.apply_settings(config, make_at(1), 1, reconnect=False)
+                box.apply_settings(settings_of(config, keeper.central), make_at(1), 1, reconnect=False)
         return [line for line in lines(caplog) if "working hours of the centre" in line]
 
     path = kept_at(config.log.path)
@@ -399,7 +400,7 @@ def test_keeper_without_a_card(config: Config, caplog: pytest.LogCaptureFixture)
     keeper = CalendarKeeper(config)
     keeper.receive(written())
     assert keeper.apply_received(make_at(1))
-    assert keeper.over(config) != config
+    assert settings_of(config, keeper.central).in_force != config
     assert not keeper.apply_received(make_at(62))
     assert len(lines(caplog)) == 1
     folder.mkdir()

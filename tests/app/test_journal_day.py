@@ -13,6 +13,7 @@ import pytest
 from agent.app.build import random_track_ids, stages
 from agent.app.publishing import delivery
 from agent.app.run import StepReporter
+from agent.app.settings import settings_of
 from agent.config.load import load
 from agent.core.frame import Instant
 from agent.core.log_messages import LogMessage
@@ -67,10 +68,10 @@ def test_journal_of_a_day_without_faults(
     config = load(path)
     now = clock.now()
     with caplog.at_level("INFO"):
-        stage = stages(config, SIZE_PX, random_track_ids())
-        with delivery(config, stage.ledger) as box:
+        stage = stages(settings_of(config), SIZE_PX, random_track_ids())
+        with delivery(settings_of(config), stage.ledger) as box:
             begin = Instant(now.monotonic_s, now.utc)
-            reporter = StepReporter(config, stage, box, begin)
+            reporter = StepReporter(stage, box, begin)
             steps = 0
             for step in stage.steps(day_and_night(vtest, begin)):
                 reporter.report(step)

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agent.app.build import ledger
+from agent.app.settings import settings_of
 from agent.config.load import load
 from agent.core.event import (
     AgentStarted,
@@ -163,7 +164,7 @@ GOOD = Visibility(None, make_at(0))
 
 def started_anew(folder: Path, told: Sequence[Event], now: Instant) -> tuple[Ledger, list[Event]]:
     """A ledger after a start on a log with these events, and what that start tells."""
-    known = ledger(load(write_config(folder, "x.avi", more=DESK)))
+    known = ledger(settings_of(load(write_config(folder, "x.avi", more=DESK))))
     with EventLog(Sender("test", "yard", "0123abcd"), None) as log:
         log.append(told)
         memory = recover(log, now, "89abcdef")

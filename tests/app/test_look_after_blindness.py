@@ -10,10 +10,10 @@ from agent.core.frame import NoFrame
 from agent.core.visibility import Visibility
 from agent.networks.yolox import YOLOX
 from agent.pipeline import presence_steps
-from agent.vision.attention import Attention, EveryFrame, Pace
+from agent.vision.attention import Attention, EveryFrame
 from agent.vision.static_objects import StaticObjectFilter
 from agent.vision.tracker import PersonTracker
-from tests.builders import make_at, make_detections, make_frame
+from tests.builders import make_at, make_detections, make_frame, make_pace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +68,7 @@ class NoLedger:
     "attention",
     [
         # Nothing moves, and the next look of its own accord is far away.
-        pytest.param(Attention(Pace(heartbeat_s=60, zone_heartbeat_s=60), 1.0, []), id="attention"),
+        pytest.param(Attention(make_pace(heartbeat_s=60, zone_heartbeat_s=60), 1.0, []), id="attention"),
         pytest.param(EveryFrame(1 / 60), id="always"),
     ],
 )

@@ -17,10 +17,10 @@ from agent.core.shift import UNSHIFTED, Shift
 from agent.core.visibility import Visibility
 from agent.presence.line import LineRule
 from agent.presence.zone import ZoneRule
-from agent.vision.attention import Attending, Attention, Pace
-from agent.vision.tamper import Tamper, TamperSettings
+from agent.vision.attention import Attending, Attention
+from agent.vision.tamper import Tamper
 from tests.bench.edits import Scene, clip_scene, warp
-from tests.builders import make_at, make_track
+from tests.builders import make_at, make_pace, make_tamper_settings, make_track
 from tests.vision.test_registration import footage
 from tests.vision.test_tamper import BEGIN_S, ROOM, filmed
 
@@ -51,9 +51,9 @@ class Placed:
     def __init__(self, config: Config | None = None, size: tuple[int, int] = SIZE) -> None:
         config = config or make_config()
         lines, zones = geometry(config, size)
-        self.tamper = Tamper(TamperSettings())
+        self.tamper = Tamper(make_tamper_settings())
         self.line, self.zone = LineRule(lines[0]), ZoneRule(zones[0])
-        self.attention = Attention(Pace(), 1.0, [zone.polygon for zone in zones])
+        self.attention = Attention(make_pace(), 1.0, [zone.polygon for zone in zones])
         rules: list[TrackRule] = [self.line, self.zone]
         self.placing = Placement(config, size, rules, Attending(self.attention), self.tamper)
 

@@ -6,6 +6,7 @@ import pytest
 
 from agent.app.build import random_track_ids, stages
 from agent.app.reload import apply_settings, changes
+from agent.app.settings import settings_of
 from agent.config.load import load
 from agent.core.event import ZoneLeft
 from tests.builders import make_at, make_frame
@@ -15,17 +16,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.app.build import Stages
-    from agent.config.models import Config
+    from agent.app.settings import Settings
 
 
-def written(folder: Path, *edits: tuple[str, str], more: str = "", port: int | None = None) -> Config:
+def written(folder: Path, *edits: tuple[str, str], more: str = "", port: int | None = None) -> Settings:
     path = write_config(folder, "x.avi", more=more, port=port)
     text = path.read_text()
     for before, after in edits:
         assert before in text
         text = text.replace(before, after)
     path.write_text(text)
-    return load(path)
+    return settings_of(load(path))
 
 
 DOOR = """

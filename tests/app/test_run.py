@@ -15,6 +15,7 @@ import pytest
 from agent.app import run, sources
 from agent.app.build import random_track_ids, stages
 from agent.app.publishing import delivery
+from agent.app.settings import settings_of
 from agent.config.load import load
 from agent.core.frame import Instant
 from agent.device import clock
@@ -283,9 +284,9 @@ def test_run_says_anew_since_when_once_the_clock_is_right(
     def states(rule: str) -> list[dict[str, object]]:
         return [message.json for message in listener.heard() if message.topic.endswith(f"state/{rule}")]
 
-    stage = replace(stages(config, (64, 48), random_track_ids()), tamper=Judge([], 0.3))
-    with delivery(config, stage.ledger) as box:
-        reporter = run.StepReporter(config, stage, box, begin)
+    stage = replace(stages(settings_of(config), (64, 48), random_track_ids()), tamper=Judge([], 0.3))
+    with delivery(settings_of(config), stage.ledger) as box:
+        reporter = run.StepReporter(stage, box, begin)
         for step in stage.steps(frames(0, 5, synced=False)):
             reporter.report(step)
         wait_until(lambda: bool(states("yard")) and states("yard")[-1]["count"] == 0)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from agent.app.build import random_track_ids, stages
+from agent.app.settings import settings_of
 from agent.app.view_store import (
     KeptView,
     ViewKeeper,
@@ -78,7 +79,7 @@ class Start:
     def __init__(self, config: Path) -> None:
         self.config = load(config)
         self.config.log.path.parent.mkdir(exist_ok=True)
-        self.stage = stages(self.config, (768, 576), random_track_ids())
+        self.stage = stages(settings_of(self.config), (768, 576), random_track_ids())
         self.keeper = ViewKeeper(self.config, self.stage, make_at(0))
 
     def kept(self) -> KeptView:

@@ -10,6 +10,7 @@ import pytest
 from agent.app.build import random_track_ids, stages
 from agent.app.publishing import delivery
 from agent.app.run import StepReporter, VisibilityLogger, _Run
+from agent.app.settings import settings_of
 from agent.app.view_store import ViewKeeper
 from agent.app.working_time import working_time
 from agent.config.load import load
@@ -134,11 +135,11 @@ def test_reload_with_holidays_that_cant_be_worked_out(
     monkeypatch.setattr("agent.config.holidays.own_python", lambda *_words: ["/bin/false"])
     with service_signals() as asked:
         watch = _Run(config, lambda: new, asked, Systemd(), lambda: None)
-        stage = stages(config, (64, 48), random_track_ids())
-        with delivery(config, stage.ledger) as box:
+        stage = stages(settings_of(config), (64, 48), random_track_ids())
+        with delivery(settings_of(config), stage.ledger) as box:
             at = clock.now()
-            reporter, keeper = StepReporter(config, stage, box, at), ViewKeeper(config, stage, at)
+            reporter, keeper = StepReporter(stage, box, at), ViewKeeper(config, stage, at)
             assert watch._reloaded(reporter, keeper) is None
-    assert watch.config == stage.config == config
+    assert watch.settings == stage.settings == settings_of(config)
     said = [record.message for record in caplog.records if "was refused" in record.message]
     assert ["public holidays of IS" in one for one in said] == [True]

@@ -39,19 +39,19 @@ def english(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("mqtt://broker.example", Broker("broker.example", 1883, tls=False)),
-        ("mqtt://broker.example/", Broker("broker.example", 1883, tls=False)),
-        ("mqtts://broker.example", Broker("broker.example", 8883)),
-        ("mqtt://broker.example:77", Broker("broker.example", 77, tls=False)),
-        ("mqtts://broker.example:65535", Broker("broker.example", 65535)),
-        ("MQTTS://Broker.Example:8883", Broker("broker.example", 8883)),
-        ("mqtt://127.0.0.1:1884", Broker("127.0.0.1", 1884, tls=False)),
-        ("mqtt://[::1]:1884", Broker("::1", 1884, tls=False)),
-        ("mqtts://central@broker.example", Broker("broker.example", 8883, username="central")),
+        ("mqtt://broker.example", Broker("broker.example", 1883, 5, tls=False)),
+        ("mqtt://broker.example/", Broker("broker.example", 1883, 5, tls=False)),
+        ("mqtts://broker.example", Broker("broker.example", 8883, 5, tls=True)),
+        ("mqtt://broker.example:77", Broker("broker.example", 77, 5, tls=False)),
+        ("mqtts://broker.example:65535", Broker("broker.example", 65535, 5, tls=True)),
+        ("MQTTS://Broker.Example:8883", Broker("broker.example", 8883, 5, tls=True)),
+        ("mqtt://127.0.0.1:1884", Broker("127.0.0.1", 1884, 5, tls=False)),
+        ("mqtt://[::1]:1884", Broker("::1", 1884, 5, tls=False)),
+        ("mqtts://central@broker.example", Broker("broker.example", 8883, 5, tls=True, username="central")),
         # The names of agents have a slash in them, which an address writes as %2F.
         (
             "mqtts://que-phong%2Fone-stop@broker.example",
-            Broker("broker.example", 8883, username="que-phong/one-stop"),
+            Broker("broker.example", 8883, 5, tls=True, username="que-phong/one-stop"),
         ),
     ],
 )
@@ -65,6 +65,7 @@ def test_broker_from_url_with_files() -> None:
         "broker.example",
         8883,
         311,
+        tls=True,
         username="central",
         password_file=Path("password"),
         ca_file=Path("ca.pem"),
@@ -172,7 +173,7 @@ def publish(broker: Mosquitto, topic: str, payload: bytes | dict[str, Any], *, r
 @contextmanager
 def watching(broker: Mosquitto, site: str | None = None, *, as_json: bool = False) -> Iterator[Watcher]:
     """A watcher that has begun to hear."""
-    watcher = Watcher(Broker("127.0.0.1", broker.port, tls=False), site, as_json=as_json)
+    watcher = Watcher(Broker("127.0.0.1", broker.port, 5, tls=False), site, as_json=as_json)
     try:
 
         def there() -> bool:
@@ -508,7 +509,7 @@ def test_watched_junk_as_json(mosquitto: Mosquitto) -> None:
 def test_watched_without_broker() -> None:
     stop = threading.Event()
     with pytest.raises(DeliveryError, match="nothing listens"):
-        next(watched(Broker("127.0.0.1", free_port(), tls=False), None, stop, as_json=False))
+        next(watched(Broker("127.0.0.1", free_port(), 5, tls=False), None, stop, as_json=False))
 
 
 def test_watched_goes_on_after_broker_restarted(

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from agent.app.build import sender, stages
+from agent.app.build import stages
 from agent.app.placement import view
+from agent.app.settings import settings_of
 from agent.config.models import Config
 from agent.device.frames import frame_of
 from agent.eventlog.log import EventLog
@@ -64,7 +65,7 @@ def spent(
     number = count(1)
     hang = view(config)
     first = pictures(0)
-    stage = stages(config, (first.shape[1], first.shape[0]), lambda: f"t{next(number)}")
+    stage = stages(settings_of(config), (first.shape[1], first.shape[0]), lambda: f"t{next(number)}")
     looks, cpu_s = 0, 0.0
     detect = stage.detector.detect
 
@@ -74,7 +75,7 @@ def spent(
         return detect(*args)  # type: ignore[arg-type]
 
     stage.detector.detect = counted  # type: ignore[method-assign, assignment]
-    with EventLog(sender(config), None) as log:
+    with EventLog(settings_of(config).sender, None) as log:
         made: list[float] = [0.0]
 
         def frames() -> Iterator[Frame]:
@@ -172,7 +173,7 @@ def counted() -> tuple[float, float]:
     truth = json.loads((VIDEOS / "atrium.truth.json").read_text())["samples"]
     config = configured(camera={"source": "x", "fps": 30})
     number = count(1)
-    stage = stages(config, (640, 360), lambda: f"t{next(number)}")
+    stage = stages(settings_of(config), (640, 360), lambda: f"t{next(number)}")
     frames = (frame_of(index, make_at(index / 30), picture) for index, picture in enumerate(pictures))
     begin_s = time.process_time()
     persons = [len(step.tracks) for step in stage.steps(frames)]

@@ -23,10 +23,10 @@ import cv2
 import numpy as np
 
 from agent.device.frames import frame_of
-from agent.vision.tamper import Tamper, TamperSettings
+from agent.vision.tamper import Tamper
 from tests.bench.edits import Scene, clip_scene, jpeg
 from tests.bench.tamper import CLIPS, DATA
-from tests.builders import make_at
+from tests.builders import make_at, make_tamper_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -126,7 +126,7 @@ class Stream:
 
     def told(self, scene: Scene) -> list[tuple[float, str | None, float]]:
         """Each change of sight as (seconds, cause, since)."""
-        tamper, told = Tamper(TamperSettings()), list[tuple[float, str | None, float]]()
+        tamper, told = Tamper(make_tamper_settings()), list[tuple[float, str | None, float]]()
         pictures = self.pictures(scene)
         if self.crf is not None:
             pictures = filmed(pictures, self.fps, self.crf)

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from agent.app.build import stages
+from agent.app.settings import settings_of
 from agent.config.models import Config
 from agent.device.frames import frame_of
 from tests.bench.accuracy import DATA
@@ -36,7 +37,7 @@ def told(pictures: Iterable[Picture], fps: float) -> int:
     for index, picture in enumerate(pictures):
         if stage is None:
             size_px = picture.shape[1], picture.shape[0]
-            stage = stages(config, size_px, lambda: f"t{next(number)}")
+            stage = stages(settings_of(config), size_px, lambda: f"t{next(number)}")
         frame = frame_of(index, make_at(index / fps), picture)
         for _ in stage.steps([frame]):
             pass

@@ -36,7 +36,11 @@ def office() -> tuple[list[LineRule | ZoneRule], Ledger]:
     """Zones side by side and over each other, lines between them."""
     width, height = SIZE_PX
     zones = [
-        Zone(f"zone{i}", ((i * 100, 200), (i * 100 + 260, 200), (i * 100 + 260, height), (i * 100, height)))
+        Zone(
+            f"zone{i}",
+            ((i * 100, 200), (i * 100 + 260, 200), (i * 100 + 260, height), (i * 100, height)),
+            1.0,
+        )
         for i in range(ZONES)
     ]
     lines = [

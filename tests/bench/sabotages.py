@@ -180,22 +180,25 @@ _PRIVACY = [
 # --- could not see is not nobody came ----------------------------------------------------------------
 
 # Each threshold of tampering, one that is too far away to be reached in time, and the tests that hold it.
+_DARK_LEVEL = """dark_level: Annotated[
+        float, Field(gt=0, lt=255), otherwise("give a grey level between 0 (black) and 255 (white)")
+    ]"""
 _THRESHOLDS = {
     "tests/vision/test_tamper_thresholds.py": (
-        ("covered_ratio: float", "0.1", "0.01"),
-        ("covered_after_s: float", "5.0", "50.0"),
-        ("dark_level: float", "40.0", "4.0"),
-        ("dark_after_s: float", "5.0", "50.0"),
-        ("blurred_ratio: float", "0.3", "0.03"),
-        ("blurred_after_s: float", "5.0", "50.0"),
-        ("frozen_ratio: float", "0.1", "0.0"),
-        ("frozen_after_s: float", "4.0", "40.0"),
-        ("identical_after_s: float", "300.0", "3000.0"),
-        ("restored_after_s: float", "3.0", "30.0"),
+        ("covered_ratio: _Share", "0.1", "0.01"),
+        ("covered_after_s: _After", "5.0", "50.0"),
+        (_DARK_LEVEL, "40.0", "4.0"),
+        ("dark_after_s: _After", "5.0", "50.0"),
+        ("blurred_ratio: _Share", "0.3", "0.03"),
+        ("blurred_after_s: _After", "5.0", "50.0"),
+        ("frozen_ratio: _Share", "0.1", "0.0"),
+        ("frozen_after_s: _After", "4.0", "40.0"),
+        ("identical_after_s: _Slowly", "300.0", "3000.0"),
+        ("restored_after_s: _After", "3.0", "30.0"),
     ),
     "tests/vision/test_tamper.py::test_update_tampered": (
-        ("moved_ratio: float", "0.6", "0.06"),
-        ("moved_after_s: float", "5.0", "50.0"),
+        ("moved_ratio: _Share", "0.6", "0.06"),
+        ("moved_after_s: _After", "5.0", "50.0"),
     ),
 }
 
@@ -260,7 +263,7 @@ _BLINDNESS = [
     *(
         Sabotage(
             f"tamper-{field.partition(':')[0].replace('_', '-')}",
-            "agent/vision/tamper_settings.py",
+            "agent/config/models.py",
             f"    {field} = {value}\n",
             f"    {field} = {worse}\n",
             (test,),

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from agent.app.build import stages
+from agent.app.settings import settings_of
 from agent.config.models import Config
 from agent.device.frames import frame_of
 from tests.builders import make_at
@@ -115,14 +116,18 @@ def seen(scene: Scene, minutes: float, *, restart_s: float | None = None) -> tup
     size_px = scene.at(0).shape[1::-1]
     config = Config.model_validate({"device": {"site": "bench", "name": "still"}, "camera": {"source": "x"}})
     number = count(1)
-    stage = stages(config, size_px, lambda: f"t{next(number)}")
+    stage = stages(settings_of(config), size_px, lambda: f"t{next(number)}")
     absent = visited = 0.0
     looks, begin_s, restarted = 0, 0.0, False
     since: dict[str, float] = {}
     for index in range(int(minutes * 60 * FPS)):
         time_s = index / FPS
         if restart_s is not None and time_s >= restart_s and not restarted:
-            stage, restarted, begin_s = stages(config, size_px, lambda: f"t{next(number)}"), True, time_s
+            stage, restarted, begin_s = (
+                stages(settings_of(config), size_px, lambda: f"t{next(number)}"),
+                True,
+                time_s,
+            )
         light = 1 + 0.08 * np.sin(2 * np.pi * time_s / 97)
         noisy = scene.at(time_s) * light + rng.normal(0, 2.5, (size_px[1], size_px[0], 3)).astype(np.float32)
         frame = frame_of(index, make_at(time_s), np.clip(np.rint(noisy), 0, 255).astype(np.uint8))

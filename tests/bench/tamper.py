@@ -22,9 +22,10 @@ import cv2
 
 from agent.core.shift import UNSHIFTED, Shift
 from agent.presence.following import SAME_RATIO, ViewFollower
-from agent.vision.tamper import Tamper, TamperSettings
+from agent.vision.tamper import Tamper
 from tests.bench import edits
 from tests.bench.edits import Film, Scene, clip_scene, cover, cut_out, defocus, light, still_scene, warp
+from tests.builders import make_tamper_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -297,7 +298,7 @@ class Ran:
 def ran(kind: str, number: int, path: Path) -> Ran:
     cv2.setNumThreads(1)
     case, scene = _cases(kind)[number], _scene(path)
-    tamper, told, cpu_s, frames = Tamper(TamperSettings()), [], 0.0, 0
+    tamper, told, cpu_s, frames = Tamper(make_tamper_settings()), [], 0.0, 0
     last: str | None = None
     shifts: _Shifts | None = None
     for frame in case.film(scene).frames():

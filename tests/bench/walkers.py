@@ -283,7 +283,7 @@ def cost_ms(looks: int = 400) -> tuple[float, float]:
             (x + 300, y + 350),
             (x, y + 350),
         )
-        zones.append(ZoneRule(Zone(f"z{i}", corners)))
+        zones.append(ZoneRule(Zone(f"z{i}", corners, 1.0)))
     feet = rng.uniform((0, 200), (width, height), (20, 2))
     speed = rng.uniform(-15, 15, (20, 2))
     spent = [0.0, 0.0]

@@ -302,7 +302,8 @@ def test_scaled_keeps_what_is_inside(polygon: Polygon, point: Point, size_px: tu
 def test_line_and_zone_are_values() -> None:
     line = Line("gate", (0, 0), (0, 1), (1, 0))
     assert line == Line("gate", (0, 0), (0, 1), (1, 0))
-    assert {line, Zone("staff", SQUARE), Zone("staff", SQUARE)} == {line, Zone("staff", SQUARE)}
+    zone = Zone("staff", SQUARE, 1.0)
+    assert {line, zone, Zone("staff", SQUARE, 1.0)} == {line, zone}
     with pytest.raises(AttributeError):
         line.start = (1, 1)  # type: ignore[misc]
 

@@ -287,7 +287,7 @@ def test_publisher_without_rights_sends_no_event(
     monkeypatch.setattr(session, "_RIGHTS_S", 1.0)
     caplog.set_level(logging.WARNING, publisher.__name__)
     broker = Broker(
-        HOSTS[0], cluster.port, 311, ca_file=cluster.ca, username="screen",
+        HOSTS[0], cluster.port, 311, tls=True, ca_file=cluster.ca, username="screen",
         password_file=cluster.password_file("screen"),
     )  # fmt: skip
     with EventLog(Sender("trial", "camera", "0123abcd"), tmp_path / "events.db") as log:
@@ -305,7 +305,7 @@ def test_publisher_without_rights_sends_no_event(
 def test_publisher_says_online_through_its_node(cluster: Nats, tmp_path: Path) -> None:
     reader = client(cluster, "central", 3, f"{ROOT}/#")
     broker = Broker(
-        HOSTS[0], cluster.port, 311, ca_file=cluster.ca, username=DEVICE,
+        HOSTS[0], cluster.port, 311, tls=True, ca_file=cluster.ca, username=DEVICE,
         password_file=cluster.password_file(DEVICE),
     )  # fmt: skip
     with EventLog(Sender("trial", "camera", "0123abcd"), tmp_path / "events.db") as log:
@@ -330,7 +330,7 @@ def test_another_device_cannot_take_the_connection(
     caplog.set_level(logging.INFO, publisher.__name__)
     reader = client(cluster, "central", 3, f"{ROOT}/#")
     broker = Broker(
-        HOSTS[0], cluster.port, 311, ca_file=cluster.ca, username=DEVICE,
+        HOSTS[0], cluster.port, 311, tls=True, ca_file=cluster.ca, username=DEVICE,
         password_file=cluster.password_file(DEVICE),
     )  # fmt: skip
 

@@ -373,7 +373,9 @@ def test_nothing_readable_is_sent_where_tls_is_not(
     password.write_text("s3cret\n")
     came: list[bytes] = []
     with recording(answer, came) as port:
-        broker = Broker("127.0.0.1", port, protocol, username="que-phong/one-stop", password_file=password)
+        broker = Broker(
+            "127.0.0.1", port, protocol, tls=True, username="que-phong/one-stop", password_file=password
+        )
         with publishing(broker, log, stop_s=0):
             wait_until(lambda: len(came) >= 3 and len(attempts) >= 3)
     for data in came:

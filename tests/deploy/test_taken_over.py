@@ -16,6 +16,7 @@ import pytest
 
 from agent.app.build import random_track_ids, stages
 from agent.app.publishing import delivery
+from agent.app.settings import settings_of
 from agent.config.load import load
 from agent.core.log_messages import (
     BROKER_CONNECTED,
@@ -113,12 +114,12 @@ def test_another_device_cannot_take_the_connection(
     )
     config = load(write_config(tmp_path, "x.avi", more=mqtt))
     listener = listen(central.port, *central.client(hub))
-    ledger = stages(config, (64, 48), random_track_ids()).ledger
+    ledger = stages(settings_of(config), (64, 48), random_track_ids()).ledger
 
     def statuses() -> list[object]:
         return [heard.json["state"] for heard in listener.heard() if heard.topic.endswith("/status")]
 
-    with delivery(config, ledger) as box:
+    with delivery(settings_of(config), ledger) as box:
         wait_until(lambda: statuses() == ["online"])
         told = "\n".join(f"{heard.topic} {heard.payload}" for heard in listener.heard())
         ids = guesses(told)

@@ -23,6 +23,7 @@ import numpy as np
 
 from agent.app import build
 from agent.app.placement import view
+from agent.app.settings import settings_of
 from agent.config.load import load
 from agent.core.frame import Frame, NoFrame
 from agent.device.camera import CameraCounts, RecoveryPolicy
@@ -90,7 +91,7 @@ def main() -> int:
         steps = (
             frames
             if asked.bare
-            else build.stages(config, camera.size, build.random_track_ids()).steps(frames)
+            else build.stages(settings_of(config), camera.size, build.random_track_ids()).steps(frames)
         )
         rows = [row(steps) for _ in range(asked.minutes)]
         # The first minute fills what is kept for ever; the rig itself keeps its pictures, about 6 MB each.

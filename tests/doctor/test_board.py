@@ -267,7 +267,7 @@ def test_camera_on_the_ribbon(
     place: Place, text: str, line: str, code: str | None, words: str, remedy: tuple[str, ...]
 ) -> None:
     place.camera["source"] = "picamera2"
-    place.camera_of = lambda _config, _now: Shown(None, CameraError("no camera is connected."))
+    place.camera_of = lambda _camera, _now: Shown(None, CameraError("no camera is connected."))
     if text:
         place.write(CONFIG, text)
     kernel_says(place, *([line] if line else []))
@@ -283,7 +283,7 @@ def test_camera_on_the_ribbon(
 
 def test_sensor_that_the_kernel_has(place: Place) -> None:
     place.camera["source"] = "picamera2"
-    place.camera_of = lambda _config, _now: Shown(None, CameraError("another program holds it."))
+    place.camera_of = lambda _camera, _now: Shown(None, CameraError("another program holds it."))
     place.write(CONFIG, PI_OS)
     place.write("sys/class/video4linux/v4l-subdev0/name", "imx708 10-001a\n")
     assert [code for code in codes(place.examined()) if code.startswith("camera.")] == ["camera.not_opened"]

@@ -133,7 +133,7 @@ def set_up(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
         "password_file": place.folder / "mqtt-password",
     }  # fmt: skip
     refused = "401 for rtsp://{}:{}@cam/x".format(secret["camera's user"], secret["camera's password file"])
-    place.camera_of = lambda _config, _now: Shown(None, CameraError(refused))
+    place.camera_of = lambda _camera, _now: Shown(None, CameraError(refused))
     programs(place, lines_with(secret))
     with EventLog(SENDER, place.folder / "log" / "events.db") as log:
         log.append([make_started(), *(make_entered(number) for number in range(31_400, 31_407))])

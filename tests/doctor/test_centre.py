@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.app.central_calendar import CalendarKeeper, kept_at
+from agent.app.settings import settings_of
 from agent.config.load import load
 from agent.doctor.checks_centre import certificate_check, hours_check
 from agent.doctor.system import System
@@ -85,7 +86,7 @@ def certificate_of(folder: Path, certificate: Path) -> Finding:
     files = f'certificate_file = "{certificate}"\nkey_file = "{folder / "device.key"}"'
     config.write_text(config.read_text().replace("tls = false", files))
     found: list[Finding] = []
-    certificate_check(load(config), System(), found.append)
+    certificate_check(settings_of(load(config)), System(), found.append)
     (finding,) = found
     return finding
 
@@ -93,5 +94,5 @@ def certificate_of(folder: Path, certificate: Path) -> Finding:
 @pytest.mark.parametrize("port", [None, 8883])
 def test_no_certificate(tmp_path: Path, port: int | None) -> None:
     found: list[Finding] = []
-    certificate_check(load(write_config(tmp_path, "x.avi", port=port)), System(), found.append)
+    certificate_check(settings_of(load(write_config(tmp_path, "x.avi", port=port))), System(), found.append)
     assert found == []

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from agent.config.models import Config
+    from agent.app.settings import CameraSettings
     from agent.core.frame import Instant
     from agent.device.camera import Camera
     from tests.conftest import Agent, Mosquitto
@@ -633,7 +633,7 @@ def test_running_agent_goes_on(
     assert agent.end(signal.SIGTERM) == 0
 
 
-def must_not_be_opened(_config: Config, _now: Callable[[], Instant]) -> Camera:
+def must_not_be_opened(_camera: CameraSettings, _now: Callable[[], Instant]) -> Camera:
     raise AssertionError("the camera belongs to the service")
 
 
@@ -667,7 +667,7 @@ class Shown:
 @contextmanager
 def live(place: Place, camera: Shown) -> Iterator[None]:
     place.camera["source"] = "picamera2"
-    place.camera_of = lambda _config, _now: camera
+    place.camera_of = lambda _camera, _now: camera
     yield
     assert camera.closed == 1
 
@@ -697,7 +697,7 @@ def test_live_camera_without_pictures(place: Place, monkeypatch: pytest.MonkeyPa
 
 def test_live_camera_not_there(place: Place) -> None:
     place.camera["source"] = "picamera2"
-    place.camera_of = lambda _config, _now: Shown(None, CameraError("no camera is connected."))
+    place.camera_of = lambda _camera, _now: Shown(None, CameraError("no camera is connected."))
     report = place.examined()
     told = next(item for item in report.findings if item.check == "camera")
     assert (told.code, report.exit_code) == ("camera.not_opened", 1)
@@ -721,7 +721,7 @@ def test_camera_that_hangs_does_not_hold_up(place: Place) -> None:
             released.wait(PATIENCE_S)
 
     place.camera["source"] = "picamera2"
-    place.camera_of = lambda _config, _now: Hanging(None)
+    place.camera_of = lambda _camera, _now: Hanging(None)
     report = place.examined(limit_s=3)
     released.set()
     assert "camera.hung" in codes(report)

@@ -27,7 +27,7 @@ class MosquittoSub:
 
     def __enter__(self) -> Self:
         wait_until(lambda: listens(self._port), 10, "mosquitto listens")
-        connection = Connection(Broker("127.0.0.1", self._port, tls=False), "presence-ready")
+        connection = Connection(Broker("127.0.0.1", self._port, 5, tls=False), "presence-ready")
         connection.open()
         connection.publish(_READY)
         while not connection.pump(1.0):

@@ -130,7 +130,7 @@ def send(path: Path, port: int) -> None:
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     with EventLog(sender(), path) as log:
         before_mb, _ = memory_mb("self")
-        publishing = publisher(log, Broker("127.0.0.1", port, tls=False))
+        publishing = publisher(log, Broker("127.0.0.1", port, 5, tls=False))
         publishing.start()
         while not stop.wait(0.5) and not publishing.failure:
             pass

@@ -119,7 +119,7 @@ def _arrivals(subscriber: Connection, count: int, within_s: float) -> list[float
 
 
 def _broker(folder: Path, port: int) -> Broker:
-    return Broker("127.0.0.1", port, ca_file=folder / "ca.pem")
+    return Broker("127.0.0.1", port, 5, tls=True, ca_file=folder / "ca.pem")
 
 
 def send(folder: Path, port: int, seconds: float) -> None:

@@ -125,7 +125,7 @@ def send(first: int, count: int, port: int, folder: Path, seconds: float) -> Non
         for number in range(first, first + count):
             name = f"agent-{number}"
             log = stack.enter_context(EventLog(sender(name=name), folder / f"{name}.db"))
-            publishing = publisher(log, Broker("127.0.0.1", port, tls=False), name=name)
+            publishing = publisher(log, Broker("127.0.0.1", port, 5, tls=False), name=name)
             publishing.update([state(0)])
             publishing.start()
             logs.append((log, publishing))

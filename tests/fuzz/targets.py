@@ -115,7 +115,7 @@ def watched(data: bytes, _folder: Path) -> None:
     messages = [Message(topic, text) for topic, text in zip(topics, texts, strict=False)]
     for as_json in (False, True):
         with patch.object(watch, "received", lambda *_: iter(messages)):
-            for line in watch.watched(Broker("x", 1), None, Event(), as_json=as_json):
+            for line in watch.watched(Broker("x", 1, 5, tls=True), None, Event(), as_json=as_json):
                 assert _is_line(line), line
 
 

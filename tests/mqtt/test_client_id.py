@@ -11,6 +11,7 @@ import pytest
 
 from agent.app.build import random_track_ids, stages
 from agent.app.publishing import delivery
+from agent.app.settings import settings_of
 from agent.config.load import load
 from agent.core.frame import Instant
 from agent.device import clock
@@ -120,7 +121,8 @@ def test_secret_stays_while_a_log_in_memory_stands_in(path: Path, tmp_path: Path
 def begin(mosquitto: Mosquitto, tmp_path: Path) -> Callable[..., Delivery]:
     """What `run` does between its camera and the broker."""
     config = load(write_config(tmp_path, "x.avi", port=mosquitto.port))
-    return lambda: delivery(config, stages(config, (64, 48), random_track_ids()).ledger)  # type: ignore[return-value]
+    settings = settings_of(config)
+    return lambda: delivery(settings, stages(settings, (64, 48), random_track_ids()).ledger)  # type: ignore[return-value]
 
 
 def came_as(broker: Mosquitto) -> list[str]:

@@ -242,7 +242,7 @@ def test_tls(
     start_mosquitto: Callable[..., Mosquitto], authority: Authority, protocol: int, host: str
 ) -> None:
     port = start_mosquitto(authority.listener("broker")).port
-    with connected(Broker(host, port, protocol, ca_file=authority.pem("ca"))) as connection:
+    with connected(Broker(host, port, protocol, tls=True, ca_file=authority.pem("ca"))) as connection:
         connection.subscribe("presence/#")
         text = "x" * 40_000  # more than a TLS record
         mid = connection.publish(Message("presence/v1/a", text))
@@ -252,7 +252,7 @@ def test_tls(
 def test_tls_with_client_certificate(start_mosquitto: Callable[..., Mosquitto], authority: Authority) -> None:
     required = f"cafile {authority.pem('ca')}\nrequire_certificate true\nallow_anonymous true"
     port = start_mosquitto(authority.listener("broker", required)).port
-    broker = Broker("127.0.0.1", port, ca_file=authority.pem("ca"))
+    broker = Broker("127.0.0.1", port, 5, tls=True, ca_file=authority.pem("ca"))
     device = replace(broker, certificate_file=authority.pem("device"), key_file=authority.key("device"))
     with connected(device) as connection:
         mid = connection.publish(Message("presence/v1/a", "1"))
@@ -277,7 +277,9 @@ def test_tls_certificate_wrong(
     words: list[str],
 ) -> None:
     port = start_mosquitto(authority.listener(shown)).port
-    sentence = failed(Broker("127.0.0.1", port, ca_file=authority.pem(trusted) if trusted else None))
+    sentence = failed(
+        Broker("127.0.0.1", port, 5, tls=True, ca_file=authority.pem(trusted) if trusted else None)
+    )
     assert [word for word in words if word not in sentence] == [], sentence
 
 
@@ -325,7 +327,7 @@ def test_tls_certificate_that_is_not_whole(
     start_mosquitto: Callable[..., Mosquitto], lacking: Authority, number: int
 ) -> None:
     port = start_mosquitto(lacking.listener(f"lacks-{number}")).port
-    sentence = failed(Broker("127.0.0.1", port, ca_file=lacking.pem(f"lacks-ca-{number}")))
+    sentence = failed(Broker("127.0.0.1", port, 5, tls=True, ca_file=lacking.pem(f"lacks-ca-{number}")))
     assert LACKING[number][2] in sentence
     assert "made again" in sentence
 
@@ -335,7 +337,7 @@ def test_tls_certificate_that_is_not_whole_as_this_python_reads_it(
     start_mosquitto: Callable[..., Mosquitto], lacking: Authority, number: int
 ) -> None:
     port = start_mosquitto(lacking.listener(f"lacks-{number}")).port
-    broker = Broker("127.0.0.1", port, ca_file=lacking.pem(f"lacks-ca-{number}"))
+    broker = Broker("127.0.0.1", port, 5, tls=True, ca_file=lacking.pem(f"lacks-ca-{number}"))
     if sys.version_info >= (3, 13):
         assert LACKING[number][2] in failed(broker)
     else:
@@ -346,7 +348,7 @@ def test_tls_certificate_that_is_not_whole_as_this_python_reads_it(
 
 @PROTOCOLS
 def test_tls_on_plain_port(mosquitto: Mosquitto, authority: Authority, protocol: int) -> None:
-    sentence = failed(Broker("127.0.0.1", mosquitto.port, protocol, ca_file=authority.pem("ca")))
+    sentence = failed(Broker("127.0.0.1", mosquitto.port, protocol, tls=True, ca_file=authority.pem("ca")))
     assert "TLS" in sentence
     assert "port" in sentence
 
@@ -373,7 +375,7 @@ def test_tls_file_unusable(
     authority: Authority, tmp_path: Path, mosquitto: Mosquitto, field: str, content: str | None
 ) -> None:
     broker = Broker(
-        "127.0.0.1", mosquitto.port, ca_file=authority.pem("ca"),
+        "127.0.0.1", mosquitto.port, 5, tls=True, ca_file=authority.pem("ca"),
         certificate_file=authority.pem("device"), key_file=authority.key("device"),
     )  # fmt: skip
     if content is not None:
@@ -439,7 +441,7 @@ def test_open_nobody_listens(protocol: int, tls: bool) -> None:
     "host", ["broker.invalid", "no such host", "a" * 70 + ".example", "..", "-", "[::1", "bộ-phận.invalid"]
 )
 def test_open_host_unknown(host: str) -> None:
-    sentence = failed(Broker(host, 1883, tls=False))
+    sentence = failed(Broker(host, 1883, 5, tls=False))
     assert host in sentence
     assert "host" in sentence.replace(host, "")
 
@@ -600,7 +602,7 @@ def test_pump_broker_gone(mosquitto: Mosquitto, protocol: int, orderly: bool) ->
 
 def test_pump_broker_gone_with_tls(start_mosquitto: Callable[..., Mosquitto], authority: Authority) -> None:
     broker = start_mosquitto(authority.listener("broker"))
-    with connected(Broker("127.0.0.1", broker.port, ca_file=authority.pem("ca"))) as connection:
+    with connected(Broker("127.0.0.1", broker.port, 5, tls=True, ca_file=authority.pem("ca"))) as connection:
         process = broker._process
         assert process
         process.kill()

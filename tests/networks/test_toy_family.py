@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from agent.app.build import stages
+from agent.app.settings import settings_of
 from agent.cli.main import main
 from agent.config.load import load
 from agent.device.frames import frame_of
@@ -108,7 +109,7 @@ def test_toy_detects(typed: Typed, config: Path, picture: Path) -> None:
 def test_toy_is_followed_by_its_own_scores(typed: Typed, config: Path) -> None:
     typed("models", "fetch")
     ids = count(1)
-    stage = stages(load(config), (200, 100), lambda: f"t{next(ids)}")
+    stage = stages(settings_of(load(config)), (200, 100), lambda: f"t{next(ids)}")
     frames = [frame_of(index, make_at(index / 10), PICTURE) for index in range(6)]
     followed = [[track.xyxy for track in step.tracks] for step in stage.steps(iter(frames))]
     # Two looks are enough of a sum, and clear; by YOLOX's scores it would take five, and never be clear.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.app.build import ledger
+from agent.app.settings import settings_of
 from agent.config.load import load
 from agent.core.event import (
     ClockSet,
@@ -47,7 +48,7 @@ def right(seconds: float) -> Instant:
 
 
 def test_visit_during_which_the_clock_is_set(tmp_path: Path) -> None:
-    known = ledger(load(write_config(tmp_path, "x.avi", more=DESK)))
+    known = ledger(settings_of(load(write_config(tmp_path, "x.avi", more=DESK))))
     came = wrong(100)
     told: dict[float, list[Event]] = {
         110: [

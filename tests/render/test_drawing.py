@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     Box = tuple[float, float, float, float]
 
 GATE = Line("gate", (60, 10), (60, 90), inside=(90, 50))
-STAFF = Zone("staff", ((100, 10), (150, 10), (150, 90), (100, 90)))
+STAFF = Zone("staff", ((100, 10), (150, 10), (150, 90), (100, 90)), 1.0)
 # As of the portrait: the whole woman, and her face.
 WOMAN: Box = (11, 20, 369, 507)
 HER_FACE: Box = (179, 63, 270, 174)
@@ -285,7 +285,7 @@ def test_drawn_news(lit: str, inside: tuple[int, int], beside: tuple[int, int]) 
 
 def test_drawn_news_leaves_who_is_blurred_blurred(weights: Path, astronaut: Path) -> None:
     image = read_picture(astronaut)
-    everything = Zone("all", ((0, 0), (512, 0), (512, 512), (0, 512)))
+    everything = Zone("all", ((0, 0), (512, 0), (512, 512), (0, 512)), 1.0)
     drawn = drawn_step(image, None, [track(WOMAN)], Caption("07:00", lit=["all"]), Plan(zones=[everything]))
     assert not finds_her_face(weights, drawn)
     assert detail(within(drawn, WOMAN)) < 0.2 * detail(within(image, WOMAN))

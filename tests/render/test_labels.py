@@ -116,7 +116,7 @@ def everything() -> tuple[list[Track], Caption, Plan]:
     corner = ((5.0, 5.0), (90.0, 5.0), (90.0, 210.0), (5.0, 210.0))
     plan = Plan(
         [Line("gate", (10, 10), (80, 10), (40, 60))],
-        [Zone("yard", corner), Zone("road", corner)],
+        [Zone("yard", corner, 1.0), Zone("road", corner, 1.0)],
         [corner, corner],
         [DrawnCounter("desk", "yard", "road")],
     )
@@ -197,8 +197,8 @@ def test_mask_is_hatched() -> None:
 
 
 def test_counter_is_drawn_at_its_zones() -> None:
-    left = Zone("behind", ((20.0, 100.0), (200.0, 100.0), (200.0, 300.0), (20.0, 300.0)))
-    right = Zone("before", ((400.0, 100.0), (600.0, 100.0), (600.0, 300.0), (400.0, 300.0)))
+    left = Zone("behind", ((20.0, 100.0), (200.0, 100.0), (200.0, 300.0), (20.0, 300.0)), 1.0)
+    right = Zone("before", ((400.0, 100.0), (600.0, 100.0), (600.0, 300.0), (400.0, 300.0)), 1.0)
     states = {"desk": "unattended"}
     plain = drawn_step(blank(), None, [], Caption(states=states), Plan(zones=[left, right]))
     for public, far in (("before", True), (None, False)):

@@ -15,7 +15,7 @@ from agent.core.frame import Frame
 from agent.core.regions import Regions, whole
 from agent.core.track import LookHint
 from agent.vision.attention import Attention, EveryFrame, Pace
-from tests.builders import make_at, make_frame
+from tests.builders import make_at, make_frame, make_pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -102,7 +102,7 @@ SIZE_PX = (640, 360)
 SCALE = 0.65
 WHOLE = (0, 0, 640, 360)
 ZONE = [(40.0, 200.0), (240.0, 200.0), (240.0, 340.0), (40.0, 340.0)]
-PACE = Pace(looks_per_s=10, heartbeat_s=10, zone_heartbeat_s=2, zoom=3)
+PACE = make_pace(looks_per_s=10, heartbeat_s=10, zone_heartbeat_s=2, zoom=3)
 
 
 class Hall:

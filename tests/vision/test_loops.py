@@ -11,9 +11,9 @@ import pytest
 
 from agent.core.frame import Frame
 from agent.vision.loops import Loops
-from agent.vision.tamper import Tamper, TamperSettings
+from agent.vision.tamper import Tamper
 from tests.bench.edits import jpeg
-from tests.builders import make_at
+from tests.builders import make_at, make_tamper_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,7 +85,7 @@ def stream(
 
 def told(frames: Iterator[Frame]) -> list[tuple[float, str | None, float]]:
     """Each change of sight: when it was told, the cause, and since when."""
-    tamper, changes = Tamper(TamperSettings()), list[tuple[float, str | None, float]]()
+    tamper, changes = Tamper(make_tamper_settings()), list[tuple[float, str | None, float]]()
     for frame in frames:
         sight = tamper.update(frame, ())
         if sight.cause != (changes[-1][1] if changes else None):
@@ -160,7 +160,7 @@ def test_live_again_is_restored_in_seconds(changes: dict[str, Any]) -> None:
 
 def test_loop_once_more() -> None:
     """What is usual is still known after a loop."""
-    tamper, causes = Tamper(TamperSettings()), list[str | None]()
+    tamper, causes = Tamper(make_tamper_settings()), list[str | None]()
     for begin_s in (0.0, 100.0):
         for frame in stream(loop_s=2.0, until_s=BEGIN_S + 30, seconds=BEGIN_S + 60):
             at = make_at(begin_s + frame.at.monotonic_s)

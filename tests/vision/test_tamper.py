@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from agent.device.frames import frame_of
-from agent.vision.tamper import Tamper, TamperSettings
+from agent.vision.tamper import Tamper
 from agent.vision.tile_features import TileFeatureExtractor
 from tests.bench import edits
 from tests.bench.edits import Film, Scene, cover, defocus, light, warp
-from tests.builders import make_at, make_track
+from tests.builders import make_at, make_tamper_settings, make_track
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -53,7 +53,7 @@ def told(
     frames: Iterable[Frame], tamper: Tamper | None = None, tracks: Sequence[Track] = ()
 ) -> list[tuple[float, Visibility]]:
     """Each change of sight, and when it was told."""
-    tamper = tamper or Tamper(TamperSettings())
+    tamper = tamper or Tamper(make_tamper_settings())
     changes: list[tuple[float, Visibility]] = []
     for frame in frames:
         sight = tamper.update(frame, tracks)
@@ -216,7 +216,7 @@ def test_update_night() -> None:
 )
 def test_update_blind_at_start(edit: Edit, cause: str) -> None:
     """Without a reference; the first good view then becomes it."""
-    tamper = Tamper(TamperSettings())
+    tamper = Tamper(make_tamper_settings())
     film = filmed(edit, begin_s=0, until_s=15, seconds=40)
     (_, seeing), (found_s, found), (_, restored) = told(film.frames(), tamper)
     assert (seeing.cause, found.cause, restored.cause) == (None, cause, None)
@@ -228,14 +228,14 @@ def test_update_frozen_at_start() -> None:
     """Equal pictures are frozen after a long time, also without any noise before."""
     film = filmed(freezes=True, begin_s=0, seconds=40)
     assert causes(film.frames()) == [None]
-    (_, _), (found_s, found) = told(film.frames(), Tamper(TamperSettings(identical_after_s=20)))
+    (_, _), (found_s, found) = told(film.frames(), Tamper(make_tamper_settings(identical_after_s=20)))
     assert (found.cause, found.since.monotonic_s) == ("frozen", 0)
     assert 20 < found_s < 30
 
 
 def test_update_moved_for_good() -> None:
     """The new view is blind until it is accepted; then the old one is the wrong one."""
-    tamper = Tamper(TamperSettings())
+    tamper = Tamper(make_tamper_settings())
     assert causes(filmed(warp(0.1), seconds=60).frames(), tamper) == [None, "moved"]
     # However long it lasts.
     assert causes(later(filmed(warp(0.1), begin_s=0), 40_000), tamper) == ["moved"]
@@ -265,7 +265,7 @@ def test_update_moved_whatever_comes_between(
         picture = away(picture, time_s)
         return then(picture, time_s) if 20 <= time_s < 60 else picture
 
-    tamper = Tamper(TamperSettings())
+    tamper = Tamper(make_tamper_settings())
     film = filmed(edit, scene, seconds=BEGIN_S + 120)
     first, *between, last = causes(film.frames(), tamper)
     assert (first, last, None in between) == (None, "moved", False)
@@ -274,7 +274,7 @@ def test_update_moved_whatever_comes_between(
 
 def test_update_moved_before_this_start() -> None:
     """A new process can't know the usual view: nothing that it sees is right until it is accepted."""
-    tamper = Tamper(TamperSettings())
+    tamper = Tamper(make_tamper_settings())
     tamper.reset(moved=True)
     assert causes(filmed(light(0.05), until_s=40, seconds=80).frames(), tamper) == ["moved", "dark", "moved"]
     assert not tamper.sees
@@ -285,7 +285,7 @@ def test_update_moved_before_this_start() -> None:
 
 def test_accept_in_the_dark() -> None:
     """The first good view is then the right one."""
-    tamper = Tamper(TamperSettings())
+    tamper = Tamper(make_tamper_settings())
     assert causes(filmed(warp(0.1)).frames(), tamper) == [None, "moved"]
     assert causes(later(filmed(light(0.05), begin_s=0, seconds=20), 40), tamper) == ["moved", "dark"]
     tamper.accept()
@@ -308,7 +308,9 @@ def test_update_view_changes_slowly() -> None:
         picture[:, :new] = other[:, :new]
         return picture
 
-    assert causes(filmed(edit, seconds=500, fps=1).frames(), Tamper(TamperSettings(reference_s=60))) == [None]
+    assert causes(
+        filmed(edit, seconds=500, fps=1).frames(), Tamper(make_tamper_settings(reference_s=60))
+    ) == [None]
 
 
 def test_update_other_view() -> None:
@@ -360,14 +362,14 @@ def test_few_dark_px_are_no_mask() -> None:
 
 def test_update_other_size() -> None:
     """Another size is another camera."""
-    tamper = Tamper(TamperSettings())
+    tamper = Tamper(make_tamper_settings())
     assert causes(filmed().frames(), tamper) == [None]
     portrait = Scene("portrait", [make_room(3, (180, 320))], 1.0)
     assert causes(later(filmed(warp(0.05), portrait), 40), tamper) == [None, "moved"]
 
 
 def test_reset() -> None:
-    tamper = Tamper(TamperSettings())
+    tamper = Tamper(make_tamper_settings())
     assert causes(filmed(warp(0.1)).frames(), tamper) == [None, "moved"]
     tamper.reset()
     assert causes(later(filmed(scene=Scene("other", [make_room(7)], 1.0)), 40), tamper) == [None]

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from agent.core.shift import UNSHIFTED, Shift
-from agent.vision.tamper import Tamper, TamperSettings
+from agent.vision.tamper import Tamper
 from tests.bench.edits import cover, defocus, light, steps, warp
+from tests.builders import make_tamper_settings
 from tests.vision.test_registration import footage
 from tests.vision.test_tamper import BEGIN_S, ROOM, WITHIN_S, causes, filmed, later, make_room
 
@@ -49,7 +50,7 @@ def both(one: Edit, other: Edit, after_s: float = 0.0) -> Edit:
 
 
 def sights(frames: Iterable[Frame], tamper: Tamper | None = None) -> list[tuple[float, Visibility]]:
-    tamper = tamper or Tamper(TamperSettings())
+    tamper = tamper or Tamper(make_tamper_settings())
     return [(frame.at.monotonic_s, tamper.update(frame, ())) for frame in frames]
 
 
@@ -193,7 +194,7 @@ def test_bare_wall_tells_nothing() -> None:
 
 def test_shift_of_before_this_start() -> None:
     """The reference that is learned is already shifted."""
-    tamper, before = Tamper(TamperSettings()), Shift(0.02, 0, 0.5)
+    tamper, before = Tamper(make_tamper_settings()), Shift(0.02, 0, 0.5)
     tamper.reset(before)
     seen = sights(filmed(warp(0.009)).frames(), tamper)
     assert {sight.cause for _, sight in seen} == {None}

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from agent.device.frames import frame_of
-from agent.vision.tamper import Tamper, TamperSettings
+from agent.vision.tamper import Tamper
 from tests.bench.edits import Noise, Scene, cover, defocus, light
-from tests.builders import make_at
+from tests.builders import make_at, make_tamper_settings
 from tests.vision.test_tamper import BEGIN_S, ROOM, causes, filmed, make_room, told
 
 # Judged about once a second, and told with a judgement.
@@ -96,6 +96,6 @@ def test_equal_pictures_without_any_noise_are_frozen_after_five_minutes() -> Non
     # A source without noise, such as a screen: nothing tells a still picture from a still room but time.
     scene = Scene("room", [ROOM.pictures[0]], 1.0)
     film = filmed(scene=scene, noise=0.0, seconds=330, fps=1)
-    _, (found_s, found) = told(film.frames(), Tamper(TamperSettings()))
+    _, (found_s, found) = told(film.frames(), Tamper(make_tamper_settings()))
     assert (found.cause, found.since.monotonic_s) == ("frozen", 0)
     assert 300 <= found_s <= 300 + 10
