@@ -16,7 +16,6 @@ import onnxruntime as ort
 from agent.app.central_calendar import calendar_wire, hours_wire
 from agent.app.networks import detector
 from agent.app.placement import Placement, regions, rule_geometries, shapes
-from agent.app.rule_kinds import RULE_KINDS
 from agent.app.weights import person_weights, weights_in_use
 from agent.app.working_time import working_time
 from agent.config.models import digest
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from agent.app.settings import Settings
-    from agent.config.models import Config
     from agent.core.event import Event, State
     from agent.core.frame import Instant, Taken
     from agent.core.geometry import Polygon
@@ -157,7 +155,7 @@ def stages(
 def rule_settings(settings: Settings) -> RuleSettings:
     """Settings of all rules for the ledger, with the working hours of the place."""
     return RuleSettings(
-        [kind.settings(table) for kind in RULE_KINDS for table in kind.tables(settings.config)],
+        settings.rules,
         working_time(settings.in_force),
         _LATE_SIGHTING_S + _late_blindness_s(settings.tamper),
     )
@@ -196,25 +194,19 @@ def plain_track_ids() -> Callable[[], str]:
     return partial(next, (f"t{n}" for n in count(1)))
 
 
-def rule_ids(config: Config) -> list[str]:
-    """Ids of all rules."""
-    return [table.id for kind in RULE_KINDS for table in kind.tables(config)]
-
-
 def unknown_states(
-    config: Config, at: Instant, seq: int, why: Literal["starting", "stopped"]
+    settings: Settings, at: Instant, seq: int, why: Literal["starting", "stopped"]
 ) -> Iterator[StateNow]:
     """Unknown states of all rules: before the first frame, and when a broker gets no more states.
 
     Args:
-        config: names the rules.
+        settings: name the rules.
         at: since when they are unknown, and when that is published.
         seq: number of the last event that the states take into account.
         why: as on the wire.
     """
-    for kind in RULE_KINDS:
-        for table in kind.tables(config):
-            yield StateNow(kind.kind_id, table.id, at, at, seq, None, why)
+    for rule in settings.rules:
+        yield StateNow(rule.KIND, rule.rule_id, at, at, seq, None, why)
 
 
 class ChangedStates:

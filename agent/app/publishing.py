@@ -100,7 +100,7 @@ class Delivery:
         """
         if reconnect and self._publisher:
             # The old broker gets no more states: what it retains must not go on showing persons.
-            self._publisher.update(unknown_states(self._settings.config, at, seq, "stopped"))
+            self._publisher.update(unknown_states(self._settings, at, seq, "stopped"))
         self._settings = settings
         self._update_health()
         self.note_calendar()
@@ -111,9 +111,7 @@ class Delivery:
             self.connect(at, seq)
         elif self._publisher:
             info, callbacks = self._info_and_callbacks()
-            self._publisher.apply_settings(
-                info, callbacks, unknown_states(settings.config, at, seq, "starting")
-            )
+            self._publisher.apply_settings(info, callbacks, unknown_states(settings, at, seq, "starting"))
 
     def note_calendar(self) -> None:
         """Note the digest of the centre's calendar in the log, so that a loss of its file is noticed."""
@@ -139,7 +137,7 @@ class Delivery:
         publisher = Publisher(
             to, site, name, self._failover.log, info, client_id=own_id(), callbacks=callbacks
         )
-        publisher.update(unknown_states(settings.config, at, seq, "starting"))
+        publisher.update(unknown_states(settings, at, seq, "starting"))
         self._failover.serve(lambda *logs: publisher.use_logs(*logs, client_id=own_id()))
         publisher.start()
         self._publisher = publisher

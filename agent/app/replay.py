@@ -306,7 +306,7 @@ def _publishing(
     agent_name("[device] site", site, "--as", name)
     own_id = client_id(site, name, log.client_secret)
     publisher = Publisher(to, site, name, log, info_maker(settings), client_id=own_id)
-    publisher.update(unknown_states(settings.config, Instant(0.0, start), 0, "starting"))
+    publisher.update(unknown_states(settings, Instant(0.0, start), 0, "starting"))
     publisher.start()
     yield publisher
     publisher.update()

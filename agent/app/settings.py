@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
+from agent.app.rule_kinds import RULE_KINDS
 from agent.device import clock
 from agent.mqtt.connection import Broker
 from agent.vision.attention import Pace
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from agent.app.central_calendar import CentralCalendar
     from agent.config.models import BaseConfig, Config
     from agent.core.geometry import Polygon
+    from agent.presence.settings import OneRuleSettings
 
     _Part = TypeVar("_Part")
 
@@ -83,6 +85,7 @@ class Settings:
         tamper: when the camera counts as blind.
         masks: blanked parts of the picture, in fractions of it.
         night: darkness is a fault outside of working hours, too.
+        rules: each rule's settings, in the order in which they report.
         log_limits: how much the log keeps.
     """
 
@@ -99,6 +102,7 @@ class Settings:
     tamper: TamperSettings
     masks: tuple[Polygon, ...]
     night: bool
+    rules: tuple[OneRuleSettings, ...]
     log_limits: LogLimits
 
     @property
@@ -139,6 +143,7 @@ def settings_of(config: Config, central: CentralCalendar | None = None) -> Setti
         tamper=_taken(TamperSettings, config.tamper),
         masks=config.camera.masks,
         night=config.camera.night,
+        rules=tuple(kind.settings(table) for kind in RULE_KINDS for table in kind.tables(config)),
         log_limits=_taken(LogLimits, config.log),
     )
 

@@ -79,16 +79,15 @@ def retire(
     rules = list(rule)
     if broker is None:
         # Elsewhere than on a device there is none of this.
-        from agent.app.build import rule_ids
         from agent.app.settings import settings_of
         from agent.config.load import load
 
-        loaded = load(config)
-        to = settings_of(loaded).broker
+        settings = settings_of(load(config))
+        to = settings.broker
         if to is None:
             raise ConfigError(f"{config} has no [mqtt]; give --broker mqtts://HOST:PORT.")
-        if (loaded.device.site, loaded.device.name) == (site, name):
-            rules += rule_ids(loaded)
+        if (settings.sender.site, settings.sender.device) == (site, name):
+            rules += [one.rule_id for one in settings.rules]
     else:
         to = broker_from_url(broker, protocol, password_file, ca_file, certificate_file, key_file)
     for topic in retired(to, site, name, rules):

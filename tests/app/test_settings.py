@@ -94,6 +94,16 @@ def test_hours_of_the_centre_are_in_force() -> None:
     assert settings_of(config, central).config == config
 
 
+def test_rules_stand_in_the_order_in_which_they_report() -> None:
+    tables = {name: OTHER[name] for name in ("counter", "zone", "line")}
+    rules = settings_of(Config.model_validate({**LEAST, **tables})).rules
+    assert [(rule.KIND, rule.rule_id) for rule in rules] == [
+        ("line", "gate"),
+        ("zone", "yard"),
+        ("counter", "desk"),
+    ]
+
+
 def defaults(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
     """Names of fields and parameters that have a default, and the default."""
     for node in ast.walk(tree):
