@@ -151,7 +151,8 @@ def _made_in(node: ast.ClassDef, by_name: dict[str, ast.ClassDef]) -> set[str]:
         elif isinstance(part, Function):
             made |= _set_in(part) if part.name in MAKING else set()
             made |= {part.name} if any(_is_setter(one) for one in part.decorator_list) else set()
-    for base in node.bases:
+    for given in node.bases:
+        base = given.value if isinstance(given, ast.Subscript) else given
         if isinstance(base, ast.Name) and base.id in by_name:
             made |= _made_in(by_name[base.id], by_name)
     return made

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from agent.core.shift import Shift
     from agent.pipeline import Step
     from agent.pipeline import TamperStage as SightJudge
-    from agent.presence.kinds import TrackRule
+    from agent.presence.track_rule import AnyTrackRule
     from agent.vision.attention import Pace
     from agent.vision.onnx_detector import PersonFaceDetector
     from agent.vision.tamper_settings import TamperSettings
@@ -66,7 +66,7 @@ class Stages:
     detector: PersonFaceDetector
     tracker: PersonTracker
     placing: Placement
-    rules: list[TrackRule]
+    rules: list[AnyTrackRule]
     ledger: Ledger
     settings: Settings
     size_px: tuple[int, int]

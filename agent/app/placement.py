@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agent.core.geometry import Polygon, Shape
     from agent.core.shift import Shift
     from agent.core.visibility import Visibility
-    from agent.presence.kinds import TrackRule
+    from agent.presence.track_rule import AnyTrackRule
     from agent.vision.attention import Attending
     from agent.vision.tamper import Tamper
     from agent.wire.rule_form import GeometryWire
@@ -130,7 +130,7 @@ class Placement:
         self,
         config: Config,
         size_px: tuple[int, int],
-        rules: Sequence[TrackRule],
+        rules: Sequence[AnyTrackRule],
         attending: Attending,
         tamper: Tamper,
     ) -> None:

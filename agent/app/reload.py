@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agent.core.event import Event
     from agent.core.frame import Instant
     from agent.core.geometry import Shape
-    from agent.presence.kinds import TrackRule
+    from agent.presence.track_rule import AnyTrackRule
     from agent.vision.attention import Pace
 
 
@@ -112,8 +112,8 @@ def apply_settings(stage: Stages, new: Settings, at: Instant) -> list[Event]:
 
 
 def with_rules(
-    before: Sequence[TrackRule], laid: Mapping[str, Sequence[Shape]], at: Instant
-) -> tuple[list[TrackRule], list[Event], list[str]]:
+    before: Sequence[AnyTrackRule], laid: Mapping[str, Sequence[Shape]], at: Instant
+) -> tuple[list[AnyTrackRule], list[Event], list[str]]:
     """Rules for new shapes; one that can take its new shape goes on, and so do its visits.
 
     Args:
@@ -125,7 +125,7 @@ def with_rules(
         The rules, the closing events of those that are gone, and the ids of those that lie elsewhere.
     """
     known = {(type(rule), rule.shape.rule_id): rule for rule in before}
-    rules: list[TrackRule] = []
+    rules: list[AnyTrackRule] = []
     moved = []
     makers = {kind.kind_id: kind.track_rule for kind in PRESENCE_KINDS if kind.track_rule}
     for kind_id, make in makers.items():

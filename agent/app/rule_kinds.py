@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from agent.config.rule_tables import RULE_TABLES, RuleTable
 from agent.core.event import KINDS
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from agent.app.shapes import PlacedView
     from agent.config.models import Config, CounterConfig, LineConfig, ZoneConfig
+    from agent.core.geometry import Polygon
     from agent.wire.rule_form import GeometryWire, WireKind
 
 # No track is confirmed earlier: for so long after a start an empty zone is not known to be empty.
@@ -86,6 +87,13 @@ class RuleKind:
         return getattr(config, self.kind_id, ())
 
 
+class _HasPolygon(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def polygon(self) -> Polygon: ...
+
+
 def _zone_settings(table: ZoneConfig) -> ZoneSettings:
     return ZoneSettings(table.id, table.min_dwell_s, min(BIRTH_S + table.min_dwell_s, _LONGEST_START_S))
 
@@ -108,6 +116,18 @@ def _line(table: LineConfig, at: PlacedView) -> Line:
 
 def _zone(table: ZoneConfig, at: PlacedView) -> Zone:
     return Zone(table.id, at.region(table.polygon), table.min_dwell_s)
+
+
+def _area(table: _HasPolygon, at: PlacedView) -> Zone:
+    return Zone(table.id, at.region(table.polygon), 0.0)
+
+
+def _drawn_area(table: _HasPolygon) -> tuple[object, ...]:
+    return table.id, table.polygon
+
+
+AREA: Final = PlacedKind(_area, _drawn_area)
+"""For a kind whose tables have a `polygon`."""
 
 
 def _line_geometry(table: LineConfig) -> GeometryWire:
@@ -144,7 +164,7 @@ RULE_KINDS: Final[Registry[RuleKind]] = Registry(
             "zone",
             settings=_zone_settings,
             geometry=_zone_geometry,
-            placed=PlacedKind(_zone, lambda table: (table.id, table.polygon)),
+            placed=PlacedKind(_zone, _drawn_area),
         ),
         _built_in("counter", settings=_counter_settings, geometry=_counter_geometry),
     ),

@@ -366,7 +366,11 @@ def lasting_types() -> dict[Interval, tuple[type[Event], ...]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What holds of a rule, and since when that is so."""
+    """What holds of a rule, and since when that is so.
+
+    The first paragraph of a class describes it in the JSON Schemas; there every own field is null while it is
+    not known.
+    """
 
     rule: str
     since: Instant
@@ -374,26 +378,23 @@ class State:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineState(State):
-    """Crossings of a line since local midnight; `since`: since when it is so."""
+    """Crossings since local midnight; null when not valid."""
 
-    in_count: int
-    out_count: int
+    in_count: of.InToday
+    out_count: of.OutToday
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneState(State):
-    """How many persons are in a zone, and since when that is so."""
+    """Persons in a zone; null when not valid."""
 
-    count: int
+    count: of.PersonsThere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CounterState(State):
-    """Whether a counter is attended, and since when; `waiting` persons, None without a public zone.
+    """Whether a counter is attended; null when not valid. Without a public zone `waiting` is null too."""
 
-    `waiting_since` is when the one came who waits longest; None: nobody does, as far as is known.
-    """
-
-    mode: CounterMode
-    waiting: int | None
-    waiting_since: Instant | None = None
+    mode: Annotated[CounterMode, of.MODE]
+    waiting: of.WaitingNow | None
+    waiting_since: of.WaitingSince | None = None

@@ -42,6 +42,12 @@ DROPPED: Final = OnWire(
     title="DropCause",
 )
 
+MODE: Final = OnWire(
+    "'attended': somebody is behind the desk; 'unattended': nobody is, for longer than is granted; "
+    "'closed': outside working hours. Null: not known.",
+    title="CounterMode",
+)
+
 # --- what happened --------------------------------------------------------------------------------------
 
 Since = Annotated[
@@ -125,3 +131,23 @@ InBeforeStart = Annotated[int, OnWire("Crossings in before the period's start, p
 InAfterStart = Annotated[int, OnWire("Crossings in after the period's start, persons.", least=0)]
 OutBeforeEnd = Annotated[int, OnWire("Crossings out before the period's end, persons.", least=0)]
 OutAfterEnd = Annotated[int, OnWire("Crossings out after the period's end, persons.", least=0)]
+
+# --- states: null while they are not known --------------------------------------------------------------
+
+InToday = Annotated[
+    int, OnWire("Crossings to the inner side since local midnight, persons; null: not known.", least=0)
+]
+OutToday = Annotated[
+    int, OnWire("Crossings to the outer side since local midnight, persons; null: not known.", least=0)
+]
+PersonsThere = Annotated[int, OnWire("Persons in the zone; null: not known.", least=0)]
+WaitingNow = Annotated[
+    int, OnWire("Persons in the counter's public zone; null: not known, or it has no public zone.", least=0)
+]
+WaitingSince = Annotated[
+    Instant,
+    OnWire(
+        "Since when the one who has waited longest is in the counter's public zone, but for those who "
+        "were behind the desk; null: nobody waits, not known, or no public zone. UTC to the millisecond."
+    ),
+]

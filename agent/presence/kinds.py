@@ -7,11 +7,10 @@ on the wire, its words. `app/rule_kinds.py` puts them together.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from agent.core import event
 from agent.core.registry import Registry
-from agent.pipeline import RuleStage
 from agent.presence.aggregates import CounterAggregate, LineAggregate, ZoneAggregate
 from agent.presence.counter import CounterRule
 from agent.presence.ledger_rules import LineInLedger, ZoneInLedger
@@ -20,27 +19,9 @@ from agent.presence.zone import ZoneRule
 
 if TYPE_CHECKING:
     from agent.core.event import Event
-    from agent.core.frame import Instant
-    from agent.core.geometry import Shape
     from agent.presence.aggregate import Aggregate
     from agent.presence.ledger_rule import LedgerRule
-
-
-class TrackRule(RuleStage, Protocol):
-    """Stage that turns tracks into events of one rule that lies in the picture."""
-
-    def __init__(self, shape: Any, from_s: float = ...) -> None:  # noqa: ANN401 - of its kind
-        """Take where it lies, in px of the frame, and since when, in monotonic seconds."""
-
-    @property
-    def shape(self) -> Shape:
-        """Where it lies."""
-
-    def lay(self, shape: Any, at: Instant) -> None:  # noqa: ANN401 - of its kind
-        """It lies here from now on, as the view is shifted."""
-
-    def change(self, shape: Any, at: Instant) -> bool:  # noqa: ANN401 - of its kind
-        """Go by another shape from now on; False: it can't, and another rule has to be made."""
+    from agent.presence.track_rule import AnyTrackRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,7 +40,7 @@ class PresenceKind:
     events: tuple[type[Event], ...]
     aggregate: type[Aggregate]
     rule: type[LedgerRule[Any, Any]]
-    track_rule: type[TrackRule] | None = None
+    track_rule: type[AnyTrackRule] | None = None
 
 
 PRESENCE_KINDS: Final[Registry[PresenceKind]] = Registry(

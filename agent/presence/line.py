@@ -7,14 +7,15 @@ from math import copysign, hypot, inf
 from typing import TYPE_CHECKING
 
 from agent.core.event import LineCrossed
-from agent.core.geometry import distance_to_line
+from agent.core.geometry import Line, distance_to_line
+from agent.presence.track_rule import TrackRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from agent.core.event import EndedWhy, Event
     from agent.core.frame import Instant
-    from agent.core.geometry import Line, Point
+    from agent.core.geometry import Point
     from agent.core.track import Track
 
 # Feet nearer to the line than this part of the person's height (half a step) are on neither side:
@@ -105,7 +106,7 @@ class _Walker:
     found: bool = False
 
 
-class LineRule:
+class LineRule(TrackRule[Line]):
     """Reports `line.crossed` once for each change from one sure side to the other.
 
     ::
@@ -119,25 +120,20 @@ class LineRule:
 
     def __init__(self, line: Line, from_s: float = -inf) -> None:
         """Take a line in px of the frame, and since when it is there: ways of before are none over it."""
-        self._from_s = from_s
+        super().__init__(line, from_s)
         self._walkers: dict[str, _Walker] = {}
-        self._line, self._gate = line, _gate(line)
+        self._gate = _gate(line)
 
-    @property
-    def shape(self) -> Line:
-        """Where it is."""
-        return self._line
-
-    def change(self, line: Line, at: Instant) -> bool:  # noqa: ARG002
+    def change(self, shape: Line, at: Instant) -> bool:  # noqa: ARG002
         """Whether it lies there already; ways over another line are none over this one."""
-        return line == self._line
+        return shape == self.shape
 
-    def lay(self, line: Line, at: Instant) -> None:  # noqa: ARG002
+    def lay(self, shape: Line, at: Instant) -> None:  # noqa: ARG002
         """The same line lies here from now on, as the view is shifted; everybody's way goes on.
 
         Who stands still crosses nothing by that: whoever is surely on the other side now always was.
         """
-        self._line, self._gate = line, _gate(line)
+        self.shape, self._gate = shape, _gate(shape)
         for walker in self._walkers.values():
             before_px, walker.offset_px = walker.offset_px, self._gate.offset_px(walker.point) or _TINY_PX
             band_px = max(_BAND_PX, _BAND_RATIO * walker.height_px)
@@ -184,7 +180,7 @@ class LineRule:
                 continue
             lost = self._lost_at(track, seen_s)
             height_px, origin, first_s = track.height_px, track.origin, track.first_seen_s
-            if first_s < self._from_s:
+            if first_s < self.from_s:
                 if track.last_seen_s < at.monotonic_s:
                     # Where they are predicted to be is no place to start from.
                     continue
@@ -266,7 +262,7 @@ class LineRule:
     def _crossed(self, track: Track, at: Instant) -> LineCrossed:
         inward = self._walkers[track.track_id].side > 0
         return LineCrossed(
-            rule=self._line.line_id,
+            rule=self.shape.line_id,
             at=at,
             direction="in" if inward else "out",
             track=track.track_id,

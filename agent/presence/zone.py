@@ -7,15 +7,16 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from agent.core.event import ZoneEntered, ZoneLeft, ZoneOccupied, ZoneOverstayed, ZoneVacated
-from agent.core.geometry import bounds, contains, distance_to_segment
+from agent.core.geometry import Zone, bounds, contains, distance_to_segment
 from agent.presence.crowd import Crowd
+from agent.presence.track_rule import TrackRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from agent.core.event import EndedWhy, Event
     from agent.core.frame import Instant
-    from agent.core.geometry import Point, Zone
+    from agent.core.geometry import Point
     from agent.core.track import Track
 
 # Feet outside for less than this are still in: somebody on the border does not flap.
@@ -76,12 +77,12 @@ class _Visit:
         return now_s - self.outside.monotonic_s >= grace_s
 
 
-class ZoneRule:
+class ZoneRule(TrackRule[Zone]):
     """Reports who entered, stays for long and left, and when the zone was occupied, crowded and vacated."""
 
     def __init__(self, zone: Zone, from_s: float = -inf) -> None:
         """Take a zone in px of the frame, and since when it is there, in monotonic seconds."""
-        self._zone, self._from_s = zone, from_s
+        super().__init__(zone, from_s)
         self._bounds = bounds(zone.polygon)
         self._visits: dict[str, _Visit] = {}
         self._occupied_since: Instant | None = None
@@ -89,22 +90,11 @@ class ZoneRule:
         self._known: set[str] = set()
         self._crowd = Crowd(zone)
 
-    @property
-    def shape(self) -> Zone:
-        """Where it is."""
-        return self._zone
-
-    def change(self, zone: Zone, at: Instant) -> bool:
-        """From now on it lies elsewhere, or asks for something else; its visits go on."""
-        if zone != self._zone:
-            self.lay(zone, at)
-        return True
-
-    def lay(self, zone: Zone, at: Instant) -> None:
-        """It lies here from now on; its visits go on."""
-        self._zone, self._from_s = zone, at.monotonic_s
-        self._bounds = bounds(zone.polygon)
-        self._crowd.change(zone)
+    def lay(self, shape: Zone, at: Instant) -> None:
+        """It lies here from now on, or asks for something else; its visits go on."""
+        super().lay(shape, at)
+        self._bounds = bounds(shape.polygon)
+        self._crowd.change(shape)
 
     def update(self, tracks: Sequence[Track], at: Instant) -> Iterator[Event]:
         """Yield what changed up to this frame."""
@@ -119,9 +109,9 @@ class ZoneRule:
             elif track_id not in self._known:
                 yield from self._leave(track_id, at, "seen" if visit.outside else "lost")
         for track_id, visit in self._visits.items():
-            if not visit.reported and visit.stay_s >= self._zone.min_dwell_s:
+            if not visit.reported and visit.stay_s >= self.shape.min_dwell_s:
                 yield from self._enter(track_id, visit, at)
-            if self._zone.overstay_s is not None and visit.stay_s > self._zone.overstay_s:
+            if self.shape.overstay_s is not None and visit.stay_s > self.shape.overstay_s:
                 yield from self._overstay(track_id, visit, at)
         if self._crowd.is_asked_for:
             yield from self._crowd.update(self._stays(), len(self._visits), at)
@@ -135,7 +125,7 @@ class ZoneRule:
     def _see_all(self, tracks: Sequence[Track], at: Instant) -> None:
         now_s = at.monotonic_s
         for track in tracks:
-            if track.track_id not in self._known and self._from_s <= track.first_seen_s < now_s:
+            if track.track_id not in self._known and self.from_s <= track.first_seen_s < now_s:
                 # The first sighting was before the track was confirmed.
                 self._see(track, track.origin, at.shifted(track.first_seen_s - now_s))
             if track.last_seen_s == now_s:
@@ -158,11 +148,11 @@ class ZoneRule:
 
     def _contains(self, feet: Point) -> bool:
         left, top, right, bottom = self._bounds
-        return left <= feet[0] <= right and top <= feet[1] <= bottom and contains(self._zone.polygon, feet)
+        return left <= feet[0] <= right and top <= feet[1] <= bottom and contains(self.shape.polygon, feet)
 
     def _beyond(self, feet: Point, height_px: float) -> float:
         """By how many heights feet are farther out than the border's jitter."""
-        polygon = self._zone.polygon
+        polygon = self.shape.polygon
         corners = zip(polygon, polygon[1:] + polygon[:1], strict=True)
         out_px = min(distance_to_segment(a, b, feet) for a, b in corners)
         return out_px / max(height_px, 1.0) - _BORDER_RATIO
@@ -176,14 +166,14 @@ class ZoneRule:
     def _overstay(self, track_id: str, visit: _Visit, at: Instant) -> Iterator[Event]:
         if visit.reported and not visit.overstayed:
             visit.overstayed = True
-            yield ZoneOverstayed(rule=self._zone.zone_id, at=at, since=visit.since, track=track_id)
+            yield ZoneOverstayed(rule=self.shape.zone_id, at=at, since=visit.since, track=track_id)
 
     def _enter(self, track_id: str, visit: _Visit, at: Instant) -> Iterator[Event]:
         visit.reported = True
         before = self._occupied_until
         if before is None or before.monotonic_s < visit.inside.monotonic_s:
             self._occupied_until = visit.inside
-        zone_id, count = self._zone.zone_id, self._count()
+        zone_id, count = self.shape.zone_id, self._count()
         self._crowd.enter(at, count)
         yield ZoneEntered(rule=zone_id, at=at, since=visit.since, count=count, track=track_id)
         if self._occupied_since is None:
@@ -198,7 +188,7 @@ class ZoneRule:
         visit = self._visits.pop(track_id)
         if not visit.reported:
             return
-        zone_id, count = self._zone.zone_id, self._count()
+        zone_id, count = self.shape.zone_id, self._count()
         self._crowd.leave(why)
         yield ZoneLeft(
             rule=zone_id,

@@ -255,7 +255,8 @@ class Board:
         for mark in (mark for mark in row.marks if mark.label not in _SAID):
             _diamond(self.canvas, time_px(self.of, mark.at), (top + bottom) // 2, _INK)
         labels = sorted({span.label for span in row.spans})
-        self._totals(top, *((f"{_word(label)} {_duration(row.seconds(label))}", _PALE) for label in labels))
+        texts = (f"{_word(label)} {_duration(row.seconds(label))}".strip() for label in labels)
+        self._totals(top, *((text, _PALE) for text in texts))
 
     def camera(self) -> None:
         """Times without visibility: their causes in a row of their own, hatched over the others."""

@@ -65,3 +65,17 @@ class EventWire(Wire):
     def _name_fits(self) -> Self:
         check_agent_name(self)
         return self
+
+
+class StateWire(Wire):
+    """What every state has; `kind` is a constant of the kind."""
+
+    kind: str
+    rule: fields.StateRule
+    valid: fields.Valid
+    why: fields.InvalidWhy | None
+    since: fields.StateSince
+    ts: fields.JudgedAt
+    seq: fields.StateSeq
+    log: fields.LogId
+    session: fields.SessionId

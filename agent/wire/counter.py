@@ -19,8 +19,8 @@ from agent.core.event import (
 from agent.wire.entities import Entity, event_entity, known
 
 # Pydantic reads annotations.
-from agent.wire.fields import Identifier, Mode, Seconds, StateRule, WaitingNow, WaitingSince  # noqa: TC001
-from agent.wire.rule_form import ExampleTimes, GeometryWire, RuleExamples, StateWire, WireKind
+from agent.wire.fields import Identifier, Seconds, StateRule  # noqa: TC001
+from agent.wire.rule_form import ExampleTimes, GeometryWire, RuleExamples, WireKind
 
 
 class CounterGeometryWire(GeometryWire):
@@ -35,16 +35,6 @@ class CounterGeometryWire(GeometryWire):
     unattended_after_s: Annotated[
         Seconds, Field(description="For so long the desk may be left before that is told; s.")
     ]
-
-
-class CounterStateWire(StateWire):
-    """Whether a counter is attended; null when not valid. Without a public zone `waiting` is null too."""
-
-    kind: Literal["counter"] = "counter"
-    mode: Mode | None
-    waiting: WaitingNow | None
-    # Older agents lack it.
-    waiting_since: WaitingSince | None = None
 
 
 def _examples(times: ExampleTimes) -> RuleExamples:
@@ -92,7 +82,7 @@ def _has_public(rule: CounterGeometryWire) -> bool:
 COUNTER: Final = WireKind(
     kind_id="counter",
     geometry=CounterGeometryWire,
-    state=CounterStateWire,
+    state=CounterState,
     entities=(
         Entity(
             "mode",

@@ -1,4 +1,4 @@
-"""Wire models of events, made from the dataclasses of `core/event.py` and what their fields say."""
+"""Wire models of events and states, made from the dataclasses of `core/event.py` and what they say."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from agent.core.event import KINDS
 from agent.core.event_form import own_fields
 from agent.core.frame import Instant
 from agent.wire import fields
-from agent.wire.base import ClosedWire, EventWire
+from agent.wire.base import ClosedWire, EventWire, StateWire
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from agent.core.event import Event
+    from agent.core.event import Event, State
     from agent.core.event_form import OnWire, OwnField
 
 # Where people and pickle look for the models.
@@ -62,6 +62,30 @@ def event_model(kind: type[Event]) -> type[EventWire]:
     return create_model(name, __base__=EventWire, __doc__=_summary(kind), __module__=_HOME, **own)
 
 
+def state_model(kind_id: str, state: type[State]) -> type[StateWire]:
+    """The wire model of a state, as `LineStateWire` of `LineState`; each own field is null where not known.
+
+    Args:
+        kind_id: of the kind of rule.
+        state: its class.
+
+    Raises:
+        TypeError: a field of it does not say how it stands on the wire.
+    """
+    return _state_model(kind_id, state)  # type: ignore[arg-type]  # mypy: a class is hashable by its metaclass
+
+
+@cache
+def _state_model(kind_id: str, state: type[State]) -> type[StateWire]:
+    own: dict[str, Any] = {"kind": (Literal[kind_id], kind_id)}
+    # What came with a later version is absent in states of before.
+    later = {each.word for each in own_fields(state) if state.__dataclass_fields__[each.name].default is None}
+    for name, form, _ in _forms(state, (each for each in own_fields(state) if each.name != "since")):
+        own[name] = (form | None, None if name in later else ...)
+    name = f"{state.__name__}Wire"
+    return create_model(name, __base__=StateWire, __doc__=_summary(state), __module__=__name__, **own)
+
+
 @cache
 def part_model(kind: type) -> type[ClosedWire]:
     """The wire model of what an event has a tuple of; its name is the dataclass's, or WIRE_NAME there.
@@ -76,15 +100,20 @@ def part_model(kind: type) -> type[ClosedWire]:
 
 def _definitions(kind: type, own: Iterable[OwnField]) -> Iterator[tuple[str, Any]]:
     """Names and annotations of a model's fields, with None as the default of what may be absent."""
+    for name, form, is_optional in _forms(kind, own):
+        yield name, (form | None, None) if is_optional else form
+
+
+def _forms(kind: type, own: Iterable[OwnField]) -> Iterator[tuple[str, Any, bool]]:
+    """Names and annotations of a model's fields, and whether each may be absent."""
     for each in own:
         if each.on_wire is None:
             raise TypeError(
                 f"{kind.__name__}.{each.name} does not say how it stands on the wire: its type needs OnWire, "
                 "and its module must not import `annotations` of the future."
             )
-        form = _form(each.type, each.on_wire)
         name = f"{each.word}_" if keyword.iskeyword(each.word) else each.word
-        yield name, (form | None, None) if each.is_optional else form
+        yield name, _form(each.type, each.on_wire), each.is_optional
 
 
 @cache

@@ -1,8 +1,8 @@
 """Field types of the wire form: the form, unit and meaning of each, once for all payloads that have it.
 
-Those that only single events have are in `core/event_fields.py`. A description reaches the JSON Schemas and
-the AsyncAPI document. A title names an enum that several payloads share; the others are called by their model
-and field.
+Those that only single events and states have are in `core/event_fields.py`. A description reaches the JSON
+Schemas and the AsyncAPI document. A title names an enum that several payloads share; the others are called by
+their model and field.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pydantic import Field
 
 # Pydantic reads annotations.
 from agent.core.event import CounterMode
-from agent.core.event_fields import BLINDED
+from agent.core.event_fields import BLINDED, MODE
 from agent.core.visibility import BlindCause
 
 if TYPE_CHECKING:
@@ -163,33 +163,4 @@ InvalidWhy = Annotated[
 StateSince = Annotated[Timestamp, Field(description="Since when it is so; UTC to the millisecond.")]
 JudgedAt = Annotated[Timestamp, Field(description="When it was last judged; UTC to the millisecond.")]
 StateSeq = Annotated[Seq, Field(description="Number of the last event that is in it.")]
-InToday = Annotated[
-    Count, Field(description="Crossings to the inner side since local midnight, persons; null: not known.")
-]
-OutToday = Annotated[
-    Count, Field(description="Crossings to the outer side since local midnight, persons; null: not known.")
-]
-PersonsThere = Annotated[Count, Field(description="Persons in the zone; null: not known.")]
-Mode = Annotated[
-    CounterMode,
-    Field(
-        title="CounterMode",
-        description=(
-            "'attended': somebody is behind the desk; 'unattended': nobody is, for longer than is granted; "
-            "'closed': outside working hours. Null: not known."
-        ),
-    ),
-]
-WaitingSince = Annotated[
-    Timestamp,
-    Field(
-        description=(
-            "Since when the one who has waited longest is in the counter's public zone, but for those who "
-            "were behind the desk; null: nobody waits, not known, or no public zone. UTC to the millisecond."
-        )
-    ),
-]
-WaitingNow = Annotated[
-    Count,
-    Field(description="Persons in the counter's public zone; null: not known, or it has no public zone."),
-]
+Mode = Annotated[CounterMode, as_field(MODE)]

@@ -12,8 +12,8 @@ from agent.core.frame import Instant
 from agent.wire.entities import AFTER_HOURS, Entity, known
 
 # Pydantic reads annotations.
-from agent.wire.fields import Corner, InToday, OutToday, StateRule  # noqa: TC001
-from agent.wire.rule_form import ExampleTimes, GeometryWire, RuleExamples, StateWire, WireKind
+from agent.wire.fields import Corner, StateRule  # noqa: TC001
+from agent.wire.rule_form import ExampleTimes, GeometryWire, RuleExamples, WireKind
 
 
 class LineGeometryWire(GeometryWire):
@@ -35,14 +35,6 @@ class LineGeometryWire(GeometryWire):
             ),
         ),
     ] = None
-
-
-class LineStateWire(StateWire):
-    """Crossings since local midnight; null when not valid."""
-
-    kind: Literal["line"] = "line"
-    in_count: InToday | None
-    out_count: OutToday | None
 
 
 def _examples(times: ExampleTimes) -> RuleExamples:
@@ -88,7 +80,7 @@ _CROSSED: Final = {"state_class": "total_increasing"}
 LINE: Final = WireKind(
     kind_id="line",
     geometry=LineGeometryWire,
-    state=LineStateWire,
+    state=LineState,
     entities=(
         Entity("in", "sensor", known("value_json.in_count"), {**_CROSSED, "icon": "mdi:login"}, "_in"),
         Entity("out", "sensor", known("value_json.out_count"), {**_CROSSED, "icon": "mdi:logout"}, "_out"),

@@ -22,6 +22,7 @@ from agent.core.visibility import BlindCause  # noqa: TC001 - pydantic reads ann
 from agent.wire.base import CONTRACT, ClosedWire, Wire, check_agent_name
 from agent.wire.calendar import CalendarCommandWire, CalendarWire, HoursWire
 from agent.wire.commands import ReplayDoneWire, ReplayRequestWire
+from agent.wire.event_models import state_model
 from agent.wire.events import EVENTS, PeriodWire
 
 # Pydantic reads annotations.
@@ -39,7 +40,6 @@ from agent.wire.fields import (  # noqa: TC001
     Timestamp,
 )
 from agent.wire.health import HealthWire
-from agent.wire.rule_form import GeometryWire, StateWire
 from agent.wire.rule_kinds import WIRE_KINDS
 from agent.wire.schema_form import published_schema
 
@@ -92,7 +92,7 @@ def _rules_type(kinds: Sequence[WireKind]) -> Any:  # noqa: ANN401 - an annotati
 
 
 if TYPE_CHECKING:
-    RuleGeometryWire = GeometryWire
+    from agent.wire.rule_form import GeometryWire as RuleGeometryWire
 else:
     RuleGeometryWire = _rules_type(tuple(WIRE_KINDS))
 
@@ -271,12 +271,13 @@ def state_json(state: StateNow, log_id: str, session: str) -> str:
         "session": session,
     }
     kind, value = WIRE_KINDS[state.kind], state.value
+    model = state_model(kind.kind_id, kind.state)
     own: dict[str, Any] = {
-        name: None if value is None else _value(getattr(value, name), state.at)
-        for name in kind.state.model_fields
-        if name not in StateWire.model_fields
+        each.word: None if value is None else _value(getattr(value, each.name), state.at)
+        for each in own_fields(kind.state)
+        if each.word not in shared
     }
-    return kind.state(**shared, **own).model_dump_json()
+    return model(**shared, **own).model_dump_json()
 
 
 def schemas() -> dict[str, dict[str, Any]]:
@@ -292,7 +293,9 @@ def schemas() -> dict[str, dict[str, Any]]:
         "cmd.calendar": TypeAdapter(CalendarCommandWire),
         "replay.done": TypeAdapter(ReplayDoneWire),
     }
-    adapters |= {f"state.{kind.kind_id}": TypeAdapter(kind.state) for kind in WIRE_KINDS}
+    adapters |= {
+        f"state.{kind.kind_id}": TypeAdapter(state_model(kind.kind_id, kind.state)) for kind in WIRE_KINDS
+    }
     return {name: published_schema(name, adapter) for name, adapter in adapters.items()}
 
 

@@ -5,19 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agent.wire.base import ClosedWire, Wire
+from agent.wire.base import ClosedWire
 
 # Pydantic reads annotations.
-from agent.wire.fields import (  # noqa: TC001
-    InvalidWhy,
-    JudgedAt,
-    LogId,
-    SessionId,
-    StateRule,
-    StateSeq,
-    StateSince,
-    Valid,
-)
+from agent.wire.fields import StateRule  # noqa: TC001
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,20 +28,6 @@ class GeometryWire(ClosedWire):
         """Names of the fields that it does not have, and that older agents lacked."""
         optional = {name for name, of in type(self).model_fields.items() if not of.is_required()}
         return {name for name in optional if getattr(self, name) is None}
-
-
-class StateWire(Wire):
-    """What every state has; `kind` is a constant of the kind."""
-
-    kind: str
-    rule: StateRule
-    valid: Valid
-    why: InvalidWhy | None
-    since: StateSince
-    ts: JudgedAt
-    seq: StateSeq
-    log: LogId
-    session: SessionId
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +67,13 @@ class WireKind:
     Attributes:
         kind_id: of the kind, as in `kind` of its states and geometries.
         geometry: the model of a rule in `info`.
-        state: the model of a state; the fields that it adds are those of the state's class, null when
-            that is not valid.
+        state: of a rule; its model is made from it.
         entities: parts that Home Assistant shows.
         examples: makes the examples.
     """
 
     kind_id: str
     geometry: type[GeometryWire]
-    state: type[StateWire]
+    state: type[State]
     entities: tuple[Entity, ...]
     examples: Callable[[ExampleTimes], RuleExamples]

@@ -22,8 +22,8 @@ from agent.core.event import (
 from agent.wire.entities import AFTER_HOURS, Entity, event_entity, known
 
 # Pydantic reads annotations.
-from agent.wire.fields import Corner, PersonsThere, Seconds, StateRule  # noqa: TC001
-from agent.wire.rule_form import ExampleTimes, GeometryWire, RuleExamples, StateWire, WireKind
+from agent.wire.fields import Corner, Seconds, StateRule  # noqa: TC001
+from agent.wire.rule_form import ExampleTimes, GeometryWire, RuleExamples, WireKind
 
 
 class ZoneGeometryWire(GeometryWire):
@@ -43,13 +43,6 @@ class ZoneGeometryWire(GeometryWire):
         int | None, Field(ge=2, description="So many persons at once are a crowd; absent: none are.")
     ] = None
     crowd_after_s: Annotated[Seconds | None, Field(description="For so long they must be there, s.")] = None
-
-
-class ZoneStateWire(StateWire):
-    """Persons in a zone; null when not valid."""
-
-    kind: Literal["zone"] = "zone"
-    count: PersonsThere | None
 
 
 def _examples(times: ExampleTimes) -> RuleExamples:
@@ -96,7 +89,7 @@ def _has_overstay(rule: ZoneGeometryWire) -> bool:
 ZONE: Final = WireKind(
     kind_id="zone",
     geometry=ZoneGeometryWire,
-    state=ZoneStateWire,
+    state=ZoneState,
     entities=(
         Entity(
             "persons",

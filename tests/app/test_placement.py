@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.core.event import Event
-    from agent.presence.kinds import TrackRule
+    from agent.presence.track_rule import AnyTrackRule
 
 SIZE = (320, 240)
 MASK = ((0.4, 0.4), (0.6, 0.4), (0.6, 0.6), (0.4, 0.6))
@@ -54,7 +54,7 @@ class Placed:
         self.tamper = Tamper(make_tamper_settings())
         self.line, self.zone = LineRule(lines[0]), ZoneRule(zones[0])
         self.attention = Attention(make_pace(), 1.0, [zone.polygon for zone in zones])
-        rules: list[TrackRule] = [self.line, self.zone]
+        rules: list[AnyTrackRule] = [self.line, self.zone]
         self.placing = Placement(config, size, rules, Attending(self.attention), self.tamper)
 
 

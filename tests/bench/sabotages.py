@@ -303,7 +303,7 @@ _COUNTS = [
     Sabotage(
         "zone-min-dwell",
         "agent/presence/zone.py",
-        "stay_s >= self._zone.min_dwell_s",
+        "stay_s >= self.shape.min_dwell_s",
         "stay_s >= 0",
         ("tests/presence/test_zone.py",),
     ),
@@ -340,16 +340,16 @@ _COUNTS = [
     # A zone that is drawn anew goes on where it was; or was there already before it was drawn.
     Sabotage(
         "zone-changed-goes-on-as-before",
-        "agent/presence/zone.py",
-        "        if zone != self._zone:\n            self.lay(zone, at)\n        return True\n",
+        "agent/presence/track_rule.py",
+        "        if shape != self.shape:\n            self.lay(shape, at)\n        return True\n",
         "        return True\n",
         ("tests/presence/test_zone_changed.py",),
     ),
     Sabotage(
         "zone-changed-was-always-there",
-        "agent/presence/zone.py",
-        "self._zone, self._from_s = zone, at.monotonic_s",
-        "self._zone, self._from_s = zone, -inf",
+        "agent/presence/track_rule.py",
+        "self.shape, self.from_s = shape, at.monotonic_s",
+        "self.shape, self.from_s = shape, -inf",
         ("tests/presence/test_zone_changed.py",),
     ),
     # A state is told each second, and since then.

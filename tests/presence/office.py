@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from agent.core.track import Track
     from agent.core.visibility import BlindCause
-    from agent.presence.kinds import TrackRule
     from agent.presence.states import RuleState
+    from agent.presence.track_rule import AnyTrackRule
 
 Kind = TypeVar("Kind", bound=Event)
 VN = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -95,7 +95,7 @@ class Office:
         counter: CounterSettings = DESK,
         clock: Callable[[datetime], Instant] = right_clock,
     ) -> None:
-        self.rules: tuple[TrackRule, ...] = (LineRule(GATE), ZoneRule(STAFF), ZoneRule(PUBLIC))
+        self.rules: tuple[AnyTrackRule, ...] = (LineRule(GATE), ZoneRule(STAFF), ZoneRule(PUBLIC))
         zones = [ZoneSettings(zone.zone_id, zone.min_dwell_s, 2.0) for zone in (STAFF, PUBLIC)]
         self.ledger = Ledger(RuleSettings([LineSettings("gate"), *zones, counter], hours, wait_s))
         self.clock = clock

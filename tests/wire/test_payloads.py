@@ -57,6 +57,7 @@ from agent.core.event import (
 from agent.core.frame import Instant
 from agent.wire import base, calendar, commands, counter, health, line, payloads, rule_form, zone
 from agent.wire import events as wire_models
+from agent.wire.event_models import state_model
 from agent.wire.payloads import (
     Sender,
     StateNow,
@@ -67,6 +68,7 @@ from agent.wire.payloads import (
     state_json,
     utc_text,
 )
+from agent.wire.rule_kinds import WIRE_KINDS
 from tests.builders import make_at
 from tests.samples import (
     BLIND_CAUSES,
@@ -231,6 +233,7 @@ def test_wire_models_name_only_allowed_fields() -> None:
         for _, model in inspect.getmembers(module, inspect.isclass)
         if issubclass(model, BaseModel) and model.__module__ == module.__name__
     ]
+    models += [state_model(kind.kind_id, kind.state) for kind in WIRE_KINDS]
     assert {
         tuple(field.alias or name for name, field in model.model_fields.items()) for model in set(models)
     } == expected
