@@ -115,7 +115,14 @@ def _line(table: LineConfig, at: PlacedView) -> Line:
 
 
 def _zone(table: ZoneConfig, at: PlacedView) -> Zone:
-    return Zone(table.id, at.region(table.polygon), table.min_dwell_s)
+    return Zone(
+        table.id,
+        at.region(table.polygon),
+        table.min_dwell_s,
+        overstay_s=table.overstay_s,
+        crowd=table.crowd,
+        crowd_after_s=table.crowd_after_s,
+    )
 
 
 def _area(table: _HasPolygon, at: PlacedView) -> Zone:
@@ -131,11 +138,20 @@ AREA: Final = PlacedKind(_area, _drawn_area)
 
 
 def _line_geometry(table: LineConfig) -> GeometryWire:
-    return LineGeometryWire(rule=table.id, start=table.start, end=table.end, inside=table.inside)
+    return LineGeometryWire(
+        rule=table.id, start=table.start, end=table.end, inside=table.inside, used_by=table.used_by
+    )
 
 
 def _zone_geometry(table: ZoneConfig) -> GeometryWire:
-    return ZoneGeometryWire(rule=table.id, polygon=table.polygon, min_dwell_s=table.min_dwell_s)
+    return ZoneGeometryWire(
+        rule=table.id,
+        polygon=table.polygon,
+        min_dwell_s=table.min_dwell_s,
+        overstay_s=table.overstay_s,
+        crowd=table.crowd,
+        crowd_after_s=table.crowd_after_s if table.crowd is not None else None,
+    )
 
 
 def _counter_settings(table: CounterConfig) -> CounterSettings:

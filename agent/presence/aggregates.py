@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -20,15 +20,19 @@ from agent.core.event import (
     LineDay,
     LineQuarter,
     PeriodCrossings,
+    ZoneCrowded,
     ZoneDay,
     ZoneEntered,
     ZoneLeft,
     ZoneOccupied,
     ZoneQuarter,
+    ZoneUncrowded,
     ZoneVacated,
 )
 from agent.presence.aggregate import Aggregate
+from agent.presence.crowd import Peaks
 from agent.presence.intervals import Intervals, WallMarks, mark, most_at_once, union_s
+from agent.presence.visits import Visits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,7 +43,8 @@ if TYPE_CHECKING:
     from agent.core.event import ClockEpoch, CounterMode, Day, Event, Quarter
     from agent.core.frame import Instant
     from agent.presence.hours import Period
-from agent.presence.intervals import WallMark, Window
+    from agent.presence.intervals import WallMark, Window
+    from agent.presence.waiting import Waits
 
 _MODES: dict[type[Event], CounterMode] = {
     CounterAttended: "attended",
@@ -148,8 +153,10 @@ class ZoneAggregate(Aggregate):
     """Visits to a zone.
 
     Attributes:
-        open: those that were reported and not closed, by their track, with the instant they started.
+        visits: those that were reported.
         occupied: since when somebody is there; None: nobody is.
+        crowded: since when there is a crowd; None: there is none.
+        peaks: the counts of persons, for the most that there were in a crowd.
         last_seen: when somebody was there last, while nobody is.
         known: whether it is known who is there.
         from_s: since when the zone is watched, in monotonic seconds.
@@ -157,12 +164,18 @@ class ZoneAggregate(Aggregate):
 
     QUARTER: ClassVar[type[Quarter]] = ZoneQuarter
     DAY: ClassVar[type[Day]] = ZoneDay
-    done: Intervals = field(default_factory=Intervals)
-    open: dict[str, tuple[Instant, WallMark]] = field(default_factory=dict)
+    visits: Visits = field(default_factory=Visits)
     occupied: Instant | None = None
+    crowded: Instant | None = None
+    peaks: Peaks = field(default_factory=Peaks)
     last_seen: Instant | None = None
     known: bool = False
     from_s: float = -inf
+
+    @property
+    def open(self) -> dict[str, tuple[Instant, WallMark]]:
+        """Visits that were reported and not closed, by their track, with the instant they started."""
+        return self.visits.open
 
     def closings(self, last: Instant) -> Iterator[Event]:
         """The events that close all that is open, at the last moment that is known."""
@@ -174,6 +187,15 @@ class ZoneAggregate(Aggregate):
                 count=len(self.open) - 1,
                 track=track,
                 dwell_s=_between_s(since, last),
+                why="restarted",
+            )
+        if self.crowded:
+            yield ZoneUncrowded(
+                rule=self.rule,
+                at=last,
+                since=self.crowded,
+                crowded_s=_between_s(self.crowded, last),
+                max_count=self.peaks.since(self.crowded),
                 why="restarted",
             )
         if self.occupied:
@@ -189,11 +211,15 @@ class ZoneAggregate(Aggregate):
         """Count an event of this zone."""
         match event:
             case ZoneEntered():
-                self.open[event.track] = event.since, mark(event.since, event.at, epoch)
+                self.visits.start(event, epoch)
+                self.peaks.note(event.at, event.count)
             case ZoneLeft():
-                self.open.pop(event.track, None)
-                start = mark(event.since, event.at, epoch)
-                self.done.append(start, start.later(event.dwell_s))
+                self.visits.end(event, epoch)
+            case ZoneCrowded():
+                self.crowded = event.since
+                self.peaks.note(event.at, event.count)
+            case ZoneUncrowded():
+                self.crowded = None
             case ZoneOccupied():
                 self.occupied = event.since
             case ZoneVacated():
@@ -201,28 +227,23 @@ class ZoneAggregate(Aggregate):
 
     def set_clock(self, offset_s: float) -> None:
         """Believe another clock: UTC is the monotonic clock and this."""
-        self.done.set_clock(offset_s)
-        for _, start in self.open.values():
-            start.set_clock(offset_s)
+        self.visits.set_clock(offset_s)
 
     def forget(self, before_s: float, *, past: bool) -> None:
         """Drop what is older; `past` False: nothing of earlier runs."""
-        young = self.done.ends.young(before_s, past=past)
-        if not young.all():
-            self.done.keep(young)
+        self.visits.forget(before_s, past=past)
 
     def figures(self, of: Window) -> dict[str, Any]:
         """Its own fields of a quarter, and of a day."""
+        done = self.visits.done
         from_s = array("d", (start.utc_s for _, start in self.open.values()))
-        both = (from_s, self.done.starts.utc_s)
+        both = (from_s, done.starts.utc_s)
         visits = sum(
             int(np.count_nonzero((of.start_s <= np.asarray(starts_s)) & (np.asarray(starts_s) < of.end_s)))
             for starts_s in both
         )
         not_over = array("d", [inf]) * len(from_s)
-        parts = np.concatenate(
-            (of.covered(from_s, not_over), of.covered(self.done.starts.utc_s, self.done.ends.utc_s))
-        )
+        parts = np.concatenate((of.covered(from_s, not_over), of.covered(done.starts.utc_s, done.ends.utc_s)))
         # Who was seen in one look only was there, for no time.
         most = max(most_at_once(parts), min(visits, 1))
         return {"visits": visits, "occupied_s": union_s(parts), "max_count": most}
@@ -230,12 +251,13 @@ class ZoneAggregate(Aggregate):
 
 @dataclass(slots=True)
 class CounterAggregate(Aggregate):
-    """How a counter was attended.
+    """How a counter was attended, and who waited before it.
 
     Attributes:
         intervals: when it was attended or not, and `attended`: 1 for each in which it was.
         mode: what was reported last, and `since` when that is so; None: nothing, or it was closed for
             another reason than the end of working hours.
+        waits: in its public zone; None: it has none.
     """
 
     QUARTER: ClassVar[type[Quarter]] = CounterQuarter
@@ -244,6 +266,7 @@ class CounterAggregate(Aggregate):
     attended: array[int] = field(default_factory=lambda: array("b"))
     mode: CounterMode | None = None
     since: Instant | None = None
+    waits: Waits | None = None
 
     def closings(self, last: Instant) -> Iterator[Event]:
         """The event that closes what is open, at the last moment that is known."""
@@ -285,6 +308,7 @@ class CounterAggregate(Aggregate):
             "attended_s": union_s(of.covered(starts_s[attended], ends_s[attended])),
             "unattended_s": union_s(unattended),
             "longest_unattended_s": float((unattended[:, 1] - unattended[:, 0]).max(initial=0.0)),
+            **(asdict(self.waits.figures(of)) if self.waits else {}),
         }
 
 

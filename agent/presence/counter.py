@@ -1,4 +1,4 @@
-"""Counter rule: whether a desk is attended in working hours."""
+"""Counter rule: whether a desk is attended in working hours, and who waits before it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from agent.core.frame import later
 from agent.presence.aggregates import CounterAggregate, ZoneAggregate
 from agent.presence.ledger_rule import LedgerRule, RuleContext
 from agent.presence.settings import CounterSettings, ZoneSettings
+from agent.presence.waiting import ON_THE_WAY_S, Waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +39,7 @@ class CounterRule(LedgerRule[CounterSettings, CounterAggregate]):
         """Take the settings, the aggregate of its own events, and the zones that it follows."""
         super().__init__(settings, aggregate, context)
         self._staff, self._public = _zones(settings, context)
+        aggregate.waits = _waits(self._staff, self._public)
         self._seen_from: Instant | None = None
         self._state: CounterState | None = None
 
@@ -54,11 +56,16 @@ class CounterRule(LedgerRule[CounterSettings, CounterAggregate]):
             self._seen_from = at
         super().change(settings, context, at)
         self._staff, self._public = _zones(settings, context)
+        self.aggregate.waits = _waits(self._staff, self._public)
 
     @property
     def late_s(self) -> float:
-        """A desk is left once its last visit is known, and as long after it as may be."""
-        return self._staff_dwell_s + self.settings.unattended_after_s
+        """A desk is left once its last visit is known, and as long after it as may be.
+
+        And somebody waited once they may no longer be on the way to behind the desk.
+        """
+        left_s = self.settings.unattended_after_s
+        return self._staff_dwell_s + (max(left_s, ON_THE_WAY_S) if self._public else left_s)
 
     @property
     def needs_clock(self) -> bool:
@@ -74,13 +81,31 @@ class CounterRule(LedgerRule[CounterSettings, CounterAggregate]):
         """Persons in the public zone; None: there is none, or it is not known."""
         return len(self._public.open) if self._public and self._public.known else None
 
+    @property
+    def waiting_since(self) -> Instant | None:
+        """Since when the longest now waiting waits; None: nobody does, or it is not known."""
+        waits = self.aggregate.waits
+        return waits.since if waits and self._public and self._public.known else None
+
     def state(self, before: State | None, at: Instant, *, sees: bool) -> CounterState | None:  # noqa: ARG002
         """The present state; None: nothing is known."""
-        mode, since, waiting = self.aggregate.mode, self.aggregate.since, self.waiting
+        mode, since = self.aggregate.mode, self.aggregate.since
         if mode is None or since is None:
             self._state = None
-        elif self._state is None or (self._state.mode, self._state.waiting) != (mode, waiting):
-            self._state = CounterState(rule=self.aggregate.rule, since=since, mode=mode, waiting=waiting)
+            return None
+        waiting, waiting_since, known = self.waiting, self.waiting_since, self._state
+        if known is None or (known.mode, known.waiting, known.waiting_since) != (
+            mode,
+            waiting,
+            waiting_since,
+        ):
+            self._state = CounterState(
+                rule=self.aggregate.rule,
+                since=since,
+                mode=mode,
+                waiting=waiting,
+                waiting_since=waiting_since,
+            )
         return self._state
 
     def update(self, at: Instant) -> Iterator[Event]:
@@ -144,6 +169,10 @@ class CounterRule(LedgerRule[CounterSettings, CounterAggregate]):
                 mode = "unattended"
         if back and mode != "attended":
             yield CounterAttended(rule=self.aggregate.rule, at=at, since=back, waiting=self.waiting)
+
+
+def _waits(staff: ZoneAggregate, public: ZoneAggregate | None) -> Waits | None:
+    return Waits(public.visits, staff.visits) if public else None
 
 
 def _zones(settings: CounterSettings, context: RuleContext) -> tuple[ZoneAggregate, ZoneAggregate | None]:

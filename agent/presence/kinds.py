@@ -58,6 +58,9 @@ PRESENCE_KINDS: Final[Registry[PresenceKind]] = Registry(
             events=(
                 event.ZoneEntered,
                 event.ZoneLeft,
+                event.ZoneOverstayed,
+                event.ZoneCrowded,
+                event.ZoneUncrowded,
                 event.ZoneOccupied,
                 event.ZoneVacated,
                 event.ZoneQuarter,

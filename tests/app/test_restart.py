@@ -19,6 +19,7 @@ from agent.core.event import (
     CameraRestored,
     ClockSet,
     CounterClosed,
+    CounterQuarter,
     Day,
     LineQuarter,
     LineState,
@@ -30,7 +31,15 @@ from agent.core.frame import Instant
 from agent.eventlog.log import EventLog
 from agent.eventlog.recovery import alive_note, recover
 from tests.presence.office import Blind, Office, Stay, of, right_clock, utc, words
-from tests.presence.test_ledger import check_closings, check_order, crossings, scripts
+from tests.presence.test_ledger import (
+    assert_waits,
+    check_closings,
+    check_crowds,
+    check_long_stays,
+    check_order,
+    crossings,
+    scripts,
+)
 from tests.samples import SENDER
 
 if TYPE_CHECKING:
@@ -234,6 +243,8 @@ def test_whenever_it_is_killed(script: list[Stay | Blind], kills: list[int], gap
         told = life.all()
         check_order(told)
         check_closings(told)
+        check_crowds(told)
+        check_long_stays(told)
         seqs = [entry.seq for entry in life.log.read(0, 100_000)]
         assert seqs == list(range(1, len(seqs) + 1))
         # The day's totals are those of all starts together, and each quarter that is told says the same.
@@ -243,6 +254,8 @@ def test_whenever_it_is_killed(script: list[Stay | Blind], kills: list[int], gap
         for event in of(told, LineQuarter):
             span = event.start.timestamp(), event.end.timestamp()
             assert (event.in_count, event.out_count) == crossings(told, *span)
+        for sums in of(told, CounterQuarter):
+            assert_waits(sums, told, sums.start.timestamp(), sums.end.timestamp())
         starts = of(told, AgentStarted)
         assert len(starts) == len(begins)
         assert all(one.at.utc < other.at.utc for one, other in pairwise(starts))

@@ -12,6 +12,8 @@ from agent.core.event import (
     AfterHours,
     CounterAttended,
     CounterClosed,
+    CounterDay,
+    CounterQuarter,
     CounterUnattended,
     Day,
     Event,
@@ -49,7 +51,14 @@ PLACES = {
     "street": (500.0, 2500.0),
 }
 STAFF = Zone("staff", ((0, 0), (400, 0), (400, 1000), (0, 1000)), 1.0)
-PUBLIC = Zone("public", ((600, 0), (1000, 0), (1000, 1000), (600, 1000)), 1.0)
+PUBLIC = Zone(
+    "public",
+    ((600, 0), (1000, 0), (1000, 1000), (600, 1000)),
+    1.0,
+    overstay_s=120.0,
+    crowd=2,
+    crowd_after_s=20.0,
+)
 GATE = Line("gate", (0, 2000), (1000, 2000), (500, 1000))
 DESK = CounterSettings("desk", "staff", "public", 60.0)
 
@@ -187,6 +196,11 @@ def _word(event: Event) -> str:
 
 def _figures(event: Quarter | Day) -> str:
     names = ("in_count", "out_count", "visits", "occupied_s", "max_count", "attended_s", "unattended_s")
-    values = [getattr(event, name, None) for name in (*names, "longest_unattended_s")]
-    figures = [f"{value:g}" for value in values if value is not None]
+    # Those of whom waited are told in words of their own.
+    of_waits = isinstance(event, CounterQuarter | CounterDay)
+    figures = [
+        f"{getattr(event, name):g}"
+        for name in (*names, "longest_unattended_s")
+        if hasattr(event, name) and not (of_waits and name == "visits")
+    ]
     return f"{' '.join(figures)} blind {event.blind_s:g}"

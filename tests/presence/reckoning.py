@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, TypeVar
 
+from agent.core.event import CounterDay, CounterQuarter, Event, ZoneCrowded, ZoneOverstayed, ZoneUncrowded
 from tests.presence.scenes import IN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from agent.core.frame import Instant
     from tests.presence.scenes import Person, Scene
 
+_Kind = TypeVar("_Kind", bound=Event)
 # As the zone's docstring has it: out for so long with two sightings, or sighted out once and no more.
 OUT_MS, UNSEEN_MS = 1000, 3000
 ON_THE_WAY_MS = 60_000
+QUARTER_MS, DAY_MS, ZONE_MS = 900_000, 86_400_000, 25_200_000
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,3 +220,89 @@ def _reached_s(lengths_ms: Sequence[int], percent: int) -> float | None:
     )
     reached_ms = min(long_enough, default=None)
     return None if reached_ms is None else reached_ms / 1000
+
+
+Sums = dict[tuple[int, int], Figures]
+
+
+def true_sums(scene: Scene) -> tuple[Sums, Sums]:
+    """Figures of the quarters of an hour in which somebody waited, and of the local days, from and to ms."""
+    last_ms = scene.ms(scene.frames)
+    quarters = range(scene.start_ms - scene.start_ms % QUARTER_MS, last_ms, QUARTER_MS)
+    # Seven hours before UTC, and no summer time.
+    first = (scene.start_ms + ZONE_MS) // DAY_MS * DAY_MS - ZONE_MS
+    days = range(first, last_ms, DAY_MS)
+    return (
+        {
+            (start, start + QUARTER_MS): found
+            for start in quarters
+            if (found := figures(scene, start, start + QUARTER_MS)).visits
+        },
+        {(start, start + DAY_MS): figures(scene, start, start + DAY_MS) for start in days},
+    )
+
+
+def true_long_stays(scene: Scene) -> list[tuple[int, int]]:
+    """Of the visits to the public zone that are too long: when each began, and when it was known, ms."""
+    return sorted(
+        (scene.ms(stay.first), scene.ms(frame))
+        for stay in stays(scene)
+        if stay.zone == "public"
+        and (frame := stay.reached(scene.overstay_ms + 1, scene.every_ms)) is not None
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reckoned:
+    """All that can be said of a scene."""
+
+    quarters: Sums
+    days: Sums
+    crowds: list[Gathering]
+    long_stays: list[tuple[int, int]]
+
+
+def true_of(scene: Scene) -> Reckoned:
+    """What is true."""
+    crowds = gatherings(scene, "public", scene.crowd, scene.crowd_after_ms)
+    return Reckoned(*true_sums(scene), crowds, true_long_stays(scene))
+
+
+def told_of(scene: Scene, told: Sequence[Event]) -> Reckoned:
+    """What the events say."""
+    quarters: Sums = {}
+    days: Sums = {}
+    for event in told:
+        if isinstance(event, CounterQuarter) and event.visits:
+            span = round(event.start.timestamp() * 1000), round(event.end.timestamp() * 1000)
+            quarters[span] = _figures(event)
+        elif isinstance(event, CounterDay):
+            start_ms = (event.date.toordinal() - _EPOCH) * DAY_MS - ZONE_MS
+            days[start_ms, start_ms + round(event.length_s * 1000)] = _figures(event)
+    crowds = [
+        Gathering(
+            _ms(opened.since),
+            _ms(closed.since) + round(closed.crowded_s * 1000),
+            scene.frame_at(_ms(opened.at)),
+            scene.frame_at(_ms(closed.at)),
+            opened.count,
+            closed.max_count,
+        )
+        for opened, closed in zip(_of(told, ZoneCrowded), _of(told, ZoneUncrowded), strict=True)
+        if opened.since == closed.since
+    ]
+    long_stays = sorted((_ms(event.since), _ms(event.at)) for event in _of(told, ZoneOverstayed))
+    return Reckoned(quarters, days, crowds, long_stays)
+
+
+def _of(told: Sequence[Event], kind: type[_Kind]) -> list[_Kind]:
+    return [event for event in told if isinstance(event, kind)]
+
+
+def _ms(moment: Instant) -> int:
+    return round(moment.utc.timestamp() * 1000)
+
+
+def _figures(event: CounterQuarter | CounterDay) -> Figures:
+    assert event.visits is not None
+    return Figures(event.visits, event.wait_p50_s, event.wait_p90_s, event.wait_max_s)

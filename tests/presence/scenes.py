@@ -84,6 +84,10 @@ class Scene:
         """When a frame was taken, since 1970."""
         return self.start_ms + frame * self.every_ms
 
+    def frame_at(self, moment_ms: int) -> int:
+        """The frame that was taken at a moment since 1970."""
+        return (moment_ms - self.start_ms) // self.every_ms
+
     def at(self, frame: int) -> Instant:
         """The same on both clocks; the machine was started some time before."""
         after_ms = frame * self.every_ms
@@ -126,8 +130,8 @@ def _person(chance: random.Random, name: str, every_ms: int, count: int) -> Pers
     return Person(name, seen, every_ms * 4 + chance.randrange(3000))
 
 
-def play(scene: Scene) -> tuple[list[Event], Ledger]:
-    """What rules and ledger tell of a scene, without an end: everybody who is there stays open."""
+def play(scene: Scene) -> list[Event]:
+    """What rules and ledger tell of a scene, to the sums of its last quarter and day."""
     staff, public = (Zone(name, ZONES[name], dwell_ms / 1000) for name, dwell_ms in scene.dwell_ms.items())
     public = replace(
         public,
@@ -136,8 +140,9 @@ def play(scene: Scene) -> tuple[list[Event], Ledger]:
         crowd_after_s=scene.crowd_after_ms / 1000,
     )
     rules = [ZoneRule(staff), ZoneRule(public)]
-    zones = [ZoneSettings(rule.zone.zone_id, rule.zone.min_dwell_s, 2.0) for rule in rules]
-    ledger = Ledger(RuleSettings([], zones, [CounterSettings("desk", "staff", "public", 60.0)], ALWAYS, 60.0))
+    zones = [ZoneSettings(rule.shape.zone_id, rule.shape.min_dwell_s, 2.0) for rule in rules]
+    desk = CounterSettings("desk", "staff", "public", 20.0)
+    ledger = Ledger(RuleSettings([*zones, desk], ALWAYS, 60.0))
     told: list[Event] = []
     for span, (first, end) in enumerate(scene.sighted):
         there = [(f"t{span}-{n}", person, _in(person, first, end)) for n, person in enumerate(scene.persons)]
@@ -159,7 +164,7 @@ def play(scene: Scene) -> tuple[list[Event], Ledger]:
             told += ledger.update(events, (), Visibility("covered", scene.at(end)), at)
     at = scene.at(scene.frames)
     told += ledger.close([event for rule in rules for event in rule.close(at, "stopped")], at, "stopped")
-    return [*told, *ledger.finish(at)], ledger
+    return [*told, *ledger.finish(at)]
 
 
 def _in(person: Person, first: int, end: int) -> list[int]:

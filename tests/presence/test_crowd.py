@@ -7,18 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.core.event import ZoneCrowded, ZoneLeft, ZoneOverstayed, ZoneUncrowded
+from agent.core.event import ZoneCrowded, ZoneOverstayed, ZoneUncrowded
 from agent.core.geometry import Zone
 from agent.presence.zone import ZoneRule
 from tests.builders import make_at, make_track
-from tests.presence.reckoning import gatherings, stays
-from tests.presence.scenes import play, scene_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from agent.core.event import EndedWhy, Event
-    from agent.core.frame import Instant
 
 WAITING = Zone("waiting", ((0, 0), (400, 0), (400, 1000), (0, 1000)), 1.0)
 FEET = {"i": (200, 500), "?": (200, 500), "o": (900, 500)}
@@ -182,41 +179,3 @@ def test_visit_that_is_too_long_by_what_is_asked_for_now() -> None:
     # The same visit once, whatever is asked for.
     rule.change(replace(WAITING, overstay_s=15.0), make_at(14))
     assert overstayed(seen(rule, {"a": "iiiiiiiii"}, 14)) == []
-
-
-def _ms(moment: Instant) -> int:
-    return round(moment.utc.timestamp() * 1000)
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_scene(seed: int) -> None:
-    scene = scene_of(seed)
-    events, _ = play(scene)
-    crowds = gatherings(scene, "public", scene.crowd, scene.crowd_after_ms)
-    assert [
-        (_ms(event.since), event.count, _ms(event.at)) for event in events if isinstance(event, ZoneCrowded)
-    ] == [(one.first_ms, one.count, scene.ms(one.told)) for one in crowds]
-    assert [
-        (_ms(event.since), _ms(event.since.shifted(event.crowded_s)), event.max_count, _ms(event.at))
-        for event in events
-        if isinstance(event, ZoneUncrowded)
-    ] == [(one.first_ms, one.last_ms, one.most, scene.ms(one.over)) for one in crowds]
-    long = [
-        (scene.ms(stay.first), scene.ms(frame))
-        for stay in stays(scene)
-        if stay.zone == "public"
-        and (frame := stay.reached(scene.overstay_ms + 1, scene.every_ms)) is not None
-    ]
-    assert sorted(
-        (_ms(event.since), _ms(event.at)) for event in events if isinstance(event, ZoneOverstayed)
-    ) == sorted(long)
-    # What is told while a visit lasts is true of it when it is over.
-    public = {
-        (event.track, event.since): event
-        for event in events
-        if isinstance(event, ZoneLeft) and event.rule == "public"
-    }
-    long_tracks = {(event.track, event.since) for event in events if isinstance(event, ZoneOverstayed)}
-    assert {
-        key for key, left in public.items() if round(left.dwell_s, 3) > scene.overstay_ms / 1000
-    } == long_tracks

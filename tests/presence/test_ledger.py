@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
+from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -25,12 +26,15 @@ from agent.core.event import (
     LineQuarter,
     LineState,
     Quarter,
+    ZoneCrowded,
     ZoneDay,
     ZoneEntered,
     ZoneLeft,
     ZoneOccupied,
+    ZoneOverstayed,
     ZoneQuarter,
     ZoneState,
+    ZoneUncrowded,
     ZoneVacated,
 )
 from tests.presence.office import OFFICE, PLACES, Blind, Office, Stay, of, utc
@@ -87,9 +91,12 @@ def test_whatever_people_do(script: list[Stay | Blind]) -> None:
     told = office.told
     check_order(told)
     check_closings(told)
+    check_crowds(told)
+    check_long_stays(told)
     check_states(office)
     check_summaries(told)
     check_days(told)
+    check_waits(told)
     check_hours(told)
 
 
@@ -141,6 +148,44 @@ def check_closings(told: Sequence[Event]) -> None:
         assert type(one) is not type(other)
         assert one.since.monotonic_s <= other.since.monotonic_s
     assert not modes or isinstance(modes[-1], CounterClosed)
+
+
+def check_crowds(told: Sequence[Event]) -> None:
+    """Each crowd ends once, was one for as long as is asked for, and does not overlap the one before."""
+    crowded: ZoneCrowded | None = None
+    ended_s, count = 0.0, 0
+    for event in told:
+        match event:
+            case ZoneEntered(rule="public") | ZoneLeft(rule="public"):
+                count = event.count
+            case ZoneCrowded():
+                assert crowded is None
+                assert event.since.monotonic_s >= ended_s
+                assert event.at.monotonic_s - event.since.monotonic_s >= 20
+                assert event.count == count >= 2
+                crowded = event
+            case ZoneUncrowded():
+                assert crowded is not None
+                assert event.since == crowded.since
+                assert event.crowded_s >= 20
+                assert event.max_count >= crowded.count
+                ended_s, crowded = event.since.monotonic_s + event.crowded_s, None
+    assert crowded is None
+
+
+def check_long_stays(told: Sequence[Event]) -> None:
+    """Who was told to stay for long did, and everybody who did was told, once."""
+    long: dict[str, ZoneOverstayed] = {}
+    for event in told:
+        if isinstance(event, ZoneOverstayed):
+            assert event.track not in long
+            long[event.track] = event
+        elif isinstance(event, ZoneLeft) and event.rule == "public":
+            found = long.pop(event.track, None)
+            assert found is None or (found.since == event.since and event.dwell_s > 120)
+            # Up to the last moment on the card: then nobody knows.
+            assert found or event.dwell_s <= 120 or event.why == "restarted"
+    assert not long
 
 
 def check_states(office: Office) -> None:
@@ -286,6 +331,45 @@ def assert_counter(
     assert event.attended_s == pytest.approx(modes.count(CounterAttended), abs=1)
     assert event.unattended_s == pytest.approx(modes.count(CounterUnattended), abs=1)
     assert 0 <= event.longest_unattended_s <= event.unattended_s
+
+
+def check_waits(told: Sequence[Event]) -> None:
+    """Sums of waits, of quarters and of the day."""
+    for quarter in of(told, CounterQuarter):
+        assert_waits(quarter, told, quarter.start.timestamp(), quarter.end.timestamp())
+    (day,) = of(told, CounterDay)
+    assert_waits(day, told, 0, 2**40)
+    assert day.visits == sum(quarter.visits or 0 for quarter in of(told, CounterQuarter))
+
+
+def assert_waits(
+    event: CounterQuarter | CounterDay, told: Sequence[Event], start_s: float, end_s: float
+) -> None:
+    """Sums over the events of the two zones, by their tracks."""
+    behind = {
+        track: min(
+            one.since.utc for one in of(told, ZoneEntered) if (one.rule, one.track) == ("staff", track)
+        )
+        for track in {one.track for one in of(told, ZoneEntered) if one.rule == "staff"}
+    }
+    waits_s = []
+    for left in of(told, ZoneLeft):
+        end = left.since.utc + timedelta(seconds=left.dwell_s)
+        if left.rule != "public" or left.why not in {"seen", "lost"}:
+            continue
+        if left.track in behind and behind[left.track] <= end + timedelta(seconds=60):
+            continue
+        if start_s <= end.timestamp() < end_s:
+            waits_s.append(left.dwell_s)
+    figures = [event.wait_p50_s, event.wait_p90_s, event.wait_max_s]
+    assert event.visits == len(waits_s)
+    if not waits_s:
+        assert figures == [None] * 3
+        return
+    for percent, figure in zip((50, 90, 100), figures, strict=True):
+        assert figure in waits_s
+        assert sum(wait_s <= figure for wait_s in waits_s) >= percent / 100 * len(waits_s)
+        assert sum(wait_s < figure for wait_s in waits_s) < percent / 100 * len(waits_s)
 
 
 def check_hours(told: Sequence[Event]) -> None:

@@ -14,13 +14,9 @@ from agent.presence.intervals import Window
 from agent.presence.visits import Visits
 from agent.presence.waiting import WaitFigures, Waits
 from tests.builders import BEGIN, make_at
-from tests.presence.reckoning import figures
-from tests.presence.scenes import play, scene_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from agent.core.event import EndedWhy, Event
+    from agent.core.event import EndedWhy
 
 BEGIN_S = BEGIN.timestamp()
 
@@ -58,17 +54,6 @@ class Zones:
 
     def _of(self, zone: str) -> Visits:
         return self.public if zone == "public" else self.staff
-
-
-def visits_of(events: Iterable[Event]) -> Waits:
-    """Waits by the events of the zones `public` and `staff`."""
-    zones = {"public": Visits(), "staff": Visits()}
-    for event in events:
-        if isinstance(event, ZoneEntered):
-            zones[event.rule].start(event)
-        elif isinstance(event, ZoneLeft):
-            zones[event.rule].end(event)
-    return Waits(zones["public"], zones["staff"])
 
 
 @pytest.mark.parametrize(
@@ -171,13 +156,3 @@ def test_what_is_forgotten() -> None:
     zones.been("public", "t3", 80, 860, "blind")
     zones.public.forget(BEGIN_S + 700, past=True)
     assert astuple(zones.of_minutes(0, 15)) == (1, 730.0, 730.0, 730.0)
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_scene(seed: int) -> None:
-    scene = scene_of(seed)
-    waits = visits_of(play(scene)[0])
-    for quarter in range(scene.start_ms // 900_000, scene.ms(scene.frames) // 900_000 + 1):
-        of = Window(quarter * 900.0, quarter * 900.0 + 900, quarter * 900.0 + 900, 0.0)
-        expected = figures(scene, quarter * 900_000, quarter * 900_000 + 900_000)
-        assert astuple(waits.figures(of)) == astuple(expected)
