@@ -237,11 +237,11 @@ def _summary(path: Path, head: Head, checks: _Checks, zone: ZoneInfo) -> list[st
     form = language.pgettext("strftime", "%Y-%m-%d %H:%M:%S")
     times = [row.local(zone).strftime(form) for row in checks.ends]
     text = (
-        language.gettext("{number} events, numbers {first} to {last}, {begin} to {end}")
+        language.gettext("{number} events, numbers {first} to {last}, {start} to {end}")
         if len(times) > 1
-        else language.gettext("{number} events, numbers {first} to {last}, {begin}")
+        else language.gettext("{number} events, numbers {first} to {last}, {start}")
     )
-    values = {"first": head.first_seq, "last": head.last_seq, "begin": times[0], "end": times[-1]}
+    values = {"first": head.first_seq, "last": head.last_seq, "start": times[0], "end": times[-1]}
     lines.append(text.format(number=number, **values))
     lines += [f"  {number:>8} {harmless(kind)}" for kind, number in sorted(checks.types.items())]
     if checks.unknown:

@@ -10,7 +10,6 @@ from cyclopts import Parameter
 from agent.cli.log import CONFIG, ConfigOption
 from agent.errors import ConfigError, ModelError
 from agent.locale.language import reader_language
-from agent.locale.problems import as_sentence
 
 if TYPE_CHECKING:
     from gettext import NullTranslations
@@ -30,6 +29,7 @@ def check(
     `presence-agent check --example gate > agent.toml` is a good start.
     """
     from agent.config.examples import example as example_of
+    from agent.locale.problems import as_sentence
 
     language = reader_language()
     try:
@@ -49,6 +49,7 @@ def _check(config: Path, language: NullTranslations) -> None:
     from agent.config.risks import absences, notices
     from agent.config.rule_tables import rule_tables
     from agent.config.secret_files import running_user, secret_files
+    from agent.locale.problems import as_sentence
     from agent.render.sentences import counted
 
     loaded = load(config)

@@ -10,10 +10,8 @@ import pytest
 
 from agent.core import log_messages
 from agent.core.log_messages import LogMessage
-from agent.doctor.messages import MESSAGES, SUMMARY
-from agent.locale.agent_problems import PROBLEMS
-from agent.locale.configuration_problems import CONFIGURATION_PROBLEMS
 from tests.conftest import ROOT
+from tests.locale.catalogues import forms, messages, template
 from tests.systemd.catalogue import explained
 
 if TYPE_CHECKING:
@@ -33,11 +31,9 @@ def texts() -> Iterator[tuple[str, str]]:
             yield name, line
     for said in explained("en").values():
         yield said.subject, f"{said.subject}. {said.text}"
-    for code, message in MESSAGES.items():
-        yield code, message.found
-        yield code, message.remedy or ""
-    for text in (*SUMMARY.values(), *PROBLEMS, *CONFIGURATION_PROBLEMS):
-        yield text, text
+    for message in messages(template()):
+        for text in forms(message.id):
+            yield text, text
     for path in sorted(ROOT.glob("agent/cli/*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
