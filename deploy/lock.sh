@@ -5,7 +5,8 @@
 #   deploy/lock.sh             keeps the versions that are locked, adds and removes what pyproject.toml says
 #   deploy/lock.sh --upgrade   takes the newest versions
 #
-# requirements-cpNNN.txt is a device's, -base- a central system's, -dev- adds what tests need, -build- builds the package.
+# requirements-cpNNN.txt is a device's, -base- a central system's, -dev- adds what tests need, -build- builds the package,
+# -mutants- goes into an environment beside -dev-.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -24,7 +25,7 @@ trap 'rm -rf "$work"' EXIT
 python3 -P -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet uv
 
-# The build backend and the demo's broker are locked without the agent's own packages.
+# The build backend, the demo's broker and mutmut are locked without the agent's own packages.
 "$work/venv/bin/python" -P - "$work" <<'PYTHON'
 import pathlib, sys, tomllib
 
@@ -32,8 +33,9 @@ work = pathlib.Path(sys.argv[1])
 settings = tomllib.loads(pathlib.Path("pyproject.toml").read_text(encoding="utf-8"))
 build = [*settings["build-system"]["requires"], "editables"]
 work.joinpath("build.in").write_text("\n".join(build), encoding="utf-8")
-broker = settings["project"]["optional-dependencies"]["broker"]
-work.joinpath("broker.in").write_text("\n".join(broker), encoding="utf-8")
+for name in ("broker", "mutants"):
+    needed = settings["project"]["optional-dependencies"][name]
+    work.joinpath(f"{name}.in").write_text("\n".join(needed), encoding="utf-8")
 PYTHON
 
 # resolve OUTPUT MACHINE PYTHON [uv's further options and sources...]
@@ -78,4 +80,5 @@ for python in 3.11 3.13; do
     lock "dev-$tag" "$python" "${same[@]}" --extra device --extra dev pyproject.toml "$work/build.in"
     lock "build-$tag" "$python" "${same[@]}" "$work/build.in"
     lock "broker-$tag" "$python" "$work/broker.in"
+    lock "mutants-$tag" "$python" --constraint "deploy/requirements-dev-$tag.txt" "$work/mutants.in"
 done

@@ -118,7 +118,7 @@ def test_new_field_is_growth_only_where_it_may_be_absent(monkeypatch: pytest.Mon
     assert breaks == [
         (
             "health.load_1m is new but required; what agents of before publish does not have it: "
-            "let it be absent, `load_1m: … | None = None`"
+            "let it be absent, `load_1m: ... | None = None`"
         ),
     ]
 

@@ -76,14 +76,14 @@ BREAKS: list[tuple[Change, str]] = [
         new_required("health", "load_1m"),
         (
             "health.load_1m is new but required; what agents of before publish does not have it: "
-            "let it be absent, `load_1m: … | None = None`"
+            "let it be absent, `load_1m: ... | None = None`"
         ),
     ),
     (
         new_required("event.zone.left", "mood"),
         (
             "event.zone.left.mood is new but required; what is in logs already does not have it: "
-            "let it be absent, `mood: … | None`"
+            "let it be absent, `mood: ... | None`"
         ),
     ),
     (

@@ -137,7 +137,7 @@ def _before(where: str) -> str:
 
 def _remedy(where: str, field: str) -> str:
     """How a field is made one that may be absent, unlike those that were there from the first version on."""
-    return f"let it be absent, `{field}: … | None{'' if _is_event(where) else ' = None'}`"
+    return f"let it be absent, `{field}: ... | None{'' if _is_event(where) else ' = None'}`"
 
 
 def _is_event(where: str) -> bool:

@@ -1,0 +1,189 @@
+"""Whether the tests of the inner rooms notice a changed operator, value or argument: a sample of mutants.
+
+    bash tests/mutants.sh                        400 of them, an hour or more
+    bash tests/mutants.sh --seed 18 --sample 100 others, fewer
+    bash tests/mutants.sh --folder DIR           keep the mutants, to go on there another time
+
+mutmut makes and runs them, on a copy of this checkout: of core, presence, eventlog, wire and the outbox.
+Left out are the texts for people: what is raised and logged, the examples and sentences of the documents.
+Of the tests that reach a mutant one must fail, or take too long. Each that nobody noticed is shown as a
+diff; the last line counts. 1 is the end where fewer than 85 of 100 were noticed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import random
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+from tests.bench.sabotage import copied
+from tests.conftest import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+ENOUGH_RATIO: Final = 0.85
+ROOMS: Final = (
+    "agent/core/*",
+    "agent/presence/*",
+    "agent/eventlog/*",
+    "agent/mqtt/outbox.py",
+    "agent/wire/*",
+)
+# Sample values of the documents: any others would do as well.
+_LEFT_OUT: Final = ("agent/wire/examples.py",)
+_TESTS: Final = ("tests/core", "tests/presence", "tests/eventlog", "tests/wire", "tests/mqtt/test_outbox.py")
+# They start whole agents, kill writers again and again, or read all code, which is not as it was written.
+_NOT: Final = (
+    "tests/core/test_own_python.py",
+    "tests/core/test_file_access.py",
+    "tests/core/test_log_messages.py",
+    "tests/eventlog/test_file_identity.py::test_running_agent_tells",
+    "tests/eventlog/test_retention.py::test_kill_while_deleting_loses_nothing_silently",
+)
+_SETTINGS: Final = f"""
+[tool.mutmut]
+source_paths = ["agent"]
+only_mutate = {json.dumps(ROOMS)}
+do_not_mutate = {json.dumps(_LEFT_OUT)}
+also_copy = ["deploy", "systemd", "models", "README.md", "LICENSE"]
+pytest_add_cli_args_test_selection = {json.dumps(_TESTS)}
+pytest_add_cli_args = ["-p", "tests.bench.fastest_first", "-p", "no:cacheprovider", "-p", "no:xdist",
+    "--hypothesis-profile=steady", {", ".join(f'"--deselect={test}"' for test in _NOT)}]
+timeout_multiplier = 4.0
+timeout_constant = 10.0
+"""
+_LAST_LINES: Final = 60
+_KILLED: Final = {"killed", "timeout", "segfault"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--seed", type=int, default=17, help="of the choice")
+    parser.add_argument("--sample", type=int, default=400, help="so many of all mutants")
+    parser.add_argument("--children", type=int, default=2, help="so many at a time")
+    parser.add_argument("--folder", type=Path, help="where they are made; one of before is taken up as it is")
+    parser.add_argument("--only", nargs="*", default=[], metavar="MUTANT", help="these instead of a sample")
+    given = parser.parse_args(arguments)
+    with TemporaryDirectory(prefix="mutants-") as temporary:
+        checkout = (given.folder or Path(temporary)).resolve() / "checkout"
+        if not checkout.exists():
+            _prepare(checkout)
+        everything = sorted(_mutants(checkout))
+        chosen = given.only or sorted(random.Random(given.seed).sample(everything, given.sample))  # noqa: S311
+        print(f"{len(everything)} mutants, {len(chosen)} of them chosen", flush=True)
+        _mutmut(checkout, "run", "--max-children", str(given.children), *chosen)
+        return _report(checkout, chosen)
+
+
+def _prepare(checkout: Path) -> None:
+    copied(checkout)
+    with (checkout / "pyproject.toml").open("a") as file:
+        file.write(_SETTINGS)
+    for path in _sources(checkout):
+        _leave_messages_out(path, prose="wire" in path.parts)
+
+
+def _sources(checkout: Path) -> Iterator[Path]:
+    for pattern in ROOMS:
+        for path in sorted(checkout.glob(pattern)):
+            if path.suffix == ".py" and str(path.relative_to(checkout)) not in _LEFT_OUT:
+                yield path
+
+
+def _leave_messages_out(path: Path, *, prose: bool) -> None:
+    """Mark the lines of texts for people, so that mutmut leaves them as they are.
+
+    Args:
+        path: of a module.
+        prose: every string with a blank in it is a sentence there, not a query.
+    """
+    lines = path.read_text().splitlines()
+    for node in ast.walk(ast.parse("\n".join(lines))):
+        if _is_message(node) or (prose and _is_sentence(node)):
+            assert isinstance(node, ast.stmt | ast.expr)
+            for number in range(node.lineno - 1, node.end_lineno or node.lineno):
+                if "pragma" not in lines[number] and '"""' not in lines[number]:
+                    lines[number] += "  # pragma: no mutate"
+    path.write_text("\n".join(lines) + "\n")
+
+
+def _is_message(node: ast.AST) -> bool:
+    if isinstance(node, ast.Raise):
+        return True
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "_log"
+    )
+
+
+def _is_sentence(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value.strip()
+
+
+def _mutants(checkout: Path) -> Iterator[str]:
+    """Names of all mutants, which mutmut makes of a text always in the same order."""
+    script = (
+        "import sys; from mutmut.mutation.file_mutation import mutate_file_contents as made; "
+        "from mutmut.utils.format_utils import get_mutant_name as name; from pathlib import Path; "
+        "[print(name(path, one)) for path in map(Path, sys.argv[1:])"
+        " for one in made(str(path), path.read_text()).mutant_names]"
+    )
+    paths = [str(path.relative_to(checkout)) for path in _sources(checkout)]
+    listed = subprocess.run(
+        [sys.executable, "-c", script, *paths], cwd=checkout, capture_output=True, text=True, check=True
+    )
+    yield from listed.stdout.split()
+
+
+def _mutmut(checkout: Path, *words: str) -> str:
+    """Run mutmut there; its words are shown where it can't."""
+    program = Path(sys.executable).with_name("mutmut")
+    # The same order of tests in all processes, and no bytecode beside the sources.
+    environment = os.environ | {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [program, *words], cwd=checkout, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        # It shows each step of its progress as a line.
+        sys.exit("\n".join((done.stdout + done.stderr).splitlines()[-_LAST_LINES:]))
+    return done.stdout
+
+
+def _report(checkout: Path, chosen: Sequence[str]) -> int:
+    """Show the survivors and count."""
+    statuses = {}
+    for line in _mutmut(checkout, "results", "--all", "true").splitlines():
+        name, _, status = line.strip().partition(": ")
+        statuses[name] = status
+    found = {name: statuses[name] for name in chosen}
+    survived = [name for name, status in found.items() if status not in _KILLED]
+    for name in survived:
+        print(_mutmut(checkout, "show", name))
+    rooms = Counter(_room(name) for name in chosen)
+    left = Counter(_room(name) for name in survived)
+    for room, count in sorted(rooms.items()):
+        print(f"{room:<12}{count - left[room]:4} of {count:4}")
+    print(", ".join(f"{count} {status}" for status, count in Counter(found.values()).most_common()))
+    killed = len(chosen) - len(survived)
+    print(f"{killed} of {len(chosen)} noticed, {killed / len(chosen):.1%}; {ENOUGH_RATIO:.0%} are asked for")
+    return 0 if killed >= ENOUGH_RATIO * len(chosen) else 1
+
+
+def _room(name: str) -> str:
+    return name.split(".")[1]
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    sys.exit(main())
