@@ -8,6 +8,7 @@
 #   bash tests/run.sh --faults   also the long form of tests/faults, an hour and a half
 #   bash tests/run.sh --node     also others' programs on the schemas, two minutes (node; 200 MB from the npm registry)
 #   bash tests/run.sh --systemd  also the service, and faults made on purpose, on booted Debians, as root, half an hour
+#   bash tests/run.sh --pages    also the commands of the pages on booted Debians, as root, and the demo, a quarter of an hour
 set -euo pipefail
 # shellcheck source=deploy/environment.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../deploy/environment.sh"
@@ -17,6 +18,7 @@ bench=false
 complete=false
 faults=false
 node=false
+pages=false
 systemd=false
 for argument in "$@"; do
     case $argument in
@@ -24,9 +26,10 @@ for argument in "$@"; do
         --complete) complete=true ;;
         --faults) faults=true ;;
         --node) node=true ;;
+        --pages) pages=true ;;
         --systemd) systemd=true ;;
         *)
-            echo "usage: bash tests/run.sh [--complete] [--bench] [--faults] [--node] [--systemd]" >&2
+            echo "usage: bash tests/run.sh [--complete] [--bench] [--faults] [--node] [--pages] [--systemd]" >&2
             exit 2
             ;;
     esac
@@ -130,6 +133,10 @@ step "shellcheck" scripts
 if $systemd; then
     step "systemd" env PYTHON="$ROOT/.venv-tests/bin/python" bash tests/systemd/acceptance.sh
     step "systemd: faults" env PYTHON="$ROOT/.venv-tests/bin/python" bash tests/systemd/faults.sh
+fi
+if $pages; then
+    step "pages: demo" bash deploy/demo.sh
+    step "pages: booted Debians" env PYTHON="$ROOT/.venv-tests/bin/python" bash tests/systemd/pages.sh
 fi
 if $bench; then
     for name in accuracy nobody cost tracking motion models tamper stillness clips rules walkers starting; do

@@ -475,8 +475,8 @@ def usual() -> Watched:
 
 
 def test_usual_camera_is_lost_after_3_s_and_opened_again_and_again() -> None:
-    # As README.md says: lost after 3 s; opened again after 1, 2, 4, then every 5 s, with 5 s for a picture;
-    # after a minute of that only a new process may help.
+    # As systemd/README.md says: lost after 3 s; opened again after 1, 2, 4, then every 5 s, with 5 s for a
+    # picture; after a minute of that only a new process may help.
     watched = usual()
     camera = watched.camera
     assert isinstance(camera, OnTime)

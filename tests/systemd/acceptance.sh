@@ -85,7 +85,7 @@ check "who was connected then is put out" within 30 gone
 check "nothing of it is left" [ ! -s /etc/mosquitto/presence/ending ]
 echo of-the-camera >/etc/presence-agent/camera-password
 
-# What the README names, and nothing else.
+# What deploy/README.md names, and nothing else.
 check "deploy/install.sh ends well" bash /opt/src/deploy/install.sh
 check "its user is there" grep -q ^presence-agent: /etc/passwd
 check "the command is where everybody finds it" [ "$(command -v presence-agent)" = /usr/local/bin/presence-agent ]

@@ -132,7 +132,7 @@ class Device:
 
     @classmethod
     def installed(cls) -> Device:
-        """Install broker, agent and service as the README says, and keep what that gives."""
+        """Install broker, agent and service as deploy/README.md says, and keep what that gives."""
         run("ip", "link", "set", "lo", "up")
         with Path("/etc/hosts").open("a") as file:
             file.write(f"127.0.1.1 {os.uname().nodename}\n")
@@ -141,7 +141,7 @@ class Device:
         shutil.copy(BROKER / "ca.pem", ETC)
         _install_agent()
         run("bash", str(SOURCE / "deploy/install.sh"))
-        _keep_time()
+        keep_time()
         _serve_weights()
         HOME.mkdir(parents=True, exist_ok=True)
         for tree in _TREES:
@@ -223,7 +223,7 @@ def _serve_weights() -> None:
     run("systemctl", "start", "weights-server")
 
 
-def _keep_time() -> None:
+def keep_time() -> None:
     """A stand-in for systemd-timesyncd, which starts in no container: same unit, process and trace."""
     program = Path("/usr/local/lib/stand-in/systemd-timesyncd")
     program.parent.mkdir(parents=True, exist_ok=True)

@@ -41,6 +41,30 @@ packages_for() {
     echo "$lib"
 }
 
+# walkers_in FILE: twenty minutes of people who walk to and fro, for a service that must not end by itself; kept if there.
+walkers_in() {
+    [[ ! -e $1 ]] || return 0
+    mkdir -p "$(dirname "$1")"
+    "$python" - "$ROOT/models/vtest.avi" "$1.new.mp4" <<'PY'
+import sys
+
+import cv2
+
+video = cv2.VideoCapture(sys.argv[1])
+pictures = []
+while (read := video.read())[0]:
+    pictures.append(read[1])
+# Every second one, at half the pace: as fast as it was, with half the work.
+there = pictures[::2]
+cycle = [*there, *reversed(there[1:-1])]
+film = cv2.VideoWriter(sys.argv[2], cv2.VideoWriter_fourcc(*"mp4v"), 5, there[0].shape[1::-1])
+for number in range(20 * 60 * 5):
+    film.write(cycle[number % len(cycle)])
+film.release()
+PY
+    mv "$1.new.mp4" "$1"
+}
+
 # debian SUITE FOLDER: makes the root, or cleans the one that is there, and puts agent and configuration in.
 debian() {
     local mirror
@@ -120,13 +144,16 @@ drop_groups() {
     done
 }
 
-# boot PACKAGES [OPTION...]: starts the root, by these options of systemd-nspawn too, and waits until its systemd answers.
-boot() {
+# boot PACKAGES [OPTION...]: starts the root, with the agent's packages in their place, by these options of systemd-nspawn too.
+boot() { boot_bare "--bind-ro=$1:/opt/presence-agent/lib" "--bind-ro=$ROOT:/opt/src" "${@:2}"; }
+
+# boot_bare OPTION...: starts the root by these options of systemd-nspawn, and waits until its systemd answers.
+boot_bare() {
     # Control groups as both Debians have them, whatever this machine has.
     (
         own_groups
         SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 exec systemd-nspawn -q -D "$root" --boot --machine="presence$BASHPID" --register=no \
-            --keep-unit --private-network --bind-ro="$1:/opt/presence-agent/lib" --bind-ro="$ROOT:/opt/src" "${@:2}"
+            --keep-unit --private-network "$@"
     ) </dev/null >>"$root.boot.log" 2>&1 &
     nspawn=$!
     for _ in $(seq 150); do

@@ -15,29 +15,8 @@ folder=$(realpath -m "${1:-$(mktemp -d)}")
 if (($# > 1)); then suites=("${@:2}"); else suites=(trixie bookworm); fi
 IFS=, read -r -a wanted <<<"${FAULTS:-}"
 
-# Twenty minutes of people who walk to and fro, for a service that must not end by itself.
 recording=$folder/hall.mp4
-if [[ ! -e $recording ]]; then
-    mkdir -p "$folder"
-    "$python" - "$ROOT/models/vtest.avi" "$folder/hall.new.mp4" <<'PY'
-import sys
-
-import cv2
-
-video = cv2.VideoCapture(sys.argv[1])
-pictures = []
-while (read := video.read())[0]:
-    pictures.append(read[1])
-# Every second one, at half the pace: as fast as it was, with half the work.
-there = pictures[::2]
-cycle = [*there, *reversed(there[1:-1])]
-film = cv2.VideoWriter(sys.argv[2], cv2.VideoWriter_fourcc(*"mp4v"), 5, there[0].shape[1::-1])
-for number in range(20 * 60 * 5):
-    film.write(cycle[number % len(cycle)])
-film.release()
-PY
-    mv "$folder/hall.new.mp4" "$recording"
-fi
+walkers_in "$recording"
 
 suite_holds() {
     local packages status=0 started=$SECONDS
