@@ -24,7 +24,7 @@ import pytest
 from agent.wire.calendar import CalendarCommandWire
 from tests import pages as read
 from tests.broker import need_programs
-from tests.central.saying import make_body, make_health, make_state, make_status
+from tests.central.saying import TS, make_body, make_health, make_state, make_status
 from tests.conftest import ROOT, wait_until
 from tests.patience import PATIENCE_S
 
@@ -123,6 +123,21 @@ def desk(central: CentralBroker, tmp_path: Path) -> Iterator[Desk]:
     desk.close()
 
 
+# What the pages' queries ask for.
+SAID: tuple[dict[str, object], ...] = (
+    {"rule": "door", "type": "line.crossed", "direction": "in", "confidence": 0.9},
+    {"rule": "seats", "type": "zone.left", "dwell_s": 12.0, "why": "seen"},
+    {
+        "rule": "desk",
+        "type": "counter.quarter",
+        "start": TS,
+        "visits": 3,
+        "wait_p50_s": 61.5,
+        "wait_max_s": 90.0,
+    },
+)
+
+
 class Saying(threading.Thread):
     """An agent that goes on saying something, an event each time."""
 
@@ -138,11 +153,7 @@ class Saying(threading.Thread):
         )
         while not self._over.wait(0.3):
             self._seq += 1
-            body = make_body(
-                self._seq, device=NAME, rule="door", type="line.crossed", direction="in", confidence=0.9
-            )
-            if self._seq % 2:
-                body = make_body(self._seq, device=NAME, type="zone.left", dwell_s=12.0, why="seen")
+            body = make_body(self._seq, device=NAME, **SAID[self._seq % len(SAID)])
             self._say(f"event/{body['rule']}/{str(body['type']).replace('.', '/')}", json.dumps(body))
             self._say("state/waiting", make_state().payload, retain=True)
             self._say("status", make_status(self._seq).payload, retain=True)
@@ -193,6 +204,6 @@ def test_central_page(desk: Desk, central: CentralBroker, tmp_path: Path) -> Non
                 desk.run(block)
     finally:
         saying.end()
-    assert {name for (name,) in rows("SELECT type FROM event")} == {"line.crossed", "zone.left"}
+    assert {name for (name,) in rows("SELECT type FROM event")} == {said["type"] for said in SAID}
     calendar = (tmp_path / "hours.json").read_text()
     assert CalendarCommandWire.model_validate_json(calendar).hours
