@@ -124,7 +124,7 @@ def desk(central: CentralBroker, tmp_path: Path) -> Iterator[Desk]:
 
 
 # What the pages' queries ask for.
-SAID: tuple[dict[str, object], ...] = (
+SAID: tuple[dict[str, Any], ...] = (
     {"rule": "door", "type": "line.crossed", "direction": "in", "confidence": 0.9},
     {"rule": "seats", "type": "zone.left", "dwell_s": 12.0, "why": "seen"},
     {
