@@ -22,7 +22,8 @@ import cv2
 import numpy as np
 
 from agent.core.registry import Registry
-from agent.locale.language import N_, NC_, reader_language
+from agent.locale.language import reader_language
+from agent.render.chart_words import CHART_WORDS, DAY_NAMES
 from agent.render.sentences import kind_name
 from agent.render.text import fitted, in_lines, width_px, write
 from agent.render.timeline import steps
@@ -67,44 +68,6 @@ COLORS: Final[dict[str, Color]] = {
 _SAID = ("after_hours", "overstayed", "crowded")
 _INK, _PALE, _GRID, _WHITE = (30, 30, 30), (110, 110, 110), (225, 225, 225), (255, 255, 255)
 
-_WORDS = {
-    "camera": NC_("chart", "camera"),
-    "present": NC_("chart", "persons"),
-    "in": NC_("chart", "in"),
-    "out": NC_("chart", "out"),
-    "attended": NC_("chart", "attended"),
-    "unattended": NC_("chart", "unattended"),
-    "closed": NC_("chart", "closed"),
-    "after_hours": NC_("chart", "after hours"),
-    "overstayed": NC_("chart", "long stays"),
-    "crowded": NC_("chart", "crowds"),
-    "dropped": NC_("chart", "events lost"),
-    "blind": NC_("chart", "camera can't see"),
-    "down": NC_("chart", "agent not running"),
-    "hours": NC_("chart", "working hours"),
-    "covered": NC_("chart", "covered"),
-    "dark": NC_("chart", "dark"),
-    "blurred": NC_("chart", "blurred"),
-    "moved": NC_("chart", "moved"),
-    "frozen": NC_("chart", "frozen"),
-    "lost": NC_("chart", "no camera"),
-    "stopped": NC_("chart", "stopped"),
-    "restarted": NC_("chart", "was down"),
-    "new_log": NC_("chart", "no log yet"),
-    "visits": NC_("chart", "visits {number}"),
-    "most": NC_("chart", "at most {number}"),
-    "in all": NC_("chart", "{time} occupied"),
-    "nothing": NC_("chart", "no events"),
-}
-_DAYS = (
-    N_("Monday"),
-    N_("Tuesday"),
-    N_("Wednesday"),
-    N_("Thursday"),
-    N_("Friday"),
-    N_("Saturday"),
-    N_("Sunday"),
-)
 _TICKS_S = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200)
 _MINUTE_S = 60
 _MOST_TICKS = 13
@@ -160,7 +123,7 @@ class Board:
         local = self.of.begin.astimezone(self.zone)
         language = reader_language()
         date = local.strftime(language.pgettext("strftime", "%Y-%m-%d"))
-        day = f"{language.gettext(_DAYS[local.weekday()])}, {date}"
+        day = f"{language.gettext(DAY_NAMES[local.weekday()])}, {date}"
         write(self.canvas, fitted(place, 50, WIDTH_PX - 80), (40, 70), 50, _INK)
         write(self.canvas, f"{day}   {self.zone.key}", (40, 122), 34, _PALE)
 
@@ -389,7 +352,7 @@ def _legend(names: Sequence[str]) -> Image:
 
 def _word(name: str) -> str:
     """Word in the reader's language; an unknown name of a later version stays as it is."""
-    return reader_language().pgettext("chart", _WORDS[name]) if name in _WORDS else name
+    return reader_language().pgettext("chart", CHART_WORDS[name]) if name in CHART_WORDS else name
 
 
 def _duration(seconds: float) -> str:
