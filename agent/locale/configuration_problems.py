@@ -166,6 +166,10 @@ _CORRECTIONS: tuple[str, ...] = (
     N_("give 1 to {most} characters of a–z, 0–9 and '-'; this has {number}"),
     N_("`camera` and `agent` stand for the device itself in topics; give another id"),
     N_("give the id of a zone in quotation marks"),
+    N_("give a number of persons from {least} to {most}"),
+    N_("give more than min_dwell_s, which is {least}: shorter visits are passers-by"),
+    N_("add crowd, how many persons are one, or leave this out; alone it has no use"),
+    N_('give "everybody" or "staff"'),
     N_(
         "rtsps is not taken, since the camera's certificate can't be checked; give rtsp://, on a network "
         "of the cameras' own"
