@@ -48,13 +48,14 @@ def shapes(
 def geometry(
     config: Config, size_px: tuple[int, int], shift: Shift = UNSHIFTED
 ) -> tuple[tuple[Line, ...], tuple[Zone, ...]]:
-    """Lines and zones in px; arguments as of `shapes`."""
+    """Lines and areas in px, of rules of whatever kind; arguments as of `shapes`."""
     return _lines_and_zones(shapes(config, size_px, shift))
 
 
 def _lines_and_zones(laid: Mapping[str, tuple[Shape, ...]]) -> tuple[tuple[Line, ...], tuple[Zone, ...]]:
-    lines = tuple(shape for shape in laid["line"] if isinstance(shape, Line))
-    return lines, tuple(shape for shape in laid["zone"] if isinstance(shape, Zone))
+    every = [shape for of_kind in laid.values() for shape in of_kind]
+    lines = tuple(shape for shape in every if isinstance(shape, Line))
+    return lines, tuple(shape for shape in every if isinstance(shape, Zone))
 
 
 def regions(laid: Mapping[str, tuple[Shape, ...]]) -> list[Polygon]:

@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 
 from agent.app import log_plot, reload, replay
 from agent.app.build import ChangedStates, discovery_maker, ledger, rule_settings, unknown_states
-from agent.app.placement import drawing, rule_geometries, shapes
+from agent.app.placement import drawing, geometry, rule_geometries, shapes
 from agent.app.publishing import resume_from_log
 from agent.app.rule_kinds import RULE_KINDS, registered
 from agent.app.settings import settings_of
@@ -220,6 +220,12 @@ def test_recording_is_replayed(config: Config, clip: Path, tmp_path: Path) -> No
     schemas = documents()
     for event in own:
         Draft202012Validator(schemas[f"event.{event['type']}"]).validate(event)
+
+
+def test_film_shows_where_it_lies(config: Config) -> None:
+    # What `replay --draw` draws.
+    _, areas = geometry(config, SIZE_PX)
+    assert [area.rule_id for area in areas] == ["yard", "seat"]
 
 
 def test_events_and_sums(config: Config) -> None:
