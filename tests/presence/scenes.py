@@ -130,6 +130,13 @@ def _person(chance: random.Random, name: str, every_ms: int, count: int) -> Pers
     return Person(name, seen, every_ms * 4 + chance.randrange(3000))
 
 
+def settings_of(dwell_ms: Mapping[str, int]) -> RuleSettings:
+    """Of the ledger, with a counter where there are zones."""
+    zones = [ZoneSettings(name, dwell / 1000, 2.0) for name, dwell in dwell_ms.items()]
+    desk = [CounterSettings("desk", "staff", "public", 20.0)] if zones else []
+    return RuleSettings([*zones, *desk], ALWAYS, 60.0)
+
+
 def play(scene: Scene) -> list[Event]:
     """What rules and ledger tell of a scene, to the sums of its last quarter and day."""
     staff, public = (Zone(name, ZONES[name], dwell_ms / 1000) for name, dwell_ms in scene.dwell_ms.items())
@@ -140,9 +147,7 @@ def play(scene: Scene) -> list[Event]:
         crowd_after_s=scene.crowd_after_ms / 1000,
     )
     rules = [ZoneRule(staff), ZoneRule(public)]
-    zones = [ZoneSettings(rule.shape.zone_id, rule.shape.min_dwell_s, 2.0) for rule in rules]
-    desk = CounterSettings("desk", "staff", "public", 20.0)
-    ledger = Ledger(RuleSettings([*zones, desk], ALWAYS, 60.0))
+    ledger = Ledger(settings_of(scene.dwell_ms))
     told: list[Event] = []
     for span, (first, end) in enumerate(scene.sighted):
         there = [(f"t{span}-{n}", person, _in(person, first, end)) for n, person in enumerate(scene.persons)]

@@ -38,7 +38,9 @@ from tests.presence.test_ledger import (
     END,
     SECONDS,
     check_closings,
+    check_crowds,
     check_days,
+    check_long_stays,
     check_order,
     local,
     scripts,
@@ -120,6 +122,9 @@ CHANGES = {
     "zone-wider": {"zones": (STAFF, WIDER)},
     "zone-away": {"zones": (STAFF, AWAY)},
     "longer-dwell": {"zones": (STAFF, LONGER)},
+    "crowd-of-more": {"zones": (STAFF, replace(PUBLIC, crowd=3))},
+    "crowd-of-none": {"zones": (STAFF, replace(PUBLIC, crowd=None))},
+    "crowd-sooner": {"zones": (STAFF, replace(PUBLIC, crowd_after_s=20.0 - 1e-9))},
     "zone-gone": {"zones": (STAFF,), "counters": (replace(DESK, public=None),)},
     "zone-new": {"zones": (STAFF, PUBLIC, replace(WIDER, zone_id="hall"))},
     "line-away": {"lines": (replace(GATE, start=(0, 1200), end=(1000, 1200), inside=(500, 1000)),)},
@@ -138,6 +143,8 @@ def test_something_changed(how: dict[str, object], script: list[Stay | Blind], s
     told, usual = played(script, second, **how), played(script)
     check_order(told)
     check_closings(told)
+    check_crowds(told)
+    check_long_stays(told)
     # That check knows the office's own rules, and its periods.
     if "zones" not in how and how.get("hours") is not HOURS["always"]:
         check_days(told)

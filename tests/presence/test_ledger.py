@@ -155,8 +155,10 @@ def check_crowds(told: Sequence[Event]) -> None:
     crowded: ZoneCrowded | None = None
     ended_s, count = 0.0, 0
     for event in told:
+        if event.rule != "public":
+            continue
         match event:
-            case ZoneEntered(rule="public") | ZoneLeft(rule="public"):
+            case ZoneEntered() | ZoneLeft():
                 count = event.count
             case ZoneCrowded():
                 assert crowded is None
@@ -177,10 +179,12 @@ def check_long_stays(told: Sequence[Event]) -> None:
     """Who was told to stay for long did, and everybody who did was told, once."""
     long: dict[str, ZoneOverstayed] = {}
     for event in told:
+        if event.rule != "public":
+            continue
         if isinstance(event, ZoneOverstayed):
             assert event.track not in long
             long[event.track] = event
-        elif isinstance(event, ZoneLeft) and event.rule == "public":
+        elif isinstance(event, ZoneLeft):
             found = long.pop(event.track, None)
             assert found is None or (found.since == event.since and event.dwell_s > 120)
             # Up to the last moment on the card: then nobody knows.

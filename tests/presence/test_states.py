@@ -15,7 +15,7 @@ SCRIPT = [
     Stay("public", "08:21:00", "08:22:00", "b"),
     Stay("staff", "08:21:30", "08:23:00", "c"),
 ]
-FIGURES = ("in_count", "out_count", "count", "mode", "waiting")
+FIGURES = ("in_count", "out_count", "count", "mode", "waiting", "waiting_since")
 
 
 @pytest.mark.parametrize("rule", ["gate", "staff", "public", "desk"])

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.event import ZoneEntered, ZoneLeft
+from agent.core.event import CounterDay, CounterQuarter, CounterState, ZoneEntered, ZoneLeft
 from agent.presence.intervals import Window
+from agent.presence.settings import CounterSettings
 from agent.presence.visits import Visits
 from agent.presence.waiting import WaitFigures, Waits
 from tests.builders import BEGIN, make_at
+from tests.presence.office import DESK, VN, Blind, Office, Stay, of, utc
+from tests.presence.test_changed import change
 
 if TYPE_CHECKING:
     from agent.core.event import EndedWhy
@@ -156,3 +159,98 @@ def test_what_is_forgotten() -> None:
     zones.been("public", "t3", 80, 860, "blind")
     zones.public.forget(BEGIN_S + 700, past=True)
     assert astuple(zones.of_minutes(0, 15)) == (1, 730.0, 730.0, 730.0)
+
+
+# --- in the ledger ------------------------------------------------------------------------------------
+
+
+def waiting_since(office: Office) -> list[str | None]:
+    """What the desk's states said, one after the other."""
+    said: list[str | None] = []
+    for states in office.states:
+        for state in states:
+            if isinstance(state.value, CounterState):
+                since = state.value.waiting_since
+                text = None if since is None else f"{since.utc.astimezone(VN):%H:%M:%S}"
+                said += [text] if said[-1:] != [text] else []
+    return said
+
+
+def test_state_says_since_when_somebody_waits() -> None:
+    office = Office()
+    office.watch(
+        "08:00",
+        "08:10",
+        [
+            Stay("staff", "08:00", "09:00", "clerk"),
+            Stay("public", "08:01", "08:04", "a"),
+            Stay("public", "08:02", "08:06", "b"),
+            # Comes through the public zone to work.
+            Stay("public", "08:07", "08:08", "c"),
+            Stay("staff", "08:08", "08:09", "c"),
+            Stay("public", "08:09", "09:00", "c"),
+        ],
+    )
+    # Nobody knows of the third at first.
+    assert waiting_since(office) == [None, "08:01:00", "08:02:00", None, "08:07:00", None]
+
+
+def test_nobody_is_known_to_wait_after_blindness() -> None:
+    office = Office()
+    script: list[Stay | Blind] = [
+        Stay("staff", "08:00", "09:00", "clerk"),
+        Stay("public", "08:01", "09:00", "a"),
+        Blind("08:02", "08:03"),
+    ]
+    office.watch("08:00", "08:02:30", script)
+    assert not [state.value for state in office.states[-1] if state.value]
+    office.watch("08:02:30", "08:05", script)
+    # It is a new visit: how long they have really been there nobody knows.
+    assert waiting_since(office) == [None, "08:01:00", "08:03:00"]
+
+
+def test_counter_without_a_public_zone() -> None:
+    office = Office(counter=CounterSettings("desk", "staff", None, 60.0))
+    office.watch("08:00", "08:10", [Stay("public", "08:01", "08:05"), Stay("staff", "08:00", "09:00", "b")])
+    office.stop("08:10")
+    (day,) = of(office.ledger.finish(office.clock(utc("08:10"))), CounterDay)
+    assert (day.visits, day.wait_p50_s, day.wait_p90_s, day.wait_max_s) == (None, None, None, None)
+    assert waiting_since(office) == [None]
+
+
+@pytest.mark.parametrize("unattended_after_s", [5.0, 60.0])
+def test_quarter_waits_for_those_on_their_way(unattended_after_s: float) -> None:
+    # The first one goes behind the desk after the quarter is over, as late as may be; the second does not.
+    office = Office(counter=replace(DESK, unattended_after_s=unattended_after_s), wait_s=20.0)
+    told = office.watch(
+        "08:10",
+        "08:20",
+        [
+            Stay("public", "08:11", "08:14:58", "a"),
+            Stay("yard", "08:14:58", "08:15:57", "a"),
+            Stay("staff", "08:15:57", "08:17", "a"),
+            Stay("public", "08:12", "08:14", "b"),
+            Stay("yard", "08:14", "08:17", "b"),
+        ],
+    )
+    (quarter,) = [event for event in of(told, CounterQuarter) if event.start == utc("08:00")]
+    assert (quarter.visits, quarter.wait_max_s) == (1, 119.0)
+
+
+def test_quarter_in_which_somebody_only_waited_is_not_empty() -> None:
+    # Before the desk opens.
+    office = Office()
+    told = office.watch("07:00", "07:20", [Stay("public", "07:01", "07:11")])
+    (quarter,) = [event for event in of(told, CounterQuarter) if event.start == utc("07:00")]
+    assert (quarter.attended_s, quarter.unattended_s) == (0, 0)
+    assert (quarter.visits, quarter.wait_p50_s) == (1, 599.0)
+
+
+def test_counter_whose_public_zone_is_another() -> None:
+    office = Office()
+    script = [Stay("public", "08:01", "08:05"), Stay("staff", "08:02", "08:03", "b")]
+    office.watch("08:00", "08:06", script)
+    # By the zone that is in front of it now, for all of the day: as after a restart.
+    change(office, "08:06", counters=(replace(DESK, staff="public", public="staff"),))
+    (day,) = of(office.ledger.finish(office.clock(utc("08:10"))), CounterDay)
+    assert (day.visits, day.wait_max_s) == (1, 59.0)
