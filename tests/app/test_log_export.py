@@ -537,7 +537,7 @@ def test_verify_vietnamese(config: Config, monkeypatch: pytest.MonkeyPatch) -> N
     summary, problems = verify(config)
     assert not [line for line in (*summary, *problems) if ENGLISH_LEFT.search(line)]
     assert summary[1].endswith("sự kiện, số 1 đến 30, từ 05/01/2026 07:00:00 đến 05/01/2026 07:00:29")
-    assert problems[0].startswith(f"{aside} là nhật ký hỏng đã được để riêng")
+    assert problems[0].startswith(f"{aside} là nhật ký hỏng đã được lưu riêng")
     assert "thiếu số thứ tự mà không có events.dropped nào báo (2 khoảng): số 5." in problems
     assert len(problems) == 5
 

@@ -207,7 +207,7 @@ EVENTS: list[tuple[dict[str, Any], str, str]] = [
      "gate hết đông người sau 12 phút, đông nhất 14 người"),
     *(({"type": "zone.uncrowded", "since": SINCE, "crowded_s": 754.6, "max": 14, "why": why},
        "lost sight of gate, crowded for 12 min, at most 14 persons",
-       "không còn nhìn thấy gate, đã đông người trong 12 phút, đông nhất 14 người")
+       "không còn quan sát được gate, đã đông người trong 12 phút, đông nhất 14 người")
       for why in ("blind", "stopped", "restarted")),
     ({"type": "agent.started", "cause": "new_log"}, "the agent started with a new log",
      "phần mềm đã khởi động với nhật ký mới"),
@@ -235,7 +235,7 @@ EVENTS: list[tuple[dict[str, Any], str, str]] = [
     ({"type": "counter.closed", "since": SINCE, "waiting": 2, "why": "closed"},
      "gate is closed, working hours are over", "quầy gate đã hết giờ làm việc"),
     *(({"type": "counter.closed", "since": SINCE, "why": why}, "gate is no longer seen",
-       "không còn nhìn thấy quầy gate") for why in ("blind", "stopped", "restarted", "lost")),
+       "không còn quan sát được quầy gate") for why in ("blind", "stopped", "restarted", "lost")),
     ({"type": "presence.after_hours", "since": SINCE, "track": "t7"},
      "somebody is at gate outside working hours", "có người ở gate ngoài giờ làm việc"),
     ({**QUARTER, "type": "line.quarter", "in": 12, "out": 9}, "gate from 07:15 to 07:30: 12 in, 9 out",
@@ -264,7 +264,7 @@ EVENTS: list[tuple[dict[str, Any], str, str]] = [
      ("gate on 2026-11-21: attended for 10 min, unattended for 5 min, at longest 90 s, "
       "61 waited, half up to 3 min, nine of ten up to 10 min, all up to 25 min"),
      ("quầy gate ngày 21/11/2026: có người trực 10 phút, vắng 5 phút, lâu nhất 90 giây, "
-      "61 lượt chờ, một nửa đến 3 phút, 90% đến 10 phút, lâu nhất 25 phút")),
+      "61 lượt chờ, một nửa chờ không quá 3 phút, 90% không quá 10 phút, lâu nhất 25 phút")),
     ({**DAY, "type": "line.day", "in": 40, "out": 39, "first_in": "2026-11-21T00:12:00.000Z",
       "last_out": "2026-11-21T10:05:59.000Z", "periods": [["07:30", "11:30"]], "in_before_start": [12],
       "in_after_start": [28], "out_before_end": [30], "out_after_end": [9]},
@@ -283,14 +283,15 @@ EVENTS: list[tuple[dict[str, Any], str, str]] = [
      "quầy gate ngày 21/11/2026: có người trực 7 giờ 05 phút, vắng 25 phút, lâu nhất 14 phút"),
     ({"type": "zone.left", "count": 1, "dwell_s": 754.6}, "somebody left gate after 12 min, now 1",
      "có người rời gate sau 12 phút, hiện còn 1"),
-    ({"type": "zone.occupied", "late": True}, "gate is occupied (late)", "gate có người (muộn)"),
+    ({"type": "zone.occupied", "late": True}, "gate is occupied (late)", "gate có người (gửi muộn)"),
     # Nobody saw them leave: that is not to be read as an empty place.
     ({"type": "zone.left", "count": 0, "dwell_s": 12.6, "why": "blind"},
-     "lost sight of somebody in gate after 13 s", "không còn nhìn thấy một người ở gate sau 13 giây"),
+     "lost sight of somebody in gate after 13 s", "không còn quan sát được một người ở gate sau 13 giây"),
     ({"type": "zone.left", "count": 0, "dwell_s": 12.6, "why": "lost"},
      "somebody left gate after 13 s, now 0", "có người rời gate sau 13 giây, hiện còn 0"),
     *(({"type": "zone.vacated", "occupied_s": 7.2, "why": why}, "lost sight of gate, occupied for 7 s",
-       "không còn nhìn thấy gate, đã có người trong 7 giây") for why in ("blind", "stopped", "restarted")),
+       "không còn quan sát được gate, đã có người trong 7 giây")
+      for why in ("blind", "stopped", "restarted")),
     ({"type": "camera.blind", "cause": "covered"}, "the camera is covered", "camera bị che"),
     ({"type": "camera.blind", "cause": "dark"}, "it is too dark for the camera",
      "camera không quan sát được vì quá tối"),

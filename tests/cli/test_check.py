@@ -59,7 +59,7 @@ def test_problems(checked: Callable[[str, str], Ran]) -> None:
     assert len(ran.err.splitlines()) == 3
     assert not ENGLISH_LEFT.search(ran.err)
     assert "chữ hoa, 'ế', dấu cách; hãy dùng a–z" in ran.err
-    assert "Không có [camera] soruce: có phải ý là source?\n" in ran.err
+    assert "Không có [camera] soruce: có phải bạn muốn ghi source?\n" in ran.err
 
 
 def test_missing_file(presence_agent: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:

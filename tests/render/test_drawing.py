@@ -332,7 +332,7 @@ def crossed(seconds: float, rule: str = "gate") -> LineCrossed:
         (
             ZoneVacated(rule="staff", at=AT, since=AT, occupied_s=1.0, why="blind"),
             "07:01:01 lost sight of staff, occupied for 1 s",
-            "07:01:01 không còn nhìn thấy staff, đã có người trong 1 giây",
+            "07:01:01 không còn quan sát được staff, đã có người trong 1 giây",
         ),
         (
             CameraBlind(rule="camera", at=AT, cause="covered", since=AT),
