@@ -153,7 +153,7 @@ class ZoneAggregate(Aggregate):
     """Visits to a zone.
 
     Attributes:
-        visits: those that were reported.
+        visits, open: those that were reported; those of them that go on.
         occupied: since when somebody is there; None: nobody is.
         crowded: since when there is a crowd; None: there is none.
         peaks: the counts of persons, for the most that there were in a crowd.
@@ -171,11 +171,11 @@ class ZoneAggregate(Aggregate):
     last_seen: Instant | None = None
     known: bool = False
     from_s: float = -inf
+    open: dict[str, tuple[Instant, WallMark]] = field(init=False)
 
-    @property
-    def open(self) -> dict[str, tuple[Instant, WallMark]]:
-        """Visits that were reported and not closed, by their track, with the instant they started."""
-        return self.visits.open
+    def __post_init__(self) -> None:
+        """Have the open visits at hand: they are looked at in each frame."""
+        self.open = self.visits.open
 
     def closings(self, last: Instant) -> Iterator[Event]:
         """The events that close all that is open, at the last moment that is known."""

@@ -94,10 +94,11 @@ class CounterRule(LedgerRule[CounterSettings, CounterAggregate]):
             self._state = None
             return None
         waiting, waiting_since, known = self.waiting, self.waiting_since, self._state
-        if known is None or (known.mode, known.waiting, known.waiting_since) != (
-            mode,
-            waiting,
-            waiting_since,
+        if (
+            known is None
+            or known.mode != mode
+            or known.waiting != waiting
+            or known.waiting_since is not waiting_since
         ):
             self._state = CounterState(
                 rule=self.aggregate.rule,

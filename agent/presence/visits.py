@@ -31,7 +31,7 @@ class Visits:
         tracks: of each of them, a number that stands for its track in this process.
         left: 1 for each that ended because its visitor was seen leaving or was lost; 0: nobody knows how
             long they stayed.
-        changes: how many of these events there were.
+        changes, ended: how many of these events there were, and how many of them were ends.
     """
 
     open: dict[str, tuple[Instant, WallMark]] = field(default_factory=dict)
@@ -40,6 +40,7 @@ class Visits:
     tracks: array[int] = field(default_factory=lambda: array("q"))
     left: array[int] = field(default_factory=lambda: array("b"))
     changes: int = 0
+    ended: int = 0
 
     def start(self, event: ZoneEntered, epoch: ClockEpoch = "this_boot") -> None:
         """One more starts."""
@@ -55,10 +56,14 @@ class Visits:
         self.tracks.append(hash(event.track))
         self.left.append(event.why in _LEFT)
         self.changes += 1
+        self.ended += 1
 
-    def includes(self, track: str) -> bool:
-        """Whether one of them is, or was, of a track."""
-        return track in self.open or bool((np.asarray(self.tracks) == hash(track)).any())
+    def includes(self, track: str, after: int = 0) -> bool:
+        """Whether one of them is, or was, of a track; of those that ended only the ones after so many."""
+        if track in self.open:
+            return True
+        new = self.ended - after
+        return new > 0 and bool((np.asarray(self.tracks[-new:]) == hash(track)).any())
 
     def ends_ms(self) -> NDArray[np.float64]:
         """When those that ended did, f64[n], since 1970, as the log has it."""

@@ -51,17 +51,19 @@ class Waits:
     def __init__(self, public: Visits, staff: Visits) -> None:
         """Take the visits to the counter's two zones, which go on to change."""
         self._public, self._staff = public, staff
-        self._changes = (-1, -1)
+        self._changes = -1
         self._since: Instant | None = None
+        # Of those in the public zone: how many visits to the other one had ended without theirs; None: one is
+        # theirs.
+        self._looked: dict[str, int | None] = {}
 
     @property
     def since(self) -> Instant | None:
         """Since when the longest now waiting waits; None: nobody does, as far as is known."""
-        changes = self._public.changes, self._staff.changes
+        changes = self._public.changes + self._staff.changes
         if changes != self._changes:
-            self._changes = changes
-            waiting = [since for track, (since, _) in self._public.open.items() if not self._is_staff(track)]
-            self._since = min(waiting, key=lambda since: since.monotonic_s, default=None)
+            # It is asked for at each frame.
+            self._changes, self._since = changes, self._longest()
         return self._since
 
     def figures(self, of: Window) -> WaitFigures:
@@ -74,8 +76,18 @@ class Waits:
             wait_max_s=_nearest_rank_s(waits_ms, 100),
         )
 
-    def _is_staff(self, track: str) -> bool:
-        return self._staff.includes(track)
+    def _longest(self) -> Instant | None:
+        before, self._looked = self._looked, {}
+        longest: Instant | None = None
+        for track, (since, _) in self._public.open.items():
+            after = before.get(track, 0)
+            if after is None or self._staff.includes(track, after):
+                self._looked[track] = None
+                continue
+            self._looked[track] = self._staff.ended
+            if longest is None or since.monotonic_s < longest.monotonic_s:
+                longest = since
+        return longest
 
     def _ended_in(self, of: Window) -> NDArray[np.intp]:
         """Which of the visits that ended are waits of a window, by their place in the columns."""

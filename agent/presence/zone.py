@@ -98,10 +98,12 @@ class ZoneRule(TrackRule[Zone]):
 
     def update(self, tracks: Sequence[Track], at: Instant) -> Iterator[Event]:
         """Yield what changed up to this frame."""
-        now_s = at.monotonic_s
+        now_s, zone = at.monotonic_s, self.shape
         self._see_all(tracks, at)
-        if self._crowd.is_asked_for:
-            self._crowd.look(self._stays())
+        # Nothing is spent on what nobody asked for.
+        crowd = self._crowd if self._crowd.is_asked_for else None
+        if crowd:
+            crowd.look(self._stays())
         # Who leaves goes before who comes, so that a count never says more than were there.
         for track_id, visit in list(self._visits.items()):
             if visit.is_over(now_s):
@@ -109,12 +111,12 @@ class ZoneRule(TrackRule[Zone]):
             elif track_id not in self._known:
                 yield from self._leave(track_id, at, "seen" if visit.outside else "lost")
         for track_id, visit in self._visits.items():
-            if not visit.reported and visit.stay_s >= self.shape.min_dwell_s:
+            if not visit.reported and visit.stay_s >= zone.min_dwell_s:
                 yield from self._enter(track_id, visit, at)
-            if self.shape.overstay_s is not None and visit.stay_s > self.shape.overstay_s:
-                yield from self._overstay(track_id, visit, at)
-        if self._crowd.is_asked_for:
-            yield from self._crowd.update(self._stays(), len(self._visits), at)
+        if zone.overstay_s is not None:
+            yield from self._overstay(zone.overstay_s, at)
+        if crowd:
+            yield from crowd.update(self._stays(), len(self._visits), at)
 
     def close(self, at: Instant, why: EndedWhy) -> Iterator[Event]:
         """Yield the end of every visit that was reported."""
@@ -163,10 +165,11 @@ class ZoneRule(TrackRule[Zone]):
     def _stays(self) -> list[tuple[Instant, Instant]]:
         return [(visit.since, visit.inside) for visit in self._visits.values() if visit.reported]
 
-    def _overstay(self, track_id: str, visit: _Visit, at: Instant) -> Iterator[Event]:
-        if visit.reported and not visit.overstayed:
-            visit.overstayed = True
-            yield ZoneOverstayed(rule=self.shape.zone_id, at=at, since=visit.since, track=track_id)
+    def _overstay(self, overstay_s: float, at: Instant) -> Iterator[Event]:
+        for track_id, visit in self._visits.items():
+            if visit.reported and not visit.overstayed and visit.stay_s > overstay_s:
+                visit.overstayed = True
+                yield ZoneOverstayed(rule=self.shape.zone_id, at=at, since=visit.since, track=track_id)
 
     def _enter(self, track_id: str, visit: _Visit, at: Instant) -> Iterator[Event]:
         visit.reported = True

@@ -93,7 +93,7 @@ def test_crowd_and_long_stays_are_those_by_hand(events: list[dict[str, Any]]) ->
     came_s, went_s = (sorted(visit[key] for visit in BY_HAND["visits"]) for key in ("entered_s", "left_s"))
     (crowd,) = spans(of(events, "zone.uncrowded"), "crowded_s")
     # From the second of them on, to the last but one of the first three.
-    assert crowd == (pytest.approx(came_s[1], abs=OFF_S), pytest.approx(went_s[1], abs=OFF_S))
+    assert crowd == pytest.approx((came_s[1], went_s[1]), abs=OFF_S)
     assert of(events, "zone.uncrowded")[0]["max"] == 3
     long = [visit for visit in BY_HAND["visits"] if visit["left_s"] - visit["entered_s"] > 15]
     assert len(of(events, "zone.overstayed")) == len(long) == 2

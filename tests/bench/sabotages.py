@@ -303,7 +303,7 @@ _COUNTS = [
     Sabotage(
         "zone-min-dwell",
         "agent/presence/zone.py",
-        "stay_s >= self.shape.min_dwell_s",
+        "stay_s >= zone.min_dwell_s",
         "stay_s >= 0",
         ("tests/presence/test_zone.py",),
     ),
