@@ -8,8 +8,9 @@ from agent.app.build import random_track_ids, stages
 from agent.app.reload import apply_settings, changes
 from agent.app.settings import settings_of
 from agent.config.load import load
-from agent.core.event import ZoneLeft
-from tests.builders import make_at, make_frame
+from agent.core.event import ZoneCrowded, ZoneLeft, ZoneOverstayed, ZoneUncrowded
+from agent.core.visibility import Visibility
+from tests.builders import make_at, make_frame, make_track
 from tests.conftest import write_config
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from agent.app.build import Stages
     from agent.app.settings import Settings
+    from agent.core.event import Event
 
 
 def written(folder: Path, *edits: tuple[str, str], more: str = "", port: int | None = None) -> Settings:
@@ -94,3 +96,59 @@ def test_stages_go_on(tmp_path: Path) -> None:
     assert networks(stage) == 2
     list(steps)
     assert not [event for event in stage.close(make_at(30)) if isinstance(event, ZoneLeft)]
+
+
+CROWD = "min_dwell_s = 0.5\ncrowd = 2\ncrowd_after_s = 2.0"
+
+
+@pytest.mark.usefixtures("weights")
+@pytest.mark.parametrize(
+    ("then", "closed"),
+    [
+        (CROWD.replace("2.0", "60"), []),
+        (CROWD.replace("= 2\n", "= 3\n"), ["stopped"]),
+        ("min_dwell_s = 0.5", ["stopped"]),
+        # Nobody asked for it in the first place, and now it is there.
+        (CROWD + "\noverstay_s = 5.0", []),
+    ],
+    ids=["after", "more", "none", "same"],
+)
+def test_crowd_goes_on_or_is_stopped(tmp_path: Path, then: str, closed: list[str]) -> None:
+    stage = stages(written(tmp_path, ("min_dwell_s = 0.5", CROWD)), (64, 48), random_track_ids())
+    rule = next(rule for rule in stage.rules if rule.shape.rule_id == "yard")
+    told: list[Event] = []
+
+    def watch(begin: int, end: int) -> None:
+        for second in range(begin, end):
+            at = make_at(second)
+            tracks = [make_track((20, 30), second, name, height_px=10) for name in ("t1", "t2", "t3")]
+            events = list(rule.update(tracks, at))
+            told.extend(stage.ledger.update(events, tracks, Visibility(None, at), at))
+
+    watch(0, 5)
+    assert [event.since for event in told if isinstance(event, ZoneCrowded)] == [make_at(0)]
+    assert apply_settings(stage, written(tmp_path, ("min_dwell_s = 0.5", then)), make_at(4)) == []
+    watch(5, 12)
+    over = [event for event in told if isinstance(event, ZoneUncrowded)]
+    assert [event.why for event in over] == closed
+    assert len([event for event in told if isinstance(event, ZoneOverstayed)]) == 3 * ("overstay" in then)
+    # Once for all that was opened, whatever comes; and the visits went on.
+    last = [*rule.close(make_at(12), "stopped")]
+    both = [*told, *last]
+    assert len([event for event in both if isinstance(event, ZoneUncrowded)]) == len(
+        [event for event in both if isinstance(event, ZoneCrowded)]
+    )
+    assert {event.dwell_s for event in last if isinstance(event, ZoneLeft)} == {11.0}
+
+
+@pytest.mark.usefixtures("weights")
+def test_zone_that_is_gone_is_no_longer_crowded(tmp_path: Path) -> None:
+    stage = stages(written(tmp_path, ("min_dwell_s = 0.5", CROWD)), (64, 48), random_track_ids())
+    rule = next(rule for rule in stage.rules if rule.shape.rule_id == "yard")
+    for second in range(5):
+        at = make_at(second)
+        tracks = [make_track((20, 30), second, name, height_px=10) for name in ("t1", "t2")]
+        stage.ledger.update(list(rule.update(tracks, at)), tracks, Visibility(None, at), at)
+    told = apply_settings(stage, written(tmp_path, ('id = "yard"', 'id = "court"')), make_at(4))
+    (over,) = [event for event in told if isinstance(event, ZoneUncrowded)]
+    assert (over.rule, over.why, over.crowded_s, over.max_count) == ("yard", "stopped", 4.0, 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.conftest import Agent
+    from tests.conftest import Agent, Listener, Mosquitto
 
 pytestmark = pytest.mark.usefixtures("weights")
 GONE = "/nowhere/at/all.avi"
@@ -115,3 +115,34 @@ def test_reload_of_nobody() -> None:
     )
     assert ran.returncode == 1
     assert "has ended" in ran.stderr
+
+
+def test_what_rules_ask_for_is_in_info_at_once(
+    start_agent: Callable[[Path], Agent],
+    mosquitto: Mosquitto,
+    listen: Callable[..., Listener],
+    vtest: Path,
+    tmp_path: Path,
+) -> None:
+    config = write_config(tmp_path, vtest, port=mosquitto.port)
+    listener = listen(mosquitto.port)
+
+    def rule(name: str) -> dict[str, Any]:
+        infos = [
+            message.json for message in listener.heard() if message.topic == "presence/v1/test/yard/info"
+        ]
+        rules = infos[-1]["rules"] if infos else ()
+        return next((one for one in rules if one["rule"] == name), {})
+
+    agent = start_agent(config)
+    wait_until(lambda: bool(rule("gate")))
+    assert rule("gate")["used_by"] == "everybody"
+    # What is off is not there.
+    assert rule("yard").keys() == {"kind", "rule", "polygon", "min_dwell_s"}
+    text = config.read_text().replace("[[line]]", '[[line]]\nused_by = "staff"')
+    config.write_text(text.replace("[[zone]]", "[[zone]]\noverstay_s = 600.0\ncrowd = 5"))
+    agent.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: rule("gate").get("used_by") == "staff")
+    asked = {name: rule("yard").get(name) for name in ("overstay_s", "crowd", "crowd_after_s")}
+    assert asked == {"overstay_s": 600.0, "crowd": 5, "crowd_after_s": 60.0}
+    assert agent.end(signal.SIGTERM) == 0

@@ -21,6 +21,7 @@ from agent.central.messages import (
 from agent.core.event import Event, EventsDropped
 from agent.mqtt.connection import Message
 from agent.wire.events import CONTRACT
+from agent.wire.examples import examples
 from agent.wire.payloads import event_json, made_late
 from tests.central.saying import (
     AGENT,
@@ -317,3 +318,15 @@ def test_every_event_of_the_agent_is_read(event: Event, seq: int) -> None:
         thing = parse(Message(topic, sent))
         assert isinstance(thing, EventMessage), thing
         assert (thing.seq, thing.type, thing.late) == (seq, event.TYPE, sent != body)
+
+
+@pytest.mark.parametrize("state", examples()["state.counter"], ids=["known", "unknown"])
+@pytest.mark.parametrize("lacks", [(), ("waiting_since",)], ids=["today", "before"])
+def test_every_state_of_a_counter_is_read(state: dict[str, Any], lacks: tuple[str, ...]) -> None:
+    # An agent of before has no `waiting_since`.
+    said = {name: value for name, value in state.items() if name not in lacks}
+    thing = parse(
+        Message(f"presence/v1/que-phong/one-stop/state/{said['rule']}", json.dumps(said), retain=True)
+    )
+    assert isinstance(thing, StateMessage), thing
+    assert json.loads(thing.body) == said
