@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.bench import mutants
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 CODE = '''\
 def checked(number):
@@ -69,9 +69,35 @@ def test_report_counts_what_nobody_noticed(
         return "\n".join(f"    {name}: {status}" for name, status in zip(names, statuses, strict=True))
 
     monkeypatch.setattr(mutants, "_mutmut", mutmut)
+    monkeypatch.setattr(mutants, "_ALONE", ())
     assert mutants._report(tmp_path, names) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[:3] == [f"diff of {name}" for name in names[18:]]
     assert said[3:5] == ["core          18 of   19", "wire           0 of    2"]
     assert said[-1] == "18 of 21 noticed, 85.7%; 85% are asked for"
     assert mutants._report(tmp_path, names[2:]) == 1
+
+
+@pytest.mark.parametrize(
+    ("assertion", "status"),
+    [
+        # Each process imports anew.
+        ("os.environ['MUTANT_UNDER_TEST'] != 'agent.core.x__mutmut_1'", "killed"),
+        ("True", "survived"),
+        # What fails without it says nothing of it.
+        ("False", "survived"),
+    ],
+)
+def test_survivor_is_tried_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assertion: str, status: str
+) -> None:
+    folder = tmp_path / "mutants"
+    folder.mkdir()
+    (folder / "conftest.py").write_text(
+        "from hypothesis import settings\nsettings.register_profile('steady')\n"
+    )
+    (folder / "test_it.py").write_text(f"import os\n\ndef test_it():\n    assert {assertion}\n")
+    monkeypatch.setattr(mutants, "_ALONE", (("agent.core.", ("test_it.py",)),))
+    assert mutants._status(tmp_path, "agent.core.x__mutmut_1", "survived") == status
+    assert mutants._status(tmp_path, "agent.core.x__mutmut_1", "timeout") == "timeout"
+    assert mutants._status(tmp_path, "agent.wire.x__mutmut_1", "no tests") == "no tests"

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 _TIMES: Final = Path("mutmut-stats.json")
 # What takes long and is about one module only, though it reaches many.
 _OF_ONE: Final = {
-    "tests/eventlog/test_file_identity.py": ("agent.eventlog.file_identity.", "agent.eventlog.watched_file."),
+    "tests/eventlog/test_file_identity.py": tuple(
+        f"agent.eventlog.{module}."
+        for module in ("database", "file", "file_identity", "lock", "watched_file")
+    ),
     "tests/presence/test_ledger.py::test_whatever_people_do": ("agent.presence.",),
     "tests/mqtt/test_outbox.py::TestDelivery": ("agent.mqtt.outbox.",),
 }

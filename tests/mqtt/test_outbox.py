@@ -305,3 +305,52 @@ def test_taken_out_of_order_waits_for_older(log: EventLog) -> None:
         outbox.acknowledged(mid)
         outbox.save()
         assert (log.delivered, outbox.pending) == (expected, left)
+
+
+TOPIC = ("a", "zone.entered")
+
+
+def test_refused_is_found_by_its_topic(log: EventLog) -> None:
+    log.append([make_entered(rule=rule) for rule in ("b", "a")])
+    outbox = Outbox(log)
+    numbers_of(outbox, 9)
+    outbox.refused(2)
+    held = outbox.held(lambda topic: topic == TOPIC)
+    assert held
+    assert held.seq == 2
+    assert outbox.held(lambda topic: topic != TOPIC) is None
+
+
+def test_refused_after_it_was_deleted_is_not_held(log: EventLog) -> None:
+    appended(log, 2)
+    outbox = Outbox(log)
+    numbers_of(outbox, 1)
+    log.delete(1)
+    assert outbox.delivered == 1
+    outbox.refused(1)
+    assert not outbox.holds
+
+
+@pytest.mark.parametrize("untried", [False, True])
+def test_passed_over_is_tried_by_the_newest(log: EventLog, untried: bool) -> None:
+    log.append([make_entered(rule="a")] * 2)
+    outbox = Outbox(log)
+    log.append([make_entered(rule="a")])
+    # Live ones are passed over first, the backlog afterwards.
+    assert outbox.next(9, lambda entry: entry.rule == "a") == []
+    tried = outbox.to_try(TOPIC, untried=untried)
+    assert tried
+    assert tried.seq == 3
+
+
+def test_passed_over_is_tried_by_the_oldest_once_the_newest_was_refused(log: EventLog) -> None:
+    log.append([make_entered(rule=rule) for rule in ("b", "a", "a")])
+    outbox = Outbox(log)
+    outbox.next(9, lambda entry: entry.rule == "a")
+    newest = outbox.to_try(TOPIC, untried=True)
+    assert newest
+    outbox.sending(7, newest)
+    outbox.refused(7)
+    tried = outbox.to_try(TOPIC, untried=True)
+    assert tried
+    assert (newest.seq, tried.seq) == (3, 2)

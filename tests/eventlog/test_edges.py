@@ -1,0 +1,184 @@
+"""Edges of the log that a sample of mutants found untested (tests/bench/mutants.py)."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.errors import ConfigError, LogError
+from agent.eventlog import recovery, retention
+from agent.eventlog.clocks import EventClock
+from agent.eventlog.log import EventLog
+from agent.eventlog.reader import LogReader
+from agent.eventlog.recovery import recover
+from agent.eventlog.retention import Retention
+from tests.builders import make_at
+from tests.eventlog.test_failover import DAY_S, KEPT_DAYS, put_aside, run
+from tests.eventlog.test_file_identity import OVERWRITTEN
+from tests.samples import SENDER, make_entered, make_started, seqs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+NOW, BOOT = make_at(9000), "89abcdef"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "events.db"
+
+
+# --- clocks ------------------------------------------------------------------------------------------
+
+
+def test_clock_of_an_event_is_that_of_its_boot(path: Path) -> None:
+    with EventLog(SENDER, path) as log:
+        log.append([make_entered(1, make_at(7))])
+        noted = log._state.clocks
+    offset_s = make_at(7).utc.timestamp() - 7
+    assert noted == (EventClock(1, SENDER.boot, pytest.approx(offset_s, abs=0.001)),)
+
+
+# --- another log in its place ------------------------------------------------------------------------
+
+
+def test_restored_card_begins_a_new_log_and_says_so(path: Path) -> None:
+    with run(path) as agent:
+        agent.keep(1, 2, 3)
+        agent.card.note_reported()
+    with run(path) as agent:
+        agent.keeper.append([make_started(make_at(8)), make_started(make_at(9))], make_at(9))
+        assert agent.keeper.superseded(agent.card, 500)
+        agent.keep(4)
+        bodies = [json.loads(entry.body) for entry in agent.keeper.log.read(0, 9)]
+        # Only the first start of a log is its first.
+        assert [body.get("cause") for body in bodies] == ["new_log", "started", None]
+
+
+def test_damaged_log_that_lost_a_number_keeps_the_others(path: Path) -> None:
+    with EventLog(SENDER, path) as log:
+        log.append([make_entered(number) for number in (1, 2, 3)])
+        log._db.execute("DELETE FROM event WHERE seq = 2")
+        assert [(seq, json.loads(body)["count"]) for seq, *_, body in log._readable()] == [(1, 1), (2, 3)]
+
+
+@pytest.mark.parametrize("happens", OVERWRITTEN, ids=lambda what: what.__name__)
+def test_another_file_copied_over_the_log_is_no_damage(
+    tmp_path: Path, happens: Callable[[Path], None]
+) -> None:
+    """What is in memory of it can be written back, so nothing is given up."""
+    path = tmp_path / "card" / "events.db"
+    with EventLog(SENDER, path) as log:
+        log.append([make_entered(number) for number in range(3)])
+        log._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        happens(path)
+        with pytest.raises(LogError, match="was removed or replaced"):
+            log.append([make_entered(4)])
+        assert log.is_gone
+
+
+# --- reading back ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("most", "oldest"), [(3, 3), (4, 2), (5, 1), (6, 1)])
+def test_start_goes_back_by_so_many_events(
+    path: Path, monkeypatch: pytest.MonkeyPatch, most: int, oldest: int
+) -> None:
+    monkeypatch.setattr(recovery, "_MOST_EVENTS", most)
+    with EventLog(SENDER, path) as log:
+        log.append([make_entered(number, make_at(number)) for number in (1, 2, 3, 4, 5)])
+        found = [item.event for item in recover(log, NOW, BOOT).events]
+    assert [event.count for event in found] == list(range(oldest, 6))  # type: ignore[attr-defined]
+
+
+def test_start_on_an_empty_log_beside_one_that_is_not(path: Path, tmp_path: Path) -> None:
+    """The card was replaced while the log in memory was kept."""
+    with EventLog(SENDER, path) as log, EventLog(SENDER, tmp_path / "other.db") as other:
+        other.append([make_entered(number, make_at(number)) for number in (1, 2)])
+        state = recover(log, NOW, BOOT, [other])
+        assert [item.event.at.utc for item in state.events] == [make_at(number).utc for number in (1, 2)]
+        assert state.start is None
+
+
+# --- what is deleted ---------------------------------------------------------------------------------
+
+
+def test_nothing_old_to_delete_is_not_journalled(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    with EventLog(SENDER, path) as log:
+        log.append([make_entered(1, make_at(0))])
+        # It is old enough, and the last one, from which numbers go on.
+        late = make_at(40 * DAY_S)
+        assert not Retention(30, 200, delivers=False).delete(log, late)
+        assert seqs(log) == [1]
+    assert caplog.records == []
+
+
+def test_log_without_events_is_too_big_by_nothing(path: Path) -> None:
+    with EventLog(SENDER, path) as log:
+        log.append([])
+        assert retention._taking(log.read(0, 9), 5) == 0
+
+
+def test_set_aside_log_written_by_a_clock_that_was_ahead_has_all_its_days(path: Path) -> None:
+    aside = put_aside(path, "damaged", [1])
+    aside.write_bytes(b"no database")
+    ahead = make_at(9999 * DAY_S).utc
+    os.utime(aside, (ahead.timestamp(), ahead.timestamp()))
+    with run(path) as agent:
+        agent.keep(after_s=DAY_S)
+        begin = (make_at(0).utc + timedelta(days=1)).timestamp()
+        assert aside.stat().st_mtime == pytest.approx(begin, abs=2)
+        agent.keep(after_s=(KEPT_DAYS - 1) * DAY_S)
+        assert aside.exists()
+
+
+# --- reading another's -------------------------------------------------------------------------------
+
+
+def test_reader_copies_a_log_again_that_was_written_meanwhile(path: Path) -> None:
+    """It was carried away without its shared memory, by hand, and then a newer one."""
+    with EventLog(SENDER, path) as log:
+        log.append([make_entered(1)])
+        first = {end: path.with_name(path.name + end).read_bytes() for end in ("", "-wal")}
+        log.append([make_entered(2)])
+        second = {end: path.with_name(path.name + end).read_bytes() for end in ("", "-wal")}
+    carried = path.with_name("carried.db")
+
+    def carry(files: dict[str, bytes]) -> None:
+        for end, content in files.items():
+            carried.with_name(carried.name + end).write_bytes(content)
+
+    carry(first)
+    with LogReader(carried) as reader:
+        assert reader.head().last_seq == 1
+        (copied, _) = reader._copied or (None, None)
+        assert reader.head().last_seq == 1
+        # Copied once for both.
+        assert reader._copied
+        assert reader._copied[0] == copied
+        carry(second)
+        assert reader.head().last_seq == 2
+
+
+def test_reader_refuses_what_has_another_form(path: Path) -> None:
+    path.write_bytes(b"no database at all" * 100)
+    with (
+        LogReader(path) as reader,
+        pytest.raises(ConfigError, match="this is no event log of presence-agent"),
+    ):
+        reader.head()
+    path.unlink()
+    with EventLog(SENDER, path):
+        pass
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 99")
+    with LogReader(path) as reader, pytest.raises(ConfigError, match="was written by a newer agent"):
+        reader.head()
