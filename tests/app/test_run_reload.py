@@ -128,7 +128,7 @@ def test_what_rules_ask_for_is_in_info_at_once(
     listener = listen(mosquitto.port)
 
     def rule(name: str) -> dict[str, Any]:
-        infos = [
+        infos: list[dict[str, Any]] = [
             message.json for message in listener.heard() if message.topic == "presence/v1/test/yard/info"
         ]
         rules = infos[-1]["rules"] if infos else ()

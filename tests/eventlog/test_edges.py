@@ -13,7 +13,6 @@ import pytest
 
 from agent.errors import ConfigError, LogError
 from agent.eventlog import recovery, retention
-from agent.eventlog.clocks import EventClock
 from agent.eventlog.log import EventLog
 from agent.eventlog.reader import LogReader
 from agent.eventlog.recovery import recover
@@ -41,9 +40,9 @@ def path(tmp_path: Path) -> Path:
 def test_clock_of_an_event_is_that_of_its_boot(path: Path) -> None:
     with EventLog(SENDER, path) as log:
         log.append([make_entered(1, make_at(7))])
-        noted = log._state.clocks
-    offset_s = make_at(7).utc.timestamp() - 7
-    assert noted == (EventClock(1, SENDER.boot, pytest.approx(offset_s, abs=0.001)),)
+        (noted,) = log._state.clocks
+    assert (noted.first_seq, noted.boot) == (1, SENDER.boot)
+    assert noted.offset_s == pytest.approx(make_at(7).utc.timestamp() - 7, abs=0.001)
 
 
 # --- another log in its place ------------------------------------------------------------------------
