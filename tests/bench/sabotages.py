@@ -401,6 +401,99 @@ _COUNTS = [
     ),
 ]
 
+# --- waits, crowds and long stays --------------------------------------------------------------------
+
+_WAITS = [
+    # The staff waits before its own desk; so does who is on the way there as a quarter ends.
+    Sabotage(
+        "waits-of-the-staff",
+        "agent/presence/waiting.py",
+        "known = np.array([*self._staff.tracks, *map(hash, going_on)], np.int64)",
+        "known = np.array([0 for _ in (*self._staff.tracks, *going_on)], np.int64)",
+        ("tests/presence/test_waiting.py",),
+    ),
+    Sabotage(
+        "waits-known-too-soon",
+        "agent/presence/counter.py",
+        "(max(left_s, ON_THE_WAY_S) if self._public else left_s)",
+        "left_s",
+        ("tests/presence/test_waiting.py",),
+    ),
+    Sabotage(
+        "waits-of-the-staff-now",
+        "agent/presence/waiting.py",
+        "if after is None or self._staff.includes(track, after):",
+        "if after is None:",
+        ("tests/presence/test_waiting.py",),
+    ),
+    # Nobody knows how long they would have waited.
+    Sabotage(
+        "waits-cut-off-by-blindness",
+        "agent/presence/visits.py",
+        '_LEFT = frozenset({"seen", "lost"})',
+        '_LEFT = frozenset({"seen", "lost", "blind"})',
+        ("tests/presence/test_waiting.py",),
+    ),
+    Sabotage(
+        "waits-where-they-began",
+        "agent/presence/visits.py",
+        "logged_ms(self.done.starts.utc_s) + np.asarray(self.dwell_ms)",
+        "logged_ms(self.done.starts.utc_s) + 0 * np.asarray(self.dwell_ms)",
+        ("tests/presence/test_waiting.py",),
+    ),
+    Sabotage(
+        "waits-rank",
+        "agent/presence/waiting.py",
+        "sorted_ms[-(-percent * len(sorted_ms) // 100) - 1]",
+        "sorted_ms[min(percent * len(sorted_ms) // 100, len(sorted_ms) - 1)]",
+        ("tests/presence/test_waiting.py",),
+    ),
+    # A crowd ends while one takes another's place; two overlap; one that a kill cut off goes on for ever.
+    Sabotage(
+        "crowd-without-those-not-reported-yet",
+        "agent/presence/crowd.py",
+        "if self._spell and held < least:",
+        "if self._spell and len(stays) < least:",
+        ("tests/presence/test_crowd.py",),
+    ),
+    Sabotage(
+        "crowd-over-the-one-before",
+        "agent/presence/crowd.py",
+        "since = later(since, self._ended) if self._ended else since",
+        "since = later(since, since)",
+        ("tests/presence/test_crowd.py",),
+    ),
+    Sabotage(
+        "crowd-by-those-held",
+        "agent/presence/crowd.py",
+        "if spell.until.monotonic_s - spell.since.monotonic_s >= self._zone.crowd_after_s:",
+        "if at.monotonic_s - spell.since.monotonic_s >= self._zone.crowd_after_s:",
+        ("tests/presence/test_crowd.py",),
+    ),
+    Sabotage(
+        "crowd-of-before-a-start",
+        "agent/presence/aggregates.py",
+        "        if self.crowded:\n",
+        "        if self.crowded and self.known:\n",
+        ("tests/app/test_restart_of_days.py",),
+    ),
+    Sabotage(
+        "crowd-of-a-number-nobody-asks-for",
+        "agent/presence/crowd.py",
+        "            self._spell.stopped = True\n",
+        "            pass\n",
+        ("tests/presence/test_crowd.py",),
+    ),
+    # Told at every frame.
+    Sabotage(
+        "overstayed-again",
+        "agent/presence/zone.py",
+        "visit.overstayed = True",
+        "visit.overstayed = False",
+        ("tests/presence/test_crowd.py",),
+    ),
+]
+
 # --- time --------------------------------------------------------------------------------------------
 
 _TIME = [
@@ -1034,6 +1127,7 @@ SABOTAGES = [
     *_PRIVACY,
     *_BLINDNESS,
     *_COUNTS,
+    *_WAITS,
     *_TIME,
     *_DELIVERY,
     *_KEEPING,
