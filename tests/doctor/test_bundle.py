@@ -405,7 +405,7 @@ def test_vietnamese(set_up: Place) -> None:
     machine = System(set_up.root, set_up.folder / "run", lambda: True)
     path = set_up.folder / "b.tar.gz"
     said = write_bundle(path, set_up.examined(), set_up.config, VIETNAMESE, machine)
-    assert "không có hình ảnh" in said
+    assert "không có hình, " in said
     members = unpacked(path.read_bytes())
     assert "LỖI" in members["doctor.txt"]
     assert "FAULT" not in members["doctor.txt"]
