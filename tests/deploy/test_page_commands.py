@@ -189,6 +189,16 @@ def test_central_page(desk: Desk, central: CentralBroker, tmp_path: Path) -> Non
     def is_answered(query: str) -> bool:
         return rows(query) != []
 
+    def is_made() -> bool:
+        try:
+            return database.exists() and rows("SELECT 1 FROM sqlite_master WHERE name = 'state_now'") != []
+        except sqlite3.OperationalError:
+            # It is just being made.
+            return False
+
+    def all_are_stored() -> bool:
+        return {name for (name,) in rows("SELECT type FROM event")} == {said["type"] for said in SAID}
+
     found = [block for block in read.blocks(page) if block.key == "desk"]
     assert {block.language for block in found} == {"", "python", "sql"}
     try:
@@ -197,13 +207,13 @@ def test_central_page(desk: Desk, central: CentralBroker, tmp_path: Path) -> Non
                 wait_until(partial(is_answered, block.text))
             elif block.mark.endswith("until stopped"):
                 printed = desk.start(block)
-                wait_until(database.exists if "--db" in block.text else partial(_names_the_door, printed))
+                wait_until(is_made if "--db" in block.text else partial(_names_the_door, printed))
             else:
                 if "retire" in block.text:
                     saying.end()
                 desk.run(block)
+        wait_until(all_are_stored)
     finally:
         saying.end()
-    assert {name for (name,) in rows("SELECT type FROM event")} == {said["type"] for said in SAID}
     calendar = (tmp_path / "hours.json").read_text()
     assert CalendarCommandWire.model_validate_json(calendar).hours
