@@ -58,7 +58,7 @@ class Visits:
         self.changes += 1
         self.ended += 1
 
-    def includes(self, track: str, after: int = 0) -> bool:
+    def includes(self, track: str, after: int) -> bool:
         """Whether one of them is, or was, of a track; of those that ended only the ones after so many."""
         if track in self.open:
             return True

@@ -114,27 +114,32 @@ ROWS = {"a": "iiiiiiiiii", "b": "iiiiiiiiii", "c": "iiiiiiiiii"}
 
 
 @pytest.mark.parametrize(
-    ("changed", "expected"),
+    ("changed", "expected", "last"),
     [
         # Of another shape, or after another time: it goes on.
-        pytest.param(replace(WAITING, crowd=2, crowd_after_s=60.0), [], id="longer"),
         pytest.param(
-            Zone("waiting", ((0, 0), (500, 0), (500, 900), (0, 900)), 1.0, None, 2, 5.0), [], id="wider"
+            replace(WAITING, crowd=2, crowd_after_s=60.0), [], ["20 uncrowded since 0 for 19, 3 blind"],
+            id="longer",
         ),
-        # Of other persons: another crowd, from when that one ended.
+        pytest.param(
+            Zone("waiting", ((0, 0), (500, 0), (500, 900), (0, 900)), 1.0, None, 2, 5.0), [],
+            ["20 uncrowded since 0 for 19, 3 blind"], id="wider",
+        ),
+        # Of other persons: another crowd, from when that one ended; the most since then, though nobody came.
         pytest.param(
             replace(WAITING, crowd=3, crowd_after_s=5.0),
             ["10 uncrowded since 0 for 9, 3 stopped", "14 crowded since 9, 3"],
-            id="more",
+            ["20 uncrowded since 9 for 10, 3 blind"], id="more",
         ),
-        pytest.param(WAITING, ["10 uncrowded since 0 for 9, 3 stopped"], id="none"),
+        pytest.param(WAITING, ["10 uncrowded since 0 for 9, 3 stopped"], [], id="none"),
     ],
-)
-def test_crowd_in_a_zone_that_is_changed(changed: Zone, expected: list[str]) -> None:
+)  # fmt: skip
+def test_crowd_in_a_zone_that_is_changed(changed: Zone, expected: list[str], last: list[str]) -> None:
     rule = ZoneRule(replace(WAITING, crowd=2, crowd_after_s=5.0))
     assert told(seen(rule, ROWS)) == ["5 crowded since 0, 3"]
     rule.change(changed, make_at(9))
     assert told(seen(rule, ROWS, 10)) == expected
+    assert told(rule.close(make_at(20), "blind")) == last
 
 
 def test_crowd_of_others_is_closed_before_another_frame() -> None:

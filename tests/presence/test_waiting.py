@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import astuple, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.event import CounterDay, CounterQuarter, CounterState, ZoneEntered, ZoneLeft
+from agent.core.frame import Instant
 from agent.presence.intervals import Window
 from agent.presence.settings import CounterSettings
 from agent.presence.visits import Visits
 from agent.presence.waiting import WaitFigures, Waits
 from tests.builders import BEGIN, make_at
-from tests.presence.office import DESK, VN, Blind, Office, Stay, of, utc
+from tests.presence.office import ALWAYS, DESK, VN, Blind, Office, Stay, of, right_clock, utc
 from tests.presence.test_changed import change
 
 if TYPE_CHECKING:
@@ -113,6 +115,7 @@ def test_wait_counts_where_it_ended() -> None:
         ([float(10 * n) for n in range(11)], (11, 50.0, 90.0, 100.0)),
         # 90 per cent of 70 are 63, whatever a float makes of it.
         ([float(n) for n in range(1, 71)], (70, 35.0, 63.0, 70.0)),
+        ([float(n) for n in range(400)], (400, 199.0, 359.0, 399.0)),
     ],
 )
 def test_percentiles(waits_s: list[float], expected: tuple[object, ...]) -> None:
@@ -235,6 +238,30 @@ def test_quarter_waits_for_those_on_their_way(unattended_after_s: float) -> None
     )
     (quarter,) = [event for event in of(told, CounterQuarter) if event.start == utc("08:00")]
     assert (quarter.visits, quarter.wait_max_s) == (1, 119.0)
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["over-by-then", "goes-on"])
+def test_wait_while_the_clock_is_set(*, ends: bool) -> None:
+    # Started in 1970, for all that the machine knows; the network comes at 08:06.
+    def clock(moment: datetime) -> Instant:
+        at = right_clock(moment)
+        wrong = Instant(
+            at.monotonic_s, datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=at.monotonic_s), False
+        )
+        return at if moment >= utc("08:06") else wrong
+
+    office = Office(ALWAYS, clock=clock)
+    told = office.watch(
+        "08:00",
+        "08:20",
+        [
+            Stay("public", "08:01", "08:05" if ends else "08:10", "a"),
+            Stay("public", "08:02", "08:04" if ends else "08:09", "b"),
+            Stay("staff", "08:04" if ends else "08:09", "08:12", "b"),
+        ],
+    )
+    (quarter,) = [event for event in of(told, CounterQuarter) if event.start == utc("08:00")]
+    assert (quarter.visits, quarter.wait_p50_s) == (1, 239.0 if ends else 539.0)
 
 
 def test_quarter_in_which_somebody_only_waited_is_not_empty() -> None:
