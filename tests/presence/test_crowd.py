@@ -6,9 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.core.event import ZoneCrowded, ZoneOverstayed, ZoneUncrowded
 from agent.core.geometry import Zone
+from agent.presence.crowd import Peaks
 from agent.presence.zone import ZoneRule
 from tests.builders import make_at, make_track
 
@@ -158,6 +161,19 @@ def test_crowd_asked_for_while_it_is_there() -> None:
         "10 crowded since 0, 3",
         "13 uncrowded since 0 for 11, 3 seen",
     ]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), max_size=60), st.integers(0, 60))
+def test_most_since_any_moment(steps: list[tuple[int, int]], start_s: int) -> None:
+    peaks, noted, now_s = Peaks(), list[tuple[int, int]](), 0
+    for after_s, count in steps:
+        now_s += after_s
+        noted.append((now_s, count))
+        peaks.note(make_at(now_s), count)
+    since = peaks.since(make_at(start_s))
+    assert since == max((count for at_s, count in noted if at_s >= start_s), default=0)
+    # However many came, it remembers no more moments than there are counts.
+    assert len(peaks._highest) <= 10
 
 
 def overstayed(events: Iterable[Event]) -> list[tuple[str, float, float]]:
