@@ -13,6 +13,8 @@ import pytest
 
 from agent.errors import ConfigError, LogError
 from agent.eventlog import recovery, retention
+from agent.eventlog.disk_space import DiskReserve
+from agent.eventlog.lock import is_lock_of, locked
 from agent.eventlog.log import EventLog
 from agent.eventlog.reader import LogReader
 from agent.eventlog.recovery import recover
@@ -43,6 +45,37 @@ def test_clock_of_an_event_is_that_of_its_boot(path: Path) -> None:
         (noted,) = log._state.clocks
     assert (noted.first_seq, noted.boot) == (1, SENDER.boot)
     assert noted.offset_s == pytest.approx(make_at(7).utc.timestamp() - 7, abs=0.001)
+
+
+def test_recording_tells_nothing_of_the_clock(path: Path) -> None:
+    with EventLog(SENDER, path, recorded=True) as log:
+        log.append([make_entered(1, make_at(7))])
+        assert log._state.clocks == ()
+
+
+# --- one log, one agent ------------------------------------------------------------------------------
+
+
+def test_secret_of_a_log_stays_the_same(path: Path) -> None:
+    with EventLog(SENDER, path) as log:
+        secret = log.client_secret
+    with EventLog(SENDER, path) as log:
+        assert log.client_secret == secret
+
+
+def test_lock_that_is_gone_is_not_the_one_that_is_held(path: Path) -> None:
+    with locked(path, DiskReserve(None)) as lock:
+        assert is_lock_of(lock, path)
+        path.with_name(f"{path.name}.lock").unlink()
+        assert not is_lock_of(lock, path)
+        # Somebody else may have it by now.
+        path.with_name(f"{path.name}.lock").touch()
+        assert not is_lock_of(lock, path)
+
+
+def test_log_in_memory_has_no_reserve() -> None:
+    with EventLog(SENDER, None) as log:
+        assert not DiskReserve(None).settle(log._db)
 
 
 # --- another log in its place ------------------------------------------------------------------------
