@@ -70,6 +70,7 @@ def test_report_counts_what_nobody_noticed(
 
     monkeypatch.setattr(mutants, "_mutmut", mutmut)
     monkeypatch.setattr(mutants, "_ALONE", ())
+    (tmp_path / "mutants").mkdir()
     assert mutants._report(tmp_path, names) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[:3] == [f"diff of {name}" for name in names[18:]]

@@ -18,7 +18,9 @@ _OF_ONE: Final = {
         f"agent.eventlog.{module}."
         for module in ("database", "file", "file_identity", "lock", "watched_file")
     ),
+    "tests/presence/test_changed.py": ("agent.presence.",),
     "tests/presence/test_ledger.py::test_whatever_people_do": ("agent.presence.",),
+    "tests/presence/test_scenes.py": ("agent.presence.",),
     "tests/mqtt/test_outbox.py::TestDelivery": ("agent.mqtt.outbox.",),
 }
 # Before the mutants mutmut runs all tests a second time, without any.

@@ -85,6 +85,8 @@ _ALONE: Final = (
     ("agent.presence.", ("tests/app/test_killed.py",)),
     ("agent.wire.", ("tests/wire",)),
 )
+_AT_ONCE: Final = 80
+_UNTRIED: Final = "not checked"
 _ALONE_S: Final = 900
 _LAST_LINES: Final = 60
 _KILLED: Final = {"killed", "timeout", "segfault"}
@@ -105,7 +107,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         everything = sorted(_mutants(checkout))
         chosen = given.only or sorted(random.Random(given.seed).sample(everything, given.sample))  # noqa: S311
         print(f"{len(everything)} mutants, {len(chosen)} of them chosen", flush=True)
-        _mutmut(checkout, "run", "--max-children", str(given.children), *chosen)
+        # In portions: whoever breaks it off and gives a folder goes on from there.
+        known = _statuses(checkout)
+        left = [name for name in chosen if known.get(name, _UNTRIED) == _UNTRIED]
+        for begin in range(0, len(left), _AT_ONCE):
+            portion = left[begin : begin + _AT_ONCE]
+            _mutmut(checkout, "run", "--max-children", str(given.children), *portion)
+            print(f"{begin + len(portion)} of {len(left)} tried", flush=True)
         return _report(checkout, chosen)
 
 
@@ -187,10 +195,7 @@ def _mutmut(checkout: Path, *words: str) -> str:
 
 def _report(checkout: Path, chosen: Sequence[str]) -> int:
     """Show the survivors and count."""
-    statuses = {}
-    for line in _mutmut(checkout, "results", "--all", "true").splitlines():
-        name, _, status = line.strip().partition(": ")
-        statuses[name] = status
+    statuses = _statuses(checkout)
     found = {name: _status(checkout, name, statuses[name]) for name in chosen}
     survived = [name for name, status in found.items() if status not in _KILLED]
     for name in survived:
@@ -203,6 +208,14 @@ def _report(checkout: Path, chosen: Sequence[str]) -> int:
     killed = len(chosen) - len(survived)
     print(f"{killed} of {len(chosen)} noticed, {killed / len(chosen):.1%}; {ENOUGH_RATIO:.0%} are asked for")
     return 0 if killed >= ENOUGH_RATIO * len(chosen) else 1
+
+
+def _statuses(checkout: Path) -> dict[str, str]:
+    """What mutmut knows of each mutant by its name."""
+    if not (checkout / "mutants").exists():
+        return {}
+    lines = _mutmut(checkout, "results", "--all", "true").splitlines()
+    return {name: status for name, _, status in (line.strip().partition(": ") for line in lines)}
 
 
 def _status(checkout: Path, name: str, status: str) -> str:
