@@ -81,6 +81,7 @@ _ALONE: Final = (
     ("agent.core.identifiers.", ("tests/app/test_log_export.py", "tests/config/test_models.py")),
     ("agent.core.own_python.", ("tests/core/test_own_python.py",)),
     ("agent.eventlog.disk_space.", ("tests/eventlog/test_log.py", "tests/eventlog/test_failover.py")),
+    ("agent.eventlog.log.", ("tests/eventlog/test_log.py",)),
     ("agent.eventlog.reader.", ("tests/app/test_log_export.py",)),
     ("agent.presence.", ("tests/app/test_killed.py",)),
     ("agent.wire.", ("tests/wire",)),

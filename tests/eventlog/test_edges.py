@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
+import time
 from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.core.event import ZoneOccupied
+from agent.core.frame import Instant
+from agent.core.log_messages import EVENTS_OVER_SIZE
+from agent.device import clock
 from agent.errors import ConfigError, LogError
-from agent.eventlog import recovery, retention
+from agent.eventlog import recovery, retention, set_aside
 from agent.eventlog.disk_space import DiskReserve
 from agent.eventlog.lock import is_lock_of, locked
 from agent.eventlog.log import EventLog
 from agent.eventlog.reader import LogReader
 from agent.eventlog.recovery import recover
 from agent.eventlog.retention import Retention
-from tests.builders import make_at
-from tests.eventlog.test_failover import DAY_S, KEPT_DAYS, put_aside, run
+from tests.builders import BEGIN, make_at
+from tests.eventlog.test_failover import DAY_S, KEPT_DAYS, left_in, put_aside, run
 from tests.eventlog.test_file_identity import OVERWRITTEN
 from tests.samples import SENDER, make_entered, make_started, seqs
 
@@ -53,6 +59,16 @@ def test_recording_tells_nothing_of_the_clock(path: Path) -> None:
         assert log._state.clocks == ()
 
 
+def test_age_of_an_event_of_this_boot(path: Path) -> None:
+    now = clock.now()
+    with EventLog(SENDER, path) as log:
+        log.append([make_entered(1, now.shifted(-100))])
+        (entry,) = log.read(0, 1)
+        age_s = log.age_s(entry)
+    assert age_s is not None
+    assert 100 <= age_s + 0.01 <= time.monotonic() - now.monotonic_s + 100.1
+
+
 # --- one log, one agent ------------------------------------------------------------------------------
 
 
@@ -61,6 +77,28 @@ def test_secret_of_a_log_stays_the_same(path: Path) -> None:
         secret = log.client_secret
     with EventLog(SENDER, path) as log:
         assert log.client_secret == secret
+
+
+def test_log_without_a_secret_gets_one_that_stays(path: Path) -> None:
+    secrets = []
+    with EventLog(SENDER, path) as log:
+        log._db.execute("DELETE FROM meta WHERE key = 'client'")
+    for _ in range(2):
+        with EventLog(SENDER, path) as log:
+            secrets.append(log.client_secret)
+    assert secrets[0] == secrets[1]
+
+
+def test_secret_on_a_card_without_room_holds_until_the_next_start(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with EventLog(SENDER, path) as log:
+        log._db.execute("DELETE FROM meta WHERE key = 'client'")
+        monkeypatch.setattr(log, "_set", full)
+        assert re.fullmatch("[0-9a-f]{8}", log._own_secret())
 
 
 def test_lock_that_is_gone_is_not_the_one_that_is_held(path: Path) -> None:
@@ -116,6 +154,25 @@ def test_another_file_copied_over_the_log_is_no_damage(
         assert log.is_gone
 
 
+def test_damaged_log_keeps_the_others_of_what_can_not_be_parsed(path: Path) -> None:
+    with EventLog(SENDER, path) as log:
+        log.append([make_entered(number) for number in (1, 2, 3)])
+        log._db.execute("UPDATE event SET body = ? WHERE seq = 2", ("[" * 100_000,))
+        assert [json.loads(body)["count"] for *_, body in log._readable()] == [1, 3]
+
+
+def test_file_that_a_shell_wrote_is_watched_on(tmp_path: Path) -> None:
+    path = tmp_path / "card" / "events.db"
+    with EventLog(SENDER, path) as log:
+        for number in range(600):
+            log.append([make_entered(number)])
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        os.utime(path)
+        log.append([make_entered(1)])
+        assert log._place.state == "kept"
+
+
 # --- reading back ------------------------------------------------------------------------------------
 
 
@@ -139,6 +196,29 @@ def test_start_on_an_empty_log_beside_one_that_is_not(path: Path, tmp_path: Path
         assert state.start is None
 
 
+def test_start_reads_back_in_pages(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovery, "_AT_ONCE", 2)
+    with EventLog(SENDER, path) as log:
+        log.append([make_entered(number, make_at(number)) for number in range(7)])
+        found = [item.event for item in recover(log, NOW, BOOT).events]
+    assert [event.count for event in found] == list(range(7))  # type: ignore[attr-defined]
+
+
+def test_lasting_event_of_this_boot_keeps_its_monotonic_clock(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is older than what a start reads back, and its wall clock was wrong."""
+    monkeypatch.setattr(recovery, "_MOST_EVENTS", 2)
+    wrong = make_at(10, synced=False)
+    now = Instant(9000.0, BEGIN + timedelta(hours=9))
+    with EventLog(SENDER, path) as log:
+        log.append([ZoneOccupied(rule="waiting", at=wrong, since=wrong)])
+        log.append([make_entered(number, now.shifted(number - 10)) for number in range(3)])
+        first = next(iter(recover(log, now, SENDER.boot).events))
+    assert isinstance(first.event, ZoneOccupied)
+    assert (first.event.at.monotonic_s, first.epoch) == (10.0, "this_boot")
+
+
 # --- what is deleted ---------------------------------------------------------------------------------
 
 
@@ -151,6 +231,28 @@ def test_nothing_old_to_delete_is_not_journalled(path: Path, caplog: pytest.LogC
         assert not Retention(30, 200, delivers=False).delete(log, late)
         assert seqs(log) == [1]
     assert caplog.records == []
+
+
+def test_delivered_events_that_go_for_size_are_journalled(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    with EventLog(SENDER, path) as log:
+        log.append([make_entered(number) for number in range(20_000)])
+        log.delivered = log.last_seq
+        assert Retention(30, 1, delivers=True).delete(log, make_at(20_000))
+    assert [record.msg for record in caplog.records] == [EVENTS_OVER_SIZE]
+
+
+def test_set_aside_log_goes_event_by_event(path: Path) -> None:
+    """Neither what is as old as may be nor a log after one with more to go holds that up."""
+    big = put_aside(path, "of", [*(day / 100_000 for day in range(2500)), 1.0])
+    small = put_aside(path, "renamed", [0.5, 1.0])
+    before_ms = int(make_at(0.5 * DAY_S).utc.timestamp() * 1000)
+    assert set_aside.delete_too_old(path, before_ms, before_ms + 1, ())
+    assert (left_in(big), left_in(small)) == (501, 2)
+    assert not set_aside.delete_too_old(path, before_ms, before_ms + 1, (small,))
+    assert left_in(big) == 1
 
 
 def test_log_without_events_is_too_big_by_nothing(path: Path) -> None:
@@ -214,3 +316,30 @@ def test_reader_refuses_what_has_another_form(path: Path) -> None:
         db.execute("PRAGMA user_version = 99")
     with LogReader(path) as reader, pytest.raises(ConfigError, match="was written by a newer agent"):
         reader.head()
+
+
+def test_reader_finds_the_numbers_of_a_log(path: Path) -> None:
+    with EventLog(SENDER, path) as log:
+        with LogReader(path) as reader:
+            assert (reader.head().first_seq, reader.head().last_seq) == (1, 0)
+        log.append([make_entered(number) for number in range(5)])
+        log.delete(2)
+        with LogReader(path) as reader:
+            head = reader.head()
+            assert (head.log_id, head.first_seq, head.last_seq) == (log.log_id, 3, 5)
+            assert [reader.before_last(number) for number in (0, 1, 2, 3, 9)] == [5, 4, 3, 0, 0]
+
+
+def test_reader_tells_what_is_wrong_in_the_file(path: Path) -> None:
+    with EventLog(SENDER, path) as log:
+        log.append([make_entered(1)])
+    with LogReader(path) as reader:
+        assert reader.integrity() == ""
+    with path.open("r+b") as file:
+        # How many pages are free, as the file's head has it (https://www.sqlite.org/fileformat.html).
+        file.seek(36)
+        file.write((7).to_bytes(4, "big"))
+    with LogReader(path) as reader:
+        said = reader.integrity()
+    assert "7" in said
+    assert said == " ".join(said.split())
