@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,7 @@ class Track:
         origin: where the feet were first seen, in px; earlier than the track was confirmed.
         confidence: of the last sighting, 0–1.
         first_seen_s, last_seen_s: monotonic seconds of the first and the last sighting.
+        anchor: bottom centre in px, where the feet are; reckoned once, for every rule asks for it.
     """
 
     track_id: str
@@ -23,12 +24,11 @@ class Track:
     confidence: float
     first_seen_s: float
     last_seen_s: float
+    anchor: tuple[float, float] = field(init=False, repr=False, compare=False)
 
-    @property
-    def anchor(self) -> tuple[float, float]:
-        """Bottom centre in px, where the feet are."""
+    def __post_init__(self) -> None:
         left, _, right, bottom = self.xyxy
-        return (left + right) / 2, bottom
+        object.__setattr__(self, "anchor", ((left + right) / 2, bottom))
 
     @property
     def height_px(self) -> float:
