@@ -94,7 +94,8 @@ CAMERA_MESSAGES: dict[str, DoctorMessage] = {
         N_("the service uses it, but it was moved: nobody is counted; its numbers are {age_s} s old"),
         N_(
             "Put it back to its place; or, if it is to stay so, draw lines and zones for what it sees "
-            "now, or see that they are right, and run sudo presence-agent accept-view."
+            "now and run 'sudo systemctl reload presence-agent', or, if they are right as they are, "
+            "'sudo presence-agent accept-view'."
         ),
     ),
     "camera.blind": DoctorMessage(

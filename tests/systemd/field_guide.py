@@ -26,6 +26,8 @@ holds, has a line `health reason: …`. · Dòng này tóm tắt; bên dưới, 
 | reason | what it means and what to do | ý nghĩa và cách xử lý |
 | --- | --- | --- |
 """
+# A line that is made elsewhere as a whole: how it begins.
+_BEGINS = {log_messages.BROKER_REFUSES.message_id: "the broker …"}
 _MARKS = ("%.0f", "%.1f", "%dx%d", "%d", "%s")
 
 
@@ -38,7 +40,7 @@ def guide() -> str:
         line = str(entry).replace("`", "")
         for mark in _MARKS:
             line = line.replace(mark, "…")
-        line = line.replace("%%", "%")
+        line = _BEGINS.get(entry.message_id, line.replace("%%", "%"))
         meanings = (texts[entry.message_id].subject for texts in (english, vietnamese))
         cells = (f"`{line}`", *(meaning.replace("@PRESENCE_REASON@", "…") for meaning in meanings))
         page += f"| {' | '.join(cells)} |\n"
