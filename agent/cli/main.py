@@ -33,6 +33,14 @@ REPLAY_START = "2026-01-05T00:00:00Z"
 _DAMAGED = 2
 _UNTIL_READ_S = 0.5
 
+
+def _version() -> str:
+    # Not above: only who asks waits for git, where that has the answer.
+    from agent.install.commit import package_commit
+
+    return f"{metadata.version('presence-agent')} ({package_commit()})"
+
+
 app = App(
     name="presence-agent",
     help="""Presence events from an office camera: who is there, never who it is.
@@ -44,7 +52,7 @@ app = App(
     """,
     help_format="markdown",
     help_formatter=ReadersHelp(),
-    version=lambda: metadata.version("presence-agent"),
+    version=_version,
     version_flags=["--version"],
     help_flags=["--help", "-h"],
 )

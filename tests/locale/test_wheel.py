@@ -51,11 +51,8 @@ def made_up() -> bytes:
     return re.sub(rb'"Plural-Forms: .*"', f'"Plural-Forms: {PLURALS};\\\\n"'.encode(), file.getvalue())
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel, unpacked, of a checkout where nothing was compiled and somebody added a catalogue."""
-    folder = tmp_path_factory.mktemp("third")
-    checkout = folder / "checkout"
+def copied(checkout: Path) -> None:
+    """Copy what the package is built from; nothing is compiled there, and git knows nothing of it."""
     for name in BUILT_FROM:
         if (ROOT / name).is_dir():
             shutil.copytree(
@@ -64,6 +61,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         else:
             (checkout / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, checkout / name)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel, unpacked, of a checkout where nothing was compiled and somebody added a catalogue."""
+    folder = tmp_path_factory.mktemp("third")
+    checkout = folder / "checkout"
+    copied(checkout)
     path = checkout / "agent" / "locale" / LANGUAGE / "LC_MESSAGES" / f"{DOMAIN}.po"
     path.parent.mkdir(parents=True)
     path.write_bytes(made_up())

@@ -20,6 +20,7 @@ from agent.doctor.system import command_output
 from agent.errors import AgentError
 from agent.eventlog.reader import LogReader
 from agent.health.camera_stats import NAME
+from agent.install.commit import package_commit
 from agent.install.manifest import load_manifest, models_directory
 from agent.install.verify import verify
 from agent.wire.events import CONTRACT
@@ -56,6 +57,7 @@ def versions(machine: System) -> dict[str, Any]:
     told = command_output("systemctl", "--version") or ""
     return {
         "agent": _version("presence-agent"),
+        "commit": str(package_commit()),
         "contract": CONTRACT,
         "python": platform.python_version(),
         "system": {name: value for name, value in _os_release(machine) if name in _OS},
