@@ -30,10 +30,11 @@ put /usr/lib/tmpfiles.d/presence-agent.conf presence-agent.tmpfiles.conf
 put /etc/systemd/journald.conf.d/90-presence-agent.conf presence-agent.journald.conf
 put /usr/lib/systemd/catalog/presence-agent.catalog presence-agent.catalog
 put /usr/lib/systemd/catalog/presence-agent.vi.catalog presence-agent.vi.catalog
-put /opt/presence-agent/bin/presence-agent-check presence-agent-check 755
+put /usr/lib/presence-agent/check presence-agent-check 755
 put /usr/share/presence-agent/clock.conf presence-agent-clock.conf
-# The command where everybody finds it, sudo too.
-ln -sf /opt/presence-agent/bin/presence-agent /usr/local/bin/presence-agent
+# The command where everybody finds it, sudo and the units too; an older version put it into /usr/local.
+ln -sf /opt/presence-agent/bin/presence-agent /usr/bin/presence-agent
+rm -f /usr/local/bin/presence-agent /opt/presence-agent/bin/presence-agent-check
 # The pages that units and journal name, as they lie in a checkout.
 (cd "$ROOT" && find README.md LICENSE deploy models systemd -name '*.md' -o -name LICENSE -o -name demo.jpg) |
     while IFS= read -r page; do

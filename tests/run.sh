@@ -104,7 +104,7 @@ units() {
     fi
     for unit in systemd/*.{service,path,timer} deploy/broker/*.{service,timer}; do
         # It ends well whatever it finds, and does not know a program that is not installed here.
-        said=$("${analyze[@]}" verify "$unit" 2>&1 | grep -v 'Command /opt/presence-agent/bin/.* is not executable: No such file') || true
+        said=$("${analyze[@]}" verify "$unit" 2>&1 | grep -v 'Command /usr/.*presence-agent.* is not executable: No such file') || true
         if [[ -n $said ]]; then say "$said" && status=1; fi
         if [[ $unit != *.service ]]; then continue; fi
         "${analyze[@]}" security --offline=true --no-pager --threshold=15 "$unit" | tail -n 1 || status=1

@@ -470,7 +470,7 @@ def test_daily_check_is_not_good_beside_a_damaged_log(config: Config, tmp_path: 
     # As it is shipped, with the agent where it is here, and no journal to tell.
     script = (ROOT / "systemd" / "presence-agent-check").read_text()
     here = tmp_path / "check"
-    script = script.replace("/opt/presence-agent/bin/presence-agent ", f"{' '.join(command())} ")
+    script = script.replace("/usr/bin/presence-agent ", f"{' '.join(command())} ")
     here.write_text(script.replace("for wait in 5 20 0", "for wait in 0"))
     (tmp_path / "logger").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "logger").chmod(0o755)

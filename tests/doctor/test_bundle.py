@@ -73,7 +73,7 @@ UNIT = f"""# /usr/lib/systemd/system/presence-agent.service
 # a remark: {SECRETS["a variable of the unit"]}
 [Service]
 Type=notify
-ExecStart=/opt/presence-agent/bin/presence-agent run --config /etc/presence-agent/agent.toml
+ExecStart=/usr/bin/presence-agent run --config /etc/presence-agent/agent.toml
 ExecStartPre=/bin/sh -c 'echo {SECRETS["a variable of the unit"]}'
 LoadCredential=mqtt-password:/etc/presence-agent/mqtt-password
 SetCredential=mqtt-key:{SECRETS["a credential written out"]}
@@ -320,7 +320,7 @@ def test_units_by_a_list() -> None:
         "# /usr/lib/systemd/system/presence-agent.service",
         "[Service]",
         "Type=notify",
-        "ExecStart=/opt/presence-agent/bin/presence-agent run --config /etc/presence-agent/agent.toml",
+        "ExecStart=/usr/bin/presence-agent run --config /etc/presence-agent/agent.toml",
         f"ExecStartPre={HIDDEN}",
         "LoadCredential=mqtt-password:/etc/presence-agent/mqtt-password",
         f"SetCredential={HIDDEN}",

@@ -44,7 +44,7 @@ def test_all_that_settles_rights_is_taken_over() -> None:
 def test_drop_ins_and_long_lines_are_read() -> None:
     text = UNIT + '\n# /etc/x.conf\n[Service]\nEnvironment="A=1" \\\n  "B=100%%"\n; x\n[Install]\nUser=root\n'
     assert properties(text)[-1] == 'Environment="A=1"    "B=100%"'
-    assert program(text) == "/opt/presence-agent/bin/presence-agent"
+    assert program(text) == "/usr/bin/presence-agent"
     assert program("[Service]\nExecStart=\nExecStart=-/bin/x run\n") == "/bin/x"
 
 

@@ -88,7 +88,7 @@ echo of-the-camera >/etc/presence-agent/camera-password
 # What deploy/README.md names, and nothing else.
 check "deploy/install.sh ends well" bash /opt/src/deploy/install.sh
 check "its user is there" grep -q ^presence-agent: /etc/passwd
-check "the command is where everybody finds it" [ "$(readlink /usr/local/bin/presence-agent)" = /opt/presence-agent/bin/presence-agent ]
+check "the command is where everybody finds it" [ "$(readlink /usr/bin/presence-agent)" = /opt/presence-agent/bin/presence-agent ]
 for page in $(sed -n 's|^Documentation=file:||p' /usr/lib/systemd/system/presence-agent* | sort -u) \
     $(sed -n 's|^Documentation: file:||p' /usr/lib/systemd/catalog/presence-agent* | sort -u); do
     check "what units and journal name is there: $page" [ -s "$page" ]

@@ -86,7 +86,7 @@ debian() {
         "$root"/root/* "$root/etc/presence-agent" "$root"/opt/presence-agent/bin "$root"/var/log/journal \
         "$root"/etc/systemd/journald.conf.d "$root"/{etc,usr/lib}/systemd/system/presence-agent* \
         "$root"/etc/systemd/system/{,*.wants/}presence-broker* "$root/usr/local/lib/presence-broker" \
-        "$root/usr/local/bin/presence-agent" "$root/usr/share/doc/presence-agent" \
+        "$root"/usr/{bin,lib,share/doc}/presence-agent \
         "$root"/etc/systemd/system/*.wants/presence-agent* "$root"/usr/lib/{sysusers.d,tmpfiles.d,systemd/catalog}/presence-agent* \
         "$root"/var/lib/systemd/{timers/stamp-presence-agent*,catalog/database} "$root"/var/lib/mosquitto/* \
         "$root/boot/firmware"

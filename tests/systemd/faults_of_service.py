@@ -51,7 +51,7 @@ def _clock() -> None:
 def _by_hand() -> None:
     """Somebody tries the agent out, and forgets it."""
     stop()
-    run("systemd-run", "-q", "--unit=by-hand", f"--uid={UNIT}", "/usr/local/bin/presence-agent", "run")
+    run("systemd-run", "-q", "--unit=by-hand", f"--uid={UNIT}", "/usr/bin/presence-agent", "run")
     script(f"until [ -e {LOG}.lock ]; do sleep 0.2; done; sleep 1")
     restart()
 

@@ -83,7 +83,7 @@ for line in "${first[@]}" "${later[@]}"; do
             cp /etc/mosquitto/presence/ca.pem $checkout/
             ;;
         *"presence-agent doctor"*) within 60 systemctl -q is-active presence-agent ;;
-        *"log tail"*) within 60 eval '[ "$(/usr/local/bin/presence-agent log tail --no-follow | wc -l)" -gt 5 ]' ;;
+        *"log tail"*) within 60 eval '[ "$(/usr/bin/presence-agent log tail --no-follow | wc -l)" -gt 5 ]' ;;
     esac
     check "${line#* }: $(echo "$text" | tr '\n' ';')" ends_well "$number"
     case $text in

@@ -25,9 +25,7 @@ def test_faults_of_before_a_restart_count(tmp_path: Path) -> None:
         (tmp_path / name).chmod(0o755)
     script = tmp_path / "check"
     text = (ROOT / "systemd" / "presence-agent-check").read_text()
-    script.write_text(
-        text.replace("/opt/presence-agent/bin/presence-agent", str(tmp_path / "presence-agent"))
-    )
+    script.write_text(text.replace("/usr/bin/presence-agent", str(tmp_path / "presence-agent")))
     env = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "STATE_DIRECTORY": str(tmp_path)}
     ran = subprocess.run(
         ["sh", script], capture_output=True, text=True, check=False, env=env, timeout=PATIENCE_S

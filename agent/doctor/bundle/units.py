@@ -43,8 +43,8 @@ _DIRECTIVES = re.compile(
 )
 _COMMAND = re.compile(r"^Exec\w+$")
 _OURS = re.compile(
-    r"^(/opt/presence-agent/bin/[\w-]+( run)?( --config)?( /[\w./-]+)?"
-    r"|/opt/presence-agent/bin/presence-agent reload \$MAINPID)$"
+    r"^(/usr/(bin/presence-agent|lib/presence-agent/check)( run)?( --config)?( /[\w./-]+)?"
+    r"|/usr/bin/presence-agent reload \$MAINPID)$"
 )
 _HEADER = re.compile(r"^# /\S+$")
 _SECTION = re.compile(r"^\[\w+\]$")
