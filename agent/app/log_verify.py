@@ -14,6 +14,7 @@ from agent.errors import LogError
 from agent.eventlog.reader import LogReader
 from agent.eventlog.set_aside import damaged_asides
 from agent.locale.language import N_, reader_language
+from agent.locale.problems import translated
 from agent.render.sentences import harmless
 from agent.wire.events import EVENTS
 
@@ -167,7 +168,7 @@ def verify(config: Config) -> tuple[list[str], list[str]]:
             _look_at_all(reader, head, checks)
         except LogError as error:
             if "damaged" not in found.number:
-                found.add("damaged", str(error).rstrip("."))
+                found.add("damaged", translated(str(error), reader_language()).rstrip("."))
     _look_at_head(head, found)
     silent = config.mqtt is None
     # Without a broker old events go without a word, as those go that a broker has taken.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from agent.cli.log import CONFIG, ConfigOption
-from agent.errors import ConfigError, ModelError
+from agent.errors import ModelError
 from agent.locale.language import reader_language
 
 if TYPE_CHECKING:
@@ -29,16 +29,11 @@ def check(
     `presence-agent check --example gate > agent.toml` is a good start.
     """
     from agent.config.examples import example as example_of
-    from agent.locale.problems import as_sentence
 
-    language = reader_language()
-    try:
-        if example is not None:
-            print(example_of(example), end="")
-        else:
-            _check(config, language)
-    except ConfigError as error:
-        raise ConfigError(*(as_sentence(problem, language) for problem in error.problems)) from error
+    if example is not None:
+        print(example_of(example), end="")
+    else:
+        _check(config, reader_language())
     return 0
 
 

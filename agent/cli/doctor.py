@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from agent.cli.errors import readers_sentence
 from agent.cli.log import CONFIG, ConfigOption
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def doctor(
     try:
         written = write_bundle(bundle, report, config, reader_language())
     except AgentError as error:
-        print(harmless(str(error)), file=sys.stderr)
+        print(harmless(readers_sentence(error)), file=sys.stderr)
         return error.exit_code
     # A program that reads the JSON gets nothing else.
     print(harmless(written), file=sys.stderr if as_json else sys.stdout)

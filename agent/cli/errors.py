@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from pathlib import Path
 from typing import Final
@@ -20,8 +21,7 @@ from agent.errors import AgentError, CertificateFileError, ConfigError, ModelErr
 
 # What the extra `device` brings, by the names that are imported.
 DEVICE_MODULES: Final = frozenset({"cv2", "holidays", "numpy", "onnx", "onnxruntime", "tzdata"})
-
-
+_STDERR = 2
 # Errors that a technician fixes, each with an explanation of its own; the first that fits.
 _ENTRIES: Final[tuple[tuple[type[AgentError], LogMessage], ...]] = (
     (CertificateFileError, FAILS_CERTIFICATE),
@@ -36,8 +36,32 @@ def entry(error: Exception) -> LogMessage:
     return next((line for kind, line in _ENTRIES if isinstance(error, kind)), FAILS)
 
 
+def readers_sentence(error: Exception) -> str:
+    """The sentence for whoever typed the command, in the language of the environment, to print on stderr.
+
+    The journal is English, and what goes there loads no translations.
+    """
+    english = sentence(error)
+    try:
+        from agent.device.journal import is_journal
+
+        if is_journal(os.environ.get("JOURNAL_STREAM"), _STDERR):
+            return english
+        from agent.locale.language import reader_language
+        from agent.locale.problems import as_sentence
+
+        language = reader_language()
+        if not language.info():
+            return english
+        lines = english.split("\n") if isinstance(error, AgentError) else [english]
+        problems = error.problems if isinstance(error, ConfigError) else lines
+        return "\n".join(as_sentence(problem, language) for problem in problems)
+    except Exception:  # noqa: BLE001 - what a bad card did to the words must not hide what is wrong
+        return english
+
+
 def sentence(error: Exception) -> str:
-    """The sentence for people about an error."""
+    """The sentence for people about an error, in English."""
     if isinstance(error, AgentError):
         return str(error)
     if (module := _missing(error)) is not None:

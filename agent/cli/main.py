@@ -18,7 +18,7 @@ from cyclopts import App, Parameter
 from agent.cli.broker import broker_commands
 from agent.cli.check import check
 from agent.cli.doctor import doctor
-from agent.cli.errors import entry, exit_code, sentence
+from agent.cli.errors import entry, exit_code, readers_sentence, sentence
 from agent.cli.help import ReadersHelp
 from agent.cli.log import CONFIG, ConfigOption, log_app, log_to_stderr
 from agent.cli.reload import reload
@@ -328,13 +328,13 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the last place where it can become a sentence
         if debug:
             traceback.print_exc()
-        _complain(sentence(error))
+        _complain(error)
         code = exit_code(error)
     sys.exit(code)
 
 
-def _complain(error: AgentError | str) -> None:
-    print(error, file=sys.stderr)
+def _complain(error: Exception) -> None:
+    print(readers_sentence(error), file=sys.stderr)
 
 
 @contextmanager

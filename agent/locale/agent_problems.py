@@ -1,7 +1,6 @@
-"""Agent's own sentences on broker, camera, recording and weights, as doctor recognises and translates them.
+"""Agent's own sentences on broker, camera, recording and weights, as whoever shows them translates them.
 
-Each is the one in the code, {…} for what it puts in; {problem} is looked up again. A translation may leave
-out what doctor's remedy has anyway.
+Each is the one in the code, {…} for what it puts in; {problem} is looked up again.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ _BROKER: tuple[str, ...] = (
     N_("the certificate_file {path} can't be read ({problem})"),
     N_("the key_file {path} can't be read ({problem})"),
     N_("the password_file {path} can't be read ({problem})"),
+    N_("the password_file {path} is not there, or has no password in it; write it there, on one line"),
     N_("the password_file {path} has no password in it; write it there, on one line"),
     N_("the broker's name {host} is not known; check the network and the host's name"),
     N_("nothing listens at {broker}; check its host and port, and that it runs"),
@@ -59,6 +59,10 @@ _BROKER: tuple[str, ...] = (
     N_("the connection to the broker {broker} is lost ({problem})"),
     N_("the connection to the broker {broker} is lost"),
     N_("the broker {broker} leaves a message unanswered for {limit_s} s; the connection is given up"),
+    N_(
+        "the broker {broker} leaves a message unanswered for all that was sent since; "
+        "the connection is given up"
+    ),
     N_("there is no answer within {limit_s} s"),
     N_("the broker {broker} does not let this client read; check its rights (ACL)"),
 )
@@ -79,6 +83,12 @@ _TLS: tuple[str, ...] = (
         "its certificate is not trusted ({problem}); check that ca_file is the broker's authority, "
         "and host the broker"
     ),
+    N_("its certificate is not for {host}; set host to a name that is in it, or have {again} put in"),
+    N_(
+        "its authority's certificate lacks {wanted} ({problem}); "
+        "have it made again with that, for the same key, and put it into ca_file"
+    ),
+    N_("its certificate lacks {wanted} ({problem}); have it made again there with that"),
     N_("the broker {broker}: {problem}"),
 )
 _CAMERA: tuple[str, ...] = (
@@ -106,8 +116,25 @@ _CAMERA: tuple[str, ...] = (
     N_("the camera can't be started ({problem}): check that the ribbon cable is fully seated"),
     N_("the camera's picture can't be read: {problem}"),
     N_("the camera's video has ended or broke off"),
+    N_("the camera is not open"),
+    N_("the camera can't be closed: {problem}"),
+    N_("the camera hangs: it could not be {problem_step} in {within_s} s; restart the agent"),
+    N_("the camera can be opened but gave no picture in {blank_s} s: restart the agent"),
+    N_("libcamera can't look for cameras ({problem}): the agent has to run as the service's unit has it"),
+    N_("the camera gives colours as {colours}, asked for was {asked}"),
+    N_("the camera gives pictures without SensorTimestamp: this picamera2 is too old"),
+    N_("the camera's pictures are stamped {ahead_s} s ahead of this machine's clocks"),
+    N_(
+        "the camera gives its {name} pictures as {form} of {size} px, asked for was {asked}: "
+        "choose another [camera] size"
+    ),
+    N_(
+        "the camera gives its {name} pictures in rows of {stride} bytes, {number} in all: too few for "
+        "{size} px; choose another [camera] size"
+    ),
     N_("[camera] password_file {path}: can't be read ({problem}); put the password there"),
     N_("[camera] password_file {path}: is empty; put the camera's password there"),
+    N_("[camera] password_file {path}: is not there, or empty; put the camera's password there"),
     N_("{host} refuses the login; check username, password_file and then the path in [camera]"),
     N_("{host} wants a login; give username and password_file in [camera]"),
     N_("{host} has no stream {path}; look its path up in the camera's manual"),
@@ -124,15 +151,32 @@ _FILES: tuple[str, ...] = (
     N_("{path}: can't be read ({problem}); check the path."),
     N_("{path}: can't be read ({problem}); {problem_why}."),
     N_("{path} can't be read ({problem}); {problem_why}"),
+    N_("{path}: can't be read ({problem})."),
     N_("{path}: is empty (0 bytes); copy it again."),
     N_("{path}: has no pictures (JPEG, PNG, WebP, BMP, TIFF)."),
     N_(
         "{path}: is not a picture that can be read; "
         "give a whole JPEG, PNG, WebP, BMP or TIFF of at most 100 million pixels."
     ),
+    N_("{path}: is not a recording that can be read, or is cut off; {problem}."),
+    N_("give a video that OpenCV reads, such as MP4, MKV or AVI"),
+    N_(
+        "{path}: breaks off after {number} of {frames} frames; "
+        "what was seen before is kept. Copy the recording again."
+    ),
+    N_("{path}: changes its size after {number} frames; what was seen before is kept."),
+    N_("{folder}: {number} of {pictures} pictures were left out; the first: {problem}"),
     N_("onnxruntime can't load a model: {problem}"),
-    N_("{path} can't be used, install presence-agent again: {problem}"),
     NC_("problem", "{path} can't be read: {problem}"),
+    N_("The prepared model {name} is missing in {folder}: run `presence-agent models fetch {again}`"),
+    N_("The prepared model {name} is damaged in {folder}: run `presence-agent models fetch {again}`"),
+    N_(
+        "The prepared model {name} was made by another version of presence-agent or onnxruntime than is "
+        "installed now in {folder}: run `presence-agent models fetch {again}`"
+    ),
+    N_("{path} is not there: get it with `presence-agent models fetch {name}`"),
+    N_("{path} has {have} bytes instead of {wanted}: get it with `presence-agent models fetch {name}`"),
+    N_("{path} has another sha256 than it should: get it with `presence-agent models fetch {name}`"),
     N_("{path} is damaged: run `presence-agent models fetch`"),
     N_("{path} is damaged"),
 )
@@ -152,39 +196,4 @@ _RIGHTS: tuple[str, ...] = (
 )
 # The service's last line.
 _SERVICE: tuple[str, ...] = (N_("the agent ends: {problem}"),)
-# Whole sentences, each with the part of it that is translated: the rest is a remedy with values of its own.
-_IN_PART: dict[str, str] = {
-    "its certificate is not for {host}; set host to a name that is in it, or have {again} put in": N_(
-        "its certificate is not for {host}"
-    ),
-    "{path}: is not a recording that can be read, or is cut off; {readable}.": N_(
-        "{path}: is not a recording that can be read, or is cut off"
-    ),
-    "The prepared model {name} is missing in {folder}: run `presence-agent models fetch {again}`": N_(
-        "The prepared model {name} is missing in {folder}"
-    ),
-    "The prepared model {name} is damaged in {folder}: run `presence-agent models fetch {again}`": N_(
-        "The prepared model {name} is damaged in {folder}"
-    ),
-    (
-        "The prepared model {name} was made by another version of presence-agent or onnxruntime than is "
-        "installed now in {folder}: run `presence-agent models fetch {again}`"
-    ): N_(
-        "The prepared model {name} was made by another version of presence-agent or onnxruntime than is "
-        "installed now in {folder}"
-    ),
-    "{path} is not there: get it with `presence-agent models fetch {name}`": N_("{path} is not there"),
-    "{path} has {have} bytes instead of {wanted}: get it with `presence-agent models fetch {name}`": N_(
-        "{path} has {have} bytes instead of {wanted}"
-    ),
-    "{path} has another sha256 than it should: get it with `presence-agent models fetch {name}`": N_(
-        "{path} has another sha256 than it should"
-    ),
-}
-_WHOLE: tuple[str, ...] = (*_BROKER, *_TLS, *_CAMERA, *_FILES, *_RIGHTS)
-# What is translated, by the sentence in the code.
-PROBLEMS: dict[str, str] = {
-    **{text: text for text in _SERVICE},
-    **_IN_PART,
-    **{text: text for text in _WHOLE},
-}
+AGENT_PROBLEMS: tuple[str, ...] = (*_SERVICE, *_BROKER, *_TLS, *_CAMERA, *_FILES, *_RIGHTS)

@@ -62,6 +62,8 @@ CAUSES = frozenset(
         NC_("cause", "no certificate or crl found"),
         NC_("cause", "no start line"),
         NC_("cause", "nothing of the kind in it"),
+        NC_("cause", "no reason given"),
+        NC_("cause", "it speaks before it is asked"),
         NC_("cause", "pem lib"),
         NC_("cause", "bad base64 decode"),
         NC_("cause", "bad decrypt"),
@@ -85,13 +87,17 @@ CAUSES = frozenset(
         NC_("cause", "Connection rate exceeded"),
         NC_("cause", "Protocol error"),
         NC_("cause", "Implementation specific error"),
-        # What the agent says of its camera.
+        # What the agent says of a password_file that is no text, and of its camera.
+        NC_("cause", "it is no text"),
         NC_("cause", "covered"),
         NC_("cause", "dark"),
         NC_("cause", "blurred"),
         NC_("cause", "moved"),
         NC_("cause", "frozen"),
         NC_("cause", "lost"),
+        # What a camera that hangs could not be.
+        NC_("cause", "opened"),
+        NC_("cause", "closed"),
         # How systemd says that a service ended.
         NC_("cause", "exit-code"),
         NC_("cause", "signal"),

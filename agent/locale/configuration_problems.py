@@ -1,4 +1,4 @@
-"""Sentences on a configuration file, as doctor and `check` recognise and translate them.
+"""Sentences on a configuration file, as whoever shows them recognises and translates them.
 
 Each is the one in the code, {…} for what it puts in. One that is not here stays English.
 """
@@ -20,6 +20,10 @@ _FILE: tuple[str, ...] = (
     N_("its brackets are nested too deeply"),
     N_("it has a number that is too long"),
     N_("There is no example for {name}; there are {places}."),
+    N_(
+        "The public holidays of {country} can't be worked out ({problem}); install the agent's packages "
+        "again, or leave [calendar] country out and list the days off in holidays."
+    ),
 )
 _NAMES: tuple[str, ...] = (
     N_("[{table}] is missing: add this table, with {listed} in it."),

@@ -6,14 +6,24 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from agent.locale.agent_problems import PROBLEMS
+from agent.locale.agent_problems import AGENT_PROBLEMS
 from agent.locale.causes import CAUSES, CAUSES_OF
+from agent.locale.command_problems import COMMAND_PROBLEMS
 from agent.locale.configuration_problems import CONFIGURATION_PROBLEMS
 from agent.locale.language import NC_, in_context
+from agent.locale.log_problems import LOG_PROBLEMS
 
 if TYPE_CHECKING:
     from gettext import NullTranslations
 
+# All with something put in, the more exact one first: whatever is wrong with a value looks like many others.
+SENTENCES: tuple[str, ...] = (
+    *CAUSES_OF,
+    *LOG_PROBLEMS,
+    *COMMAND_PROBLEMS,
+    *AGENT_PROBLEMS,
+    *CONFIGURATION_PROBLEMS,
+)
 # What is put in for these is a problem itself.
 _NESTED = "problem"
 # Names of settings, tables or characters, several of them; and words that are between them, or are some.
@@ -39,7 +49,11 @@ def translated(problem: str, language: NullTranslations) -> str:
         if found := pattern.fullmatch(sentence):
             values = {name: _value(name, value, language) for name, value in found.groupdict().items()}
             return in_context(language, "problem", text).format(**values)
-    return f"“{sentence}”"
+    return _as_it_is(sentence)
+
+
+def _as_it_is(problem: str) -> str:
+    return f"“{problem.strip().removesuffix('.')}”"
 
 
 def _value(name: str, value: str, language: NullTranslations) -> str:
@@ -54,7 +68,7 @@ def _value(name: str, value: str, language: NullTranslations) -> str:
 def as_sentence(problem: str, language: NullTranslations) -> str:
     """A problem that stands by itself: with a capital letter and a full stop; a rare one stays English."""
     text = translated(problem, language)
-    if text == problem or text.startswith("“"):
+    if text in {problem, _as_it_is(problem)}:
         return problem
     first = text.split(" ", 1)[0]
     # Not the name of a file or a setting.
@@ -65,12 +79,15 @@ def as_sentence(problem: str, language: NullTranslations) -> str:
 @cache
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
     """In the order of the tables: the more exact sentence comes first."""
-    whole = ((text, text) for text in CONFIGURATION_PROBLEMS)
-    tables = (*((text, text) for text in CAUSES_OF), *PROBLEMS.items(), *whole)
-    return tuple((re.compile(_pattern(english)), text) for english, text in tables)
+    return tuple((re.compile(_pattern(english), re.DOTALL), english) for english in SENTENCES)
 
 
 def _pattern(english: str) -> str:
     """A sentence with {…} as a pattern that finds what was put in."""
     parts = re.split(r"\{(\w+)\}", english.removesuffix("."))
-    return "".join(f"(?P<{part}>.+?)" if place % 2 else re.escape(part) for place, part in enumerate(parts))
+    return "".join(_put_in(part) if place % 2 else re.escape(part) for place, part in enumerate(parts))
+
+
+def _put_in(name: str) -> str:
+    # A value may be empty, which is often what is wrong with it; a problem never is.
+    return f"(?P<{name}>.{'+' if name.startswith(_NESTED) else '*'}?)"
