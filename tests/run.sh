@@ -66,6 +66,10 @@ done
 command -v systemd-analyze >/dev/null || missing+=(systemd)
 # The checks of the translations that it has.
 command -v msgfmt >/dev/null || missing+=(gettext)
+# The manual pages, as three programs read them, and what is completed in two shells.
+for program in man-db:lexgrog groff:groff mandoc:mandoc zsh:zsh; do
+    command -v "${program#*:}" >/dev/null || missing+=("${program%:*}")
+done
 # A disk in a file, to fill and to break.
 command -v mkfs.ext4 >/dev/null || missing+=(e2fsprogs)
 # Network namespaces and what goes wrong in them.

@@ -52,7 +52,11 @@ def retire(
     name: Annotated[str, Parameter(help="The agent's name.")],
     rule: Annotated[
         tuple[str, ...],
-        Parameter(negative="", help="A rule it had, where the account may not read what is retained."),
+        Parameter(
+            negative="",
+            show_default=False,
+            help="A rule it had, where the account may not read what is retained.",
+        ),
     ] = (),
     broker: Annotated[
         str | None, Parameter(help="mqtt://[user@]host[:port], or mqtts://; otherwise [mqtt] of --config.")

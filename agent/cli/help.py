@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from cyclopts.help import HelpEntry, HelpPanel, InlineText
     from rich.console import Console, ConsoleOptions
 
-_USAGE = NC_("help", "Usage: {command}")
-_CHOICES = NC_("help", "[choices: {values}]")
-_DEFAULT = NC_("help", "[default: {value}]")
-_REQUIRED = NC_("help", "[required]")
+USAGE = NC_("help", "Usage: {command}")
+CHOICES = NC_("help", "[choices: {values}]")
+DEFAULT = NC_("help", "[default: {value}]")
+REQUIRED = NC_("help", "[required]")
 
 
 class ReadersHelp:
@@ -50,7 +50,7 @@ class ReadersHelp:
 
         language = reader_language()
         if language.info():
-            text = language.pgettext("help", _USAGE).format(command=usage)
+            text = language.pgettext("help", USAGE).format(command=usage)
             console.print(Text(text, style="bold"))
         else:
             DefaultFormatter().render_usage(console, options, usage)
@@ -91,9 +91,9 @@ def _described(language: NullTranslations, entry: HelpEntry) -> InlineText:
     text = _translated(entry.description, language)
     if entry.choices:
         values = ", ".join(entry.choices)
-        text.append(Text(language.pgettext("help", _CHOICES).format(values=values), "cyclopts.choices"))
+        text.append(Text(language.pgettext("help", CHOICES).format(values=values), "cyclopts.choices"))
     if entry.default is not None:
-        text.append(Text(language.pgettext("help", _DEFAULT).format(value=entry.default), "cyclopts.default"))
+        text.append(Text(language.pgettext("help", DEFAULT).format(value=entry.default), "cyclopts.default"))
     if entry.required:
-        text.append(Text(language.pgettext("help", _REQUIRED), "cyclopts.required"))
+        text.append(Text(language.pgettext("help", REQUIRED), "cyclopts.required"))
     return text

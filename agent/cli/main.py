@@ -128,7 +128,7 @@ def accept_view(*, config: ConfigOption = CONFIG) -> int:
 
 @app.command
 def detect(
-    *images: Path,
+    *images: Annotated[Path, Parameter(help="Pictures.")],
     config: Annotated[
         Path | None, Parameter(help="Take minimum scores, masks and what is drawn from this file.")
     ] = None,
@@ -186,7 +186,7 @@ def bench(
 
 @app.command
 def replay(
-    video: Path,
+    video: Annotated[Path, Parameter(help="The recording.")],
     /,
     *,
     config: ConfigOption,
@@ -269,7 +269,7 @@ def models_list() -> int:
 
 @models_app.command(name="fetch")
 def models_fetch(
-    *names: str,
+    *names: Annotated[str, Parameter(help="Weights and samples, as `models list` names them.")],
     from_: Annotated[
         Path | None, Parameter(name="--from", help="Take files from this folder; no network is used.")
     ] = None,

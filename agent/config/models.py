@@ -76,7 +76,7 @@ class CameraConfig(BaseConfig):
     ] = 10.0
     """Frames a second."""
     rotation: Rotation = 0
-    """Degrees."""
+    """Degrees; 180 where it hangs upside down."""
     masks: Annotated[tuple[Polygon, ...], listed("give a list of polygons [[x, y], …]", of_lists=True)] = (
         Field((), examples=[[[[0.0, 0.0], [0.2, 0.0], [0.2, 0.1]]]])
     )
@@ -144,26 +144,26 @@ class TamperConfig(BaseConfig):
     covered_ratio: _Share = 0.1
     """Covered: so much is left of the structure of the usual view, or less."""
     covered_after_s: _After = 5.0
-    """Seconds that this must last, as with each `_after_s`."""
+    """Seconds that this must last."""
     dark_level: Annotated[
         float, Field(gt=0, lt=255), otherwise("give a grey level between 0 (black) and 255 (white)")
     ] = 40.0
     """Dark: at most a twentieth of the picture is brighter than this, 0-255."""
     dark_after_s: _After = 5.0
-    """Seconds."""
+    """Seconds that this must last."""
     blurred_ratio: _Share = 0.3
     """Blurred: so much is left of the fine structure, at equal contrast, or less."""
     blurred_after_s: _After = 5.0
-    """Seconds."""
+    """Seconds that this must last."""
     moved_ratio: _Share = 0.6
     """Moved: no more of the places with texture look as usual, and the view is the usual one, shifted further
     than the rules follow."""
     moved_after_s: _After = 5.0
-    """Seconds."""
+    """Seconds that this must last."""
     frozen_ratio: _Share = 0.1
     """Frozen: so much is left of the usual change from picture to picture, or less."""
     frozen_after_s: _After = 4.0
-    """Seconds."""
+    """Seconds that this must last."""
     identical_after_s: _Slowly = 300.0
     """Seconds of equal pictures after which a source without any noise is frozen too."""
     restored_after_s: _After = 3.0
@@ -184,7 +184,7 @@ class HoursConfig(BaseConfig):
     periods: Annotated[
         tuple[Period, ...], listed('give a list of periods ["HH:MM", "HH:MM"]', of_lists=True)
     ] = Field(examples=[[["07:30", "11:30"], ["13:30", "17:00"]]])
-    """Start and end in minutes after local midnight, 0–1440; an end before its start is on the next day."""
+    """Start and end, local time; an end before its start is on the next day."""  # read as minutes, 0–1440
 
     @field_validator("days")
     @classmethod
@@ -355,7 +355,7 @@ class MqttConfig(BaseConfig):
     key_file: FilePath | None = None
     """The key to it."""
     discovery: Switch = False
-    """Whether Home Assistant is told."""
+    """Whether to announce the agent to Home Assistant."""
 
 
 _Amount = Annotated[int, Field(gt=0), otherwise("give a whole number above 0")]

@@ -174,6 +174,7 @@ _CORRECTIONS: tuple[str, ...] = (
     N_("give more than min_dwell_s, which is {least}: shorter visits are passers-by"),
     N_("add crowd, how many persons are one, or leave this out; alone it has no use"),
     N_('give "everybody" or "staff"'),
+    N_('give "yolox_nano", or "yolox_tiny" for a Pi 5'),
     N_(
         "rtsps is not taken, since the camera's certificate can't be checked; give rtsp://, on a network "
         "of the cameras' own"

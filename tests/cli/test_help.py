@@ -10,15 +10,18 @@ import pytest
 from cyclopts.help import DefaultFormatter
 from rich.console import Console
 
+from agent.cli.help_pages import commands
 from agent.cli.main import app
-from tests.locale.catalogues import commands, help_texts
+from tests.locale.catalogues import help_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.conftest import Ran
 
-EACH = pytest.mark.parametrize("words", list(commands()), ids=lambda words: " ".join(words) or "first page")
+EACH = pytest.mark.parametrize(
+    "words", list(commands(app)), ids=lambda words: " ".join(words) or "first page"
+)
 # So wide that nothing is wrapped.
 WIDE = 1000
 

@@ -19,10 +19,10 @@ from babel.core import Locale
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po, write_po
-from rich.console import Console
 
-from agent.cli.help import paragraphs
+from agent.cli.help_pages import help_pages
 from agent.cli.main import app
+from agent.config.reference import reference
 from agent.locale.language import DOMAIN
 from tests.conftest import ROOT
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from babel.messages.catalog import Message
-    from cyclopts import App
-    from cyclopts.help import HelpPanel
 
 FOLDER = ROOT / "agent" / "locale"
 # Functions that mark a text, and which of their arguments are texts; `c` is the context.
@@ -72,51 +70,38 @@ def forms(text: str | Sequence[str] | None) -> list[str]:
 def template() -> Catalog:
     """All texts of the code that are marked, by file, in their order there."""
     found = Catalog(domain=DOMAIN)
-    for path in sorted((ROOT / "agent").rglob("*.py")):
+    for path in (*sorted((ROOT / "agent").rglob("*.py")), *sorted((ROOT / "deploy").glob("*.py"))):
         where = str(path.relative_to(ROOT))
         with path.open("rb") as file:
             for line, text, comments, context in extract("python", file, KEYWORDS, (COMMENT,)):
                 found.add(text, locations=[(where, line)], auto_comments=comments, context=context)
     for text, page in help_texts().items():
         found.add(text, auto_comments=[page])
+    for text, where in configuration_texts().items():
+        found.add(text, auto_comments=[where], context="agent.toml")
     return found
 
 
 def help_texts() -> dict[str, str]:
     """Texts of all help pages, cyclopts' own too, each with the first command that shows it."""
-    shown: list[str] = []
     found: dict[str, str] = {}
-
-    class Collector:
-        def __call__(self, console: object, options: object, panel: HelpPanel) -> None:  # noqa: ARG002
-            shown.append(str(panel.title))
-            for entry in panel.entries:
-                shown.extend(paragraphs(entry.description))
-
-        def render_usage(self, *_: object) -> None: ...
-
-        def render_description(self, _console: object, _options: object, text: object) -> None:
-            shown.extend(paragraphs(text))
-
-    usual, app.help_formatter = app.help_formatter, Collector()
-    try:
-        for words in commands():
-            shown.clear()
-            app.help_print(words, console=Console(file=io.StringIO()))
-            page = " ".join([app.name[0], *words, "--help"])
-            for text in shown:
-                found.setdefault(text, page)
-    finally:
-        app.help_formatter = usual
+    for page in help_pages(app):
+        shown = [*page.text]
+        for section in page.sections:
+            shown += [section.title, *(text for line in section.lines for text in line.text)]
+        for text in shown:
+            found.setdefault(text, " ".join([app.name[0], *page.words, "--help"]))
     return found
 
 
-def commands(of: App = app, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """All commands that a help page lists, and none at all, which is the first page."""
-    yield above
-    for name in of:
-        if not name.startswith("-") and of[name].show:
-            yield from commands(of[name], (*above, name))
+def configuration_texts() -> dict[str, str]:
+    """Texts of the configuration's tables and keys, each with the first that has it."""
+    found: dict[str, str] = {}
+    for table in reference():
+        found.setdefault(table.text, table.header)
+        for key in table.keys:
+            found.setdefault(key.text, f"{table.header} {key.name}")
+    return found
 
 
 def content(catalog: Catalog, *, with_header: bool = True) -> bytes:
