@@ -122,7 +122,7 @@ scripts() {
         return
     fi
     shellcheck --external-sources --severity=warning \
-        deploy/*.sh deploy/*/*.sh tests/*.sh tests/*/*.sh .ci/run systemd/presence-agent-check
+        deploy/*.sh deploy/*/*.sh deploy/debian/control/* deploy/debian/versions tests/*.sh tests/*/*.sh .ci/run systemd/presence-agent-check
 }
 
 scratch=$(mktemp -d)

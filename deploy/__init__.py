@@ -1,0 +1,1 @@
+"""Installation, packages and examples for central systems."""
