@@ -76,9 +76,9 @@ def licence_of(metadata: Message) -> str:
     Raises:
         UnknownLicenceError: it writes none, or one that this module does not know.
     """
-    if expression := metadata["License-Expression"]:
+    if expression := metadata.get("License-Expression"):
         return str(expression)
-    written = [str(metadata["License"] or ""), *map(str, metadata.get_all("Classifier", []))]
+    written = [str(metadata.get("License", "")), *map(str, metadata.get_all("Classifier", []))]
     for words in written:
         if words in _WRITTEN:
             return _WRITTEN[words]

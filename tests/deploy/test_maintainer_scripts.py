@@ -19,6 +19,7 @@ pytestmark = [
     pytest.mark.skipif(
         shutil.which("deb-systemd-helper") is None, reason="init-system-helpers is not installed"
     ),
+    pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="systemd is not installed"),
 ]
 
 JOURNALD = (Path(__file__).parents[2] / "systemd/presence-agent.journald.conf").read_text()
