@@ -8,28 +8,40 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from agent.cli.log import CONFIG, ConfigOption
+from agent.config.examples import Place
+from agent.config.examples import example as example_of
 from agent.errors import ModelError
 from agent.locale.language import reader_language
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from gettext import NullTranslations
     from pathlib import Path
+
+    from cyclopts import Token
+
+
+def _as_typed(_type: object, tokens: Sequence[Token]) -> str:
+    return tokens[0].value
 
 
 def check(
     *,
     config: ConfigOption = CONFIG,
     example: Annotated[
-        str | None,
-        Parameter(help="Print a commented configuration: gate, parking, counter, reception or corridor."),
+        Place | None,
+        Parameter(
+            help="Print a commented configuration: gate, parking, counter, reception or corridor.",
+            metavar="PLACE",
+            show_choices=False,
+            converter=_as_typed,  # what is none of them gets a sentence of ours
+        ),
     ] = None,
 ) -> int:
     """Check a configuration and print its problems, one a line, or print an example.
 
     `presence-agent check --example gate > agent.toml` is a good start.
     """
-    from agent.config.examples import example as example_of
-
     if example is not None:
         print(example_of(example), end="")
     else:

@@ -14,6 +14,8 @@ from agent.core import identifiers
 from agent.locale.language import reader_language
 
 CONFIG = Path("/etc/presence-agent/agent.toml")
+# For an option that takes a file.
+STANDARD_OUTPUT = Path("-")
 ConfigOption = Annotated[Path, Parameter(name="--config", help="The configuration file (TOML).")]
 
 
@@ -72,8 +74,8 @@ def export(
         str | None, Parameter(help="The last local day, or the moment before which events end, RFC 3339.")
     ] = None,
     out: Annotated[
-        str, Parameter(allow_leading_hyphen=True, help="Write to this file; - is standard output.")
-    ] = "-",
+        Path, Parameter(allow_leading_hyphen=True, help="Write to this file; - is standard output.")
+    ] = STANDARD_OUTPUT,
     file: Annotated[
         Path | None,
         Parameter(help="A log that was set aside, not the configured one; what can't be read is left out."),
@@ -90,7 +92,7 @@ def export(
 
     start = None if from_ is None else identifiers.bound("--from", from_)
     end = None if to is None else identifiers.bound("--to", to)
-    to_file = None if out == "-" else Path(out)
+    to_file = None if out == STANDARD_OUTPUT else out
     if file is None:
         write(load(config), start, end, to_file)
         return 0

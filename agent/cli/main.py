@@ -10,7 +10,9 @@ import time
 import traceback
 from contextlib import contextmanager
 from importlib import metadata
-from pathlib import Path
+
+# Cyclopts reads annotations.
+from pathlib import Path  # noqa: TC003
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 from cyclopts import App, Parameter
@@ -20,7 +22,7 @@ from agent.cli.check import check
 from agent.cli.doctor import doctor
 from agent.cli.errors import entry, exit_code, readers_sentence, sentence
 from agent.cli.help import ReadersHelp
-from agent.cli.log import CONFIG, ConfigOption, log_app, log_to_stderr
+from agent.cli.log import CONFIG, STANDARD_OUTPUT, ConfigOption, log_app, log_to_stderr
 from agent.cli.reload import reload
 from agent.core import identifiers
 from agent.errors import AgentError, ConfigError
@@ -191,8 +193,9 @@ def replay(
     *,
     config: ConfigOption,
     events: Annotated[
-        str, Parameter(allow_leading_hyphen=True, help="Write events here, one a line; - is standard output.")
-    ] = "-",
+        Path,
+        Parameter(allow_leading_hyphen=True, help="Write events here, one a line; - is standard output."),
+    ] = STANDARD_OUTPUT,
     start: Annotated[str, Parameter(help="When the recording starts, RFC 3339.")] = REPLAY_START,
     pace: Annotated[
         Literal["fast", "real"], Parameter(help="As fast as it goes, or at the recording's pace.")
@@ -220,12 +223,12 @@ def replay(
     options = ReplayOptions(
         start=identifiers.moment(start),
         real_time=pace == "real",
-        events=None if events == "-" else Path(events),
+        events=None if events == STANDARD_OUTPUT else events,
         mot=mot,
         draw=draw,
         publish_as=identifiers.replay_name(as_, publish=publish),
     )
-    with _progress("frames", printing=events == "-") as progress:
+    with _progress("frames", printing=events == STANDARD_OUTPUT) as progress:
         play(loaded, video, options, progress)
     return 0
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from typing import Literal, get_args
 
 from agent.errors import ConfigError
 
-PLACES = ("gate", "parking", "counter", "reception", "corridor")
+Place = Literal["gate", "parking", "counter", "reception", "corridor"]
+PLACES: tuple[str, ...] = get_args(Place)
 
 
 def example(place: str) -> str:
