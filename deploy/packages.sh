@@ -66,12 +66,9 @@ own=$(mktemp -d "$work/own.XXXXXX")
 trap 'rm -rf "$own"' EXIT
 # The build backend is in the environment; no index is asked. It compiles the translations too.
 "$python" -P -m pip wheel -qq --no-index --no-deps --no-build-isolation --wheel-dir "$own/wheel" "$ROOT"
-extras=()
-if [[ -e $ROOT/deploy/manpages.py ]]; then
-    # Pages of `man` and completions, laid out as in a root.
-    "$python" -P "$ROOT/deploy/manpages.py" --out "$own/extras"
-    extras=(--extras "$own/extras")
-fi
+# Pages of `man` and completions, laid out as in a root.
+"$python" -P "$ROOT/deploy/man_pages.py" "$own/extras/usr/share/man"
+"$python" -P "$ROOT/deploy/completions.py" "$own/extras/usr/share"
 for suite in "${suites[@]}"; do
     for architecture in "${architectures[@]}"; do
         case $suite in
@@ -88,7 +85,7 @@ for suite in "${suites[@]}"; do
         rm -rf "$own/wheels" && mkdir "$own/wheels"
         ln "$wheels"/*.whl "$own"/wheel/*.whl "$own/wheels/"
         PYTHONPATH=$ROOT "$python" -P -m deploy.debian.build --suite "$suite" --arch "$architecture" \
-            --wheels "$own/wheels" --models "$ROOT/models" --out "$out" "${extras[@]}" "${options[@]}" ||
+            --wheels "$own/wheels" --models "$ROOT/models" --out "$out" --extras "$own/extras" "${options[@]}" ||
             stop "The package for $suite on $architecture could not be made."
     done
 done
