@@ -8,6 +8,7 @@
 #   bash tests/run.sh --faults   also the long form of tests/faults, an hour and a half
 #   bash tests/run.sh --node     also others' programs on the schemas, two minutes (node; 200 MB from the npm registry)
 #   bash tests/run.sh --systemd  also the service, and faults made on purpose, on booted Debians, as root, half an hour
+#   bash tests/run.sh --packages also the Debian packages, built twice, and on booted Debians, as root, half an hour
 #   bash tests/run.sh --pages    also the commands of the pages on booted Debians, as root, and the demo, a quarter of an hour
 set -euo pipefail
 # shellcheck source=deploy/environment.sh
@@ -18,6 +19,7 @@ bench=false
 complete=false
 faults=false
 node=false
+packages=false
 pages=false
 systemd=false
 for argument in "$@"; do
@@ -26,10 +28,11 @@ for argument in "$@"; do
         --complete) complete=true ;;
         --faults) faults=true ;;
         --node) node=true ;;
+        --packages) packages=true ;;
         --pages) pages=true ;;
         --systemd) systemd=true ;;
         *)
-            echo "usage: bash tests/run.sh [--complete] [--bench] [--faults] [--node] [--pages] [--systemd]" >&2
+            echo "usage: bash tests/run.sh [--complete] [--bench] [--faults] [--node] [--packages] [--pages] [--systemd]" >&2
             exit 2
             ;;
     esac
@@ -137,6 +140,9 @@ step "shellcheck" scripts
 if $systemd; then
     step "systemd" env PYTHON="$ROOT/.venv-tests/bin/python" bash tests/systemd/acceptance.sh
     step "systemd: faults" env PYTHON="$ROOT/.venv-tests/bin/python" bash tests/systemd/faults.sh
+fi
+if $packages; then
+    step "packages" env PYTHON="$ROOT/.venv-tests/bin/python" bash tests/systemd/packages.sh
 fi
 if $pages; then
     step "pages: demo" bash deploy/demo.sh

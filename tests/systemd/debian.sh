@@ -65,14 +65,21 @@ PY
     mv "$1.new.mp4" "$1"
 }
 
+# debian_mirror: prints the address that this machine takes Debian from.
+debian_mirror() {
+    local mirror
+    mirror=$(grep -hoE 'https?://[^ ]+' /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null |
+        grep -vE 'security|snapshot' | head -n 1) || true # one of the files is not there
+    [[ -n $mirror ]] || stop "There is no mirror of Debian in /etc/apt."
+    echo "$mirror"
+}
+
 # debian SUITE FOLDER: makes the root, or cleans the one that is there, and puts agent and configuration in.
 debian() {
     local mirror
     root=$2/$1
     if [[ $(cat "$root/done" 2>/dev/null) != "$included" ]]; then
-        mirror=$(grep -hoE 'https?://[^ ]+' /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null |
-            grep -vE 'security|snapshot' | head -n 1) || true # one of the files is not there
-        [[ -n $mirror ]] || stop "There is no mirror of Debian in /etc/apt."
+        mirror=$(debian_mirror) || exit
         mkdir -p "$2"
         rm -rf "$root"
         say "Making a Debian ($1) in $root ..."
