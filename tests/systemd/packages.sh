@@ -151,7 +151,7 @@ told
 check "nothing runs" [ "$(of ActiveState) $(pgrep -cf site-packages)" = "inactive 0" ]
 check "the agent starts with the machine" systemctl -q is-enabled presence-agent
 check "the daily check waits for its time" eval '[ -n "$(systemctl show presence-agent-check.timer -p NextElapseUSecRealtime --value)" ]'
-check "nothing of it is told as failed" eval 'systemctl start presence-agent; [ -z "$(systemctl --failed --no-legend "presence-agent*")" ]'
+check "systemd lists nothing of it as failed" eval 'systemctl start presence-agent; [ -z "$(systemctl list-units --failed --no-legend "presence-agent*")" ]'
 check "the command is on the path" [ "$(command -v presence-agent)" = /usr/bin/presence-agent ]
 check "it runs from its own copy" [ "$(readlink -f /usr/bin/presence-agent)" = "$versions/$(dpkg-query -Wf '${Version}' presence-agent)/bin/presence-agent" ]
 check "which takes the card's room once" [ "$(du -sm /usr/lib/presence-agent $versions | awk 'NR == 1 { first = $1 } END { print ($1 < first / 5) }')" = 1 ]
