@@ -27,7 +27,7 @@ from tests.builders import BEGIN, make_at, make_track
 from tests.presence.office import Blind, Office, of
 
 if TYPE_CHECKING:
-    from agent.core.event import ClockEpoch
+    from agent.core.event import ClockEpoch, EndedWhy
 
 
 def test_peaks_of_nothing() -> None:
@@ -85,6 +85,17 @@ def test_closings_of_a_counter() -> None:
     assert closed == CounterClosed(rule="desk", at=last, since=last, waiting=None, why="restarted")
     counter.apply(closed)
     assert list(counter.closings(last)) == []
+
+
+@pytest.mark.parametrize(("why", "expected"), [("closed", ("closed", 10)), ("restarted", (None, None))])
+def test_counter_that_closed_is_known_to_be_closed(
+    why: EndedWhy, expected: tuple[str | None, int | None]
+) -> None:
+    """After a restart too, unless nobody knows what holds since."""
+    counter = CounterAggregate("desk")
+    counter.apply(CounterClosed(rule="desk", at=make_at(20), since=make_at(10), waiting=None, why=why))
+    mode, since = expected
+    assert (counter.mode, counter.since) == (mode, None if since is None else make_at(since))
 
 
 def test_blind_part_of_a_quarter_has_milliseconds() -> None:
