@@ -38,9 +38,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from agent.app.settings import Settings
-    from agent.core.event import Event, State
+    from agent.core.event import Event
     from agent.core.frame import Instant, Taken
     from agent.core.geometry import Polygon
+    from agent.core.rule_state import State
     from agent.core.shift import Shift
     from agent.pipeline import Step
     from agent.pipeline import TamperStage as SightJudge

@@ -20,7 +20,6 @@ StartCause = Literal["new_log", "started", "restarted"]
 StopCause = Literal["signal", "recording_ended", "recording_broken"]
 DropCause = Literal["keep_days", "keep_mb", "disk_full"]
 EndedWhy = Literal["seen", "lost", "blind", "closed", "stopped", "restarted"]
-CounterMode = Literal["attended", "unattended", "closed"]
 ClockEpoch = Literal["this_boot", "earlier_boot", "unknown"]
 """Of an event: on the present monotonic clock, on an earlier one, or nobody knows when it was."""
 
@@ -362,39 +361,3 @@ def lasting_types() -> dict[Interval, tuple[type[Event], ...]]:
             if interval and interval.lasts:
                 found[interval] = (*found.get(interval, ()), kind)
     return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """What holds of a rule, and since when that is so.
-
-    The first paragraph of a class describes it in the JSON Schemas; there every own field is null while it is
-    not known.
-    """
-
-    rule: str
-    since: Instant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LineState(State):
-    """Crossings since local midnight; null when not valid."""
-
-    in_count: of.InToday
-    out_count: of.OutToday
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ZoneState(State):
-    """Persons in a zone; null when not valid."""
-
-    count: of.PersonsThere
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CounterState(State):
-    """Whether a counter is attended; null when not valid. Without a public zone `waiting` is null too."""
-
-    mode: Annotated[CounterMode, of.MODE]
-    waiting: of.WaitingNow | None
-    waiting_since: of.WaitingSince | None = None

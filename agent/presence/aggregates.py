@@ -40,8 +40,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from agent.core.event import ClockEpoch, CounterMode, Day, Event, Quarter
+    from agent.core.event import ClockEpoch, Day, Event, Quarter
     from agent.core.frame import Instant
+    from agent.core.rule_state import CounterMode
     from agent.presence.hours import Period
     from agent.presence.intervals import WallMark, Window
     from agent.presence.waiting import Waits

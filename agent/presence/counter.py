@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.core.event import CounterAttended, CounterClosed, CounterState, CounterUnattended
+from agent.core.event import CounterAttended, CounterClosed, CounterUnattended
 from agent.core.frame import later
+from agent.core.rule_state import CounterState
 from agent.presence.aggregates import CounterAggregate, ZoneAggregate
 from agent.presence.ledger_rule import LedgerRule, RuleContext
 from agent.presence.settings import CounterSettings, ZoneSettings
@@ -14,8 +15,9 @@ from agent.presence.waiting import ON_THE_WAY_S, Waits
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.core.event import EndedWhy, Event, State
+    from agent.core.event import EndedWhy, Event
     from agent.core.frame import Instant
+    from agent.core.rule_state import State
 
 # Somebody who is back in time may be reported only by a later look.
 _PATIENCE_S = 2.0

@@ -11,8 +11,9 @@ from agent.presence.settings import OneRuleSettings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from agent.core.event import EndedWhy, Event, State
+    from agent.core.event import EndedWhy, Event
     from agent.core.frame import Instant
+    from agent.core.rule_state import State
     from agent.presence.hours import WorkingTime
 
 _Settings = TypeVar("_Settings", bound=OneRuleSettings)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.core.event import LineState, ZoneState
+from agent.core.rule_state import LineState, ZoneState
 from agent.presence.aggregates import LineAggregate, ZoneAggregate
 from agent.presence.ledger_rule import LedgerRule
 from agent.presence.settings import LineSettings, ZoneSettings
 
 if TYPE_CHECKING:
-    from agent.core.event import State
     from agent.core.frame import Instant
+    from agent.core.rule_state import State
 
 
 class LineInLedger(LedgerRule[LineSettings, LineAggregate]):

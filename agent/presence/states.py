@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from agent.core.event import State
     from agent.core.frame import Instant
+    from agent.core.rule_state import State
     from agent.core.visibility import BlindCause, Visibility
     from agent.presence.rule_set import RuleSet
 

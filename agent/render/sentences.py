@@ -7,15 +7,15 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-from agent.core.event import CounterState, LineState, ZoneState
 from agent.core.registry import Registry
+from agent.core.rule_state import CounterState, LineState, ZoneState
 from agent.locale.language import N_, NC_, NN_, reader_language
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from gettext import NullTranslations
 
-    from agent.core.event import State
+    from agent.core.rule_state import State
 
 # A field of an event, and what is added to the sentence where it is not 0, and where it is.
 _Addition = tuple[str, str, str]

@@ -11,11 +11,10 @@ from agent.core.event import (
     CounterAttended,
     CounterClosed,
     CounterDay,
-    CounterMode,
     CounterQuarter,
-    CounterState,
     CounterUnattended,
 )
+from agent.core.rule_state import CounterMode, CounterState
 from agent.wire.entities import Entity, event_entity, known
 
 # Pydantic reads annotations.

@@ -20,8 +20,9 @@ from agent.wire.base import ClosedWire, EventWire, StateWire
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from agent.core.event import Event, State
+    from agent.core.event import Event
     from agent.core.event_form import OnWire, OwnField
+    from agent.core.rule_state import State
 
 # Where people and pickle look for the models.
 _HOME: Final = "agent.wire.events"

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-# Pydantic reads annotations.
-from agent.core.event import CounterMode
 from agent.core.event_fields import BLINDED, MODE
+
+# Pydantic reads annotations.
+from agent.core.rule_state import CounterMode
 from agent.core.visibility import BlindCause
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from agent.core.event import LineCrossed, LineDay, LineQuarter, LineState, PeriodCrossings
+from agent.core.event import LineCrossed, LineDay, LineQuarter, PeriodCrossings
 from agent.core.frame import Instant
+from agent.core.rule_state import LineState
 from agent.wire.entities import AFTER_HOURS, Entity, known
 
 # Pydantic reads annotations.

@@ -46,7 +46,8 @@ from agent.wire.schema_form import published_schema
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.core.event import Event, State
+    from agent.core.event import Event
+    from agent.core.rule_state import State
     from agent.wire.rule_form import WireKind
 
 

@@ -13,8 +13,9 @@ from agent.wire.fields import StateRule  # noqa: TC001
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.core.event import Event, State
+    from agent.core.event import Event
     from agent.core.frame import Instant
+    from agent.core.rule_state import State
     from agent.wire.entities import Entity
 
 

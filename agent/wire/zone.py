@@ -15,10 +15,10 @@ from agent.core.event import (
     ZoneOccupied,
     ZoneOverstayed,
     ZoneQuarter,
-    ZoneState,
     ZoneUncrowded,
     ZoneVacated,
 )
+from agent.core.rule_state import ZoneState
 from agent.wire.entities import AFTER_HOURS, Entity, event_entity, known
 
 # Pydantic reads annotations.

@@ -26,7 +26,6 @@ from agent.core.event import (
     Day,
     LineCrossed,
     LineQuarter,
-    LineState,
     Quarter,
     ZoneEntered,
     ZoneLeft,
@@ -34,6 +33,7 @@ from agent.core.event import (
     ZoneVacated,
 )
 from agent.core.frame import Instant
+from agent.core.rule_state import LineState
 from agent.core.visibility import Visibility
 from agent.device.clock import clock_synced
 from agent.eventlog.log import EventLog

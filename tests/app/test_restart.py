@@ -22,12 +22,12 @@ from agent.core.event import (
     CounterQuarter,
     Day,
     LineQuarter,
-    LineState,
     Quarter,
     ZoneLeft,
     ZoneVacated,
 )
 from agent.core.frame import Instant
+from agent.core.rule_state import LineState
 from agent.eventlog.log import EventLog
 from agent.eventlog.recovery import alive_note, recover
 from tests.presence.office import Blind, Office, Stay, of, right_clock, utc, words

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
 from agent.core import event_fields as of
-from agent.core.event import ClockEpoch, Day, EndedWhy, Event, Quarter, State
+from agent.core.event import ClockEpoch, Day, EndedWhy, Event, Quarter
 from agent.core.event_form import Interval, OnWire
 from agent.core.frame import Instant
 from agent.core.geometry import Zone, contains
+from agent.core.rule_state import State
 from agent.core.track import Track
 from agent.presence.aggregate import Aggregate
 from agent.presence.intervals import Intervals, Window, mark, union_s

@@ -20,7 +20,8 @@ from pathlib import Path
 from threading import Event as Flag
 from typing import TYPE_CHECKING, Any, get_args
 
-from agent.core.event import ZoneEntered, ZoneState
+from agent.core.event import ZoneEntered
+from agent.core.rule_state import ZoneState
 from agent.device import clock
 from agent.eventlog.failover import FailoverLog
 from agent.eventlog.log import EventLog

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.core.event import LineState, State, ZoneState
+from agent.core.rule_state import LineState, State, ZoneState
 from agent.device import clock
 from agent.eventlog.log import EventLog
 from agent.mqtt.connection import Broker

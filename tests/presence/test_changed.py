@@ -22,10 +22,10 @@ from agent.core.event import (
     ZoneEntered,
     ZoneLeft,
     ZoneOccupied,
-    ZoneState,
     ZoneVacated,
 )
 from agent.core.geometry import Line, Zone
+from agent.core.rule_state import ZoneState
 from agent.core.visibility import Visibility
 from agent.presence.hours import WorkingTime
 from agent.presence.ledger import Ledger

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.core.event import CounterAttended, CounterClosed, CounterState, CounterUnattended
+from agent.core.event import CounterAttended, CounterClosed, CounterUnattended
+from agent.core.rule_state import CounterState
 from agent.core.visibility import Visibility
 from agent.presence.settings import CounterSettings
 from tests.presence.office import ALWAYS, OFFICE, Blind, Office, Stay, of, utc, words

@@ -19,12 +19,10 @@ from agent.core.event import (
     CounterClosed,
     CounterDay,
     CounterQuarter,
-    CounterState,
     CounterUnattended,
     LineCrossed,
     LineDay,
     LineQuarter,
-    LineState,
     Quarter,
     ZoneCrowded,
     ZoneDay,
@@ -33,10 +31,10 @@ from agent.core.event import (
     ZoneOccupied,
     ZoneOverstayed,
     ZoneQuarter,
-    ZoneState,
     ZoneUncrowded,
     ZoneVacated,
 )
+from agent.core.rule_state import CounterState, LineState, ZoneState
 from tests.presence.office import OFFICE, PLACES, Blind, Office, Stay, of, utc
 
 if TYPE_CHECKING:

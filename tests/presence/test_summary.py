@@ -16,13 +16,13 @@ from agent.core.event import (
     LineCrossed,
     LineDay,
     LineQuarter,
-    LineState,
     PeriodCrossings,
     Quarter,
     ZoneDay,
     ZoneQuarter,
 )
 from agent.core.frame import Instant
+from agent.core.rule_state import LineState
 from agent.presence.hours import WorkingTime
 from agent.presence.intervals import most_at_once, union_s
 from tests.presence.office import ALWAYS, OFFICE, VN, WEEK, Blind, Office, Stay, of, right_clock, utc, words

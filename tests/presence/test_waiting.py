@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.event import CounterDay, CounterQuarter, CounterState, ZoneEntered, ZoneLeft
+from agent.core.event import CounterDay, CounterQuarter, ZoneEntered, ZoneLeft
 from agent.core.frame import Instant
+from agent.core.rule_state import CounterState
 from agent.presence.intervals import Window
 from agent.presence.settings import CounterSettings
 from agent.presence.visits import Visits

@@ -31,7 +31,6 @@ from agent.core.event import (
     CounterClosed,
     CounterDay,
     CounterQuarter,
-    CounterState,
     CounterUnattended,
     Day,
     Event,
@@ -39,10 +38,8 @@ from agent.core.event import (
     LineCrossed,
     LineDay,
     LineQuarter,
-    LineState,
     PeriodCrossings,
     Quarter,
-    State,
     ZoneCrowded,
     ZoneDay,
     ZoneEntered,
@@ -50,11 +47,11 @@ from agent.core.event import (
     ZoneOccupied,
     ZoneOverstayed,
     ZoneQuarter,
-    ZoneState,
     ZoneUncrowded,
     ZoneVacated,
 )
 from agent.core.frame import Instant
+from agent.core.rule_state import CounterState, LineState, State, ZoneState
 from agent.wire import base, calendar, commands, counter, health, line, payloads, rule_form, zone
 from agent.wire import events as wire_models
 from agent.wire.event_models import state_model
