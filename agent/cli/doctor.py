@@ -14,7 +14,7 @@ from agent.cli.errors import readers_sentence
 from agent.cli.log import CONFIG, ConfigOption
 
 if TYPE_CHECKING:
-    from agent.doctor import Report
+    from agent.doctor import Finding, Report
     from agent.doctor.messages import Status
 
 _COLOURS: dict[Status | None, str] = {"ok": "32", "warning": "33", "fault": "1;31", "unknown": "36"}
@@ -28,19 +28,23 @@ def doctor(
         Path | None,
         Parameter(help="Write a support bundle into this file, or into this folder (a USB stick)."),
     ] = None,
+    preflight: Annotated[
+        bool,
+        Parameter(negative="", help="Only whether this version would run on this configuration and log."),
+    ] = False,
     inside: Annotated[bool, Parameter(negative="", show=False)] = False,
 ) -> int:
     """Check everything that the agent needs, one line each, with what to do about it.
 
     As root it looks as the service's user in its sandbox. A running service keeps its camera, and goes on.
     The exit code is 0 where there is no fault, 2 where the agent can't start (configuration, weights,
-    recording), 1 with any other fault. A bundle has no picture, no event of a person and no secret; where it
+    recording), 1 with any other fault. The preflight takes no camera, asks no broker, and opens
+    a copy of the event log. A bundle has no picture, no event of a person and no secret; where it
     can't be written the exit code is 1.
     """
     import logging
 
-    from agent.doctor import ask_sandbox, findings_json, write_bundle
-    from agent.doctor import examine as examined
+    from agent.doctor import findings_json, write_bundle
     from agent.errors import AgentError
     from agent.locale.language import reader_language
     from agent.render.sentences import harmless
@@ -48,12 +52,10 @@ def doctor(
     # What a part would log is in the report.
     logging.disable(logging.CRITICAL)
     if inside:
-        from agent.doctor.checks_user import user_checks
-
         # The doctor outside reads this, and prints it in its own language.
-        print(findings_json(user_checks(config)))
+        print(findings_json(_inside(config, preflight=preflight)))
         return 0
-    report = examined(config, ask_sandbox=ask_sandbox)
+    report = _report(config, preflight=preflight)
     if as_json:
         print(report.as_json(reader_language()))
     else:
@@ -68,6 +70,27 @@ def doctor(
     # A program that reads the JSON gets nothing else.
     print(harmless(written), file=sys.stderr if as_json else sys.stdout)
     return report.exit_code
+
+
+def _inside(config: Path, *, preflight: bool) -> list[Finding]:
+    if preflight:
+        from agent.doctor.preflight import preflight_checks
+
+        return preflight_checks(config)
+    from agent.doctor.checks_user import user_checks
+
+    return user_checks(config)
+
+
+def _report(config: Path, *, preflight: bool) -> Report:
+    if preflight:
+        from agent.doctor.preflight import preflight as tried
+        from agent.doctor.sandbox import ask_preflight
+
+        return tried(config, ask_sandbox=ask_preflight)
+    from agent.doctor import ask_sandbox, examine
+
+    return examine(config, ask_sandbox=ask_sandbox)
 
 
 def _print(report: Report) -> None:

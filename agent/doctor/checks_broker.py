@@ -61,7 +61,7 @@ def broker_checks(settings: Settings, machine: System, emit: Emit) -> None:
     if broker is None:
         note(Finding("broker_name.none"))
     else:
-        _in_turn(settings, _with_files(broker, machine), note)
+        _in_turn(settings, with_files(broker, machine), note)
     last = found[-1].check
     for check in list(_CHECKS)[list(_CHECKS).index(last) + 1 :]:
         emit(Finding(f"{check}.skipped", {"after": _CHECKS[last]}))
@@ -83,7 +83,8 @@ def _in_turn(settings: Settings, broker: Broker, emit: Emit) -> None:
         connection.close()
 
 
-def _with_files(broker: Broker, machine: System) -> Broker:
+def with_files(broker: Broker, machine: System) -> Broker:
+    """The broker, with its files where this process finds them."""
     return replace(
         broker,
         password_file=machine.secret_path(broker.password_file),

@@ -55,7 +55,7 @@ def user_checks(
     machine = machine or System()
     until_s = time.monotonic() + limit_s
     findings: list[Finding] = []
-    config = _configuration(path, findings.append)
+    config = configuration_check(path, findings.append)
     _in_force(path, config, machine, findings.append)
     if config is None:
         skipped = ("hours", "certificate", "weights", *_CAMERA, *_BROKER)
@@ -98,7 +98,8 @@ def _in_force(path: Path, config: Config | None, machine: System, emit: Emit) ->
         emit(Finding("configuration.not_in_force", {"path": path, "command": command}))
 
 
-def _configuration(path: Path, emit: Emit) -> Config | None:
+def configuration_check(path: Path, emit: Emit) -> Config | None:
+    """Check the configuration file; None: it can't be used."""
     try:
         config = load(path)
         # A manifest that can't be used is found with the weights.

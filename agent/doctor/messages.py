@@ -9,6 +9,7 @@ from agent.doctor.messages_camera import CAMERA_MESSAGES
 from agent.doctor.messages_centre import CENTRE_MESSAGES
 from agent.doctor.messages_limits import LIMITS_MESSAGES
 from agent.doctor.messages_machine import MACHINE_MESSAGES
+from agent.doctor.messages_preflight import PREFLIGHT_MESSAGES
 from agent.doctor.messages_service import SERVICE_MESSAGES
 from agent.locale.language import N_, NC_
 
@@ -39,6 +40,7 @@ LABELS: dict[str, str] = {
     "configuration": NC_("check", "configuration"),
     "hours": NC_("check", "working hours"),
     "weights": NC_("check", "weights"),
+    "start": NC_("check", "start"),
     "camera": NC_("check", "camera"),
     "light": NC_("check", "light"),
     "focus": NC_("check", "focus"),
@@ -90,6 +92,7 @@ MESSAGES: dict[str, DoctorMessage] = {
     **BOARD_MESSAGES,
     **LIMITS_MESSAGES,
     **SERVICE_MESSAGES,
+    **PREFLIGHT_MESSAGES,
     **{f"{check}.skipped": DoctorMessage("skipped", _NOT_TRIED) for check in CHECKS},
     **{f"{check}.hung": DoctorMessage("fault", _NO_ANSWER, _HUNG) for check in CHECKS},
 }

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from agent.core.file_access import user
+from agent.core.own_python import own_path, own_python
 from agent.doctor.messages import MESSAGES
 from agent.doctor.report import Finding
 from agent.doctor.system import UNIT, command_output, unit_properties
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 # Time for the checks in there, and time until their answer is given up.
 SANDBOX_S: Final = 7.0
 _WAIT_S: Final = 10.0
+# Loading networks, and reading and writing a log of 200 MB on a slow card.
+_PREFLIGHT_S: Final = 180.0
 # What settles who may do what, and that no picture gets onto the card. Nothing that makes or keeps folders,
 # starts again, or takes away what belongs to the running service, as RemoveIPC= would.
 _KEPT: Final = re.compile(
@@ -91,6 +94,22 @@ def ask_sandbox(path: Path) -> SandboxAnswer:
     Args:
         path: of the configuration.
     """
+    return _asked(path, [], _WAIT_S)
+
+
+def ask_preflight(path: Path) -> SandboxAnswer:
+    """Run the preflight of this version, which need not be the service's, as `ask_sandbox` does.
+
+    It takes three minutes at most.
+
+    Args:
+        path: of the configuration.
+    """
+    return _asked(path, own_python("-m", "agent", "doctor", "--preflight"), _PREFLIGHT_S)
+
+
+def _asked(path: Path, own: list[str], limit_s: float) -> SandboxAnswer:
+    """Run a command in the sandbox; `own`: it is this process's program, not the service's."""
     caller = {"user": user()}
     shown = unit_properties()
     if shown is None or shown.get("LoadState") != "loaded":
@@ -104,17 +123,18 @@ def ask_sandbox(path: Path) -> SandboxAnswer:
     name = f"presence-agent-doctor-{os.getpid()}"
     words = [
         *("systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--service-type=exec", f"--unit={name}"),
-        *(f"--property={setting}" for setting in [*properties(text), f"RuntimeMaxSec={_WAIT_S:g}"]),
-        *("--", start, "doctor", "--inside", "--config", str(path.absolute())),
+        *(f"--property={setting}" for setting in [*properties(text), f"RuntimeMaxSec={limit_s:g}"]),
+        *(f"--setenv={name}={value}" for name, value in (own_path() if own else {}).items()),
+        *("--", *(own or [start, "doctor"]), "--inside", "--config", str(path.absolute())),
     ]
     try:
         done = subprocess.run(  # noqa: S603 - words of our own and of the service's unit
-            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_WAIT_S, check=False,
+            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=limit_s, check=False,
             errors="replace",
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         problem = (
-            f"no answer within {_WAIT_S:g} s" if isinstance(error, subprocess.TimeoutExpired) else str(error)
+            f"no answer within {limit_s:g} s" if isinstance(error, subprocess.TimeoutExpired) else str(error)
         )
         return SandboxAnswer(Finding("whose.not_inside", {**caller, "problem": problem}))
     findings = _read(done.stdout, f"/run/credentials/{name}.service/")
