@@ -28,6 +28,21 @@ stop() {
     exit 1
 }
 
+# What was asked for makes no sense: one sentence, and the exit code for that.
+wrong() {
+    printf '%s\n' "$*" >&2
+    exit 2
+}
+
+# need_value OPTION COUNT: the option has something behind it.
+need_value() { (($2 > 1)) || wrong "$1 needs a value behind it."; }
+
+# tell_usage: what stands at the beginning of the script.
+tell_usage() {
+    sed -n '2,/^set -euo/{/^set -euo/d;s/^# \{0,1\}//p}' "${BASH_SOURCE[-1]}"
+    exit 0
+}
+
 # Runs a command as root where that needs no password.
 as_root() {
     if [[ $EUID -eq 0 ]]; then "$@"; else sudo -n -- "$@"; fi

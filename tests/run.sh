@@ -73,6 +73,8 @@ command -v msgfmt >/dev/null || missing+=(gettext)
 for program in man-db:lexgrog groff:groff mandoc:mandoc zsh:zsh; do
     command -v "${program#*:}" >/dev/null || missing+=("${program%:*}")
 done
+# An archive for apt.
+for program in reprepro gpg rsync; do command -v "$program" >/dev/null || missing+=("$program"); done
 # A disk in a file, to fill and to break.
 command -v mkfs.ext4 >/dev/null || missing+=(e2fsprogs)
 # Network namespaces and what goes wrong in them.
@@ -109,7 +111,7 @@ units() {
     if [[ $EUID -ne 0 && ! -d /run/systemd/system ]]; then
         analyze=(env -i PATH="$PATH" HOME="$scratch" XDG_RUNTIME_DIR="$scratch" systemd-analyze --user)
     fi
-    for unit in systemd/*.{service,path,timer} deploy/broker/*.{service,timer}; do
+    for unit in systemd/*.{service,path,timer} deploy/{archive,broker}/*.{service,timer}; do
         # It ends well whatever it finds, and does not know a program that is not installed here.
         said=$("${analyze[@]}" verify "$unit" 2>&1 | grep -v 'Command /usr/.*presence-agent.* is not executable: No such file') || true
         if [[ -n $said ]]; then say "$said" && status=1; fi

@@ -12,15 +12,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/../environment.sh"
 SYSTEM_DIR=/etc/mosquitto/presence
 dir=$SYSTEM_DIR
 
-# What was asked for makes no sense: one sentence, and the exit code for that.
-wrong() {
-    printf '%s\n' "$*" >&2
-    exit 2
-}
-
-# need_value OPTION COUNT: the option has something behind it.
-need_value() { (($2 > 1)) || wrong "$1 needs a value behind it."; }
-
 is_name() { [[ $1 =~ ^[a-z0-9-]{1,32}$ ]]; }
 
 need_name() {
@@ -101,10 +92,4 @@ signal_broker() {
     elif pid=$(broker_pid) && catches_hup "$pid"; then
         kill -HUP "$pid" 2>/dev/null || true
     fi
-}
-
-# tell_usage: what stands at the beginning of the script.
-tell_usage() {
-    sed -n '2,/^set -euo/{/^set -euo/d;s/^# \{0,1\}//p}' "${BASH_SOURCE[-1]}"
-    exit 0
 }
