@@ -198,7 +198,8 @@ def test_three_lines_of_what_to_do_next(tmp_path: Path, packages: Callable[[str]
 
     first = told(root.dpkg("--install", packages("1.0.0")))
     assert len(first) == 3
-    assert "presence-agent check --example" in first[1]
+    assert "presence-agent check --example" in first[0]
+    assert "python3-picamera2 (dpkg -i left it out)" in first[2]
     root.put("etc/presence-agent/agent.toml", "# by hand\n")
     assert told(root.dpkg("--install", packages("1.1.0"))) == []
 

@@ -260,6 +260,8 @@ check "nor its command" [ "$(bash -c 'command -v presence-agent')" = /usr/bin/pr
 check "the old environment is gone" [ ! -e $old ]
 check "doctor ends with 0" within 60 healthy
 healthy || cat /root/doctor
+check "apt purges it" apt_does purge
+check "nothing is left of the old one either: $(left | tr '\n' ' ')" [ -z "$(left)" ]
 exit $bad
 SH
 }
