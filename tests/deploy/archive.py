@@ -136,7 +136,7 @@ class Device:
         return self.apt("-o", "APT::Update::Error-Mode=any", "update")
 
     def upgraded(self) -> str | None:
-        """Version that is installed after the lists were fetched and what is new was installed; None: none."""
+        """Version that is installed once the lists were fetched and what is new installed; None: none."""
         self.update()
         self.apt("install", "presence-agent")
         return self.installed()
