@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from agent.app.build import discovery_maker, info_maker, unknown_states
 from agent.app.weights import person_weights
 from agent.config.models import digest
-from agent.core.event import AgentStarted
-from agent.core.log_messages import BROKER_NONE
+from agent.core.event import AgentStarted, UpdateFailed
+from agent.core.log_messages import BROKER_NONE, UPDATE_FAILED
 from agent.device import clock
+from agent.device.failed_update import FailedUpdateFile
 from agent.device.machine import serial_number
 from agent.device.systemd import runtime_folder
 from agent.errors import DamagedError, LogError
@@ -40,6 +41,10 @@ _log = logging.getLogger(__name__)
 _DELIVER_AT_STOP_S = 1.5
 # Name of the note in the log: digest of the centre's calendar in force.
 _CALENDAR = "calendar"
+# And of the failed update that was told last, behind the number of the event before it.
+_UPDATE = "update_failed"
+# So far behind that number its event is, at most: a full card may report there what went for it.
+_BEHIND = 100
 
 
 class Delivery:
@@ -52,6 +57,7 @@ class Delivery:
         retention: Retention,
         health: HealthMonitor,
         calendar: CalendarKeeper | None = None,
+        failed_update: FailedUpdateFile | None = None,
     ) -> None:
         """Take open storage; `connect` starts the publisher.
 
@@ -61,13 +67,16 @@ class Delivery:
             retention: limits of the log, which a reload changes.
             health: makes the `health` payload; gets the state of broker, certificate and calendar.
             calendar: keeps the centre's working hours; None: the centre sets none.
+            failed_update: the updater's note; None: where the package has it.
         """
         self._settings = settings
         self._failover = failover
         self._retention = retention
         self._publisher: Publisher | None = None
         self._calendar = calendar
+        self._failed_update = failed_update or FailedUpdateFile()
         self.health = health
+        health.update_failed = lambda: self._failed_update.update is not None
         self._update_health()
         if calendar:
             health.calendar_refused = lambda: calendar.refused
@@ -112,6 +121,32 @@ class Delivery:
         elif self._publisher:
             info, callbacks = self._info_and_callbacks()
             self._publisher.apply_settings(info, callbacks, unknown_states(settings, at, seq, "starting"))
+
+    def tell_failed_update(self, at: Instant) -> None:
+        """Append `update.failed` where the updater has left a note that no event of this log tells yet.
+
+        Each note is told once, also where the agent is killed meanwhile; twice only where the card took no
+        events, or the log was restored.
+        """
+        note = self._failed_update
+        if not note.look() or (failed := note.update) is None:
+            return
+        log, name = self._failover.log, f"{failed.ts} {failed.from_version} {failed.to_version}"
+        with suppress(LogError):
+            if _is_told(log, name):
+                return
+            # First: whether the event is there is seen behind this number.
+            log.note(_UPDATE, f"{log.last_seq} {name}")
+        _log.warning(UPDATE_FAILED, failed.from_version, failed.to_version, failed.cause)
+        event = UpdateFailed(
+            rule="agent",
+            at=at,
+            from_version=failed.from_version,
+            to_version=failed.to_version,
+            cause=failed.cause,
+        )
+        self.append([event], at)
+        self.publish((), news=True)
 
     def note_calendar(self) -> None:
         """Note the digest of the centre's calendar in the log, so that a loss of its file is noticed."""
@@ -167,6 +202,16 @@ class Delivery:
         )
 
 
+def _is_told(log: EventLog, name: str) -> bool:
+    """Whether an event of this log tells of that failed update; it may be deleted since."""
+    seq, _, noted = (log.noted(_UPDATE) or "").partition(" ")
+    if noted != name:
+        return False
+    return log.deleted > int(seq) or any(
+        entry.type == UpdateFailed.TYPE for entry in log.read(int(seq), _BEHIND)
+    )
+
+
 def check_files(settings: Settings) -> None:
     """Check what the configuration names beside itself.
 
@@ -183,7 +228,10 @@ def check_files(settings: Settings) -> None:
 
 @contextmanager
 def delivery(
-    settings: Settings, ledger: Ledger, calendar: CalendarKeeper | None = None
+    settings: Settings,
+    ledger: Ledger,
+    calendar: CalendarKeeper | None = None,
+    failed_update: FailedUpdateFile | None = None,
 ) -> Iterator[Delivery]:
     """Open the log, restore the state at its end, and connect to the broker in the background.
 
@@ -191,6 +239,7 @@ def delivery(
         settings: in force.
         ledger: gets the state that the log ends with.
         calendar: keeps the hours that the centre sets; None: the centre sets none.
+        failed_update: the updater's note; None: where the package has it.
 
     Raises:
         LogError: the event log can't be written at the start.
@@ -203,8 +252,9 @@ def delivery(
         failover = stack.enter_context(FailoverLog(card, who, retention, folder=runtime_folder()))
         begin = clock.now()
         resume_from_log(failover.log, ledger, begin, who.boot, failover.leftover)
-        box = Delivery(settings, failover, retention, HealthMonitor(path), calendar)
+        box = Delivery(settings, failover, retention, HealthMonitor(path), calendar, failed_update)
         box.note_calendar()
+        box.tell_failed_update(begin)
         box.connect(begin, failover.log.last_seq)
         yield box
         box.disconnect()

@@ -181,6 +181,7 @@ class _Run:
                     self.settings = replace(self.settings, central=self._calendar.central)
                     reporter.apply_settings(self.settings)
                 self._check_refused(now_s)
+                reporter.tell_failed_update(step.frame.at)
                 self._every_second()
             self._notify_systemd(step.frame)
             if self._asked.reload.is_set() and (new := self._reloaded(reporter, view_keeper)):
@@ -325,6 +326,10 @@ class StepReporter:
     def status(self) -> str:
         """One line for `systemctl status`."""
         return self._delivery.health.status_line()
+
+    def tell_failed_update(self, at: Instant) -> None:
+        """Report an update that failed, if the updater has noted one."""
+        self._delivery.tell_failed_update(at)
 
     def close(self) -> None:
         """End and report all open visits and intervals."""

@@ -19,6 +19,7 @@ Direction = Literal["in", "out"]
 StartCause = Literal["new_log", "started", "restarted"]
 StopCause = Literal["signal", "recording_ended", "recording_broken"]
 DropCause = Literal["keep_days", "keep_mb", "disk_full"]
+UpdateCause = Literal["configuration", "log", "not_ready", "ended", "unhealthy", "other"]
 EndedWhy = Literal["seen", "lost", "blind", "closed", "stopped", "restarted"]
 ClockEpoch = Literal["this_boot", "earlier_boot", "unknown"]
 """Of an event: on the present monotonic clock, on an earlier one, or nobody knows when it was."""
@@ -29,6 +30,7 @@ _Blinded = Annotated[BlindCause, of.BLINDED]
 _Started = Annotated[StartCause, of.STARTED]
 _Stopped = Annotated[StopCause, of.STOPPED]
 _Dropped = Annotated[DropCause, of.DROPPED]
+_Updated = Annotated[UpdateCause, of.UPDATE]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,6 +302,16 @@ class CameraRestored(Event):
     cause: _Blinded
     since: of.Since
     blind_s: of.SpellBlindS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateFailed(Event):
+    """An update of the agent failed: the version before runs on, or again."""
+
+    TYPE: ClassVar[str] = "update.failed"
+    from_version: of.FromVersion
+    to_version: of.ToVersion
+    cause: _Updated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

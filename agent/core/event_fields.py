@@ -42,6 +42,13 @@ DROPPED: Final = OnWire(
     title="DropCause",
 )
 
+UPDATE: Final = OnWire(
+    "Why it was not kept. 'configuration': it can't start with the configuration or its weights; 'log': it "
+    "can't go on with the event log; 'not_ready': it did not become ready in time; 'ended': it ended; "
+    "'unhealthy': it was less well than the version before; 'other': what this version has no word for.",
+    title="UpdateCause",
+)
+
 MODE: Final = OnWire(
     "'attended': somebody is behind the desk; 'unattended': nobody is, for longer than is granted; "
     "'closed': outside working hours. Null: not known.",
@@ -81,6 +88,11 @@ Waiting = Annotated[
     int, OnWire("Persons in the counter's public zone; absent where it has none, or not known.", least=0)
 ]
 SpellBlindS = Annotated[float, OnWire("How long nobody could have been seen, s.", least=0)]
+VERSION_PATTERN: Final = r"^[0-9][0-9A-Za-z.+~-]{0,39}$"
+FromVersion = Annotated[
+    str, OnWire("Version that was in force, and is again.", pattern=VERSION_PATTERN, longest=40)
+]
+ToVersion = Annotated[str, OnWire("Version that failed.", pattern=VERSION_PATTERN, longest=40)]
 FirstGone = Annotated[int, OnWire("Number of the first event that is gone.", least=1)]
 LastGone = Annotated[int, OnWire("Number of the last event that is gone.", least=1)]
 OffsetS = Annotated[float, OnWire("UTC since 1970 less monotonic time, s, in this boot from here on.")]

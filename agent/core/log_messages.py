@@ -124,6 +124,10 @@ CONFIG_FAILS = LogMessage(
     "6727e08556b54588b1671fedb06e9665",
     "configuration",
 )
+UPDATE_FAILED = LogMessage(
+    "the update from version %s to %s failed (%s): the version before runs",
+    "f6ee3b6546d54b6a90eef47f10245e07",
+)
 SECRET_OPEN = LogMessage(
     "%s can be read by others than the service (mode %s): run '%s'", "7a916071d6774e0999621e780e560666"
 )

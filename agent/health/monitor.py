@@ -122,6 +122,7 @@ class HealthMonitor:
         certificate: check of the agent's own one.
         calendar_refused: whether the last calendar that the centre sent was not valid.
         configuration_refused: whether the file on the card was refused, and another one is in force.
+        update_failed: whether the last update failed.
         config_digest: of the configuration in force; None: not set yet.
         figures: rates; the main loop's.
     """
@@ -142,6 +143,7 @@ class HealthMonitor:
         self._certificate_ends: bool | None = False
         self.calendar_refused: Callable[[], bool] = lambda: False
         self.configuration_refused: Callable[[], bool] = lambda: False
+        self.update_failed: Callable[[], bool] = lambda: False
         self.config_digest: str | None = None
         self.figures = Rates()
         self._shifts = Shifts()
@@ -294,6 +296,7 @@ class HealthMonitor:
             "calendar_refused": self.calendar_refused(),
             "configuration_refused": self.configuration_refused(),
             "certificate_ends": self._certificate_ends,
+            "update_failed": self.update_failed(),
         }
 
     def _is_cut_off(self) -> bool:

@@ -35,6 +35,7 @@ _IDS: Final[dict[Reason, str]] = {
     "calendar_refused": "96c91776ed2e4b2698e12801c4e6ca4f",
     "configuration_refused": "0c9b4d5e2f3a4b7f9d61c8a5e4b7d213",
     "certificate_ends": "123ba86fae694143b38390377e79c56e",
+    "update_failed": "f6465ce72d354adcbf7a9e2f54a30462",
 }
 REASON_LINES: Final[dict[Reason, LogMessage]] = {
     reason: LogMessage(f"health {reason}: {MEANINGS[reason]}", message_id)

@@ -45,6 +45,7 @@ HOLD_TIMES: Final[dict[Reason, HoldTimes]] = {
     "calendar_refused": HoldTimes(0, 0),
     "configuration_refused": HoldTimes(0, 0),
     "certificate_ends": HoldTimes(0, 0),
+    "update_failed": HoldTimes(0, 0),
 }
 # Reported, but nothing to fix.
 _NOTES: Final[frozenset[Reason]] = frozenset({"refusals_unseen", "shift_unknown"})

@@ -159,6 +159,9 @@ _SENTENCES = {
     "camera.blind frozen": N_("the camera's picture stands still"),
     "camera.blind lost": N_("the camera does not answer"),
     "camera.restored": N_("the camera sees again after {blind_s}"),
+    "update.failed": N_(
+        "the update to version {to_version} failed ({cause}), version {from_version} is in force"
+    ),
     "agent.started": N_("the agent started"),
     "agent.started new_log": N_("the agent started with a new log"),
     "agent.started restarted": N_("the agent started again, it had not been stopped in order"),

@@ -163,6 +163,12 @@ class CameraRestoredWire(EventWire):
     since: str
     blind_s: float
 
+class UpdateFailedWire(EventWire):
+    type: Literal["update.failed"]
+    from_version: str
+    to_version: str
+    cause: Literal["configuration", "log", "not_ready", "ended", "unhealthy", "other"]
+
 class AgentStartedWire(EventWire):
     type: Literal["agent.started"]
     cause: Literal["new_log", "started", "restarted"]

@@ -16,6 +16,7 @@ from agent.core.event import (
     CameraRestored,
     ClockSet,
     EventsDropped,
+    UpdateFailed,
 )
 from agent.core.frame import Instant
 from agent.wire.calendar import CalendarCommandWire, CalendarWire, HoursWire, WorkdayWire
@@ -97,6 +98,7 @@ def _events() -> Iterator[Event]:
         AfterHours(rule="waiting", at=_AT, **since, track="t412"),
         CameraBlind(rule="camera", at=_AT, cause="covered", **since),
         CameraRestored(rule="camera", at=_AT, cause="covered", **since, blind_s=95.5),
+        UpdateFailed(**agent, from_version="1.0.0~deb13", to_version="1.1.0~deb13", cause="unhealthy"),
         AgentStarted(**agent, cause="restarted", **since),
         AgentStopped(**agent, cause="signal"),
         ClockSet(**agent, offset_s=1_795_388_652.6),

@@ -51,6 +51,7 @@ Reason = Literal[
     "calendar_refused",
     "configuration_refused",
     "certificate_ends",
+    "update_failed",
 ]
 # What each means, for whoever reads the schema; in the order in which `health` says them.
 MEANINGS: Final[dict[Reason, str]] = {
@@ -78,6 +79,7 @@ MEANINGS: Final[dict[Reason, str]] = {
     "calendar_refused": "the last `cmd/calendar` was not valid: the hours of before hold",
     "configuration_refused": "the changed file was refused: the configuration of before holds",
     "certificate_ends": "the agent's certificate ends within 30 days, or has ended",
+    "update_failed": "the last update failed: the version before it runs",
 }
 VerdictIs = Annotated[
     Verdict,

@@ -19,7 +19,6 @@ from agent.presence.track_rule import TrackRule
 
 TAKING = Interval("taking", lasts=True)
 TakenS = Annotated[float, OnWire("How long somebody was there, s.", least=0)]
-Taken = Annotated[bool, OnWire("Whether somebody is there.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +61,7 @@ class SpotDay(Day):
 class SpotState(State):
     """Whether a spot is taken; null when not valid."""
 
-    taken: Taken
+    taken: Annotated[bool, OnWire("Whether somebody is there.")]
 
 
 class SpotSettings(OneRuleSettings):

@@ -82,6 +82,10 @@ ROWS: list[tuple[str, Files, list[str], State]] = [
     ("an older one", OWN, ["1.1.0", "1.0.0"], {
         **OWN, f"{VERSIONS}/current": "-> 1.0.0~deb13", f"{VERSIONS}/previous": "-> 1.1.0~deb13",
     }),
+    # A package that is installed has not succeeded yet.
+    ("after an update that failed", {f"{VERSIONS}/failed.json": "{}"}, ["1.0.0", "1.1.0"], {
+        f"{VERSIONS}/failed.json": "{}",
+    }),
     ("removed", OWN, ["1.0.0", "--remove"], {
         **OWN, VERSIONS: None, "usr/bin/presence-agent": None, "usr/lib/presence-agent": None,
         "usr/lib/systemd/system/presence-agent.service": None,

@@ -33,6 +33,7 @@ from agent.core.event import (
     LineDay,
     LineQuarter,
     PeriodCrossings,
+    UpdateFailed,
     ZoneCrowded,
     ZoneDay,
     ZoneEntered,
@@ -113,6 +114,8 @@ def second_boot() -> Iterator[Event]:
     """Four days: somebody comes every five hours."""
     yield AgentStarted(rule="agent", at=at(_STARTED_H, synced=False), cause="started", since=at(6))
     yield ClockSet(rule="agent", at=(now := at(7.1)), offset_s=now.utc.timestamp() - now.monotonic_s)
+    versions = {"from_version": "1.0.0~deb13", "to_version": "1.0.1~deb13"}
+    yield UpdateFailed(rule="agent", at=at(7.2), **versions, cause="unhealthy")
     for number, hours in enumerate(range(10, END_H - 5, 5)):
         yield LineCrossed(rule="gate", at=at(hours), direction="in", track=f"t{number}", confidence=0.75)
     yield from _sums()
@@ -160,6 +163,7 @@ def write(path: Path) -> None:
         log.delivered = log.last_seq - 5
         log.note("published", '{"rules": ["gate", "hall"], "discovery": []}')
         log.note("calendar", "0123456789abcdef")
+        log.note("update_failed", "28 2026-11-23T07:12:00Z 1.0.0~deb13 1.0.1~deb13")
         log.note_alive(alive_note(at(END_H + 0.1), SECOND_BOOT))
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE meta SET value = ? WHERE key = 'client'", (CLIENT_SECRET,))

@@ -362,6 +362,16 @@ def test_beyond(value: float | None, bad: float, good: float, found: bool | None
     assert beyond(value, bad, good) is found
 
 
+def test_update_that_failed(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    failed = True
+    place.health.update_failed = lambda: failed
+    place.run(2)
+    assert place.holds(caplog) == "health verdict=degraded reasons=update_failed"
+    failed = False
+    place.run(2)
+    assert place.holds(caplog) == "health verdict=ok reasons=none"
+
+
 def test_status_line(place: Place) -> None:
     assert place.health.status_line() == "sees nothing (no picture yet); health ok"
     place.run(120, every_s=0.1)

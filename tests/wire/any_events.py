@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 
@@ -26,6 +26,8 @@ from agent.core.event import (
     LineDay,
     LineQuarter,
     PeriodCrossings,
+    UpdateCause,
+    UpdateFailed,
     ZoneCrowded,
     ZoneDay,
     ZoneEntered,
@@ -50,6 +52,7 @@ from tests.samples import (
 
 identifiers = st.from_regex(r"[a-z0-9-]{1,32}", fullmatch=True)
 tracks = st.from_regex(r"t[0-9a-f]{0,12}-?[0-9]{1,10}", fullmatch=True)
+versions = st.from_regex(r"[0-9][0-9A-Za-z.+~-]{0,39}", fullmatch=True)
 instants = st.builds(
     Instant,
     st.floats(0, LARGEST_S),
@@ -127,6 +130,13 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(CameraBlind, **shared, since=instants, cause=st.sampled_from(BLIND_CAUSES)),
     st.builds(
         CameraRestored, **shared, since=instants, blind_s=durations, cause=st.sampled_from(BLIND_CAUSES)
+    ),
+    st.builds(
+        UpdateFailed,
+        **shared,
+        from_version=versions,
+        to_version=versions,
+        cause=st.sampled_from(get_args(UpdateCause)),
     ),
     st.builds(
         AgentStarted,

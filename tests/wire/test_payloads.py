@@ -40,6 +40,7 @@ from agent.core.event import (
     LineQuarter,
     PeriodCrossings,
     Quarter,
+    UpdateFailed,
     ZoneCrowded,
     ZoneDay,
     ZoneEntered,
@@ -119,6 +120,7 @@ ALLOWED = {
                           *WAITS],
     "event.camera.blind": [*EVENT_HEAD, "late", "cause", "since"],
     "event.camera.restored": [*EVENT_HEAD, "late", "cause", "since", "blind_s"],
+    "event.update.failed": [*EVENT_HEAD, "late", "from_version", "to_version", "cause"],
     "event.agent.started": [*EVENT_HEAD, "late", "cause", "since"],
     "event.agent.stopped": [*EVENT_HEAD, "late", "cause"],
     "event.agent.clock_set": [*EVENT_HEAD, "late", "offset_s"],
@@ -179,6 +181,8 @@ ALLOWED_PATTERNS = {
     r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
     r"^\d{4}-\d\d-\d\d$",
     r"^\d\d:\d\d$",
+    # Of the agent's own versions.
+    "^[0-9][0-9A-Za-z.+~-]{0,39}$",
 }
 SCHEMAS = schemas()
 EVENT_NAMES = sorted(name for name in ALLOWED if name.startswith("event."))
@@ -536,6 +540,9 @@ HALF = datetime(2026, 11, 22, 0, 30, tzinfo=UTC)
         (EventsDropped(rule="agent", at=AT, cause="keep_mb", from_seq=7, to_seq=77),
          HEAD + ',"type":"events.dropped","ts":"2026-11-22T00:31:05.120Z","clock":"synced",' + PLACE +
          ',"rule":"agent","cause":"keep_mb","from_seq":7,"to_seq":77}'),
+        (UpdateFailed(rule="agent", at=AT, from_version="1.0.0~deb13", to_version="1.1.0+2", cause="log"),
+         HEAD + ',"type":"update.failed","ts":"2026-11-22T00:31:05.120Z","clock":"synced",' + PLACE +
+         ',"rule":"agent","from_version":"1.0.0~deb13","to_version":"1.1.0+2","cause":"log"}'),
     ],
     ids=lambda value: value.TYPE if isinstance(value, Event) else "",
 )  # fmt: skip
