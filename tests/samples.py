@@ -172,6 +172,7 @@ def make_info(log_id: str = "0123abcd", session: str = "89abcdef") -> InfoWire:
         calendar_digest="fedcba9876543210",
         calendar_since="2026-01-04T00:00:00.000Z",
         certificate_ends="2027-07-07T07:07:07.000Z",
+        suite="trixie-canary",
         rules_left_out=77,
     )
 

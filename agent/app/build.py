@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import cv2
@@ -21,6 +22,7 @@ from agent.app.working_time import working_time
 from agent.config.models import digest
 from agent.core.shift import UNSHIFTED
 from agent.device import clock
+from agent.device.updates import followed_suite
 from agent.mqtt.certificates import certificate_end
 from agent.mqtt.connection import Message
 from agent.pipeline import presence_steps
@@ -232,8 +234,13 @@ class ChangedStates:
         return new
 
 
-def info_maker(settings: Settings) -> Callable[[str, str], str]:
-    """Make the info payload from a log's id and a session; all else in it is looked up once, here."""
+def info_maker(settings: Settings, root: Path = Path("/")) -> Callable[[str, str], str]:
+    """Make the info payload from a log's id and a session; what stays the same is looked up once, here.
+
+    Args:
+        settings: in force.
+        root: of the machine, for the suite that its updates come from.
+    """
     config, central = settings.config, settings.central
     in_use = weights_in_use(settings.model, faces=settings.detector.faces)
     versions = VersionsWire(
@@ -264,6 +271,7 @@ def info_maker(settings: Settings) -> Callable[[str, str], str]:
             calendar_digest=central.digest if central else None,
             calendar_since=central.since if central else None,
             certificate_ends=utc_text(ends) if ends else None,
+            suite=followed_suite(root),
         )
         return wire.text()
 

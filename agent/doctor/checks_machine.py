@@ -12,6 +12,7 @@ from agent.doctor.checks_clock import clock_check
 from agent.doctor.checks_journal import journal_checks
 from agent.doctor.checks_limits import memory_limits
 from agent.doctor.checks_service import is_foreign, service_checks
+from agent.doctor.checks_updates import updates_check
 from agent.doctor.report import Finding
 from agent.doctor.system import exists, unit_properties, writer_of_removed
 from agent.eventlog.set_aside import damaged_asides
@@ -40,6 +41,7 @@ def machine_checks(machine: System, emit: Emit) -> None:
         *journal_checks(machine, shown),
     ):
         emit(finding)
+    updates_check(machine, emit)
 
 
 def log_checks(

@@ -11,6 +11,7 @@ from agent.doctor.messages_limits import LIMITS_MESSAGES
 from agent.doctor.messages_machine import MACHINE_MESSAGES
 from agent.doctor.messages_preflight import PREFLIGHT_MESSAGES
 from agent.doctor.messages_service import SERVICE_MESSAGES
+from agent.doctor.messages_updates import UPDATES_MESSAGES
 from agent.locale.language import N_, NC_
 
 __all__ = [
@@ -62,6 +63,7 @@ LABELS: dict[str, str] = {
     "memory": NC_("check", "memory"),
     "service": NC_("check", "service"),
     "journal": NC_("check", "journal"),
+    "updates": NC_("check", "updates"),
 }
 CHECKS = tuple(LABELS)
 
@@ -93,6 +95,7 @@ MESSAGES: dict[str, DoctorMessage] = {
     **LIMITS_MESSAGES,
     **SERVICE_MESSAGES,
     **PREFLIGHT_MESSAGES,
+    **UPDATES_MESSAGES,
     **{f"{check}.skipped": DoctorMessage("skipped", _NOT_TRIED) for check in CHECKS},
     **{f"{check}.hung": DoctorMessage("fault", _NO_ANSWER, _HUNG) for check in CHECKS},
 }

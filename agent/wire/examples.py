@@ -172,4 +172,5 @@ def _info() -> InfoWire:
         calendar_digest="6b0e9f2c41d87a35",
         calendar_since="2026-11-20T02:00:00.000Z",
         certificate_ends="2028-11-21T02:00:00.000Z",
+        suite="trixie-stable",
     )

@@ -29,6 +29,7 @@ from agent.wire.events import EVENTS, PeriodWire
 from agent.wire.fields import (  # noqa: TC001
     Device,
     FirstSeq,
+    Identifier,
     LastSeq,
     LogId,
     Name,
@@ -107,8 +108,8 @@ class InfoWire(Wire):
 
     `hours` and `calendar` are those in force. Where `cmd/calendar` set them, `calendar_digest` is the begin
     of its payload's sha256, and `calendar_since` when they came into force, by the clock of then.
-    `certificate_ends` is the end of the agent's own certificate, where it has one. `rules_left_out` counts
-    the rules that there was no room for.
+    `certificate_ends` is the end of the agent's own certificate, where it has one. `suite` is the archive's
+    suite that updates come from. `rules_left_out` counts the rules that there was no room for.
     """
 
     contract: Annotated[Literal["presence/v1"], Field(description="Root of all topics.")] = CONTRACT
@@ -141,6 +142,13 @@ class InfoWire(Wire):
     certificate_ends: Annotated[
         Timestamp | None,
         Field(description="End of the agent's own certificate, where it has one; UTC."),
+    ] = None
+    suite: Annotated[
+        Identifier | None,
+        Field(
+            description="Suite of the archive that updates come from, where there is one: `…-canary` gets "
+            "versions before `…-stable`."
+        ),
     ] = None
     rules_left_out: Annotated[
         int | None, Field(ge=1, description="Count of the rules that there was no room for, if any.")

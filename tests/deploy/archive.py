@@ -6,11 +6,13 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import TYPE_CHECKING
 
 from tests.conftest import ROOT
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+# Seconds, each more than those before.
+_LATER_S = count(10, 10)
 # What the package depends on, for dpkg to believe that it is there.
 _THERE = "".join(
     f"Package: {name}\nStatus: install ok installed\nVersion: {version}\nArchitecture: amd64\n"
@@ -61,14 +65,15 @@ class Archive:
         return parsedate_to_datetime(value)
 
     def sign_as_of(self, suite: str, age: timedelta) -> None:
-        """Sign a suite's index with the archive's key as if that had been done then."""
+        """Sign a suite's index with the archive's key as if that had been done so long ago."""
         folder = self.public / "dists" / suite
+        back = age - (datetime.now(UTC) - self.release(suite, "Date"))
         changed = []
         for line in (folder / "Release").read_text().splitlines():
             field = line.partition(":")[0]
             if field in {"Date", "Valid-Until"}:
-                then = self.release(suite, field) - age
-                changed.append(f"{field}: {format_datetime(then.astimezone(UTC), usegmt=True)}")
+                then = (self.release(suite, field) - back).astimezone(UTC)
+                changed.append(f"{field}: {format_datetime(then, usegmt=True)}")
             else:
                 changed.append(line)
         (folder / "Release").write_text("\n".join(changed) + "\n")
@@ -80,6 +85,7 @@ class Archive:
             done = run(*gpg, "--output", folder / name, *options, folder / "Release")
             assert done.returncode == 0, done.stderr
         run("gpgconf", "--homedir", self.path / "gnupg", "--kill", "gpg-agent")
+        renew(folder)
 
     @contextmanager
     def served(self) -> Iterator[str]:
@@ -161,9 +167,17 @@ class Device:
 
 
 def swap(path: Path, by: Path) -> None:
-    """Put a copy of another file or folder in the place of this one."""
+    """Put a copy of another file or folder in the place of this one, as new to a web server."""
     if path.is_dir():
         shutil.rmtree(path)
         shutil.copytree(by, path)
     else:
         shutil.copyfile(by, path)
+    renew(path)
+
+
+def renew(path: Path) -> None:
+    """Date files after all that were served before, or apt is told that nothing has changed."""
+    later_s = time.time() + next(_LATER_S)
+    for file in (path, *path.rglob("*")):
+        os.utime(file, (later_s, later_s))

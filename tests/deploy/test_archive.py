@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.device.updates import followed_suite, index_signed_at
 from deploy.debian.build import Target, pack
 from tests.deploy.archive import Archive, Device, run, swap
 from tests.deploy.packaging import MADE_S, small_package, small_tree
@@ -185,12 +186,17 @@ def test_older_index_that_is_still_good_changes_nothing(
     shutil.copytree(archive.public / "dists", tmp_path / "older")
     archive.do("add", packages["1.0.1"])
     assert device.update().returncode == 0
+    newer = archive.release("trixie-canary", "Date")
     swap(archive.public / "dists", tmp_path / "older")
     assert device.upgraded() == SECOND
+    assert index_signed_at("trixie-canary", device.root.path) == newer
     # Whose lists are new sees the older one only; what is installed stays.
     shutil.rmtree(device.root.path / "var/lib/apt/lists")
     (device.root.path / "var/lib/apt/lists/partial").mkdir(parents=True)
     assert device.upgraded() == SECOND
+    assert (
+        index_signed_at("trixie-canary", device.root.path) == archive.release("trixie-canary", "Date") < newer
+    )
     assert device.apt("dist-upgrade").returncode == 0
     assert device.installed() == SECOND
 
@@ -246,6 +252,21 @@ def test_stick_without_a_network(archive: Archive, tmp_path: Path, packages: dic
     # What the keeper's folder has beside it is not for others.
     files = {path.relative_to(stick).parts[0] for path in stick.rglob("*")}
     assert files == {"dists", "pool", "presence-agent.gpg"}
+
+
+@pytest.mark.parametrize("by_stick", [False, True])
+def test_agent_knows_its_suite_and_the_age_of_its_index(
+    archive: Archive, url: str, tmp_path: Path, *, by_stick: bool
+) -> None:
+    address = f"file:{archive.public}" if by_stick else url
+    device = Device(tmp_path / "device", archive, address, "canary")
+    root = device.root.path
+    assert (followed_suite(root), index_signed_at("trixie-canary", root)) == ("trixie-canary", None)
+    for days in (3, 1):
+        archive.sign_as_of("trixie-canary", timedelta(days=days))
+        assert device.update().returncode == 0
+        assert index_signed_at("trixie-canary", root) == archive.release("trixie-canary", "Date")
+    assert index_signed_at("trixie-stable", root) is None
 
 
 def test_changes_are_published_by_themselves(

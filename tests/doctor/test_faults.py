@@ -59,6 +59,7 @@ def test_good_machine_has_no_fault(at_broker: Place) -> None:
         "memory.limited",
         "service.ok",
         "journal.ok", "journal.clean",
+        "updates.by_hand",
     ]  # fmt: skip
 
 

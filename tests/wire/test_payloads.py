@@ -128,7 +128,7 @@ ALLOWED = {
     "status": ["v", "state", "why", "log", "session", "first_seq", "last_seq", "ts"],
     "info": ["v", "contract", "log", "session", "ts", "site", "device", "place", "timezone", "versions",
              "models", "rules", "config_digest", "hours", "calendar", "calendar_digest", "calendar_since",
-             "certificate_ends", "rules_left_out"],
+             "certificate_ends", "suite", "rules_left_out"],
     "health": ["v", "ts", "log", "session", "verdict", "reasons", "uptime_s", "fps_captured", "fps_looked_at",
                "inference_p50_ms", "inference_p95_ms", "event_latency_p95_ms", "motion_ratio", "camera",
                "camera_shift_ratio",
@@ -161,7 +161,15 @@ OPTIONAL = {
     "status": {"first_seq", "last_seq", "ts"},
     "replay.done": {"refused"},
     "health": {name for name, of_field in health.HealthWire.model_fields.items() if of_field.default is None},
-    "info": {"hours", "calendar", "calendar_digest", "calendar_since", "certificate_ends", "rules_left_out"},
+    "info": {
+        "hours",
+        "calendar",
+        "calendar_digest",
+        "calendar_since",
+        "certificate_ends",
+        "suite",
+        "rules_left_out",
+    },
 }
 OPTIONAL["event.agent.clock_set"] -= {"boot"}
 OPTIONAL["event.agent.started"] |= {"since"}
