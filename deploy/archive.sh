@@ -78,7 +78,7 @@ version_in() { keep --architecture "$2" --list-format '${version}\n' list "$1" "
 
 make_key() {
     install -d -m 700 "$home"
-    [[ -z $(gpg --homedir "$home" --batch --no-auto-check-trustdb --list-secret-keys --with-colons 2>/dev/null) ]] || return 0
+    [[ -z $(gpg --homedir "$home" --batch --trust-model always --list-secret-keys --with-colons 2>/dev/null) ]] || return 0
     # No passphrase: the timer has nobody to ask. Whoever can read this folder can sign.
     gpg --homedir "$home" --batch --quiet --pinentry-mode loopback --passphrase '' \
         --quick-generate-key 'presence-agent archive' ed25519 sign 10y ||
@@ -86,7 +86,7 @@ make_key() {
 }
 
 fingerprint() {
-    gpg --homedir "$home" --batch --no-auto-check-trustdb --list-secret-keys --with-colons | awk -F: '$1 == "fpr" { print $10; exit }'
+    gpg --homedir "$home" --batch --trust-model always --list-secret-keys --with-colons | awk -F: '$1 == "fpr" { print $10; exit }'
 }
 
 distributions() {
