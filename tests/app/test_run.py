@@ -20,6 +20,7 @@ from agent.config.load import load
 from agent.core.frame import Instant
 from agent.device import clock
 from agent.wire.payloads import schemas
+from tests.broker import need_programs
 from tests.builders import make_frame
 from tests.conftest import free_port, logged, wait_until, write_config
 from tests.covering import Judge, write_clip
@@ -354,6 +355,7 @@ def test_run_without_broker(
     (tmp_path / "passwords").write_text("test/yard:the right one\n")
     (tmp_path / "passwords").chmod(0o600)
     if settings:
+        need_programs()
         subprocess.run(["mosquitto_passwd", "-U", tmp_path / "passwords"], check=True, env=os.environ)
     port = start_mosquitto(settings.format(folder=tmp_path)).port if settings else free_port()
     agent = start_agent(write_config(tmp_path, clip, port=port, more=mqtt.format(folder=tmp_path)))

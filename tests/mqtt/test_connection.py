@@ -20,6 +20,7 @@ from agent.errors import DeliveryError
 from agent.mqtt import connection as mqtt
 from agent.mqtt.connection import Broker, Connection, Message, PubAck
 from agent.mqtt.tls import tls_context
+from tests.broker import need_programs
 from tests.conftest import Mosquitto, free_port
 from tests.mqtt.answering import KEY_IDENTIFIERS, WHOLE_AUTHORITY, Authority, answering
 from tests.patience import BUSY_S, PATIENCE_S
@@ -115,6 +116,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture
 def accounts(tmp_path: Path) -> str:
     """Settings of a mosquitto that knows one account."""
+    need_programs()
     path = tmp_path / "accounts"
     subprocess.run(
         ["mosquitto_passwd", "-b", "-c", path, "que-phong/one-stop", PASSWORD], check=True, timeout=PATIENCE_S
