@@ -145,6 +145,7 @@ if $systemd; then
 fi
 if $packages; then
     step "packages" env PYTHON="$ROOT/.venv-tests/bin/python" bash tests/systemd/packages.sh
+    step "archive" env PYTHON="$ROOT/.venv-tests/bin/python" bash tests/systemd/archive.sh
 fi
 if $pages; then
     step "pages: demo" bash deploy/demo.sh

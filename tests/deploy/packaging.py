@@ -45,9 +45,9 @@ def small_tree(tree: Path, target: Target) -> Path:
     return tree
 
 
-def small_package(folder: Path, version: str) -> Path:
-    """A package of this version with all but the libraries."""
-    target = Target("trixie", "amd64", version, MADE_S)
+def small_package(folder: Path, version: str, suite: str = "trixie") -> Path:
+    """A package of this version, for a Debian, with all but the libraries."""
+    target = Target(suite, "amd64", version, MADE_S)
     return pack(small_tree(folder / f"tree-{version}", target), target, folder, compression="none")
 
 
