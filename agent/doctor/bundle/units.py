@@ -38,7 +38,7 @@ _DIRECTIVES = re.compile(
     r"|LoadCredential|UMask|Memory\w+|TasksMax|CPU\w+|IO\w+|Nice|OOM\w+|Limit\w+|Device\w+|CapabilityBoundingSet"
     r"|AmbientCapabilities|NoNewPrivileges|Protect\w+|Private\w+|Restrict\w+|ReadWritePaths|ReadOnlyPaths"
     r"|InaccessiblePaths|LockPersonality|SystemCall\w+|KeyringMode|RemoveIPC|NotifyAccess|Watchdog\w+"
-    r"|CoredumpFilter|IPAddress(Deny|Allow)|On\w+|Persistent|PathChanged|PathModified|PathExists|Unit|RemainAfterExit"
+    r"|CoredumpFilter|IPAddress(Deny|Allow)|On\w+|Persistent|PathChanged|PathModified|(Condition)?PathExists|Unit|RemainAfterExit"
     r"|ProcSubset|SuccessExitStatus|KillMode|KillSignal|DynamicUser|Slice)$"
 )
 _COMMAND = re.compile(r"^Exec\w+$")
