@@ -133,8 +133,7 @@ def put_weights(tree: Path, models: Path, onnxruntime: str) -> list[dict[str, st
 
 def put_system(tree: Path, target: Target) -> None:
     """Put what is not Python into the package: commands, units, pages, change log."""
-    for program in ("presence-agent",):
-        _copy(HERE / program, tree / PAYLOAD / "bin" / program, 0o755)
+    _copy(HERE / NAME, tree / PAYLOAD / "bin" / NAME, 0o755)
     _copy(HERE / "versions", tree / "usr/lib/presence-agent/versions", 0o755)
     (tree / PAYLOAD / "version").write_text(f"{target.package_version}\n", "utf-8")
     for unit in sorted((ROOT / "systemd").iterdir()):

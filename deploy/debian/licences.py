@@ -130,11 +130,9 @@ def copyright_file(
 
 
 def _of_library(library: Library, modules: Path, below: str) -> str:
-    stem = library.files[-1].parts[0]
-    notes = {path.parts[0] for path in library.files if path.parts[0].endswith(".dist-info")} or {stem}
     files = [
         f"{below}/{name}" if name.endswith(".py") else f"{below}/{name}/*"
-        for name in [*library.packages, *sorted(notes)]
+        for name in sorted({path.parts[0] for path in library.files})
         if not name.endswith(".libs")
     ]
     texts, named, seen = [], [], set()

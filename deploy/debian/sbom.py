@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from deploy.debian.licences import Bundled
     from deploy.debian.wheels import Library
 
 _KEPT: Final = ("type", "name", "version", "purl", "licenses", "hashes", "cpe")
@@ -73,7 +74,7 @@ def _of_library(library: Library, modules: Path) -> dict[str, Any]:
         "hashes": [{"alg": "SHA-256", "content": library.sha256}],
         "properties": [{"name": "presence-agent:wheel", "value": library.wheel}],
     }
-    inside = [_of_bundled(library, path.as_posix(), modules) for path in library.bundled]
+    inside = [_of_bundled(library, bundled(path), modules) for path in library.bundled]
     for path in library.files:
         if path.parent.name == "sboms" and path.suffix == ".json":
             inside += _told_by_wheel(library, modules / path)
@@ -82,15 +83,14 @@ def _of_library(library: Library, modules: Path) -> dict[str, Any]:
     return component
 
 
-def _of_bundled(library: Library, path: str, modules: Path) -> dict[str, Any]:
-    (found,) = [bundled(each) for each in library.bundled if each.as_posix() == path]
+def _of_bundled(library: Library, found: Bundled, modules: Path) -> dict[str, Any]:
     component: dict[str, Any] = {
         "type": "library",
-        "bom-ref": f"{library.name}/{path}",
+        "bom-ref": f"{library.name}/{found.path}",
         "name": found.name,
         "licenses": [{"expression": found.licence}],
-        "hashes": [_sha256((modules / path).read_bytes())],
-        "properties": [{"name": "presence-agent:file", "value": path}],
+        "hashes": [_sha256((modules / found.path).read_bytes())],
+        "properties": [{"name": "presence-agent:file", "value": str(found.path)}],
     }
     if found.version:
         component["version"] = found.version

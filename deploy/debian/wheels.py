@@ -38,11 +38,6 @@ class Library:
     files: tuple[PurePosixPath, ...]
 
     @property
-    def packages(self) -> list[str]:
-        """Topmost files and folders that it brought, without the notes of the wheel itself."""
-        return sorted({path.parts[0] for path in self.files if not path.parts[0].endswith(".dist-info")})
-
-    @property
     def bundled(self) -> list[PurePosixPath]:
         """Shared libraries of others that the wheel carries in its folder *.libs."""
         return [path for path in self.files if path.parts[0].endswith(".libs")]
