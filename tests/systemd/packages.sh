@@ -60,7 +60,7 @@ built_hold() {
 next_version() {
     local tree version
     tree=$(mktemp -d "$folder/next.XXXXXX")
-    dpkg-deb -R "$1" "$tree"
+    dpkg-deb -R "$1" "$tree" || return 1
     version=9.9.9$(sed -n 's/^Version: [^~]*//p' "$tree/DEBIAN/control")
     sed -i "s/^Version: .*/Version: $version/" "$tree/DEBIAN/control"
     echo "$version" >"$tree/usr/lib/presence-agent/payload/version"
@@ -276,6 +276,7 @@ suite_holds() {
         "$root"/var/lib/systemd/deb-systemd-helper-*/*presence-agent* "$root"/var/backups/presence-agent
     chroot "$root" dpkg --purge --force-all presence-agent >/dev/null 2>&1 || true
     mkdir -p "$root/out" "$root/opt/src" "$root/root/old"
+    rm -rf "$folder/packages-$1"
     bash "$ROOT/deploy/packages.sh" --suite "$1" --arch "$(dpkg --print-architecture)" --quick --out "$folder/packages-$1" ||
         stop "There is no package to try."
     cp "$folder/packages-$1"/presence-agent_*.deb "$root/out/now.deb"
