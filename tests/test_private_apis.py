@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 # Begins with an underscore, and is in its package's documentation all the same.
-DOCUMENTED = {"os._exit", "ctypes.Structure._fields_"}
+DOCUMENTED = {"_thread.start_new_thread", "os._exit", "ctypes.Structure._fields_"}
 # Never found by asking for it, so that only what takes paho's place can have connected.
 NOWHERE = "no-such-host.invalid"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from _thread import start_new_thread
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event
@@ -40,7 +41,7 @@ def service_signals(folder: Path | None = None) -> Iterator[Asked]:
     """
     asked = Asked(reloads=ReloadAnswers(folder))
     with stop_signals(asked.stop):
-        before = signal.signal(signal.SIGHUP, lambda _number, _frame: asked.reload.set())
+        before = signal.signal(signal.SIGHUP, lambda _number, _frame: _set(asked.reload))
         try:
             yield asked
         finally:
@@ -55,7 +56,7 @@ def stop_signals(stop: Event | None = None) -> Iterator[Event]:
     def ask(number: int, _frame: FrameType | None) -> None:
         if asked.is_set():
             os._exit(128 + number)
-        asked.set()
+        _set(asked)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -63,3 +64,12 @@ def stop_signals(stop: Event | None = None) -> Iterator[Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _set(event: Event) -> None:
+    """Set an event from a signal's handler.
+
+    By a thread: the handler may have interrupted the main thread while that held the event's own lock, in
+    `wait` or `clear`, and would wait for it for ever. Not by `Thread`, whose start takes locks too.
+    """
+    start_new_thread(event.set, ())

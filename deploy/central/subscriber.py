@@ -18,11 +18,10 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import signal
 import sys
 from pathlib import Path
-from threading import Event
 from time import monotonic
+from typing import TYPE_CHECKING
 
 try:
     from agent.errors import AgentError, LogError
@@ -37,11 +36,15 @@ try:
     from agent.central.retention import StoreRetention
     from agent.central.store import Store
     from agent.core.identifiers import identifier
+    from agent.device.signals import stop_signals
     from agent.mqtt.subscriber import Subscriber, broker_from_url
 except AgentError as unfit:
     # No paho-mqtt, or one that is too old.
     sys.stderr.write(f"{unfit}\n")
     sys.exit(unfit.exit_code)
+
+if TYPE_CHECKING:
+    from threading import Event
 
 _log = logging.getLogger("subscriber")
 
@@ -103,10 +106,7 @@ def run(options: argparse.Namespace) -> int:
         for site in options.site or ["+"]
         for name in ("event/#", "replay/#", "state/#", "info", "health", "status")
     ]
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    with Store(options.db) as store:
+    with stop_signals() as stop, Store(options.db) as store:
         receiver = Receiver(store, settle_s=options.settle_s).load()
         retention = StoreRetention(
             store,

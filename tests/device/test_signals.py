@@ -39,3 +39,33 @@ def test_stop_once_in_order_and_twice_at_once(
             assert process.wait(PATIENCE_S) == (code + number if code else 0)
         finally:
             process.kill()
+
+
+# Sends a signal at any moment of the wait, as often as it is asked to.
+SENDS = """
+import os, random, signal, sys, time
+for _ in sys.stdin:
+    time.sleep(random.uniform(0, 0.002))
+    os.kill(int(sys.argv[1]), signal.SIGTERM)
+"""
+# Most of its time it holds the event's own lock, which a signal's handler must not want.
+WAITS = f"""
+import os, subprocess, sys
+from agent.device.signals import stop_signals
+words = [sys.executable, "-c", {SENDS!r}, str(os.getpid())]
+with subprocess.Popen(words, stdin=subprocess.PIPE, bufsize=0) as sender, stop_signals() as stop:
+    for _ in range(200):
+        sender.stdin.write(b"\\n")
+        while not stop.wait(0.0):
+            pass
+        stop.clear()
+    sender.stdin.close()
+"""
+
+
+def test_signal_in_the_middle_of_a_wait_is_no_deadlock() -> None:
+    with subprocess.Popen([sys.executable, "-c", WAITS], cwd=ROOT) as process:
+        try:
+            assert process.wait(PATIENCE_S) == 0
+        finally:
+            process.kill()
