@@ -9,6 +9,7 @@ what its scripts leave out is changed here.
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 from pathlib import Path
@@ -63,8 +64,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    match sys.argv[1:]:
-        case [folder] if not folder.startswith("-"):
-            main(Path(folder))
-        case _:
-            sys.exit(f"usage: python deploy/{Path(__file__).name} FOLDER")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    main(parser.parse_args().folder)

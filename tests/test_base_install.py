@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 from paho.mqtt.publish import multiple
 
 from agent.cli.errors import DEVICE_MODULES
+from tests import building
 from tests.central.saying import AGENT, happened, make_state, make_status
 from tests.conftest import ROOT, Mosquitto, Ran, wait_until
 from tests.patience import PATIENCE_S
@@ -57,20 +58,7 @@ print(crossed.nothing)
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The distribution as others get it."""
-    folder = tmp_path_factory.mktemp("wheel")
-    words: list[str | Path] = [
-        "wheel",
-        "-qq",
-        "--no-deps",
-        "--no-build-isolation",
-        "--no-index",
-        "-w",
-        folder,
-        ROOT,
-    ]
-    subprocess.run([sys.executable, "-P", "-m", "pip", *words], check=True, timeout=PATIENCE_S)
-    (path,) = folder.iterdir()
-    return path
+    return building.wheel(ROOT, tmp_path_factory.mktemp("wheel"))
 
 
 def needed(names: Iterable[Requirement], found: dict[str, metadata.Distribution]) -> None:

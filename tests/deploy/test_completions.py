@@ -9,7 +9,6 @@ import select
 import shutil
 import signal
 import subprocess
-import sys
 import termios
 import time
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ import pytest
 from agent.cli.help_pages import help_pages
 from agent.cli.main import app
 from agent.config.examples import PLACES
-from tests.conftest import ROOT
+from tests.building import script, written
 from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
@@ -92,16 +91,9 @@ def shell(name: str, folder: Path, here: Path) -> Iterator[TypedShell]:
         os.close(terminal)
 
 
-def written(folder: Path) -> Path:
-    words: list[str | Path] = [sys.executable, "-P", ROOT / "deploy" / "completions.py", folder]
-    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=PATIENCE_S)
-    assert (done.stdout, done.stderr) == ("", "")
-    return folder
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return written(tmp_path_factory.mktemp("share"))
+    return written("completions.py", tmp_path_factory.mktemp("share"))
 
 
 @pytest.fixture(scope="module", params=SHELLS)
@@ -123,7 +115,7 @@ def test_all_are_there_and_no_more(folder: Path) -> None:
 
 
 def test_second_build_is_the_same(folder: Path, tmp_path: Path) -> None:
-    again = written(tmp_path / "made" / "on the way")
+    again = written("completions.py", tmp_path / "made" / "on the way")
     assert [(again / name).read_bytes() for name in FILES] == [(folder / name).read_bytes() for name in FILES]
 
 
@@ -188,9 +180,6 @@ def test_every_place_is_offered(typed: TypedShell) -> None:
 
 
 def test_folder_has_to_be_named() -> None:
-    for words in ((), ("--help",), ("one", "two")):
-        done = subprocess.run(
-            [sys.executable, "-P", ROOT / "deploy" / "completions.py", *words],
-            capture_output=True, text=True, check=False, timeout=PATIENCE_S,
-        )  # fmt: skip
-        assert (done.returncode, done.stderr) == (1, "usage: python deploy/completions.py FOLDER\n")
+    for words in ((), ("one", "two")):
+        done = script("completions.py", *words)
+        assert (done.returncode, done.stderr.splitlines()[0]) == (2, "usage: completions.py [-h] folder")

@@ -17,6 +17,7 @@ from agent.config.load import load
 from agent.config.reference import reference
 from agent.config.rule_tables import config_model
 from agent.install.commit import package_commit
+from tests.building import script, written
 from tests.conftest import ROOT
 from tests.locale.languages import ENGLISH_LEFT
 from tests.patience import PATIENCE_S
@@ -44,16 +45,9 @@ UNITS = {
 }
 
 
-def written(folder: Path) -> Path:
-    words: list[str | Path] = [sys.executable, "-P", ROOT / "deploy" / "man_pages.py", folder]
-    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=PATIENCE_S)
-    assert (done.stdout, done.stderr) == ("", "")
-    return folder
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return written(tmp_path_factory.mktemp("man"))
+    return written("man_pages.py", tmp_path_factory.mktemp("man"))
 
 
 def need(program: str, package: str) -> None:
@@ -84,7 +78,7 @@ def test_all_are_there_and_no_more(folder: Path) -> None:
 
 
 def test_second_build_is_the_same(folder: Path, tmp_path: Path) -> None:
-    again = written(tmp_path / "made" / "on the way")
+    again = written("man_pages.py", tmp_path / "made" / "on the way")
     assert [(again / page).read_bytes() for page in ALL] == [(folder / page).read_bytes() for page in ALL]
 
 
@@ -223,9 +217,6 @@ def test_catalogue_that_is_not_compiled_is_no_english_page(tmp_path: Path) -> No
 
 
 def test_folder_has_to_be_named() -> None:
-    for words in ((), ("--help",), ("one", "two")):
-        done = subprocess.run(
-            [sys.executable, "-P", ROOT / "deploy" / "man_pages.py", *words],
-            capture_output=True, text=True, check=False, timeout=PATIENCE_S,
-        )  # fmt: skip
-        assert (done.returncode, done.stderr) == (1, "usage: python deploy/man_pages.py FOLDER\n")
+    for words in ((), ("one", "two")):
+        done = script("man_pages.py", *words)
+        assert (done.returncode, done.stderr.splitlines()[0]) == (2, "usage: man_pages.py [-h] folder")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -108,6 +109,21 @@ class Place:
 
     def service(self, **shown: str) -> None:
         self.program("systemctl", "".join(f"{name}={value}\n" for name, value in (SERVICE | shown).items()))
+
+    def installed(self, *, starts: str = f'exec {sys.executable} -m agent "$@"', says: str = "") -> None:
+        """A service that starts this; `systemd-run` does what it is told without a sandbox, or says that."""
+        start, run = (self.folder / "bin" / name for name in ("presence-agent", "systemd-run"))
+        start.write_text(f"#!/bin/sh\n{starts}\n")
+        run.write_text(
+            f'#!/bin/sh\necho "$@" >{self.folder}/asked\n{says}\n'
+            'while [ "$1" != -- ]; do case $1 in --setenv=*) export "${1#--setenv=}" ;; esac; shift; done\n'
+            'shift; exec "$@"\n'
+        )
+        for program in (start, run):
+            program.chmod(0o755)
+        self.service()
+        with (self.folder / "systemctl.out").open("a") as shown:
+            shown.write(f"[Service]\nExecStart={start} run\nUser=somebody\n")
 
     def sight(self, age_s: float = 3, **numbers: object) -> None:
         """The service runs, and keeps these numbers."""

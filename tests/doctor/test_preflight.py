@@ -262,19 +262,7 @@ def test_command(
 def test_root_tries_this_version_as_the_service(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """The service still starts the one before."""
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    old = place.folder / "bin" / "presence-agent"
-    old.write_text("#!/bin/sh\nexit 9\n")
-    old.chmod(0o755)
-    place.service()
-    shown = (place.folder / "systemctl.out").read_text()
-    (place.folder / "systemctl.out").write_text(f"{shown}[Service]\nExecStart={old} run\nUser=somebody\n")
-    run = place.folder / "bin" / "systemd-run"
-    run.write_text(
-        f'#!/bin/sh\necho "$@" >{place.folder}/asked\n'
-        'while [ "$1" != -- ]; do case $1 in --setenv=*) export "${1#--setenv=}" ;; esac; shift; done\n'
-        'shift; exec "$@"\n'
-    )
-    run.chmod(0o755)
+    place.installed(starts="exit 9")
     monkeypatch.setattr("agent.doctor.sandbox._PREFLIGHT_S", PATIENCE_S)
     report = preflight(place.write_config(), ask_sandbox=ask_preflight)
     assert found(report)["whose"] == "whose.service"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -67,22 +66,6 @@ def test_what_makes_no_sense_is_no_answer(text: str) -> None:
     assert _read(text, "/x/") is None
 
 
-def installed(place: Place, says: str) -> None:
-    """A service that is this agent; `systemd-run` does what it is told without a sandbox, or says this."""
-    start = place.folder / "bin" / "presence-agent"
-    start.write_text(f'#!/bin/sh\nexec {sys.executable} -m agent "$@"\n')
-    start.chmod(0o755)
-    place.service()
-    shown = (place.folder / "systemctl.out").read_text()
-    (place.folder / "systemctl.out").write_text(f"{shown}[Service]\nExecStart={start} run\nUser=somebody\n")
-    run = place.folder / "bin" / "systemd-run"
-    run.write_text(
-        f'#!/bin/sh\necho "$@" >{place.folder}/asked\n{says}\n'
-        'while [ "$1" != -- ]; do shift; done; shift; exec "$@"\n'
-    )
-    run.chmod(0o755)
-
-
 def asked(place: Place) -> Report:
     return examine(place.write_config(), ask_sandbox=ask_sandbox)
 
@@ -96,7 +79,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may look as another user")
 @pytest.mark.usefixtures("patient")
 def test_root_looks_as_the_service(place: Place) -> None:
-    installed(place, "")
+    place.installed()
     place.camera["source"] = "/nowhere/at/all.avi"
     report = asked(place)
     codes = {finding.check: finding.code for finding in report.findings}
@@ -110,7 +93,7 @@ def test_root_looks_as_the_service(place: Place) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may look as another user")
 def test_where_there_is_no_sandbox_the_caller_looks(place: Place) -> None:
-    installed(place, "echo 'Failed at step CREDENTIALS' >&2; exit 243")
+    place.installed(says="echo 'Failed at step CREDENTIALS' >&2; exit 243")
     place.camera["source"] = "/nowhere/at/all.avi"
     report = asked(place)
     (whose,) = [finding for finding in report.findings if finding.check == "whose"]
@@ -126,7 +109,7 @@ def test_without_a_service_it_is_said_for_whom_it_holds(tmp_path: Path, place: P
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
 def test_who_is_not_root_is_told_so(place: Place) -> None:
-    installed(place, "")
+    place.installed()
     place.folder.chmod(0o755)
     answer: SandboxAnswer | None = None
     path = place.write_config()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.install.commit import WRITTEN, Commit, commit_to_build, package_commit
+from tests.building import wheel
 from tests.conftest import ROOT, command, write_config
 from tests.locale.test_wheel import copied
 from tests.patience import PATIENCE_S
@@ -61,24 +62,6 @@ def checkout(tmp_path: Path) -> Path:
 
 def head(checkout: Path) -> str:
     return git(checkout, "rev-parse", "HEAD")
-
-
-def wheel(root: Path, into: Path, **environment: str) -> Path:
-    words: list[str | Path] = [
-        "wheel",
-        "-qq",
-        "--no-deps",
-        "--no-build-isolation",
-        "--no-index",
-        "-w",
-        into,
-        root,
-    ]
-    told = {"SOURCE_DATE_EPOCH", "PRESENCE_AGENT_COMMIT"}
-    named = {name: value for name, value in os.environ.items() if name not in told} | environment
-    subprocess.run([sys.executable, "-P", "-m", "pip", *words], check=True, timeout=PATIENCE_S, env=named)
-    (path,) = into.iterdir()
-    return path
 
 
 def version_of(there: Path, **environment: str) -> str:

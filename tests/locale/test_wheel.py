@@ -16,6 +16,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import write_po
 
 from agent.locale.language import DOMAIN
+from tests.building import wheel
 from tests.conftest import ROOT, Ran
 from tests.locale.catalogues import messages, template
 from tests.patience import PATIENCE_S
@@ -72,19 +73,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = checkout / "agent" / "locale" / LANGUAGE / "LC_MESSAGES" / f"{DOMAIN}.po"
     path.parent.mkdir(parents=True)
     path.write_bytes(made_up())
-    words: list[str | Path] = [
-        "wheel",
-        "-qq",
-        "--no-deps",
-        "--no-build-isolation",
-        "--no-index",
-        "-w",
-        folder / "wheel",
-        checkout,
-    ]
-    subprocess.run([sys.executable, "-P", "-m", "pip", *words], check=True, timeout=PATIENCE_S)
-    (wheel,) = (folder / "wheel").iterdir()
-    zipfile.ZipFile(wheel).extractall(folder / "unpacked")
+    zipfile.ZipFile(wheel(checkout, folder / "wheel")).extractall(folder / "unpacked")
     return folder / "unpacked"
 
 
