@@ -96,31 +96,9 @@ print(json.loads(sqlite3.connect('file:$log?mode=ro', uri=True).execute('SELECT 
 more_events() { [ "$(events 'max(seq)')" -gt "$count" ]; }
 heard() { grep -q /event/ /root/heard; }
 healthy() { presence-agent doctor >/root/doctor 2>&1; }
-configured() {
-    cat <<TOML
-[device]
-site = "que-phong"
-name = "one-stop"
-timezone = "Asia/Ho_Chi_Minh"
-[camera]
-source = "/srv/hall.mp4"
-[[zone]]
-id = "yard"
-polygon = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
-min_dwell_s = 0.5
-[mqtt]
-host = "localhost"
-port = 8883
-username = "que-phong/one-stop"
-password_file = "/run/credentials/presence-agent.service/mqtt-password"
-ca_file = "/etc/presence-agent/ca.pem"
-[log]
-path = "$log"
-TOML
-}
 configure() {
     mkdir -p /etc/presence-agent
-    configured >/etc/presence-agent/agent.toml
+    install -m 644 /root/agent.toml /etc/presence-agent/agent.toml
     install -m 600 /root/password /etc/presence-agent/mqtt-password
     install -m 644 /etc/mosquitto/presence/ca.pem /etc/presence-agent/ca.pem
 }
@@ -267,9 +245,9 @@ SH
 }
 
 suite_holds() {
-    local status=0 started=$SECONDS
     trap shut_down EXIT
     debian "$1" "$folder"
+    sed 's#^source = .*#source = "/srv/hall.mp4"#' "$root/etc/presence-agent/agent.toml" >"$root/root/agent.toml"
     # Nothing of ours is there: that is what a package is for.
     rm -rf "$root"/{opt/presence-agent,etc/presence-agent,out,srv/hall.mp4} "$root"/var/lib/presence-agent-versions \
         "$root"/usr/local/lib/stand-in "$root"/etc/systemd/system/systemd-timesyncd.service.d \
@@ -285,13 +263,7 @@ suite_holds() {
     git -C "$ROOT" archive "$by_hand" agent systemd models | tar -xf - -C "$root/root/old" ||
         stop "The commit $by_hand, whose installation is taken over, is not in this clone."
     inside_script >"$root/root/inside.sh"
-    boot_bare --bind-ro="$ROOT:/opt/src" "--system-call-filter=~adjtimex clock_adjtime"
-    say "--- $1, $(inside systemctl --version | head -n 1)"
-    # As a service of that Debian: what nsenter starts has this machine's rights.
-    inside systemd-run -q --pipe --wait --setenv=HOME=/root --setenv=LANG=C.UTF-8 /bin/bash /root/inside.sh || status=1
-    shut_down
-    say "--- $1: $(if ((status)); then echo FAILED; else echo good; fi), $((SECONDS - started)) s"
-    return $status
+    hold_inside "$1"
 }
 
 recording=$folder/hall.mp4

@@ -101,7 +101,7 @@ SH
 }
 
 suite_holds() {
-    local wheels status=0 started=$SECONDS
+    local wheels
     trap shut_down EXIT
     wheels=$(wheels_for "$1" "$folder") || stop "The packages for $1 can't be had."
     debian "$1" "$folder"
@@ -116,14 +116,7 @@ from tests.pages import main
 main(*sys.argv[2:])' "$ROOT" "$root/opt/blocks" "${pages[@]}"
     (cd "$ROOT" && git ls-files -z --cached --others --exclude-standard | tar -cf "$root/root/checkout.tar" --null -T -)
     inside_script >"$root/root/inside.sh"
-    boot_bare --bind-ro="$ROOT:/opt/src" --bind-ro="$wheels:/opt/wheels" --bind-ro="$ROOT/models:/opt/weights" \
-        "--system-call-filter=~adjtimex clock_adjtime"
-    say "--- $1, $(inside systemctl --version | head -n 1)"
-    # As a service of that Debian: what nsenter starts has this machine's rights.
-    inside systemd-run -q --pipe --wait --setenv=HOME=/root --setenv=LANG=C.UTF-8 /bin/bash /root/inside.sh || status=1
-    shut_down
-    say "--- $1: $(if ((status)); then echo FAILED; else echo good; fi), $((SECONDS - started)) s"
-    return $status
+    hold_inside "$1" --bind-ro="$wheels:/opt/wheels" --bind-ro="$ROOT/models:/opt/weights"
 }
 
 recording=$folder/hall.mp4
