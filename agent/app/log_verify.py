@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from agent.errors import LogError
+from agent.eventlog.file_identity import size_bytes
 from agent.eventlog.reader import LogReader
 from agent.eventlog.set_aside import damaged_asides
 from agent.locale.language import N_, reader_language
@@ -226,9 +227,7 @@ def _unexplained(gaps: list[tuple[int, int]], reported: list[tuple[int, int]]) -
 
 
 def _summary(path: Path, head: Head, checks: _Checks, zone: ZoneInfo) -> list[str]:
-    size = sum(
-        part.stat().st_size for end in ("", "-wal") if (part := path.with_name(path.name + end)).exists()
-    )
+    size = size_bytes(path, "", "-wal")
     language = reader_language()
     text = language.gettext("log {log_id} in {path}, {size_kb} kB")
     lines = [text.format(log_id=head.log_id, path=path, size_kb=f"{size / 1e3:,.0f}")]

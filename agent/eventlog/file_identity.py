@@ -16,6 +16,21 @@ _Ids = tuple[tuple[int, int], ...]
 _Stamp = tuple[int, int]
 
 
+def size_bytes(path: Path, *ends: str) -> int:
+    """Size of these files of a log, which its agent may take away just now; what is not there has none.
+
+    Args:
+        path: of the log.
+        ends: of the files' names, some of `ENDS`.
+    """
+    size = 0
+    for end in ends:
+        # Not asked for before: it may go between the two.
+        with suppress(FileNotFoundError, NotADirectoryError):
+            size += path.with_name(path.name + end).stat().st_size
+    return size
+
+
 class FileIdentity:
     """What was at a log's path when it was opened, compared with what is there now.
 

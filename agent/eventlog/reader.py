@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from agent.errors import ConfigError, LogError
 from agent.eventlog.damage import sqlite_remedy
+from agent.eventlog.file_identity import size_bytes
 from agent.eventlog.schema import APPLICATION_ID, VERSION
 
 if TYPE_CHECKING:
@@ -359,8 +360,7 @@ def _connected(path: Path, *how: str) -> sqlite3.Connection:
 
 def _has_wal(path: Path) -> bool:
     """Whether something is written that is not in the file itself yet."""
-    wal = Path(f"{path}{_WAL}")
-    return wal.exists() and wal.stat().st_size > 0
+    return size_bytes(path, _WAL) > 0
 
 
 def _check_form(path: Path, db: sqlite3.Connection) -> None:

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from agent.device import machine
-from agent.eventlog.file_identity import ENDS
+from agent.eventlog.file_identity import ENDS, size_bytes
 from agent.eventlog.reader import LogReader
 
 if TYPE_CHECKING:
@@ -68,8 +68,7 @@ def _copy_to(copy: Path, db: sqlite3.Connection) -> None:
 
 
 def _folder_with_room(path: Path, in_memory: Path | None) -> Path | None:
-    sizes = (file.stat().st_size for end in ENDS if (file := path.with_name(path.name + end)).exists())
-    needed_mb = sum(sizes) / 1e6 + _LEFT_MB
+    needed_mb = size_bytes(path, *ENDS) / 1e6 + _LEFT_MB
     free_mb = machine.disk_free_mb(path)
     if os.access(path.parent, os.W_OK) and free_mb is not None and free_mb >= needed_mb:
         _clear(path.parent)

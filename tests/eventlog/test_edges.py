@@ -6,6 +6,8 @@ import json
 import os
 import re
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import closing
 from datetime import timedelta
@@ -20,6 +22,7 @@ from agent.device import clock
 from agent.errors import ConfigError, LogError
 from agent.eventlog import recovery, retention, set_aside
 from agent.eventlog.disk_space import DiskReserve
+from agent.eventlog.file_identity import size_bytes
 from agent.eventlog.lock import is_lock_of, locked
 from agent.eventlog.log import EventLog
 from agent.eventlog.reader import LogReader
@@ -343,3 +346,29 @@ def test_reader_tells_what_is_wrong_in_the_file(path: Path) -> None:
         said = reader.integrity()
     assert "7" in said
     assert said == " ".join(said.split())
+
+
+# Puts a file there and takes it away, as an agent does with what is beside its log, until it is ended.
+COMES_AND_GOES = """
+import sys
+from pathlib import Path
+path = Path(sys.argv[1])
+print(flush=True)
+while True:
+    path.write_bytes(b"1234")
+    path.unlink()
+"""
+
+
+def test_size_while_a_file_comes_and_goes(tmp_path: Path) -> None:
+    path, beside = tmp_path / "events.db", tmp_path / "events.db-wal"
+    path.write_bytes(b"123456")
+    words = [sys.executable, "-c", COMES_AND_GOES, str(beside)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            sizes = {size_bytes(path, "", "-wal") for _ in range(50_000)}
+        finally:
+            process.kill()
+    assert {6, 10} <= sizes <= set(range(6, 11))
