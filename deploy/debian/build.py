@@ -134,9 +134,11 @@ def put_weights(tree: Path, models: Path, onnxruntime: str) -> list[dict[str, st
 def put_system(tree: Path, target: Target) -> None:
     """Put what is not Python into the package: commands, units, pages, change log."""
     _copy(HERE / NAME, tree / PAYLOAD / "bin" / NAME, 0o755)
-    _copy(HERE / "versions", tree / "usr/lib/presence-agent/versions", 0o755)
+    for program, source in {"versions": "versions", "trial": "trial.py"}.items():
+        _copy(HERE / source, tree / "usr/lib/presence-agent" / program, 0o755)
     (tree / PAYLOAD / "version").write_text(f"{target.package_version}\n", "utf-8")
-    for unit in sorted((ROOT / "systemd").iterdir()):
+    # A trial needs versions, which only the package keeps.
+    for unit in sorted([*(ROOT / "systemd").iterdir(), HERE / "presence-agent-update.service"]):
         if unit.suffix in {".service", ".path", ".timer"}:
             _copy(unit, tree / "usr/lib/systemd/system" / unit.name)
     for name, place in _SYSTEM.items():

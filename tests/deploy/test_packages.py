@@ -249,7 +249,7 @@ def test_package_of_each_debian(tmp_path: Path, suite: str, python: str, archite
     assert {line.split()[1] for line in listed} == {"root/root"}
     assert {line.split()[0] for line in listed} == {"drwxr-xr-x", "-rw-r--r--", "-rwxr-xr-x", "lrwxrwxrwx"}
     assert [line.split()[5].rpartition("/")[2] for line in listed if line.startswith("-rwx")] == [
-        "presence-agent", "presence-agent-check", "versions",
+        "presence-agent", "presence-agent-check", "trial", "versions",
     ]  # fmt: skip
 
 
