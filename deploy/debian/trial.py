@@ -259,7 +259,7 @@ def run(places: Places, good_s: float) -> str:
         return ""
     trial = note(places, replace(trial, starts=trial.starts + 1))
     if trial.step == "asked":
-        trial = _asked(places, trial)
+        trial = _asked(places, trial, good_s)
     if trial.step == "switching":
         switch(places, trial.after)
         trial = note(places, replace(trial, step="tried"))
@@ -283,15 +283,27 @@ def _failed(places: Places, trial: Trial, cause: str) -> Trial:
     return note(places, replace(trial, step="failed", cause=cause, ts=now))
 
 
-def _asked(places: Places, trial: Trial) -> Trial:
+def _reasons_now(places: Places, wait_s: float) -> tuple[str, ...] | None:
+    """Reasons of the version in force; None: it is not ready, nor gets so in this time, as after a boot."""
+    end_s = time.monotonic() + wait_s
+    while True:
+        service = shown()
+        is_ready = service.get("ActiveState") in {"active", "reloading"}
+        reasons = health(places, service.get("MainPID", "")) if is_ready else None
+        if reasons is not None:
+            return reasons
+        if time.monotonic() >= end_s:
+            return () if is_ready else None
+        time.sleep(_LOOK_EVERY_S)
+
+
+def _asked(places: Places, trial: Trial, good_s: float) -> Trial:
     if cause := preflight(places, trial.after):
         return _failed(places, trial, cause)
     if trial.switched:
         # Another one was being tried: what runs now has not proved itself.
         return note(places, replace(trial, step="switching"))
-    service = shown()
-    is_ready = service.get("ActiveState") in {"active", "reloading"}
-    reasons = (health(places, service.get("MainPID", "")) or ()) if is_ready else None
+    reasons = _reasons_now(places, good_s)
     # First: with this on the card the next boot knows which one to go back to.
     return note(places, replace(trial, step="switching", switched=True, reasons=reasons))
 

@@ -41,6 +41,14 @@ packages_for() {
     echo "$lib"
 }
 
+# package_for SUITE FOLDER: makes the package of this checkout for that Debian; sets `packages` to the folder it is in.
+package_for() {
+    packages=$2/package-$1
+    rm -rf "$packages"
+    bash "$ROOT/deploy/packages.sh" --suite "$1" --arch "$(dpkg --print-architecture)" --quick --out "$packages" ||
+        stop "There is no package to install."
+}
+
 # walkers_in FILE: twenty minutes of people who walk to and fro, for a service that must not end by itself; kept if there.
 walkers_in() {
     [[ ! -e $1 ]] || return 0
@@ -88,7 +96,10 @@ debian() {
             "$1" "$root" "$mirror" </dev/null
         echo "$included" >"$root/done"
     fi
-    # Nothing is left of an earlier run: deploy/install.sh is run inside, as an installer does it.
+    # Nothing is left of an earlier run.
+    chroot "$root" dpkg --purge --force-all presence-agent >/dev/null 2>&1 || true
+    rm -rf "$root"/var/lib/{presence-agent-versions,systemd/deb-systemd-helper-*/*presence-agent*} "$root/var/backups/presence-agent" \
+        "$root/usr/local/lib/stand-in" "$root/etc/systemd/system/systemd-timesyncd.service.d"
     rm -rf "$root"/etc/mosquitto/{presence,conf.d/presence.conf} "$root"/var/lib/{private/,}presence-agent \
         "$root"/root/* "$root/etc/presence-agent" "$root"/opt/presence-agent/bin "$root"/var/log/journal \
         "$root"/etc/systemd/journald.conf.d "$root"/{etc,usr/lib}/systemd/system/presence-agent* \

@@ -249,15 +249,10 @@ suite_holds() {
     debian "$1" "$folder"
     sed 's#^source = .*#source = "/srv/hall.mp4"#' "$root/etc/presence-agent/agent.toml" >"$root/root/agent.toml"
     # Nothing of ours is there: that is what a package is for.
-    rm -rf "$root"/{opt/presence-agent,etc/presence-agent,out,srv/hall.mp4} "$root"/var/lib/presence-agent-versions \
-        "$root"/usr/local/lib/stand-in "$root"/etc/systemd/system/systemd-timesyncd.service.d \
-        "$root"/var/lib/systemd/deb-systemd-helper-*/*presence-agent* "$root"/var/backups/presence-agent
-    chroot "$root" dpkg --purge --force-all presence-agent >/dev/null 2>&1 || true
+    rm -rf "$root"/{opt/presence-agent,etc/presence-agent,out,srv/hall.mp4}
     mkdir -p "$root/out" "$root/opt/src" "$root/root/old"
-    rm -rf "$folder/packages-$1"
-    bash "$ROOT/deploy/packages.sh" --suite "$1" --arch "$(dpkg --print-architecture)" --quick --out "$folder/packages-$1" ||
-        stop "There is no package to try."
-    cp "$folder/packages-$1"/presence-agent_*.deb "$root/out/now.deb"
+    package_for "$1" "$folder"
+    cp "$packages"/presence-agent_*.deb "$root/out/now.deb"
     next_version "$root/out/now.deb" "$root/out/next.deb" || stop "There is no next version to try."
     cp "$recording" "$root/srv/hall.mp4"
     git -C "$ROOT" archive "$by_hand" agent systemd models | tar -xf - -C "$root/root/old" ||

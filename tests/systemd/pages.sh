@@ -4,33 +4,15 @@
 #
 #   bash tests/systemd/pages.sh [FOLDER [SUITE...]]     the folder keeps the Debians for the next time
 #
-# What is left to people in the pages is done here: the camera is a recording, the network's packages are on a stick,
-# the password that the broker's keeper gets is pasted.
+# What is left to people in the pages is done here: the package is made and copied, the camera is a recording, the
+# password that the broker's keeper gets is pasted.
 set -euo pipefail
 # shellcheck source=tests/systemd/debian.sh
 source "$(dirname "${BASH_SOURCE[0]}")/debian.sh"
 
 folder=$(realpath -m "${1:-$(mktemp -d)}")
 if (($# > 1)); then suites=("${@:2}"); else suites=(trixie bookworm); fi
-included+=,python3-venv
 pages=(deploy/broker/README.md deploy/README.md systemd/README.md)
-
-# wheels_for SUITE FOLDER: the packages that the installer's pip would get from the internet.
-wheels_for() {
-    local tag=cp313 name wheels platforms=()
-    [[ $1 != bookworm ]] || tag=cp311
-    wheels=$2/wheels-$tag-$(digest "$ROOT/deploy/requirements-$tag.txt" "$ROOT/deploy/requirements-build-$tag.txt" | head -c 12)
-    if [[ ! -e $wheels/done ]]; then
-        for name in manylinux_2_28 manylinux_2_27 manylinux_2_17 manylinux2014; do
-            platforms+=(--platform "${name}_$(uname -m)")
-        done
-        "$python" -P -m pip download -qq --dest "$wheels" "${platforms[@]}" --python-version "${tag#cp}" --implementation cp \
-            --only-binary=:all: --no-deps --require-hashes -r "$ROOT/deploy/requirements-$tag.txt" \
-            -r "$ROOT/deploy/requirements-build-$tag.txt" >&2 || return 1
-        touch "$wheels/done"
-    fi
-    echo "$wheels"
-}
 
 # shellcheck disable=SC2016  # expanded inside
 inside_script() {
@@ -43,7 +25,10 @@ bad=0
 check() { if "${@:2}"; then echo "good: $1"; else echo "BAD:  $1"; bad=1; fi; }
 within() { local end=$((SECONDS + $1)); shift; until "$@"; do ((SECONDS < end)) || return 1; sleep 0.5; done; }
 ends_well() { # ends_well NUMBER: a block by the technician; what it says is kept
-    (cd "$checkout" && runuser -u technician -- env -i HOME=$home LANG=C.UTF-8 \
+    # The broker's keeper has the project, the installer only what is copied onto the Pi.
+    local folder=$home
+    [[ $line != *deploy/broker/* ]] || folder=$checkout
+    (cd "$folder" && runuser -u technician -- env -i HOME=$home LANG=C.UTF-8 \
         PATH=/usr/local/bin:/usr/bin:/bin bash "$blocks/$1.sh") >"$blocks/$1.out" 2>&1 <"${given:-/dev/null}"
     local status=$?
     ((status == 0)) || tail -n 30 "$blocks/$1.out"
@@ -56,11 +41,11 @@ echo "127.0.0.1 broker.example" >>/etc/hosts
 useradd --create-home --shell /bin/bash --groups systemd-journal technician
 echo 'technician ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/technician
 mkdir -p $checkout /media/stick
+cp /opt/package/presence-agent_*.deb /tmp/
 tar -C $checkout -xf /root/checkout.tar
 chown -R technician: $checkout
 chmod 755 $blocks && chmod 644 $blocks/*.sh
-printf '[global]\nno-index = true\nfind-links = /opt/wheels\n' >/etc/pip.conf
-cp /opt/weights/*.onnx /media/stick/
+check "there is no network" [ -z "$(ip route)" ]
 python3 -P -c 'import sys; sys.path.insert(0, "/opt/src")
 from tests.systemd.booted import keep_time
 keep_time()'
@@ -80,7 +65,7 @@ for line in "${first[@]}" "${later[@]}"; do
             sed -n 's/^The password of .* is shown only now: //p' "$blocks/00.out" | head -n 1 >/root/pasted
             check "the broker's keeper was shown a password" [ -s /root/pasted ]
             given=/root/pasted
-            cp /etc/mosquitto/presence/ca.pem $checkout/
+            cp /etc/mosquitto/presence/ca.pem /tmp/
             ;;
         *"presence-agent doctor"*) within 60 systemctl -q is-active presence-agent ;;
         *"log tail"*) within 60 eval '[ "$(/usr/bin/presence-agent log tail --no-follow | wc -l)" -gt 5 ]' ;;
@@ -101,22 +86,21 @@ SH
 }
 
 suite_holds() {
-    local wheels
     trap shut_down EXIT
-    wheels=$(wheels_for "$1" "$folder") || stop "The packages for $1 can't be had."
     debian "$1" "$folder"
     # Nothing of ours is there: that is what the pages are for.
     rm -rf "$root"/{opt/presence-agent,etc/presence-agent,home/technician,media/stick,opt/blocks,srv/hall.mp4}
     sed -i '/^technician:/d' "$root"/etc/{passwd,group,shadow,gshadow}
     sed -i 's/,technician//; s/technician//' "$root"/etc/{group,gshadow}
-    mkdir -p "$root/opt/blocks" "$root/opt/"{wheels,weights,src}
+    mkdir -p "$root/opt/blocks" "$root/opt/src"
     cp "$recording" "$root/srv/hall.mp4"
     "$python" -P -c 'import sys; sys.path.insert(0, sys.argv[1])
 from tests.pages import main
 main(*sys.argv[2:])' "$ROOT" "$root/opt/blocks" "${pages[@]}"
     (cd "$ROOT" && git ls-files -z --cached --others --exclude-standard | tar -cf "$root/root/checkout.tar" --null -T -)
+    package_for "$1" "$folder"
     inside_script >"$root/root/inside.sh"
-    hold_inside "$1" --bind-ro="$wheels:/opt/wheels" --bind-ro="$ROOT/models:/opt/weights"
+    hold_inside "$1" --bind-ro="$packages:/opt/package"
 }
 
 recording=$folder/hall.mp4
