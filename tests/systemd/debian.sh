@@ -49,6 +49,20 @@ package_for() {
         stop "There is no package to install."
 }
 
+# next_version PACKAGE NUMBER FILE [COMMAND...]: the same package with this higher number, once the command, run in the
+# folder of its Python packages, has changed them.
+next_version() {
+    local tree version
+    tree=$(mktemp -d "$folder/next.XXXXXX")
+    dpkg-deb -R "$1" "$tree" || return 1
+    version=$2$(sed -n 's/^Version: [^~]*//p' "$tree/DEBIAN/control")
+    sed -i "s/^Version: .*/Version: $version/" "$tree/DEBIAN/control"
+    echo "$version" >"$tree/usr/lib/presence-agent/payload/version"
+    if (($# > 3)); then (cd "$tree/usr/lib/presence-agent/payload/site-packages" && "${@:4}") || return 1; fi
+    dpkg-deb --root-owner-group -Znone -b "$tree" "$3" >/dev/null
+    rm -rf "$tree"
+}
+
 # walkers_in FILE: twenty minutes of people who walk to and fro, for a service that must not end by itself; kept if there.
 walkers_in() {
     [[ ! -e $1 ]] || return 0
