@@ -3,8 +3,6 @@
 # sandbox, reload, stop, a power cut, restarts, a camera that never comes. `bash tests/run.sh --systemd` runs it.
 #
 #   bash tests/systemd/acceptance.sh [FOLDER [SUITE...]]     the folder keeps the Debians for the next time
-#
-# Python's packages for one Debian are taken from the environment of the Python that runs here (PYTHON=...).
 set -euo pipefail
 # shellcheck source=tests/systemd/debian.sh
 source "$(dirname "${BASH_SOURCE[0]}")/debian.sh"
@@ -86,9 +84,9 @@ check "nothing of it is left" [ ! -s /etc/mosquitto/presence/ending ]
 echo of-the-camera >/etc/presence-agent/camera-password
 
 # What deploy/README.md names, and nothing else.
-check "deploy/install.sh ends well" bash /opt/src/deploy/install.sh
+check "apt installs the package" install_agent
 check "its user is there" grep -q ^presence-agent: /etc/passwd
-check "the command is where everybody finds it" [ "$(readlink /usr/bin/presence-agent)" = /opt/presence-agent/bin/presence-agent ]
+check "the command is where everybody finds it" [ "$(bash -c 'command -v presence-agent')" = /usr/bin/presence-agent ]
 for page in $(sed -n 's|^Documentation=file:||p' /usr/lib/systemd/system/presence-agent* | sort -u) \
     $(sed -n 's|^Documentation: file:||p' /usr/lib/systemd/catalog/presence-agent* | sort -u); do
     check "what units and journal name is there: $page" [ -s "$page" ]
@@ -103,7 +101,6 @@ timer() { systemctl -q is-active presence-agent-check.timer && [ -n "$(systemctl
 check "the daily check waits for its time, without a restart of the machine" timer
 check "the agent starts with the machine" systemctl -q is-enabled presence-agent
 check "the agent does not start by itself before that" is ActiveState inactive
-check "the installer may be run again" bash /opt/src/deploy/install.sh
 receive
 
 # As an older version left it, whose user systemd made up.
@@ -144,9 +141,9 @@ try() { if eval "$2" >/dev/null 2>&1; then echo "$1"; fi; }
     try "LEAVES: video" "id -nG | grep -qw video"
 } >"$RUNTIME_DIRECTORY/probe"
 PROBE
-cp /root/probe.sh /opt/presence-agent/bin/probe; chmod 755 /opt/presence-agent/bin/probe
+install -m 755 /root/probe.sh /usr/local/bin/probe
 mkdir -p /home/somebody; echo >/tmp/of-others
-with "ExecStartPre=/opt/presence-agent/bin/probe" "WatchdogSec=5" "TimeoutStartSec=60"
+with "ExecStartPre=/usr/local/bin/probe" "WatchdogSec=5" "TimeoutStartSec=60"
 
 begin=$(now)
 systemctl start --no-block presence-agent
@@ -273,7 +270,7 @@ check "the journal is on the card" [ -n "$(ls -A /var/log/journal)" ]
 # examined [COMMAND...]: what doctor finds, a line each, beside an agent that has just been started.
 examined() {
     systemctl restart presence-agent
-    "$@" /opt/presence-agent/bin/presence-agent doctor --json >/root/doctor.json 2>/root/doctor.err
+    "$@" presence-agent doctor --json >/root/doctor.json 2>/root/doctor.err
     python3 -c 'import json
 for check in json.load(open("/root/doctor.json"))["checks"]: print(check["code"], "|", check["found"], "|", check["remedy"])'
 }
@@ -310,7 +307,7 @@ of_root() { # of_root NAME CODE: doctor finds CODE, the service does not start, 
     systemctl stop presence-agent
     systemctl start presence-agent 2>/dev/null
     check "$1: the service ends with 2, and stays so" eval '[ "$(of ExecMainStatus) $(of ActiveState)" = "2 failed" ]'
-    /opt/presence-agent/bin/presence-agent doctor --json >/root/doctor.json 2>/root/doctor.err
+    presence-agent doctor --json >/root/doctor.json 2>/root/doctor.err
     found=$(python3 -c 'import json
 for check in json.load(open("/root/doctor.json"))["checks"]: print(check["code"], "|", check["found"])')
     check "$1: doctor looks as the service" finds '^whose.service '
@@ -340,7 +337,7 @@ password=$(cat /etc/presence-agent/mqtt-password)
 printf 'MESSAGE=refused: que-phong/one-stop:%s by all\nPRIORITY=6\nOBJECT_PID=%s\n' "$password" "$(of MainPID)" | logger --journald
 within 10 said "refused: que-phong"
 rm -rf /media/stick && mkdir -p /media/stick
-check "doctor writes a bundle" [ -n "$(/opt/presence-agent/bin/presence-agent doctor --bundle /media/stick | grep 'no secret')" ]
+check "doctor writes a bundle" [ -n "$(presence-agent doctor --bundle /media/stick | grep 'no secret')" ]
 check "for its owner only" [ "$(stat -c %U:%a /media/stick/*.tar.gz)" = root:600 ]
 tar -xzf /media/stick/*.tar.gz -C /media/stick
 in_bundle() { grep -rqF -- "$1" /media/stick/presence-agent-bundle; }
@@ -401,7 +398,7 @@ receive
 kept_before=$(python3 -c "import sqlite3; print(sqlite3.connect('file:$log?mode=ro', uri=True).execute('SELECT max(seq) FROM event').fetchone()[0])")
 systemctl restart presence-agent
 check "it goes on after the power cut" is ActiveState active
-check "the log is whole" eval "/opt/presence-agent/bin/presence-agent log verify >/dev/null"
+check "the log is whole" eval "presence-agent log verify >/dev/null"
 count=$(events); check "events come" within 40 more_events
 systemctl stop presence-agent
 sleep 2
@@ -433,14 +430,14 @@ SH
 }
 
 suite_holds() {
-    local packages status=0 started=$SECONDS
+    local status=0 started=$SECONDS
     trap shut_down EXIT
-    packages=$(packages_for "$1" "$folder") || stop "The agent's packages for $1 can't be had."
     debian "$1" "$folder"
+    package_for "$1" "$folder"
     say "--- $1"
-    { common; first_half; } >"$root/root/first.sh"
+    { common; by_page; first_half; } >"$root/root/first.sh"
     { common; second_half; } >"$root/root/second.sh"
-    boot "$packages"
+    boot # by no more options
     inside systemctl --version | head -n 1
     if ! inside bash /root/first.sh; then
         status=1
@@ -449,7 +446,7 @@ suite_holds() {
     fi
     say "The container is killed."
     cut_off
-    boot "$packages"
+    boot # by no more options
     inside bash /root/second.sh || status=1
     shut_down
     say "--- $1: $(if ((status)); then echo FAILED; else echo good; fi), $((SECONDS - started)) s"

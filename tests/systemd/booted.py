@@ -1,6 +1,6 @@
 """The Debian that tests/systemd/faults.sh boots: a good device with its broker, and the way back to it.
 
-Runs inside, by its own python3 and as root; the agent under test is the copy in /opt/presence-agent/app.
+Runs inside, by its own python3 and as root; the agent under test is that of the package.
 """
 
 from __future__ import annotations
@@ -20,16 +20,15 @@ CONFIG = ETC / "agent.toml"
 PASSWORD = ETC / "mqtt-password"
 STATE = Path("/var/lib/presence-agent")
 LOG = STATE / "events.db"
-APP = Path("/opt/presence-agent/app")
-MODELS = APP / "models"
+APP = Path("/var/lib/presence-agent-versions/current/site-packages")
+MODELS = APP / "share/presence-agent/models"
 BROKER = Path("/etc/mosquitto/presence")
 RECORDING = Path("/srv/footage/hall.mp4")
 HOME = Path("/home/technician")
 SCRIPTS = SOURCE / "deploy/broker"
-_AGENT = f"{APP.parent}/bin/presence-agent"
 _KEPT = Path("/root/good")
 # What a fault may touch, apart from the state folder, which is empty on a good device.
-_TREES = (ETC, APP, BROKER, RECORDING.parent)
+_TREES = (ETC, APP / "agent", MODELS, BROKER, RECORDING.parent)
 _SERVER = "/run/systemd/system/weights-server.service"
 _READY_S = 90
 _MODE = 0o7777
@@ -140,7 +139,6 @@ class Device:
         account("add-device", "que-phong", "one-stop", "--password-file", str(PASSWORD))
         shutil.copy(BROKER / "ca.pem", ETC)
         _install_agent()
-        run("bash", str(SOURCE / "deploy/install.sh"))
         keep_time()
         _serve_weights()
         HOME.mkdir(parents=True, exist_ok=True)
@@ -202,18 +200,12 @@ def _signature(tree: Path) -> str:
 
 
 def _install_agent() -> None:
-    """A copy that may be damaged. What it fetches comes from a server in here: there is no way out."""
-    APP.mkdir(parents=True, exist_ok=True)
-    for name in ("agent", "models"):
-        run("cp", "-aT", str(SOURCE / name), str(APP / name))
-        run("chown", "-R", "root:root", str(APP / name))
-        run("chmod", "-R", "u=rwX,go=rX", str(APP / name))
+    """By the package. What it fetches comes from a server in here: there is no way out."""
+    (package,) = Path("/opt/package").glob("presence-agent_*.deb")
+    run("apt-get", "install", "-qy", "--no-install-recommends", str(package))
     manifest = MODELS / "manifest.toml"
     here = re.sub(r'url = "[^"]*/([^"/]+)"', r'url = "http://localhost:8000/\1"', manifest.read_text())
     manifest.write_text(here)
-    # Compiled once, and for the weights in use: a service that compiles starts late.
-    for words in (("models", "fetch"), ("doctor",)):
-        run("env", "PRESENCE_COMPILE=1", _AGENT, *words, check=False)
 
 
 def _serve_weights() -> None:

@@ -10,36 +10,12 @@ for program in mmdebstrap systemd-nspawn nsenter; do
 done
 [[ -e $ROOT/models/vtest.avi ]] || stop "The footage is not here: presence-agent models fetch --samples"
 python=${PYTHON:-$ROOT/.venv-tests/bin/python}
-# Of the booted Debian: its folder, systemd-nspawn, its process 1.
+# The folder that the package is in; of the booted Debian its folder, systemd-nspawn, its process 1.
+packages=
 root=
 nspawn=
 leader=
 included=systemd-sysv,dbus,python3,mosquitto,mosquitto-clients,openssl,ca-certificates,procps,iproute2,locales,sudo,systemd-timesyncd
-
-# packages_for SUITE FOLDER: prints where the agent's packages for its Python are; makes them if need be.
-packages_for() {
-    local tag=cp313 lib platforms=() name
-    [[ $1 != bookworm ]] || tag=cp311
-    if [[ $tag == "$(python_tag "$python")" ]]; then
-        "$python" -P -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
-        return
-    fi
-    lib=$2/packages-$tag
-    if [[ ! -e $lib/done ]]; then
-        for name in manylinux_2_28 manylinux_2_27 manylinux_2_17 manylinux2014; do
-            platforms+=(--platform "${name}_$(uname -m)")
-        done
-        "$python" -P -m pip install -qq --target "$lib" "${platforms[@]}" --python-version "${tag#cp}" --implementation cp \
-            --only-binary=:all: --no-deps --ignore-requires-python --require-hashes -r "$ROOT/deploy/requirements-$tag.txt" >&2 ||
-            return 1
-        # The agent asks for its own version.
-        mkdir -p "$lib/presence_agent-0.dist-info"
-        printf 'Metadata-Version: 2.1\nName: presence-agent\nVersion: %s\n' \
-            "$(sed -n 's/^version = "\(.*\)"/\1/p' "$ROOT/pyproject.toml")" >"$lib/presence_agent-0.dist-info/METADATA"
-        touch "$lib/done"
-    fi
-    echo "$lib"
-}
 
 # package_for SUITE FOLDER: makes the package of this checkout for that Debian; sets `packages` to the folder it is in.
 package_for() {
@@ -96,7 +72,7 @@ debian_mirror() {
     echo "$mirror"
 }
 
-# debian SUITE FOLDER: makes the root, or cleans the one that is there, and puts agent and configuration in.
+# debian SUITE FOLDER: makes the root, or cleans the one that is there, and puts a configuration in.
 debian() {
     local mirror
     root=$2/$1
@@ -115,7 +91,7 @@ debian() {
     rm -rf "$root"/var/lib/{presence-agent-versions,systemd/deb-systemd-helper-*/*presence-agent*} "$root/var/backups/presence-agent" \
         "$root/usr/local/lib/stand-in" "$root/etc/systemd/system/systemd-timesyncd.service.d"
     rm -rf "$root"/etc/mosquitto/{presence,conf.d/presence.conf} "$root"/var/lib/{private/,}presence-agent \
-        "$root"/root/* "$root/etc/presence-agent" "$root"/opt/presence-agent/bin "$root"/var/log/journal \
+        "$root"/root/* "$root/etc/presence-agent" "$root/opt/presence-agent" "$root/var/log/journal" \
         "$root"/etc/systemd/journald.conf.d "$root"/{etc,usr/lib}/systemd/system/presence-agent* \
         "$root"/etc/systemd/system/{,*.wants/}presence-broker* "$root/usr/local/lib/presence-broker" \
         "$root"/usr/{bin,lib,share/doc}/presence-agent \
@@ -123,13 +99,8 @@ debian() {
         "$root"/var/lib/systemd/{timers/stamp-presence-agent*,catalog/database} "$root"/var/lib/mosquitto/* \
         "$root/boot/firmware"
     sed -i '/^presence-agent:/d' "$root"/etc/{passwd,group,shadow,gshadow}
-    mkdir -p "$root"/opt/presence-agent/{bin,lib} "$root/opt/src" "$root/etc/presence-agent"
+    mkdir -p "$root/opt/src" "$root/etc/presence-agent"
     echo "127.0.0.1 localhost" >"$root/etc/hosts"
-    cat >"$root/opt/presence-agent/bin/presence-agent" <<'SH'
-#!/bin/sh
-PYTHONPATH=/opt/src:/opt/presence-agent/lib PYTHONDONTWRITEBYTECODE=1 exec /usr/bin/python3 -P -m agent "$@"
-SH
-    chmod 755 "$root/opt/presence-agent/bin/presence-agent"
     cat >"$root/etc/presence-agent/agent.toml" <<'TOML'
 [device]
 site = "que-phong"
@@ -158,6 +129,18 @@ path = "/var/lib/presence-agent/events.db"
 TOML
 }
 
+# by_page: a function for scripts inside, which installs the package as deploy/README.md does. There is no configuration
+# yet then: that comes after it.
+by_page() {
+    cat <<'SH'
+install_agent() {
+    mv /etc/presence-agent /root/configured
+    apt-get install -y --no-install-recommends /opt/package/presence-agent_*.deb || return 1
+    cp -a /root/configured/. /etc/presence-agent/ && rm -rf /root/configured
+}
+SH
+}
+
 inside() { nsenter -t "$leader" -a -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "$@"; }
 
 # Two Debians in the same control groups would kill each other's services.
@@ -176,8 +159,8 @@ drop_groups() {
     done
 }
 
-# boot PACKAGES [OPTION...]: starts the root, with the agent's packages in their place, by these options of systemd-nspawn too.
-boot() { boot_bare "--bind-ro=$1:/opt/presence-agent/lib" "--bind-ro=$ROOT:/opt/src" "${@:2}"; }
+# boot [OPTION...]: starts the root, with checkout and package beside it, by these options of systemd-nspawn too.
+boot() { boot_bare "--bind-ro=$ROOT:/opt/src" "--bind-ro=$packages:/opt/package" "$@"; }
 
 # boot_bare OPTION...: starts the root by these options of systemd-nspawn, and waits until its systemd answers.
 boot_bare() {
@@ -217,7 +200,7 @@ shut_down() {
 # hold_inside SUITE NSPAWN-OPTION...: boots what debian has made, runs /root/inside.sh there, and says how it went.
 hold_inside() {
     local status=0 started=$SECONDS
-    boot_bare --bind-ro="$ROOT:/opt/src" "--system-call-filter=~adjtimex clock_adjtime" "${@:2}"
+    boot "--system-call-filter=~adjtimex clock_adjtime" "${@:2}"
     say "--- $1, $(inside systemctl --version | head -n 1)"
     # As a service of that Debian: what nsenter starts has this machine's rights.
     inside systemd-run -q --pipe --wait --setenv=HOME=/root --setenv=LANG=C.UTF-8 /bin/bash /root/inside.sh || status=1

@@ -5,8 +5,7 @@
 #   bash tests/systemd/faults.sh [FOLDER [SUITE...]]     the folder keeps the Debians and the recording for the next time
 #
 # FAULTS="word,other word" makes only those with such a word in their name. BUSY=3 gives everything three
-# times as long, on a machine with much else to do. All that was said of a fault is in FOLDER/SUITE/root/faults. Python's
-# packages for one Debian are taken from the environment of the Python that runs here (PYTHON=...).
+# times as long, on a machine with much else to do. All that was said of a fault is in FOLDER/SUITE/root/faults.
 set -euo pipefail
 # shellcheck source=tests/systemd/debian.sh
 source "$(dirname "${BASH_SOURCE[0]}")/debian.sh"
@@ -19,25 +18,17 @@ recording=$folder/hall.mp4
 walkers_in "$recording"
 
 suite_holds() {
-    local packages status=0 started=$SECONDS
+    local status=0 started=$SECONDS
     trap shut_down EXIT
-    packages=$(packages_for "$1" "$folder") || stop "The agent's packages for $1 can't be had."
     debian "$1" "$folder"
-    rm -rf "$root"/{srv/footage,opt/presence-agent/app,usr/local/lib/stand-in,home/technician,root/good} \
-        "$root"/etc/systemd/system/{systemd-timesyncd.service.d,presence-agent.service.d}
+    package_for "$1" "$folder"
+    rm -rf "$root"/{srv/footage,home/technician,root/good} "$root/etc/systemd/system/presence-agent.service.d"
     mkdir -p "$root/srv/footage"
     cp "$recording" "$root/srv/footage/"
-    # As on a device: root's own copy of the agent, and the command where everybody finds it.
-    cat >"$root/opt/presence-agent/bin/presence-agent" <<'SH'
-#!/bin/sh
-[ -n "$PRESENCE_COMPILE" ] || export PYTHONDONTWRITEBYTECODE=1
-export PYTHONPYCACHEPREFIX=/opt/presence-agent/compiled PYTHONPATH=/opt/presence-agent/app:/opt/presence-agent/lib
-exec /usr/bin/python3 -P -m agent "$@"
-SH
     sed -i -e 's|^source = .*|source = "/srv/footage/hall.mp4"|' -e 's|^place = .*|place = "Hall"|' \
         -e '$a keep_mb = 50' "$root/etc/presence-agent/agent.toml"
     # The kernel's clock is this machine's: the agent can go by what the keeper of the time leaves in /run only.
-    boot "$packages" "--system-call-filter=~adjtimex clock_adjtime"
+    boot "--system-call-filter=~adjtimex clock_adjtime"
     say "--- $1, $(inside systemctl --version | head -n 1)"
     # As a service of that Debian: what nsenter starts has this machine's rights.
     inside systemd-run -q --pipe --wait --setenv=PYTHONPATH=/opt/src --setenv=HOME=/root \

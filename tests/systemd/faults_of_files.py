@@ -96,7 +96,8 @@ def _no_weights_folder() -> None:
 
 
 def _program_damaged() -> None:
-    (APP / "agent/app/reload.py").write_text("")
+    for path in (APP / "agent/app").rglob("reload.*"):
+        path.write_bytes(b"")
     restart()
 
 

@@ -100,7 +100,7 @@ main(*sys.argv[2:])' "$ROOT" "$root/opt/blocks" "${pages[@]}"
     (cd "$ROOT" && git ls-files -z --cached --others --exclude-standard | tar -cf "$root/root/checkout.tar" --null -T -)
     package_for "$1" "$folder"
     inside_script >"$root/root/inside.sh"
-    hold_inside "$1" --bind-ro="$packages:/opt/package"
+    hold_inside "$1"
 }
 
 recording=$folder/hall.mp4

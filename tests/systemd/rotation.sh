@@ -1,19 +1,17 @@
 #!/usr/bin/env bash
-# A secret that is changed under systemd: a booted Debian 12 with the units, the broker of deploy/broker and the agent on
+# A secret that is changed under systemd: a booted Debian with the units, the broker of deploy/broker and the agent on
 # a recording, and a receiver that counts. Not in tests/run.sh: three minutes.
 #
-#   bash tests/systemd/rotation.sh [FOLDER]     the folder keeps Debian for the next time
-#
-# Python's packages are taken from the environment of the python3.11 that runs here (PYTHON=...).
+#   bash tests/systemd/rotation.sh [FOLDER [SUITE]]     the folder keeps Debian for the next time
 set -euo pipefail
 # shellcheck source=tests/systemd/debian.sh
 source "$(dirname "${BASH_SOURCE[0]}")/debian.sh"
 
 folder=$(realpath -m "${1:-$(mktemp -d)}")
-packages=$(packages_for bookworm "$folder")
-debian bookworm "$folder"
+debian "${2:-trixie}" "$folder"
+package_for "${2:-trixie}" "$folder"
 
-cat >"$root/root/inside.sh" <<'SH'
+{ by_page; cat; } >"$root/root/inside.sh" <<'SH'
 set -u
 cd /opt/src/deploy/broker
 file=/etc/presence-agent/mqtt-password
@@ -38,7 +36,7 @@ cp /etc/mosquitto/presence/ca.pem /etc/presence-agent/
 mosquitto_sub -V 5 -x 100000 -c -i hub -q 1 -h localhost -p 8883 --cafile /etc/presence-agent/ca.pem -u hub \
     -P "$(cat /root/hub)" -t 'presence/v1/#' -F '%t %p' >/root/heard &
 sleep 1
-bash /opt/src/deploy/install.sh
+install_agent || exit 1
 said=$(systemd-analyze verify presence-agent.service presence-agent-credentials.path presence-agent-credentials.service 2>&1)
 check "systemd has nothing to say of the units" [ -z "$said" ]
 systemctl start presence-agent
@@ -93,5 +91,5 @@ exit $bad
 SH
 
 trap shut_down EXIT
-boot "$packages"
+boot # by no more options
 inside bash /root/inside.sh

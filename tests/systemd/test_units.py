@@ -69,12 +69,15 @@ def test_memory_is_bounded(name: str) -> None:
 
 
 def test_page_and_acceptance_install_in_one_way() -> None:
-    steps = "sudo bash deploy/install.sh\n", "sudo systemctl restart --no-block presence-agent\n"
+    step = "apt-get install -y --no-install-recommends"
+    steps = f"sudo {step} ", "sudo systemctl restart --no-block presence-agent\n"
     page = (ROOT / "deploy/README.md").read_text("utf-8")
     assert [page.count(f" {step}") for step in steps] == [1, 1]
+    assert f"    {step} /opt/package/" in (ROOT / "tests/systemd/debian.sh").read_text("utf-8")
     for name in ("acceptance", "rotation"):
         script = (ROOT / f"tests/systemd/{name}.sh").read_text("utf-8")
-        assert "bash /opt/src/deploy/install.sh" in script
+        assert re.search(r"^by_page$|\bby_page;", script, re.MULTILINE)
+        assert "install_agent" in script
         # Nothing that is the installer's is done beside it.
         assert not re.findall(
             r"systemd-sysusers|systemd-tmpfiles|systemctl( -\S+)* enable|--update-catalog", script
