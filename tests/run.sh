@@ -8,7 +8,7 @@
 #   bash tests/run.sh --faults   also the long form of tests/faults, an hour and a half
 #   bash tests/run.sh --node     also others' programs on the schemas, two minutes (node; 200 MB from the npm registry)
 #   bash tests/run.sh --systemd  also the service, and faults made on purpose, on booted Debians, as root, half an hour
-#   bash tests/run.sh --packages also the Debian packages, built twice, and on booted Debians, as root, half an hour
+#   bash tests/run.sh --packages also the Debian packages, built twice, and on booted Debians, as root, an hour
 #   bash tests/run.sh --pages    also the commands of the pages on booted Debians, as root, and the demo, a quarter of an hour
 set -euo pipefail
 # shellcheck source=deploy/environment.sh
@@ -145,6 +145,7 @@ if $systemd; then
 fi
 if $packages; then
     step "packages" env PYTHON="$ROOT/.venv-tests/bin/python" bash tests/systemd/packages.sh
+    step "upgrades" env PYTHON="$ROOT/.venv-tests/bin/python" bash tests/systemd/upgrade.sh
     step "archive" env PYTHON="$ROOT/.venv-tests/bin/python" bash tests/systemd/archive.sh
 fi
 if $pages; then

@@ -10,7 +10,7 @@ _NOT_IN_FORCE = N_(
 )
 _UNIT_AGAIN = N_(
     "The unit on this device is not this version's, or something beside it changes it (systemctl cat "
-    "presence-agent): run 'sudo bash deploy/install.sh', then 'sudo systemctl restart presence-agent'."
+    "presence-agent): install presence-agent again, then run 'sudo systemctl restart presence-agent'."
 )
 
 LIMITS_MESSAGES: dict[str, DoctorMessage] = {

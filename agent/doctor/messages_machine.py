@@ -151,7 +151,7 @@ MACHINE_MESSAGES: dict[str, DoctorMessage] = {
     "service.not_installed": DoctorMessage(
         "warning",
         N_("is not installed"),
-        N_("Install it with 'sudo bash deploy/install.sh', or run the agent by hand: presence-agent run."),
+        N_("Install its Debian package, or run the agent by hand: presence-agent run."),
     ),
     "service.no_systemd": DoctorMessage("unknown", _NO_SYSTEMD),
     "journal.ok": DoctorMessage("ok", N_("kept over restarts")),

@@ -104,9 +104,9 @@ CASES: list[tuple[Callable[[Place], None], str, str, tuple[str, ...]]] = [
     (kernel_without_the_word, "memory.controller_refused", "cgroup_enable=memory", ()),
     (another_board, "memory.no_controller", "", ("cgroup_enable=memory", FILE)),
     (older_hierarchy, "memory.no_hierarchy", "", ("systemd.unified_cgroup_hierarchy=1", FILE)),
-    (unit_of_an_older_version, "memory.swapped", "", ("deploy/install.sh", "systemctl cat")),
-    (swap_without_end, "memory.swapped", "", ("deploy/install.sh", "systemctl restart")),
-    (memory_without_end, "memory.unlimited", "", ("deploy/install.sh", "systemctl restart")),
+    (unit_of_an_older_version, "memory.swapped", "", ("presence-agent", "systemctl cat")),
+    (swap_without_end, "memory.swapped", "", ("presence-agent", "systemctl restart")),
+    (memory_without_end, "memory.unlimited", "", ("presence-agent", "systemctl restart")),
     (swap_not_counted, "memory.swap_not_counted", "", ("swapaccount=1", FILE)),
 ]
 

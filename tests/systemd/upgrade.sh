@@ -101,7 +101,7 @@ for way in $(cat /out/ways); do
     check "the event tells both versions, and $cause" within 60 told "$before" "$new" "$cause"
     check "once" [ "$(failures | wc -l)" = $((n + 1)) ]
     check "health has it" within 60 reports
-    check "so has the journal" eval "journalctl -u presence-agent -o cat --no-pager | grep -q 'the update from version $before to version $new failed'"
+    check "so has the journal" eval "journalctl -u presence-agent -o cat --no-pager | grep -q 'the update from version $before to $new failed'"
     check "the command is the running version's" eval "presence-agent --version | grep -q '^$(presence-agent --version | cut -d' ' -f1)'"
     check "dpkg has the new one" [ "$(dpkg-query -Wf '${db:Status-Abbrev}${Version}' presence-agent)" = "ii $new" ]
     bytes=$(du -sm $versions | cut -f 1)
