@@ -3,79 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
+import random
 import shutil
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from deploy.debian import trial
-from deploy.debian.trial import Places, ask, run
-from tests.conftest import ROOT
-from tests.deploy.trial_init import AGENT, Init
+from deploy.debian.trial import ask, run
+from tests.deploy.trial_machine import GOOD, GOOD_S, NEW, OLD, THIRD, Machine
+from tests.faults.recording import LINK, Disk, record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
-
-OLD, NEW = "1.0.0~deb13", "1.1.0~deb13"
-GOOD_S = 2.0
-GOOD: dict[str, Any] = {"faults": []}
-
-
-class Machine:
-    """A machine with two versions, of which the old one runs."""
-
-    def __init__(self, folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
-        (folder / "run").mkdir()
-        self.places = Places(folder / "versions", folder / "run", folder / "agent.toml", folder / "switch")
-        for name, behaves in ((OLD, old), (NEW, new)):
-            program = self.places.versions / name / "bin/presence-agent"
-            program.parent.mkdir(parents=True)
-            program.write_text(f"#!/usr/bin/env python3\n{AGENT}")
-            program.chmod(0o755)
-            (program.parents[1] / "behaviour").write_text(json.dumps(behaves))
-        (self.places.versions / "current").symlink_to(OLD)
-        # The real one, on this folder.
-        text = (ROOT / "deploy/debian/versions").read_text()
-        self.places.switch.write_text(text.replace("/var/lib/presence-agent-versions", "/versions"))
-        self.places.switch.chmod(0o755)
-        self.init = Init(folder)
-        self.init.reboot()
-        if old.get("ready", True):
-            while trial.health(self.places, trial.shown().get("MainPID", "")) is None:
-                pass
-
-    @property
-    def in_force(self) -> str:
-        return trial.in_force(self.places)
-
-    @property
-    def told(self) -> tuple[str, str, str] | None:
-        if not self.places.failed.exists():
-            return None
-        body = json.loads(self.places.failed.read_text())
-        return body["from_version"], body["to_version"], body["cause"]
 
 
 @pytest.fixture
-def machine_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[dict[str, Any], dict[str, Any]], Machine]]:
-    path = os.environ["PATH"]
-    monkeypatch.setattr(trial, "_LOOK_EVERY_S", 0.1)
-    made: list[Machine] = []
-
+def machine_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Machine]:
     def machine(old: dict[str, Any], new: dict[str, Any], folder: Path = tmp_path) -> Machine:
-        folder.mkdir(exist_ok=True)
-        monkeypatch.setenv("PATH", f"{folder / 'bin'}:{path}")
-        monkeypatch.setenv("DPKG_ROOT", str(folder))
-        made.append(Machine(folder, old, new))
-        return made[-1]
+        return Machine(folder, old, new, monkeypatch)
 
-    yield machine
-    for one in made:
-        one.init.close()
+    return machine
 
 
 @pytest.mark.parametrize(
@@ -90,7 +40,7 @@ def machine_of(
         (GOOD, {**GOOD, "lives_s": 0}, "ended"),
         (GOOD, {**GOOD, "lives_s": 0, "code": 2}, "configuration"),
         # After it was ready.
-        (GOOD, {**GOOD, "lives_s": 1}, "ended"),
+        (GOOD, {**GOOD, "lives_s": 15}, "ended"),
         (GOOD, {**GOOD, "reasons": ["too_slow"]}, "unhealthy"),
         (GOOD, {**GOOD, "reasons": ["camera_lost"]}, "unhealthy"),
         # The light went out, and so did the network's time.
@@ -101,8 +51,8 @@ def machine_of(
         ({**GOOD, "ready": False}, {**GOOD, "ready": False}, ""),
         # It was ready once; without its camera none is.
         ({**GOOD, "reasons": ["camera_lost"]}, {**GOOD, "ready": False}, ""),
-        ({**GOOD, "reasons": ["camera_lost"]}, {**GOOD, "ready": False, "lives_s": 1}, "ended"),
-        ({**GOOD, "ready": False}, {**GOOD, "ready": False, "lives_s": 1}, "ended"),
+        ({**GOOD, "reasons": ["camera_lost"]}, {**GOOD, "ready": False, "lives_s": 15}, "ended"),
+        ({**GOOD, "ready": False}, {**GOOD, "ready": False, "lives_s": 15}, "ended"),
     ],
 )
 def test_trial(
@@ -147,9 +97,8 @@ def test_asked_again_meanwhile_the_way_back_is_to_what_proved_itself(
         with pytest.raises(KilledError):
             run(machine.places, GOOD_S)
     assert machine.init.runs == NEW
-    third = machine.places.versions / "1.2.0~deb13"
-    shutil.copytree(machine.places.versions / NEW, third, symlinks=True)
-    ask(machine.places, third.name)
+    shutil.copytree(machine.places.versions / NEW, machine.places.versions / THIRD)
+    ask(machine.places, THIRD)
     assert run(machine.places, GOOD_S) == "not_ready"
     assert machine.in_force == OLD
 
@@ -197,26 +146,25 @@ def test_killed_at_each_moment(
     cause: str,
     boots: bool,
 ) -> None:
-    good_s, number, is_over = 0.5, 0, False
+    number, is_over = 0, False
     while not is_over:
         machine = machine_of(GOOD, new, tmp_path / str(number))
         ask(machine.places, NEW)
         with monkeypatch.context() as patch:
             Killer(patch, number)
             try:
-                run(machine.places, good_s)
+                run(machine.places, GOOD_S)
                 is_over = True
             except KilledError:
                 # One always runs, whenever the power goes.
                 assert machine.in_force in {OLD, NEW}
         if boots:
             machine.init.reboot()
-        run(machine.places, good_s)
+        run(machine.places, GOOD_S)
         wanted = OLD if cause else NEW
         assert (machine.in_force, machine.init.runs) == (wanted, wanted), number
         assert machine.told == ((OLD, NEW, cause) if cause else None), number
         assert trial.noted(machine.places) is None
-        machine.init.close()
         number += 1
     assert number > {"": 20, "not_ready": 30, "log": 10}[cause]
 
@@ -236,3 +184,42 @@ def test_a_version_that_brings_the_machine_down(machine_of: Callable[..., Machin
         machine.init.reboot()
     assert run(machine.places, GOOD_S) == "ended"
     assert (machine.in_force, machine.told) == (OLD, (OLD, NEW, "ended"))
+
+
+@pytest.mark.parametrize(
+    ("new", "cause"), [(GOOD, ""), ({**GOOD, "ready": False}, "not_ready")], ids=["good", "bad"]
+)
+def test_power_cut_between_any_two_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new: dict[str, Any], cause: str
+) -> None:
+    tried = ["strace", "-o", "/dev/null", "true"]
+    if not shutil.which("strace") or subprocess.run(tried, check=False, capture_output=True).returncode:
+        pytest.skip("strace is not here, or may not trace")
+    versions = f"{tmp_path / 'recorded/versions'}/"
+    calls = record(tmp_path / "trace", versions, "tests.deploy.trial_writer", json.dumps(new))
+    chance, disk, asked = random.Random(1), Disk(), False  # noqa: S311
+    found: set[frozenset[tuple[str, bytes]]] = set()
+    for call in calls:
+        asked = asked or call.call == "said"
+        # What is in the versions themselves was there before.
+        if "/" not in call.name:
+            disk.do(call)
+        if asked:
+            found |= {frozenset(disk.after_cut(chance).items()) for _ in range(20)}
+    wanted = OLD if cause else NEW
+    for number, files in enumerate(found):
+        machine = Machine(tmp_path / str(number), GOOD, new, monkeypatch)
+        for name, content in files:
+            path = machine.places.versions / name
+            path.unlink(missing_ok=True)
+            if content.startswith(LINK):
+                path.symlink_to(content.removeprefix(LINK).decode())
+            else:
+                path.write_bytes(content)
+        assert machine.in_force in {OLD, NEW}
+        machine.init.reboot()
+        run(machine.places, GOOD_S)
+        assert (machine.in_force, machine.init.runs) == (wanted, wanted), files
+        assert machine.told == ((OLD, NEW, cause) if cause else None), files
+        assert trial.noted(machine.places) is None
+    assert len(found) >= {"": 12, "not_ready": 20}[cause]

@@ -1,139 +1,126 @@
-"""Small service manager and small agents, for trials of versions without systemd.
+"""Small service manager with small agents in a time of its own, for trials of versions at every moment.
 
-As `systemctl` it starts what the link `current` leads to, restarts it where it fails, and says how it is; the
-agents are processes, ready or not, well or not.
+What the real ones do is in tests/systemd/upgrade.sh. Here the links are real, and the program that sets them;
+an agent is ready a second after its start, if ever.
 """
 
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
-import sys
-from threading import Lock, Thread
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-_SYSTEMCTL = """\
-#!{python}
-import json, socket, sys
+    from deploy.debian.trial import Places
 
-with socket.socket(socket.AF_UNIX) as line:
-    line.connect("{socket}")
-    line.sendall(json.dumps(sys.argv[1:]).encode() + b"\\n")
-    print(line.makefile().read(), end="")
-"""
-# Of a version: what its file `behaviour` says. The figures are seconds of life.
-AGENT = """\
-import json, os, sys, time
-from datetime import UTC, datetime
-from pathlib import Path
+Ran = subprocess.CompletedProcess[str]
+_READY_S = 1.0
 
-place = Path(__file__).parents[3]
-behaves = json.loads((Path(__file__).parents[1] / "behaviour").read_text())
-if sys.argv[1] == "doctor":
-    faults = behaves.get("faults")
-    if faults is None:
-        sys.exit("Traceback")
-    checks = [{"check": check, "status": "fault"} for check in faults]
-    print(json.dumps({"checks": [{"check": "start", "status": "ok"}, *checks]}))
-    sys.exit(1 if faults else 0)
-runtime, began = place / "run", time.monotonic()
-while time.monotonic() - began < behaves.get("lives_s", 3600):
-    if behaves.get("ready", True):
-        body = {"ts": datetime.now(UTC).isoformat(), "process": os.getpid()}
-        body["reasons"] = behaves.get("reasons", [])
-        new = runtime / f".{os.getpid()}"
-        new.write_text(json.dumps(body))
-        new.replace(runtime / "sight.json")
-        (runtime / f"ready-{os.getpid()}").touch()
-    time.sleep(0.05)
-sys.exit(behaves.get("code", 1))
-"""
+
+@dataclass(slots=True)
+class _Agent:
+    version: str
+    pid: int
+    started_s: float
 
 
 class Init:
-    """Keeps one agent running, as the unit says: again after a failure, not after exit code 2."""
+    """Keeps one agent running, as the unit says: again after a failure, not after exit code 2.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._lock = Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._started = ""
+    Args:
+        places: of the versions.
+        behaves: of each version: `faults` of its preflight (without: it ends with a traceback), whether it
+            gets `ready`, the `reasons` of its health, `lives_s`, and the `code` that it then ends with.
+    """
+
+    def __init__(self, places: Places, behaves: Mapping[str, Mapping[str, Any]]) -> None:
+        self._places = places
+        self._behaves = behaves
+        self._agent: _Agent | None = None
+        self._code = 0
         self._restarts = 0
-        path = folder / "systemd"
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.bind(str(path))
-        self._socket.listen()
-        (folder / "bin").mkdir()
-        program = folder / "bin/systemctl"
-        program.write_text(_SYSTEMCTL.format(python=sys.executable, socket=path))
-        program.chmod(0o755)
-        Thread(target=self._serve, daemon=True).start()
+        self._pid = 0
+        self.now_s = 0.0
+        # Time, as `trial` asks for it.
+        self.monotonic = lambda: self.now_s
 
-    def _serve(self) -> None:
-        while True:
-            try:
-                line, _ = self._socket.accept()
-            except OSError:
-                return
-            with line:
-                words = json.loads(line.makefile().readline())
-                line.sendall(self._do(next(word for word in words if not word.startswith("-"))).encode())
+    def sleep(self, wait_s: float) -> None:
+        """Let so much time go by."""
+        self.now_s += wait_s
 
-    def _do(self, verb: str) -> str:
-        with self._lock:
-            match verb:
-                case "stop":
-                    self._end()
-                case "start":
-                    self._restarts = 0
-                    self._start()
-                case "show":
-                    return self._shown()
+    def ran(self, *words: str | Path, limit_s: float = 0) -> Ran:
+        """What a program answers."""
+        assert limit_s >= 0
+        if words[0] == "systemctl":
+            return Ran(words, 0, self._does(next(str(word) for word in words[1:] if str(word)[0] != "-")), "")
+        if words[0] == self._places.switch:
+            return subprocess.run(words, capture_output=True, text=True, check=False)
+        assert words[1:4] == ("doctor", "--preflight", "--json")
+        faults = self._of(str(words[0]).split("/")[-3]).get("faults")
+        if faults is None:
+            return Ran(words, 1, "", "Traceback")
+        checks = [{"check": check, "status": "fault"} for check in faults]
+        said = json.dumps({"checks": [{"check": "start", "status": "ok"}, *checks]})
+        return Ran(words, 1 if faults else 0, said, "")
+
+    def _does(self, verb: str) -> str:
+        match verb:
+            case "stop":
+                self._agent, self._code = None, 0
+            case "start":
+                self._restarts = 0
+                self._start()
+            case "show":
+                return self._shown()
         return ""
 
-    def _start(self) -> None:
-        program = (self.folder / "versions/current/bin/presence-agent").resolve()
-        self._process = subprocess.Popen([sys.executable, program, "run"])
-        self._started = program.parents[1].name
+    def _of(self, version: str) -> Mapping[str, Any]:
+        return self._behaves[version]
 
-    def _end(self) -> None:
-        if self._process:
-            self._process.kill()
-            self._process.wait()
-        self._process = None
+    def _start(self) -> None:
+        self._pid += 1
+        self._agent = _Agent((self._places.versions / "current").resolve().name, self._pid, self.now_s)
 
     def _shown(self) -> str:
-        code = self._process.poll() if self._process else 0
-        if code not in {None, 0, 2}:
-            self._restarts += 1
-            self._start()
-        pid = self._process.pid if self._process else 0
-        is_ready = (self.folder / f"run/ready-{pid}").exists()
-        state = "failed" if code == 2 else "inactive" if code == 0 else "active" if is_ready else "activating"
+        agent = self._agent
+        if agent and self.now_s - agent.started_s >= self._of(agent.version).get("lives_s", 1e9):
+            self._agent, self._code = None, self._of(agent.version).get("code", 1)
+            if self._code != 2:
+                self._restarts += 1
+                self._start()
+        agent = self._agent
+        state = "failed" if self._code == 2 else "inactive"
+        if agent:
+            state = "active" if self._is_ready(agent) else "activating"
         rows = {
             "ActiveState": state,
             "NRestarts": self._restarts,
-            "MainPID": pid,
-            "ExecMainStatus": code or 0,
+            "MainPID": agent.pid if agent else 0,
+            "ExecMainStatus": self._code,
         }
         return "".join(f"{name}={value}\n" for name, value in rows.items())
+
+    def _is_ready(self, agent: _Agent) -> bool:
+        """Whether it is; then its health is told, as of now."""
+        behaves = self._of(agent.version)
+        is_ready = bool(behaves.get("ready", True)) and self.now_s - agent.started_s >= _READY_S
+        if is_ready:
+            body = {"ts": datetime.now(UTC).isoformat(), "process": agent.pid}
+            body["reasons"] = behaves.get("reasons", [])
+            (self._places.runtime / "sight.json").write_text(json.dumps(body))
+        return is_ready
 
     @property
     def runs(self) -> str | None:
         """Name of the version that runs; None: none does."""
-        if self._process is None or self._process.poll() is not None:
-            return None
-        return self._started
+        return self._agent.version if self._agent else None
 
     def reboot(self) -> None:
         """End what runs, and start what is in force."""
-        self._do("stop")
-        self._do("start")
-
-    def close(self) -> None:
-        self._do("stop")
-        self._socket.close()
+        self._does("stop")
+        self._does("start")

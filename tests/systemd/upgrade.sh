@@ -29,7 +29,7 @@ sees-nothing() { sed -i 's/^            yield time_s, image.*/            import
 # shellcheck disable=SC2317,SC2329
 reads-no-configuration() { sed -i 's/^    raw, model = .*/    raise ConfigError("[device] needs a key that is not there.")/' agent/config/load.py; }
 # shellcheck disable=SC2317,SC2329
-reads-no-log() { sed -i 's/^VERSION = .*/VERSION = 1/' agent/eventlog/schema.py; }
+reads-no-log() { sed -i 's/^VERSION = .*/VERSION = 0/' agent/eventlog/schema.py; }
 # shellcheck disable=SC2317,SC2329
 is-ill() { sed -i 's/^        return tuple(reason for reason in found .*/        return ("too_slow",)/' agent/health/reasons.py; }
 
