@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A signed apt archive of the packages that deploy/packages.sh makes. Debian 12 or 13, with its reprepro and gpg.
+# A signed apt archive of the packages that deploy/packages.sh makes. Debian 12 or 13, with its reprepro, gpg and gpg-agent.
 #
 #   sudo bash deploy/archive.sh init                  folders, key, suites, and the timer that signs again each week
 #   sudo bash deploy/archive.sh add FILE.deb...       into trixie-canary (versions ending in ~deb13) or bookworm-canary (~deb12)
@@ -112,7 +112,8 @@ CONF
 make_archive() {
     local missing=() program
     if is_system && [[ $EUID -ne 0 ]]; then stop "Run this as root, or with --dir FOLDER for an archive of your own."; fi
-    for program in reprepro gpg; do command -v "$program" >/dev/null || missing+=("$program"); done
+    # gpg only recommends its agent, without which it makes no key.
+    for program in reprepro gpg gpg-agent; do command -v "$program" >/dev/null || missing+=("$program"); done
     if ((${#missing[@]})); then
         { may_install_packages && apt_install "${missing[@]}"; } ||
             stop "Not installed: ${missing[*]}. Run 'apt-get install ${missing[*]}' as root, then this again."

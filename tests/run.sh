@@ -74,7 +74,7 @@ for program in man-db:lexgrog groff:groff mandoc:mandoc zsh:zsh; do
     command -v "${program#*:}" >/dev/null || missing+=("${program%:*}")
 done
 # An archive for apt.
-for program in reprepro gpg rsync; do command -v "$program" >/dev/null || missing+=("$program"); done
+for program in reprepro gpg gpg-agent rsync; do command -v "$program" >/dev/null || missing+=("$program"); done
 # A disk in a file, to fill and to break.
 command -v mkfs.ext4 >/dev/null || missing+=(e2fsprogs)
 # Network namespaces and what goes wrong in them.

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root may install packages"),
     pytest.mark.skipif(shutil.which("reprepro") is None, reason="reprepro is not installed"),
-    pytest.mark.skipif(shutil.which("gpg") is None, reason="gpg is not installed"),
+    pytest.mark.skipif(
+        None in {shutil.which("gpg"), shutil.which("gpg-agent")}, reason="gpg and gpg-agent are not installed"
+    ),
     pytest.mark.skipif(shutil.which("apt-get") is None, reason="apt is not installed"),
     pytest.mark.skipif(
         shutil.which("deb-systemd-helper") is None, reason="init-system-helpers is not installed"
