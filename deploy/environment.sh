@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # Virtual environments of the checkout's own, filled from the locks in this folder:
 #
-#   sudo bash deploy/environment.sh device   /opt/presence-agent, the agent as deploy/install.sh's service starts it
-#   bash deploy/environment.sh run      .venv-run, the same in the checkout
+#   bash deploy/environment.sh run      .venv-run, the agent as a device has it
 #   bash deploy/environment.sh base     .venv-base, without what a device needs: wire models, subscriber, watch, schema, retire
 #   bash deploy/environment.sh tests    .venv-tests, the same with the tools of development
 #   bash deploy/environment.sh broker   .venv-broker, a broker for machines that have no mosquitto
@@ -170,32 +169,14 @@ make_environment() {
     say "${folder##*/} is ready ($((SECONDS - started)) s)."
 }
 
-# Puts the agent of this checkout into /opt/presence-agent; again after an update: the weights in it stay.
-install_device() {
-    local folder=/opt/presence-agent python tag started=$SECONDS
-    [[ $EUID -eq 0 ]] || stop "Run this as root: sudo bash deploy/environment.sh device"
-    python=$(find_python)
-    tag=$(python_tag "$python")
-    complete_venv "$python"
-    say "Filling $folder from requirements-$tag.txt ..."
-    # The Pi's camera is read with Debian's python3-picamera2, which the environment has to see.
-    "$python" -P -m venv --system-site-packages "$folder"
-    "$folder/bin/python" -P -m pip install -qq --require-hashes --only-binary :all: \
-        -r "$ROOT/deploy/requirements-$tag.txt" -r "$ROOT/deploy/requirements-build-$tag.txt"
-    # A copy, not a link: a service sees no home folder.
-    "$folder/bin/python" -P -m pip install -qq --no-index --no-deps --no-build-isolation --force-reinstall "$ROOT"
-    say "$folder is ready ($((SECONDS - started)) s). Next: sudo bash deploy/install.sh"
-}
-
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
     case "${1-}" in
-        device) install_device ;;
         run) make_environment .venv-run @ build-@ ;;
         base) make_environment .venv-base base-@ build-@ ;;
         tests) make_environment .venv-tests dev-@ ;;
         broker) make_environment --alone .venv-broker broker-@ ;;
         *)
-            echo "usage: bash deploy/environment.sh device|run|base|tests|broker" >&2
+            echo "usage: bash deploy/environment.sh run|base|tests|broker" >&2
             exit 2
             ;;
     esac

@@ -146,6 +146,7 @@ fi
 if $packages; then
     step "packages" env PYTHON="$ROOT/.venv-tests/bin/python" bash tests/systemd/packages.sh
     step "upgrades" env PYTHON="$ROOT/.venv-tests/bin/python" bash tests/systemd/upgrade.sh
+    step "arm64" env PYTHON="$ROOT/.venv-tests/bin/python" bash tests/systemd/arm64.sh
     step "archive" env PYTHON="$ROOT/.venv-tests/bin/python" bash tests/systemd/archive.sh
 fi
 if $pages; then

@@ -76,7 +76,7 @@ def test_documentation_of_units_and_journal_is_there(path: Path) -> None:
     for words in named:
         for address in words.split():
             if address.startswith(f"file:{INSTALLED}"):
-                # deploy/install.sh puts them there, as they lie in a checkout.
+                # The package puts them there, as they lie in a checkout.
                 assert (ROOT / address.removeprefix(f"file:{INSTALLED}")).is_file(), address
             else:
                 assert re.match(r"https://|man:", address), address

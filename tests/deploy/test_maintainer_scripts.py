@@ -35,7 +35,7 @@ OWN = {
 UNIT = "[Service]\nExecStart=/opt/presence-agent/bin/presence-agent run\n"
 ENABLED = "-> /usr/lib/systemd/system/presence-agent.service"
 LIMITS = "etc/systemd/journald.conf.d/90-presence-agent.conf"
-# An installation as the README of 7667f9d made it, and as deploy/install.sh did later.
+# An installation as the README of 7667f9d made it, and as a script did later.
 BY_HAND = {
     "etc/systemd/system/presence-agent.service": UNIT,
     "etc/systemd/system/presence-agent-check.timer": "[Timer]\nOnCalendar=daily\n",

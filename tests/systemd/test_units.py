@@ -6,7 +6,6 @@ The running unit's properties are looked at in acceptance.sh.
 from __future__ import annotations
 
 import re
-import subprocess
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -82,18 +81,3 @@ def test_page_and_acceptance_install_in_one_way() -> None:
         assert not re.findall(
             r"systemd-sysusers|systemd-tmpfiles|systemctl( -\S+)* enable|--update-catalog", script
         )
-
-
-def test_installer_puts_every_file_somewhere() -> None:
-    script = (ROOT / "deploy/install.sh").read_text("utf-8")
-    tracked = subprocess.run(
-        ["git", "ls-files", "systemd"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.split()
-    names = {path.rpartition("/")[2] for path in tracked} or {path.name for path in FOLDER.iterdir()}
-    assert "README.md LICENSE deploy models systemd -name '*.md'" in script
-    put = {
-        name
-        for name in names
-        if name.endswith((".service", ".path", ".timer", ".md")) or f" {name}" in script
-    }
-    assert put == names
