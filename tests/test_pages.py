@@ -285,3 +285,9 @@ def test_pages_with_a_machines_commands_are_run() -> None:
     (named,) = re.findall(r"^pages=\((.+)\)$", script, re.MULTILINE)
     wanted = [page for page in PAGES if any(block.key == "machine" for block in read.blocks(page))]
     assert sorted(named.split()) == [name_of(page) for page in wanted if page not in translated()]
+
+
+@pytest.mark.parametrize("page", ["deploy/README.md", "deploy/README.vi.md"])
+def test_a_place_is_installed_in_nine_steps(page: str) -> None:
+    numbers = re.findall(r"^(\d+)\. \*\*", read.text_of(ROOT / page), re.MULTILINE)
+    assert [int(number) for number in numbers] == list(range(1, 10))

@@ -197,13 +197,15 @@ shut_down() {
     nspawn=
 }
 
+# run_inside SCRIPT: as a service of that Debian: what nsenter starts has this machine's rights.
+run_inside() { inside systemd-run -q --pipe --wait --setenv=HOME=/root --setenv=LANG=C.UTF-8 /bin/bash "$1"; }
+
 # hold_inside SUITE NSPAWN-OPTION...: boots what debian has made, runs /root/inside.sh there, and says how it went.
 hold_inside() {
     local status=0 started=$SECONDS
     boot "--system-call-filter=~adjtimex clock_adjtime" "${@:2}"
     say "--- $1, $(inside systemctl --version | head -n 1)"
-    # As a service of that Debian: what nsenter starts has this machine's rights.
-    inside systemd-run -q --pipe --wait --setenv=HOME=/root --setenv=LANG=C.UTF-8 /bin/bash /root/inside.sh || status=1
+    run_inside /root/inside.sh || status=1
     shut_down
     say "--- $1: $(if ((status)); then echo FAILED; else echo good; fi), $((SECONDS - started)) s"
     return $status

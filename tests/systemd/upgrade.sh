@@ -33,8 +33,9 @@ reads-no-log() { sed -i 's/^VERSION = .*/VERSION = 0/' agent/eventlog/schema.py;
 # shellcheck disable=SC2317,SC2329
 is-ill() { sed -i 's/^        return tuple(reason for reason in found .*/        return ("too_slow",)/' agent/health/reasons.py; }
 
+# What both halves inside start with.
 # shellcheck disable=SC2016  # expanded inside
-inside_script() {
+common() {
     cat <<'SH'
 set -u
 export DEBIAN_FRONTEND=noninteractive
@@ -69,6 +70,12 @@ goes_on() { # goes_on WHAT: whatever was done to it
 }
 
 ip link set lo up
+SH
+}
+
+# shellcheck disable=SC2016
+before_the_cut() {
+    cat <<'SH'
 check "there is no network" [ -z "$(ip route)" ]
 python3 -P -c 'import sys; sys.path.insert(0, "/opt/src")
 from tests.systemd.booted import keep_time
@@ -158,13 +165,31 @@ done
 rm -f /var/lib/dpkg/lock*
 check "dpkg goes on" eval 'dpkg --configure -a >/root/said 2>&1; by_dpkg /out/better.deb'
 check "its trial is over" within 300 over
-goes_on "at the end"
+goes_on "after it"
+
+echo "--- the power cut"
+in_force >/root/before
+by_dpkg /out/dies.deb
+check "the new one is in force, on trial" within 120 eval '[ "$(cat /out/dies.version)" = "$(in_force)" ]'
+check "and runs" within 60 active
+exit $bad
+SH
+}
+
+# shellcheck disable=SC2016
+after_the_cut() {
+    cat <<'SH'
+check "the trial goes on by itself, and is over" within 300 over
+check "the one before is in force" [ "$(in_force)" = "$(cat /root/before)" ]
+goes_on "after the cut"
+check "the event tells both versions, and ended" within 60 told "$(cat /root/before)" "$(cat /out/dies.version)" ended
+check "systemd found no circle" eval '! journalctl -b -o cat --no-pager | grep -i "ordering cycle"'
 exit $bad
 SH
 }
 
 suite_holds() {
-    local way
+    local way status=0 started=$SECONDS
     trap shut_down EXIT
     debian "$1" "$folder"
     sed -e 's#^source = .*#source = "/srv/hall.mp4"#' -e '/^\[mqtt\]/,/^ca_file/d' "$root/etc/presence-agent/agent.toml" >"$root/root/agent.toml"
@@ -184,8 +209,18 @@ suite_holds() {
     echo does-not-start sees-nothing reads-no-configuration reads-no-log dies is-ill >"$root/out/ways"
     echo "$good_s" >"$root/out/good_s"
     cp "$recording" "$root/srv/hall.mp4"
-    inside_script >"$root/root/inside.sh"
-    hold_inside "$1"
+    { common; before_the_cut; } >"$root/root/inside.sh"
+    { common; after_the_cut; } >"$root/root/after.sh"
+    boot "--system-call-filter=~adjtimex clock_adjtime"
+    say "--- $1, $(inside systemctl --version | head -n 1)"
+    run_inside /root/inside.sh || status=1
+    say "The power is cut."
+    cut_off
+    boot "--system-call-filter=~adjtimex clock_adjtime"
+    run_inside /root/after.sh || status=1
+    shut_down
+    say "--- $1: $(if ((status)); then echo FAILED; else echo good; fi), $((SECONDS - started)) s"
+    return $status
 }
 
 recording=$folder/hall.mp4
