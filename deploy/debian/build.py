@@ -20,6 +20,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, Final
 
+from agent.eventlog import schema as log_schema
 from deploy.debian.licences import UnknownLicenceError, copyright_file
 from deploy.debian.linking import UnknownLibraryError, depends, is_elf
 from deploy.debian.sbom import bill_of_materials
@@ -137,6 +138,7 @@ def put_system(tree: Path, target: Target) -> None:
     for program, source in {"versions": "versions", "trial": "trial.py"}.items():
         _copy(HERE / source, tree / "usr/lib/presence-agent" / program, 0o755)
     (tree / PAYLOAD / "version").write_text(f"{target.package_version}\n", "utf-8")
+    (tree / PAYLOAD / "log-form").write_text(f"{log_schema.FORM} {log_schema.VERSION}\n", "utf-8")
     # A trial needs versions, which only the package keeps.
     for unit in sorted([*(ROOT / "systemd").iterdir(), HERE / "presence-agent-update.service"]):
         if unit.suffix in {".service", ".path", ".timer"}:

@@ -195,6 +195,20 @@ def preflight(places: Places, name: str) -> str:
     return "log" if faults == {"log"} else "configuration"
 
 
+def can_go_back(places: Places, before: str, after: str) -> bool:
+    """Whether the version before reads the form of event log that the new one writes.
+
+    In the file `log-form` of each are two numbers: the form that it writes, and the newest that it reads.
+    """
+    if not before:
+        return True
+    try:
+        written = int((places.versions / after / "log-form").read_text().split()[0])
+        return written <= int((places.versions / before / "log-form").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return False
+
+
 def judged(places: Places, trial: Trial, good_s: float) -> str:
     """Watch the version in force; return the cause of its failure, or nothing once it was good for so long.
 
@@ -298,7 +312,10 @@ def _reasons_now(places: Places, wait_s: float) -> tuple[str, ...] | None:
 
 
 def _asked(places: Places, trial: Trial, good_s: float) -> Trial:
-    if cause := preflight(places, trial.after):
+    cause = preflight(places, trial.after)
+    if not cause and not can_go_back(places, trial.before, trial.after):
+        cause = "log"
+    if cause:
         return _failed(places, trial, cause)
     if trial.switched:
         # Another one was being tried: what runs now has not proved itself.

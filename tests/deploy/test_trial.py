@@ -87,6 +87,22 @@ def test_a_refused_one_is_never_started(machine_of: Callable[..., Machine]) -> N
     assert trial.shown()["MainPID"] == before
 
 
+@pytest.mark.parametrize(
+    ("form", "cause"),
+    [("1 3", ""), ("2 3", ""), ("3 3", "log"), ("", "log"), (None, "log")],
+    ids=["the same", "one that is read", "one that is not", "none said", "no file"],
+)
+def test_log_goes_forward_only_where_the_way_back_can_read_it(
+    machine_of: Callable[..., Machine], form: str | None, cause: str
+) -> None:
+    machine = machine_of(GOOD, GOOD)
+    path = machine.places.versions / NEW / "log-form"
+    path.unlink() if form is None else path.write_text(form)
+    ask(machine.places, NEW)
+    assert run(machine.places, GOOD_S) == cause
+    assert machine.in_force == (OLD if cause else NEW)
+
+
 def test_asked_again_meanwhile_the_way_back_is_to_what_proved_itself(
     machine_of: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
