@@ -26,7 +26,7 @@ if [[ ! -e $formats/qemu-aarch64 ]]; then
     trap 'echo -1 >"$formats/qemu-aarch64"' EXIT
 fi
 
-# pictures_in FOLDER: eight seconds of people who walk, as pictures: a video may be decoded otherwise on another machine.
+# pictures_in FOLDER: five seconds of people who walk, as pictures: a video may be decoded otherwise on another machine.
 pictures_in() {
     mkdir -p "$1/walk"
     "$python" - "$ROOT/models/vtest.avi" "$1/walk" <<'PY'
@@ -35,7 +35,7 @@ import sys
 import cv2
 
 video = cv2.VideoCapture(sys.argv[1])
-for number in range(80):
+for number in range(50):
     cv2.imwrite(f"{sys.argv[2]}/{number:03d}.png", video.read()[1])
 PY
     cat >"$1/agent.toml" <<'TOML'
@@ -58,10 +58,13 @@ min_dwell_s = 0.5
 TOML
 }
 
+# As on a Pi 4. With the vectors of later processors (SVE), qemu 7.2 gives sums that are no numbers.
+export QEMU_CPU=cortex-a72
+
 # emulated WORD...: in the Debian, without a network; /sys of this machine would lead onnxruntime astray.
 emulated() {
     unshare --mount --net -- bash -c 'mount -t proc proc "$0/proc" && mount -t tmpfs tmpfs "$0/sys" && exec chroot "$0" "$@"' \
-        "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
+        "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive QEMU_CPU="$QEMU_CPU" "$@"
 }
 
 # agree HERE THERE: boxes within a tenth of a pixel, scores within 1e-4; events the same but for such a score.
@@ -85,7 +88,7 @@ def differs(one, other, at=""):
         # It is rounded to a hundredth.
         return abs(one - other) / 0.0101
     # How long it took is no matter.
-    return 0.0 if one == other or at.endswith("_ms") else 1e9
+    return 0.0 if one == other or at == "ms" else 1e9
 
 
 here, there = ([json.loads(line) for line in open(path)] for path in sys.argv[1:])
@@ -147,8 +150,8 @@ suite_holds() {
     say "told: $(emulated presence-agent --version)"
     pictures_in "$root/srv"
     check "weights are whole" emulated bash -c 'presence-agent models verify >/dev/null'
-    "$python" -P -m agent detect "$root"/srv/walk/0[0-7]0.png | sed "s#$root##g" >"$folder/boxes.here"
-    emulated bash -c 'presence-agent detect /srv/walk/0[0-7]0.png' >"$folder/boxes.there"
+    "$python" -P -m agent detect "$root"/srv/walk/0[0-4]0.png | sed "s#$root##g" >"$folder/boxes.here"
+    emulated bash -c 'presence-agent detect /srv/walk/0[0-4]0.png' >"$folder/boxes.there"
     check "somebody is found" grep -q persons "$folder/boxes.here"
     check "it finds what is found here" agree "$folder/boxes.here" "$folder/boxes.there"
     "$python" -P -m agent replay "$root/srv/walk" --config "$root/srv/agent.toml" --events "$folder/events.here"
