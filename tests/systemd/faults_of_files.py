@@ -192,9 +192,9 @@ FAULTS = (
     Fault(
         name="program damaged",
         make=_program_damaged,
-        found=r"service.*(reloading|ImportError)",
+        found=r"service.*installation is damaged",
         remedy=r"[Ii]nstall presence-agent again",
-        cause=r"reloading|ImportError",
+        cause=r"installation is damaged",
         told=r"[Ii]nstall presence-agent again",
         hands=back(APP / "agent"),
     ),
