@@ -92,7 +92,7 @@ configure() {
 }
 # Names of ours that are left on the machine.
 left() {
-    find / -xdev \( -path /proc -o -path /opt/src -o -path /out -o -path /root \) -prune -o -name '*presence-agent*' -print |
+    find / -xdev \( -path /proc -o -path /opt/src -o -path /opt/package -o -path /out -o -path /root \) -prune -o -name '*presence-agent*' -print |
         grep -v '^/tmp/systemd-private\|^/run/log\|^/var/tmp/systemd-private'
 }
 
