@@ -3,6 +3,7 @@
 #
 #   bash deploy/environment.sh run      .venv-run, the agent as a device has it
 #   bash deploy/environment.sh base     .venv-base, without what a device needs: wire models, subscriber, watch, schema, retire
+#   bash deploy/environment.sh central  .venv-central, the centre: store, pages, API
 #   bash deploy/environment.sh tests    .venv-tests, the same with the tools of development
 #   bash deploy/environment.sh broker   .venv-broker, a broker for machines that have no mosquitto
 #
@@ -173,10 +174,11 @@ if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
     case "${1-}" in
         run) make_environment .venv-run @ build-@ ;;
         base) make_environment .venv-base base-@ build-@ ;;
+        central) make_environment .venv-central central-@ build-@ ;;
         tests) make_environment .venv-tests dev-@ ;;
         broker) make_environment --alone .venv-broker broker-@ ;;
         *)
-            echo "usage: bash deploy/environment.sh run|base|tests|broker" >&2
+            echo "usage: bash deploy/environment.sh run|base|central|tests|broker" >&2
             exit 2
             ;;
     esac

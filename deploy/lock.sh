@@ -5,8 +5,8 @@
 #   deploy/lock.sh             keeps the versions that are locked, adds and removes what pyproject.toml says
 #   deploy/lock.sh --upgrade   takes the newest versions
 #
-# requirements-cpNNN.txt is a device's, -base- a central system's, -dev- adds what tests need, -build- builds the package,
-# -mutants- goes into an environment beside -dev-.
+# requirements-cpNNN.txt is a device's, -base- that of whoever reads what agents publish, -central- the centre's, -dev- adds
+# what tests need, -build- builds the package, -mutants- goes into an environment beside -dev-.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -77,7 +77,9 @@ for python in 3.11 3.13; do
     # What builds and tests the agent, and central systems, use the versions that run on a Pi.
     same=(--constraints "deploy/requirements-$tag.txt")
     lock "base-$tag" "$python" "${same[@]}" pyproject.toml
-    lock "dev-$tag" "$python" "${same[@]}" --extra device --extra dev pyproject.toml "$work/build.in"
+    lock "central-$tag" "$python" "${same[@]}" --extra central pyproject.toml
+    lock "dev-$tag" "$python" "${same[@]}" --constraints "deploy/requirements-central-$tag.txt" \
+        --extra device --extra central --extra dev pyproject.toml "$work/build.in"
     lock "build-$tag" "$python" "${same[@]}" "$work/build.in"
     lock "broker-$tag" "$python" "$work/broker.in"
     lock "mutants-$tag" "$python" --constraint "deploy/requirements-dev-$tag.txt" "$work/mutants.in"
