@@ -24,6 +24,8 @@ from typing import Any
 
 UNIT = "presence-agent.service"
 CONFIG = "/etc/presence-agent/agent.toml"
+# Exit code where the trial is over and the version failed; after any other than 0 systemd starts it again.
+FAILED = 3
 _PREFLIGHT_S = 240
 _COMMAND_S = 180
 # The agent writes its numbers each 10 s.
@@ -261,7 +263,9 @@ def ask(places: Places, name: str) -> None:
     No `run` may be under way meanwhile: whoever asks ends it first.
     """
     if open_one := noted(places):
-        note(places, replace(open_one, after=name, step="asked", starts=0))
+        if open_one.step == "failed":
+            _tell(places, open_one)
+        note(places, replace(open_one, after=name, step="asked", cause="", ts="", starts=0))
     else:
         note(places, Trial(in_force(places), name))
 
@@ -281,8 +285,7 @@ def run(places: Places, good_s: float) -> str:
         cause = "ended" if trial.starts > _MOST_STARTS else judged(places, trial, good_s)
         trial = _failed(places, trial, cause) if cause else trial
     if trial.step == "failed":
-        body = {"from_version": trial.before, "to_version": trial.after, "cause": trial.cause, "ts": trial.ts}
-        write(places.failed, {"v": 1, **body})
+        _tell(places, trial)
         if trial.switched and trial.before:
             switch(places, trial.before)
     else:
@@ -290,6 +293,12 @@ def run(places: Places, good_s: float) -> str:
     remove(places.trial)
     ran(places.switch, "tidy")
     return trial.cause
+
+
+def _tell(places: Places, trial: Trial) -> None:
+    """Say what failed, to the agent that is started next."""
+    body = {"from_version": trial.before, "to_version": trial.after, "cause": trial.cause, "ts": trial.ts}
+    write(places.failed, {"v": 1, **body})
 
 
 def _failed(places: Places, trial: Trial, cause: str) -> Trial:
@@ -335,7 +344,7 @@ def main() -> int:
         case ["run"]:
             if cause := run(places, good_s):
                 print(f"the new version failed ({cause}): the one before is in force", file=sys.stderr)  # noqa: T201 - a program
-                return 1
+                return FAILED
         case _:
             print("usage: trial ask NAME|run", file=sys.stderr)  # noqa: T201 - a program
             return 2

@@ -82,9 +82,9 @@ ROWS: list[tuple[str, Files, list[str], State]] = [
     ("an older one", OWN, ["1.1.0", "1.0.0"], {
         **OWN, f"{VERSIONS}/current": "-> 1.0.0~deb13", f"{VERSIONS}/previous": "-> 1.1.0~deb13",
     }),
-    # A package that is installed has not succeeded yet.
+    # Where nothing runs the new one is in force at once, and nothing failed any more.
     ("after an update that failed", {f"{VERSIONS}/failed.json": "{}"}, ["1.0.0", "1.1.0"], {
-        f"{VERSIONS}/failed.json": "{}",
+        f"{VERSIONS}/failed.json": None,
     }),
     ("removed", OWN, ["1.0.0", "--remove"], {
         **OWN, VERSIONS: None, "usr/bin/presence-agent": None, "usr/lib/presence-agent": None,

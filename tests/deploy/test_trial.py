@@ -119,6 +119,38 @@ def test_asked_again_meanwhile_the_way_back_is_to_what_proved_itself(
     assert machine.in_force == OLD
 
 
+def test_asked_again_before_the_way_back_a_good_one_is_no_failure(
+    machine_of: Callable[..., Machine],
+) -> None:
+    machine = machine_of(GOOD, {**GOOD, "ready": False})
+    # A kill when the way back was decided, and not yet gone.
+    trial.switch(machine.places, NEW)
+    failed = trial.Trial(OLD, NEW, "failed", cause="not_ready", ts="2026-12-01T03:00:00Z", switched=True)
+    trial.note(machine.places, failed)
+    shutil.copytree(machine.places.versions / NEW, machine.places.versions / THIRD)
+    machine.init.behaves[THIRD] = GOOD
+    ask(machine.places, THIRD)
+    # What failed before it is said until one succeeds.
+    assert machine.told == (OLD, NEW, "not_ready")
+    assert run(machine.places, GOOD_S) == ""
+    assert (machine.in_force, machine.told) == (THIRD, None)
+
+
+def test_tidy_keeps_the_way_back_of_a_trial(machine_of: Callable[..., Machine]) -> None:
+    machine = machine_of(GOOD, GOOD)
+    for name in (THIRD, "1.0.0"):
+        shutil.copytree(machine.places.versions / NEW, machine.places.versions / name)
+    # The one before is of a trial that was replaced: neither in force nor the one before that.
+    trial.note(machine.places, trial.Trial(OLD, NEW, "tried", switched=True))
+    for name in (NEW, THIRD, NEW):
+        trial.switch(machine.places, name)
+    machine.init.ran(machine.places.switch, "tidy")
+    left = {
+        path.name for path in machine.places.versions.iterdir() if path.is_dir() and not path.is_symlink()
+    }
+    assert left == {OLD, NEW, THIRD}
+
+
 class KilledError(BaseException):
     """Nothing catches it."""
 

@@ -38,9 +38,9 @@ class Init:
             gets `ready`, the `reasons` of its health, `lives_s`, and the `code` that it then ends with.
     """
 
-    def __init__(self, places: Places, behaves: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, places: Places, behaves: dict[str, Mapping[str, Any]]) -> None:
         self._places = places
-        self._behaves = behaves
+        self.behaves = behaves
         self._agent: _Agent | None = None
         self._code = 0
         self._restarts = 0
@@ -80,7 +80,7 @@ class Init:
         return ""
 
     def _of(self, version: str) -> Mapping[str, Any]:
-        return self._behaves[version]
+        return self.behaves[version]
 
     def _start(self) -> None:
         self._pid += 1

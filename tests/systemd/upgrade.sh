@@ -81,7 +81,7 @@ python3 -P -c 'import sys; sys.path.insert(0, "/opt/src")
 from tests.systemd.booted import keep_time
 keep_time()'
 mkdir -p /etc/presence-agent /etc/systemd/system/presence-agent-update.service.d
-printf '[Service]\nEnvironment=PRESENCE_AGENT_TRIAL_S=%s\n' "$(cat /out/good_s)" >/etc/systemd/system/presence-agent-update.service.d/time.conf
+printf '[Service]\nEnvironment=PRESENCE_AGENT_TRIAL_S=%s\nRestartSec=3\n' "$(cat /out/good_s)" >/etc/systemd/system/presence-agent-update.service.d/time.conf
 install -m 644 /root/agent.toml /etc/presence-agent/agent.toml
 check "it is installed" by_dpkg /out/now.deb
 sha256sum /etc/presence-agent/* >/root/kept
@@ -123,6 +123,34 @@ goes_on "after it"
 check "health has nothing of it any more" within 60 not reports
 check "no other version is left but the one before" [ "$(find $versions -mindepth 1 -maxdepth 1 -type d | wc -l)" -le 2 ]
 
+echo "--- a bad one while one that never gets ready is on trial"
+before=$(in_force)
+for next in is-ill better; do
+    by_dpkg /out/sees-nothing.deb
+    check "the first is in force, on trial" within 120 eval '[ "$(cat /out/sees-nothing.version)" = "$(in_force)" ] && [ "$(of presence-agent ActiveState)" = activating ]'
+    check "dpkg installs $next" by_dpkg /out/$next.deb
+    check "the way back is there" [ -x "$versions/$before/bin/presence-agent" ]
+    check "the trial is over" within 300 over
+    wanted=$before
+    [ $next = is-ill ] || wanted=$(in_force | grep -F "$(cat /out/better.version)")
+    check "the right one is in force after $next" [ "$(in_force)" = "$wanted" ]
+    goes_on "after $next"
+done
+
+echo "--- a bad one while the camera is missing"
+before=$(in_force)
+sed -i 's#^source = .*#source = "rtsp://127.0.0.1:1/gone"#' /etc/presence-agent/agent.toml
+systemctl restart --no-block presence-agent
+check "it waits for its camera" within 60 [ "$(of presence-agent ActiveState)" = activating ]
+check "dpkg installs it" by_dpkg /out/does-not-start.deb
+check "it is on trial" [ -e $versions/trial.json ]
+check "its trial is over" within 300 over
+check "the one before is in force" [ "$(in_force)" = "$before" ]
+sed -i 's#^source = .*#source = "/srv/hall.mp4"#' /etc/presence-agent/agent.toml
+systemctl restart --no-block presence-agent
+goes_on "with the camera"
+check "the event tells both versions, and ended" within 60 told "$before" "$(cat /out/does-not-start.version)" ended
+
 echo "--- the trial killed"
 # What dpkg unpacked last is good; the same again is one more version.
 for n in $(seq 12); do
@@ -140,10 +168,7 @@ for n in $(seq 12); do
     sleep "$(python3 -c "print($n * ${step_s:-1.5})")"
     systemctl kill --signal=KILL --kill-whom=all presence-agent-update 2>/dev/null || systemctl kill --signal=KILL --kill-who=all presence-agent-update
     check "killed $n: one is in force" [ -x "$versions/$(in_force)/bin/presence-agent" ]
-    # As the next boot does.
-    systemctl reset-failed presence-agent-update 2>/dev/null
-    systemctl start presence-agent-update
-    check "killed $n: its trial is over" over
+    check "killed $n: it goes on by itself, and is over" within 300 over
     wanted=$name
     ((n % 2)) || wanted=$before
     check "killed $n: the right one is in force ($([ "$wanted" = "$name" ] && echo new || echo before))" [ "$(in_force)" = "$wanted" ]
