@@ -120,10 +120,10 @@ class CentralBroker:
             wait_until(lambda: self.said().count("Reloading config.") > before)
         return done.stdout
 
-    def add(self, role: str, *name: str) -> Account:
-        """Add a device or a central system that logs in with a password."""
+    def add(self, role: str, *name: str, site: str | None = None) -> Account:
+        """Add a device or a central system, here of one site only, that logs in with a password."""
         path = self.folder / f"password-{'_'.join(name)}"
-        self.account(f"add-{role}", *name, "--password-file", path)
+        self.account(f"add-{role}", *name, "--password-file", path, *(["--site", site] if site else []))
         return Account("/".join(name), path)
 
     def add_certified(self, site: str, name: str) -> Account:

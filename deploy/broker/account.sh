@@ -9,12 +9,13 @@
 #   bash deploy/broker/account.sh add-central NAME     the same, and may ask agents (cmd/...): the system that finds gaps
 #   bash deploy/broker/account.sh add-admin NAME       the same, and may clear what is retained (presence-agent retire)
 #   bash deploy/broker/account.sh add-home-assistant NAME    reads what all agents say, and tells them that it is there
-#   bash deploy/broker/account.sh new-password NAME    of a reader, central or admin
+#   bash deploy/broker/account.sh add-office NAME --site SITE    the broker of an office, which passes on what its site's agents say
+#   bash deploy/broker/account.sh new-password NAME    of a reader, central, admin or office
 #   bash deploy/broker/account.sh remove NAME
 #   bash deploy/broker/account.sh list
 #
 # Who is connected with what is taken away is put out at once, before anything new is given to the same name.
-# --site SITE, with add-reader and add-central, again for each: it hears and asks the agents of these sites only.
+# --site SITE, with add-reader and add-central, again for each: it hears and asks the agents of these sites only. With add-office: once.
 # --password-file FILE: the password goes into this file, which only its owner can read, instead of onto the screen.
 # --dir FOLDER: the broker's folder, /etc/mosquitto/presence without it. A running broker is told; nothing is restarted.
 set -euo pipefail
@@ -42,7 +43,7 @@ umask 077
 
 usage() {
     wrong "usage: account.sh add-device SITE NAME [--certificate] | remove-device SITE NAME | add-reader|add-central NAME [--site SITE]... |" \
-        "add-admin|add-home-assistant NAME | remove NAME | new-password SITE NAME|NAME | list [--password-file FILE] [--dir FOLDER]"
+        "add-admin|add-home-assistant NAME | add-office NAME --site SITE | remove NAME | new-password SITE NAME|NAME | list [--password-file FILE] [--dir FOLDER]"
 }
 
 # ---- the commands ----------------------------------------------------------------------------------------------------
@@ -120,7 +121,7 @@ command=${1-}
 shift || true
 if $certificate && [[ $command != add-device ]]; then wrong "--certificate goes with 'add-device' only."; fi
 if ((${#sites[@]})); then
-    [[ $command == add-@(reader|central) ]] || wrong "--site goes with 'add-reader' and 'add-central' only."
+    [[ $command == add-@(reader|central|office) ]] || wrong "--site goes with 'add-reader', 'add-central' and 'add-office' only."
     for site in "${sites[@]}"; do need_name "a site" "$site"; done
     mapfile -t sites < <(printf '%s\n' "${sites[@]}" | sort -u)
 fi
@@ -130,8 +131,9 @@ case $command in
         need_pair "$@"
         add device "$1/$2"
         ;;
-    add-reader | add-central | add-admin | add-home-assistant)
+    add-reader | add-central | add-admin | add-home-assistant | add-office)
         (($# == 1)) || usage
+        [[ $command != add-office ]] || ((${#sites[@]} == 1)) || wrong "An office's broker speaks for one site: add-office NAME --site SITE."
         login_of "$@"
         add "${command#add-}" "$login" "${sites[@]}"
         ;;

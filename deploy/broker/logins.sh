@@ -109,6 +109,12 @@ rights_of() {
             printf 'topic write homeassistant/device/%s/config\n' "${login/\//_}"
             printf 'topic read homeassistant/status\n'
             ;;
+        office)
+            # The patterns above are for who is called like a device; this one is called like nothing.
+            printf 'topic deny presence/v1/%s/#\n' "$login"
+            printf "topic write presence/v1/${sites[0]}/+/%s\n" status info health 'state/#' 'event/#' 'replay/#'
+            printf 'topic read presence/v1/%s\n' "${commands[@]}"
+            ;;
         *)
             printf 'topic deny presence/v1/%s/#\n' "$login"
             printf 'topic read presence/v1/%s\n' "${roots[@]:-#}"

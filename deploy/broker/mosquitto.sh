@@ -12,6 +12,9 @@
 # --plain-port N         without TLS, and on this machine only, 0 (none)
 # --bind ADDRESS         where it listens, but for the plain port: everywhere
 # --queue-mb N           what is kept for each central system that is away, at most: 512
+# --upstream HOST        what the agents of one site say also goes to this broker, of a province, and what that asks of them comes here.
+#                        Wants --site SITE, --upstream-login NAME and --upstream-password-file FILE (account.sh add-office, there)
+#                        and --upstream-ca FILE, its authority's certificate; --upstream-port N, 8883. It stays until --upstream none
 #
 # The list of revoked certificates is good for 30 days; as root a timer is put in place that makes it again each day.
 #
@@ -29,6 +32,12 @@ plain_port=0
 bind=
 queue_mb=512
 run=false
+upstream=
+upstream_port=8883
+upstream_login=
+upstream_password_file=
+upstream_ca=
+site=
 while (($#)); do
     case $1 in
         -h | --help) tell_usage ;;
@@ -40,6 +49,12 @@ while (($#)); do
         --plain-port) need_value "$1" $# && plain_port=$2 && shift 2 ;;
         --bind) need_value "$1" $# && bind=$2 && shift 2 ;;
         --queue-mb) need_value "$1" $# && queue_mb=$2 && shift 2 ;;
+        --upstream) need_value "$1" $# && upstream=$2 && shift 2 ;;
+        --upstream-port) need_value "$1" $# && upstream_port=$2 && shift 2 ;;
+        --upstream-login) need_value "$1" $# && upstream_login=$2 && shift 2 ;;
+        --upstream-password-file) need_value "$1" $# && upstream_password_file=$2 && shift 2 ;;
+        --upstream-ca) need_value "$1" $# && upstream_ca=$2 && shift 2 ;;
+        --site) need_value "$1" $# && site=$2 && shift 2 ;;
         --run) run=true && shift ;;
         *) wrong "$1 is not known; the beginning of deploy/broker/mosquitto.sh says what there is." ;;
     esac
@@ -53,6 +68,16 @@ need_number --certificate-port "$certificate_port" 1 65535
 need_number --websockets-port "${websockets_port:-0}" 0 65535
 need_number --plain-port "$plain_port" 0 65535
 need_number --queue-mb "$queue_mb" 1 100000
+need_number --upstream-port "$upstream_port" 1 65535
+if [[ -n $upstream && $upstream != none ]]; then
+    [[ $upstream =~ ^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$ ]] || wrong "--upstream $upstream: give a host name or an address."
+    need_name "a site" "$site"
+    need_name "an account" "$upstream_login"
+    [[ -r $upstream_password_file ]] || wrong "--upstream-password-file: give a file with the password of $upstream_login that can be read."
+    read -r upstream_password <"$upstream_password_file" || true
+    [[ $upstream_password =~ ^[^[:space:]]+$ ]] || wrong "$upstream_password_file has no password in its first line."
+    grep -qs 'BEGIN CERTIFICATE' "$upstream_ca" || wrong "--upstream-ca: give the certificate (ca.pem) of the authority of $upstream."
+fi
 [[ $bind =~ ^[0-9A-Fa-f.:]*$ ]] || wrong "--bind $bind: give an address."
 [[ -n $dir ]] || wrong "--dir needs a folder."
 if $run && is_system; then wrong "--run goes with --dir only; as root the service is started."; fi
@@ -135,6 +160,52 @@ if is_system; then plugin_file=/var/lib/mosquitto/presence-sessions.json; else m
 if [[ -n $plugin && ! -e $plugin_file ]]; then
     (umask 077 && : >"$plugin_file")
     private_file "$plugin_file"
+fi
+
+# ---- the province's broker -----------------------------------------------------------------------------------------
+
+# bridge: what mosquitto does for it. The office's own system goes on whatever becomes of the line; what came meanwhile
+# waits in a queue as that of a central system does.
+bridge() {
+    local part
+    cat <<CONF
+
+# The broker of the province ($upstream): what the agents of the site $site say goes there, what is asked of them comes here.
+connection presence-upstream
+address $upstream:$((10#$upstream_port))
+bridge_cafile $dir/upstream-ca.pem
+bridge_tls_version tlsv1.2
+remote_username $upstream_login
+remote_password $upstream_password
+# A number by chance: who came under the same name there would empty the queue that waits for this broker.
+remote_clientid $1
+local_clientid presence-upstream
+cleansession false
+local_cleansession false
+try_private true
+# Whether the line is there is told here only: \$SYS/broker/connection/presence-upstream/state.
+notifications true
+notifications_local_only true
+bridge_attempt_unsubscribe false
+restart_timeout 2 30
+keepalive_interval 30
+CONF
+    for part in status info health 'state/#' 'event/#' 'replay/#'; do
+        printf 'topic presence/v1/%s/+/%s out 1\n' "$site" "$part"
+    done
+    printf 'topic presence/v1/%s/+/cmd/# in 1\n' "$site"
+}
+
+if [[ $upstream == none ]]; then
+    rm -f "$dir/upstream.conf" "$dir/upstream-ca.pem"
+elif [[ -n $upstream ]]; then
+    client_id=$(sed -n 's/^remote_clientid //p' "$dir/upstream.conf" 2>/dev/null || true)
+    cp "$upstream_ca" "$dir/upstream-ca.pem.new"
+    chmod 644 "$dir/upstream-ca.pem.new"
+    publish_file "$dir/upstream-ca.pem.new" "$dir/upstream-ca.pem"
+    (umask 077 && bridge "${client_id:-presence-office-$(openssl rand -hex 8)}" >"$dir/upstream.conf.new")
+    private_file "$dir/upstream.conf.new"
+    publish_file "$dir/upstream.conf.new" "$dir/upstream.conf"
 fi
 
 # ---- the configuration -----------------------------------------------------------------------------------------------
@@ -228,12 +299,15 @@ CONF
         printf '\n# No TLS, this machine only.'
         listener "$plain_port" 127.0.0.1
     fi
+    if [[ -s $dir/upstream.conf ]]; then cat "$dir/upstream.conf"; fi
 }
 
 config=$dir/mosquitto.conf
 if is_system; then config=/etc/mosquitto/conf.d/presence.conf; fi
 before=$(cat "$config" 2>/dev/null || true)
-configuration >"$config.new"
+(umask 077 && configuration >"$config.new")
+# With a password in it, it is the broker's alone.
+if [[ -s $dir/upstream.conf ]]; then private_file "$config.new"; else chmod 644 "$config.new"; fi
 mv -f "$config.new" "$config"
 # The broker that runs before the first configuration of ours is another one, which knows no login of ours.
 if [[ -z $before ]]; then export PRESENCE_NO_NETWORK=yes; fi

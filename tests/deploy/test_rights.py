@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 PROTOCOLS = pytest.mark.parametrize("protocol", [5, 311])
 
-ONE, TWO, DASH, HUB, ADMIN, HOME = (
-    "que-phong/one-stop", "que-phong/two", "dash", "hub", "admin", "home",
+ONE, TWO, DASH, HUB, ADMIN, HOME, OFFICE = (
+    "que-phong/one-stop", "que-phong/two", "dash", "hub", "admin", "home", "office",
 )  # fmt: skip
 
 # What each may write and read, as the contract has it; written down here a second time, by hand.
@@ -37,6 +37,8 @@ WRITES = {
     ADMIN: [*(f"presence/v1/+/+/{part}" for part in ("cmd/#", "status", "info", "health", "state/#")),
             "homeassistant/device/+/config"],
     HOME: ["homeassistant/status"],
+    OFFICE: [f"presence/v1/que-phong/+/{part}"
+             for part in ("status", "info", "health", "state/#", "event/#", "replay/#")],
 }  # fmt: skip
 READS = {
     login: [*(f"presence/v1/{login}/{part}" for part in ("cmd/#", "status", "health")),
@@ -47,6 +49,7 @@ READS = {
     HUB: ["presence/v1/#"],
     ADMIN: ["presence/v1/#", "homeassistant/device/+/config"],
     HOME: ["presence/v1/#", "homeassistant/#"],
+    OFFICE: ["presence/v1/que-phong/+/cmd/#"],
 }  # fmt: skip
 
 TOPICS = [
@@ -57,6 +60,8 @@ TOPICS = [
     *(f"presence/v1/{TWO}/{part}" for part in (
         "status", "state/gate", "event/gate/line/crossed", "replay/r-1", "cmd/replay")),
     "presence/v1/que-phong/status", "presence/v1/que-phong/three/status", "presence/v1/dash/event/a/b",
+    "presence/v1/que-phong/three/event/a/b", "presence/v1/muong-xen/three/status",
+    "presence/v1/muong-xen/three/event/a/b", "presence/v1/office/three/status",
     "presence/v1/hub/status", "presence/v1/hub/cmd/x", "presence/v2/que-phong/one-stop/status",
     "homeassistant/device/que-phong_one-stop/config", "homeassistant/device/que-phong_two/config",
     "homeassistant/status", "elsewhere",
@@ -75,6 +80,7 @@ def everybody(broker: CentralBroker) -> dict[str, Account]:
         HUB: broker.add("central", "hub"),
         ADMIN: broker.add("admin", "admin"),
         HOME: broker.add("home-assistant", "home"),
+        OFFICE: broker.add("office", "office", site="que-phong"),
     }
 
 
