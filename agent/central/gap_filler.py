@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agent.central.intervals import Span
+    from agent.central.kept import AgentKept, LogKept
     from agent.central.messages import EventMessage, ReplayDoneMessage
-    from agent.central.store import AgentKept, LogKept
 
 _log = logging.getLogger(__name__)
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from agent.central.intervals import IntervalSet
 
 if TYPE_CHECKING:
-    from agent.central.store import AgentKept, Store
+    from agent.central.kept import AgentKept
+    from agent.central.store import Store
 
 _MOST_GAPS = 20
 # The others say what holds. By hand: this side runs without the wire models.

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Self
 
 from agent.central.gap_filler import GapFiller
+from agent.central.kept import AgentKept, LogKept
 from agent.central.messages import (
     EventMessage,
     HealthMessage,
@@ -26,12 +26,12 @@ from agent.central.messages import (
     StatusMessage,
     parse,
 )
-from agent.central.store import AgentKept, LogKept
+from agent.central.moments import ms_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from agent.central.store import How, Store
+    from agent.central.kept import How, ReceiverStore
     from agent.mqtt.connection import Message
 
 # What an agent may fill our memory with; a camera has a handful of each.
@@ -43,29 +43,31 @@ _CHECK_EVERY_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What is known of each agent, by site/name; `rules`: how many of them have a state in the store."""
+    """What is known of each agent, by site/name; `rules`: those that have a state in the store."""
 
     agents: dict[str, AgentKept]
-    rules: Counter[str]
+    rules: dict[str, set[str]]
     gap_fillers: dict[str, GapFiller]
 
 
 class Receiver:
     """Stores what a broker passes on, and makes requests for what is missing; `load` comes first."""
 
-    def __init__(self, store: Store, *, settle_s: float = 3.0) -> None:
+    def __init__(self, store: ReceiverStore, *, settle_s: float = 3.0) -> None:
         """Take the open store, and how long a number may be on its way before it is asked for."""
         self._store = store
         self._settle_s = settle_s
         self._check_at_s = 0.0
         # The newest `ts` of a health whose clock is synced, ms since 1970.
         self.newest_ms = 0
-        self._known = _Known({}, Counter(), {})
+        self._known = _Known({}, {}, {})
 
     def load(self) -> Self:
         """Go on from what is in the store: at the start, and where a batch could not be stored."""
         agents = self._store.load()
-        rules = Counter(str(agent) for (agent,) in self._store.rows("SELECT agent FROM state"))
+        rules: dict[str, set[str]] = {}
+        for agent, rule in self._store.rules():
+            rules.setdefault(agent, set()).add(rule)
         gap_fillers = {agent: GapFiller(agent, kept, self._settle_s) for agent, kept in agents.items()}
         self._known = _Known(agents, rules, gap_fillers)
         return self
@@ -182,7 +184,7 @@ class Receiver:
             self._store.put_info(message, now_ms)
             return True
         # What is retained is older; an agent whose clock is wrong will publish again soon.
-        heard_ms = now_ms if message.live else min(now_ms, _ms(message.ts))
+        heard_ms = now_ms if message.live else min(now_ms, ms_of(message.ts))
         owner.heard_ms = max(owner.heard_ms, heard_ms)
         if isinstance(message, StatusMessage):
             if message.state == "online" and message.session != owner.session:
@@ -192,7 +194,7 @@ class Receiver:
             self._store.put_status(message, owner.heard_ms)
         else:
             if message.live and message.knows_time:
-                self.newest_ms = max(self.newest_ms, _ms(message.ts))
+                self.newest_ms = max(self.newest_ms, ms_of(message.ts))
             self._store.put_health(message, owner.heard_ms)
             # Nothing of them may ever have come; once known, they are asked for to their ends.
             for log in message.earlier:
@@ -215,22 +217,18 @@ class Receiver:
 
     def _store_state(self, state: StateMessage) -> bool:
         """Keep the last state of a rule."""
-        if not self._has_state(state):
-            if self._known.rules[state.agent] >= _MOST_RULES:
-                return False
-            self._known.rules[state.agent] += 1
+        rules = self._known.rules.setdefault(state.agent, set())
+        if state.rule not in rules and len(rules) >= _MOST_RULES:
+            return False
+        rules.add(state.rule)
         self._store.put_state(state)
         return True
 
     def _clear(self, message: StateMessage | InfoMessage) -> None:
         """Forget the state of a rule that is gone; the last `info` stays."""
-        if isinstance(message, StateMessage) and self._has_state(message):
-            self._known.rules[message.agent] -= 1
+        if isinstance(message, StateMessage) and message.rule in self._known.rules.get(message.agent, ()):
+            self._known.rules[message.agent].remove(message.rule)
             self._store.put_state(message)
-
-    def _has_state(self, state: StateMessage) -> bool:
-        query = "SELECT 1 FROM state WHERE agent = ? AND rule = ?"
-        return bool(self._store.rows(query, (state.agent, state.rule)))
 
     def _finish_replay(self, done: ReplayDoneMessage) -> bool:
         """A replay is over: what it should have brought and did not is lost."""
@@ -261,11 +259,3 @@ def _spans(numbers: Sequence[int]) -> list[tuple[int, int]]:
         else:
             spans.append((number, number))
     return spans
-
-
-def _ms(ts: str | None) -> int:
-    """Milliseconds since 1970 of what looks like a time; 0: it is none."""
-    try:
-        return int(datetime.fromisoformat(ts or "").timestamp() * 1000)
-    except (ValueError, OverflowError):
-        return 0

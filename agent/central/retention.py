@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import json
 import logging
-from datetime import UTC, datetime, timedelta
 from time import time
 from typing import TYPE_CHECKING
 
+from agent.central.moments import LAST_MS
 from agent.errors import LogError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from agent.central.store import AgentKept, Store
+    from agent.central.kept import AgentKept, RetentionStore
 
 _log = logging.getLogger(__name__)
 
@@ -24,13 +24,8 @@ _log = logging.getLogger(__name__)
 AT_ONCE = 500
 _NEXT_S = 1.0
 _EVERY_S = 3600.0
-_DAY = timedelta(days=1)
+_DAY_MS = 86_400_000
 _SUMS = (".quarter", ".day")
-_EVER = "~"
-_PAGE = """
-SELECT ts, n, agent, log, seq, heard_ms, body FROM event
-WHERE type = ? AND (ts, n) > (?, ?) AND ts < ? ORDER BY ts, n LIMIT ?
-"""
 
 
 class StoreRetention:
@@ -42,7 +37,7 @@ class StoreRetention:
 
     def __init__(
         self,
-        store: Store,
+        store: RetentionStore,
         agents: Callable[[], Mapping[str, AgentKept]],
         newest_ms: Callable[[], int],
         *,
@@ -83,52 +78,52 @@ class StoreRetention:
 
     def _walk(self) -> Iterator[int]:
         """Go through all that is old, a page at each step; yield how many events of it went."""
-        now_s = time()
+        now_ms = int(time() * 1000)
         if newest_ms := self._newest_ms():
             # Anybody may publish any time: also the last there is.
-            now_s = min(now_s, newest_ms / 1000 + _DAY.total_seconds())
-        now = datetime.fromtimestamp(now_s, UTC)
-        for kind in self._types():
+            now_ms = min(now_ms, newest_ms + _DAY_MS)
+        for kind in self._store.types():
             days = self._keep_sums_days if kind.endswith(_SUMS) else self._keep_days
             if days:
-                yield from self._range(kind, "", now - days * _DAY, now - days * _DAY)
+                before_ms = now_ms - days * _DAY_MS
+                yield from self._range(kind, 0, before_ms, before_ms, by_clock=True)
                 # Of a clock that was wrong.
-                yield from self._range(kind, _text(now + _DAY), None, now - days * _DAY)
+                yield from self._range(kind, now_ms + _DAY_MS, LAST_MS + 1, before_ms, by_clock=False)
 
-    def _types(self) -> Iterator[str]:
-        kind = ""
-        while (
-            found := self._store.rows("SELECT min(type) FROM event WHERE type > ?", (kind,))[0][0]
-        ) is not None:
-            kind = str(found)
-            yield kind
+    def _range(
+        self, kind: str, after_ms: int, until_ms: int, before_ms: int, *, by_clock: bool
+    ) -> Iterator[int]:
+        """Delete what is too old of a type between two times.
 
-    def _range(self, kind: str, after: str, until: datetime | None, before: datetime) -> Iterator[int]:
-        """Delete what is too old of a type between two times."""
-        at: tuple[object, object] = (after, 0)
-        to = _text(until) if until else _EVER
-        while rows := self._store.rows(_PAGE, (kind, *at, to, AT_ONCE)):
-            complete = self._complete(before)
+        Args:
+            kind: the type.
+            after_ms: from this `ts` on.
+            until_ms: before this one.
+            before_ms: what came before this is too old, whatever its `ts`.
+            by_clock: what its agent, which knew the time, says is from then is too old as well.
+        """
+        complete = self._complete(before_ms)
+        at = after_ms, -1
+        while page := self._store.old_events(kind, at, until_ms, AT_ONCE):
             gone = [
-                (n,)
-                for _, n, agent, log, seq, heard_ms, body in rows
-                if (_ms(before) > int(str(heard_ms)) or (until and _knew_the_time(str(body))))
-                and complete(str(agent), str(log), int(str(seq)))
+                event.n
+                for event in page
+                if (before_ms > event.heard_ms or (by_clock and _knew_the_time(event.body)))
+                and complete(event.agent, event.log, event.seq)
             ]
             if gone:
-                with self._store.transaction():
-                    self._store.db.executemany("DELETE FROM event WHERE n = ?", gone)
-            at = rows[-1][0], rows[-1][1]
+                self._store.delete_events(gone)
+            at = page[-1].ts_ms, page[-1].n
             yield len(gone)
 
-    def _complete(self, before: datetime) -> Callable[[str, str, int], bool]:
+    def _complete(self, before_ms: int) -> Callable[[str, str, int], bool]:
         """Tell whether all numbers before one have ended, or nobody can be asked for them any more."""
         agents, lowest = self._agents(), dict[tuple[str, str], int | None]()
 
         def complete(agent: str, log: str, seq: int) -> bool:
             owner = agents.get(agent)
             kept = owner.logs.get(log) if owner else None
-            if owner is None or kept is None or owner.heard_ms < _ms(before):
+            if owner is None or kept is None or owner.heard_ms < before_ms:
                 return True
             if (agent, log) not in lowest:
                 gap = next(kept.missing, None)
@@ -144,11 +139,3 @@ def _knew_the_time(body: str) -> bool:
         return bool(json.loads(body)["clock"] == "synced")
     except (ValueError, LookupError, TypeError, RecursionError):
         return False
-
-
-def _text(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
-
-
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

@@ -6,11 +6,11 @@ import fcntl
 import secrets
 import sqlite3
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from time import time_ns
-from typing import IO, TYPE_CHECKING, Literal, Self
+from typing import IO, TYPE_CHECKING, Self
 
-from agent.central.intervals import IntervalSet
+from agent.central.kept import AgentKept, LogKept, OldEvent
+from agent.central.moments import LAST_MS, ms_of, text_of
 from agent.central.schema import APPLICATION_ID, SCHEMA, SINCE_2, VERSION
 from agent.errors import BusyError, LogError
 
@@ -18,69 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from agent.central.kept import How
     from agent.central.messages import EventMessage, HealthMessage, InfoMessage, StateMessage, StatusMessage
 
-How = Literal["stored", "dropped", "gone"]
 _MOST_INFOS = 10
-
-
-@dataclass(slots=True)
-class LogKept:
-    """What is known of a log.
-
-    Attributes:
-        stored: numbers of events that were stored, whether or not they are still in the table.
-        settled: those, and the ones that never come.
-        first_seq: the oldest that the agent still has, as it reports.
-        last_seq: the newest that it reports.
-        ended: the agent has another log now, and nothing after the highest number here.
-    """
-
-    first_seq: int = 0
-    last_seq: int = 0
-    doubles: int = 0
-    asked: int = 0
-    replayed: int = 0
-    ended: bool = False
-    stored: IntervalSet = field(default_factory=IntervalSet)
-    dropped: IntervalSet = field(default_factory=IntervalSet)
-    gone: IntervalSet = field(default_factory=IntervalSet)
-    settled: IntervalSet = field(default_factory=IntervalSet)
-
-    def of(self, how: How) -> IntervalSet:
-        """The numbers that ended so."""
-        return {"stored": self.stored, "dropped": self.dropped, "gone": self.gone}[how]
-
-    @property
-    def highest(self) -> int:
-        """The highest number that is known to exist."""
-        return max(self.last_seq, self.settled.highest)
-
-    @property
-    def missing(self) -> Iterator[tuple[int, int]]:
-        """Yield the numbers that have not ended in any way, as spans."""
-        return self.settled.missing(1, self.highest)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every number up to the last one has ended, as far as the agent reported."""
-        return (self.last_seq > 0 or self.ended) and next(self.missing, None) is None
-
-
-@dataclass(slots=True)
-class AgentKept:
-    """What is known of an agent; `log` and `session` are those of now."""
-
-    state: str = "unknown"
-    log: str = ""
-    session: str = ""
-    heard_ms: int = 0
-    logs: dict[str, LogKept] = field(default_factory=dict)
-
-    def complete(self, log: str) -> bool:
-        """Whether a log is complete up to the last number reported; an older one also to its end."""
-        kept = self.logs[log]
-        return kept.complete and (log == self.log or kept.ended)
+# Behind every time.
+_EVER = "~"
+_OLD = """
+SELECT n, ts, agent, log, seq, heard_ms, body FROM event
+WHERE type = ? AND (ts, n) > (?, ?) AND ts < ? ORDER BY ts, n LIMIT ?
+"""
 
 
 class Store:
@@ -223,6 +170,10 @@ class Store:
             (kept,) = self.db.execute("SELECT value FROM own WHERE key = 'client_id'").fetchone()
         return str(kept)
 
+    def rules(self) -> list[tuple[str, str]]:
+        """Agent and rule of each state that is there."""
+        return [(str(agent), str(rule)) for agent, rule in self.rows("SELECT agent, rule FROM state")]
+
     def put_events(self, events: Iterable[EventMessage], heard_ms: int) -> None:
         """Store events that are not there yet."""
         self.db.executemany(
@@ -333,6 +284,32 @@ class Store:
             "INSERT INTO refused VALUES (?, ?, ?) ON CONFLICT (agent, why) DO UPDATE SET times = times + ?",
             [(agent, why, times, times) for (agent, why), times in refused.items()],
         )
+
+    def types(self) -> Iterator[str]:
+        """Types of the events that are there."""
+        kind = ""
+        query = "SELECT min(type) FROM event WHERE type > ?"
+        while (found := self.rows(query, (kind,))[0][0]) is not None:
+            kind = str(found)
+            yield kind
+
+    def old_events(self, kind: str, after: tuple[int, int], until_ms: int, most: int) -> list[OldEvent]:
+        """Events of a type in the order of `ts`.
+
+        Args:
+            kind: their type.
+            after: `ts_ms` and `n` that they come behind.
+            until_ms: before this `ts`.
+            most: at most so many.
+        """
+        until = text_of(until_ms) if until_ms <= LAST_MS else _EVER
+        rows = self.rows(_OLD, (kind, text_of(after[0]), after[1], until, most))
+        return [OldEvent(n, ms_of(ts), *rest) for n, ts, *rest in rows]  # type: ignore[arg-type]
+
+    def delete_events(self, numbers: Sequence[int]) -> None:
+        """Delete the events of these arrivals, in a transaction."""
+        with self.transaction():
+            self.db.executemany("DELETE FROM event WHERE n = ?", [(n,) for n in numbers])
 
     def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Run a query."""
