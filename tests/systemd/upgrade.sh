@@ -123,6 +123,20 @@ goes_on "after it"
 check "health has nothing of it any more" within 60 not reports
 check "no other version is left but the one before" [ "$(find $versions -mindepth 1 -maxdepth 1 -type d | wc -l)" -le 2 ]
 
+echo "--- a bad one while the camera is missing"
+before=$(in_force)
+sed -i 's#^source = .*#source = "rtsp://127.0.0.1:1/gone"#' /etc/presence-agent/agent.toml
+systemctl restart --no-block presence-agent
+check "it waits for its camera" within 60 eval '[ "$(of presence-agent ActiveState)" = activating ]'
+check "dpkg installs it" by_dpkg /out/does-not-start.deb
+check "it is on trial" [ -e $versions/trial.json ]
+check "its trial is over" within 300 over
+check "the one before is in force" [ "$(in_force)" = "$before" ]
+sed -i 's#^source = .*#source = "/srv/hall.mp4"#' /etc/presence-agent/agent.toml
+systemctl restart --no-block presence-agent
+goes_on "with the camera"
+check "the event tells both versions, and ended" within 60 told "$before" "$(cat /out/does-not-start.version)" ended
+
 echo "--- a bad one while one that never gets ready is on trial"
 before=$(in_force)
 for next in is-ill better; do
@@ -136,20 +150,6 @@ for next in is-ill better; do
     check "the right one is in force after $next" [ "$(in_force)" = "$wanted" ]
     goes_on "after $next"
 done
-
-echo "--- a bad one while the camera is missing"
-before=$(in_force)
-sed -i 's#^source = .*#source = "rtsp://127.0.0.1:1/gone"#' /etc/presence-agent/agent.toml
-systemctl restart --no-block presence-agent
-check "it waits for its camera" within 60 [ "$(of presence-agent ActiveState)" = activating ]
-check "dpkg installs it" by_dpkg /out/does-not-start.deb
-check "it is on trial" [ -e $versions/trial.json ]
-check "its trial is over" within 300 over
-check "the one before is in force" [ "$(in_force)" = "$before" ]
-sed -i 's#^source = .*#source = "/srv/hall.mp4"#' /etc/presence-agent/agent.toml
-systemctl restart --no-block presence-agent
-goes_on "with the camera"
-check "the event tells both versions, and ended" within 60 told "$before" "$(cat /out/does-not-start.version)" ended
 
 echo "--- the trial killed"
 # What dpkg unpacked last is good; the same again is one more version.
