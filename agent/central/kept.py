@@ -1,4 +1,4 @@
-"""What is known of an agent's logs, and the store that a receiver needs, as protocols.
+"""State of an agent's logs as a receiver knows it, and the stores that it needs, as protocols.
 
 One store is a plain SQLite file (`store`), the other the centre's database (`database`).
 """
@@ -169,3 +169,32 @@ class RetentionStore(Protocol):
 
     def delete_events(self, numbers: Sequence[int]) -> None:
         """Delete the events of these arrivals, in a transaction."""
+
+    def delete_sums(self, before_ms: int) -> int:
+        """Delete rows from before this time of its tables of sums, if it has any; return how many went."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredState:
+    """The last state of a rule; `why` it may no longer hold, None: it holds."""
+
+    agent: str
+    rule: str
+    body: str
+    why: str | None
+
+
+class OverviewStore(Protocol):
+    """Store that is read, as it is at one moment."""
+
+    def load(self) -> dict[str, AgentKept]:
+        """Read what is known of each agent, by site/name."""
+
+    def states_now(self) -> Iterable[StoredState]:
+        """The last state of each rule, in the order of agents and rules."""
+
+    def infos_now(self) -> Mapping[str, str]:
+        """The newest `info` of each agent that is not retired."""
+
+    def refused(self) -> Iterable[tuple[str, str, int]]:
+        """What was no message of an agent's: whose, why, and how often."""

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 from agent.central.intervals import IntervalSet
 
 if TYPE_CHECKING:
-    from agent.central.kept import AgentKept
-    from agent.central.store import Store
+    from agent.central.kept import AgentKept, OverviewStore
 
 _MOST_GAPS = 20
 # The others say what holds. By hand: this side runs without the wire models.
 _OF_EVERY_STATE = {"v", "kind", "rule", "valid", "why", "since", "ts", "seq", "log", "session"}
 
 
-def overview(store: Store) -> dict[str, Any]:
+def overview(store: OverviewStore) -> dict[str, Any]:
     """All of it but the events.
 
     ::
@@ -33,24 +32,16 @@ def overview(store: Store) -> dict[str, Any]:
         LogError: it can't be read.
     """
     states: dict[str, list[dict[str, Any]]] = {}
-    for agent, rule, body, known in store.rows(
-        "SELECT agent, rule, body, known FROM state_now ORDER BY agent, rule"
-    ):
-        of_agent = states.setdefault(str(agent), [])
-        of_agent.append({"rule": rule, "known": bool(known), "state": json.loads(str(body))})
-    # A store of before version 2 has none.
-    there = store.rows("SELECT 1 FROM sqlite_schema WHERE name = 'info_now'")
-    rows = store.rows("SELECT agent, body FROM info_now") if there else []
-    infos = {str(agent): str(body) for agent, body in rows}
+    for state in store.states_now():
+        row = {"rule": state.rule, "known": state.why is None, "state": json.loads(state.body)}
+        states.setdefault(state.agent, []).append(row)
+    infos = store.infos_now()
     return {
         "agents": [
             _of_agent(agent, kept, states.get(agent, []), infos.get(agent))
             for agent, kept in sorted(store.load().items())
         ],
-        "refused": [
-            {"agent": agent, "why": why, "times": times}
-            for agent, why, times in store.rows("SELECT agent, why, times FROM refused ORDER BY agent, why")
-        ],
+        "refused": [{"agent": agent, "why": why, "times": times} for agent, why, times in store.refused()],
     }
 
 

@@ -43,6 +43,7 @@ class StoreRetention:
         *,
         keep_days: int,
         keep_sums_days: int,
+        keep_tables_days: int = 0,
     ) -> None:
         """Take what to delete from.
 
@@ -52,13 +53,15 @@ class StoreRetention:
             newest_ms: the newest `ts` of a health whose clock is synced; 0: there was none. Should the clock
                 here jump years ahead, not everything goes.
             keep_days: of events; 0: for ever.
-            keep_sums_days: of quarters and days; 0: for ever.
+            keep_sums_days: of the events of quarters and days; 0: for ever.
+            keep_tables_days: of tables of sums, where the store has them; 0: for ever.
         """
         self._store = store
         self._agents = agents
         self._newest_ms = newest_ms
         self._keep_days = keep_days
         self._keep_sums_days = keep_sums_days
+        self._keep_tables_days = keep_tables_days
         self._due_s = 0.0
         self._pages: Iterator[int] | None = None
 
@@ -89,6 +92,8 @@ class StoreRetention:
                 yield from self._range(kind, 0, before_ms, before_ms, by_clock=True)
                 # Of a clock that was wrong.
                 yield from self._range(kind, now_ms + _DAY_MS, LAST_MS + 1, before_ms, by_clock=False)
+        if self._keep_tables_days:
+            yield self._store.delete_sums(now_ms - self._keep_tables_days * _DAY_MS)
 
     def _range(
         self, kind: str, after_ms: int, until_ms: int, before_ms: int, *, by_clock: bool

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from time import time_ns
 from typing import IO, TYPE_CHECKING, Self
 
-from agent.central.kept import AgentKept, LogKept, OldEvent
+from agent.central.kept import AgentKept, LogKept, OldEvent, StoredState
 from agent.central.moments import LAST_MS, ms_of, text_of
 from agent.central.schema import APPLICATION_ID, SCHEMA, SINCE_2, VERSION
 from agent.errors import BusyError, LogError
@@ -285,6 +285,26 @@ class Store:
             [(agent, why, times, times) for (agent, why), times in refused.items()],
         )
 
+    def states_now(self) -> list[StoredState]:
+        """The last state of each rule, in the order of agents and rules."""
+        rows = self.rows("SELECT agent, rule, body, known FROM state_now ORDER BY agent, rule")
+        return [
+            StoredState(str(agent), str(rule), str(body), None if known else "unknown")
+            for agent, rule, body, known in rows
+        ]
+
+    def infos_now(self) -> dict[str, str]:
+        """The newest `info` of each agent that is not retired."""
+        # A store of before version 2 has none.
+        there = self.rows("SELECT 1 FROM sqlite_schema WHERE name = 'info_now'")
+        rows = self.rows("SELECT agent, body FROM info_now") if there else []
+        return {str(agent): str(body) for agent, body in rows}
+
+    def refused(self) -> list[tuple[str, str, int]]:
+        """What was no message of an agent's: whose, why, and how often."""
+        rows = self.rows("SELECT agent, why, times FROM refused ORDER BY agent, why")
+        return [(str(agent), str(why), int(str(times))) for agent, why, times in rows]
+
     def types(self) -> Iterator[str]:
         """Types of the events that are there."""
         kind = ""
@@ -310,6 +330,10 @@ class Store:
         """Delete the events of these arrivals, in a transaction."""
         with self.transaction():
             self.db.executemany("DELETE FROM event WHERE n = ?", [(n,) for n in numbers])
+
+    def delete_sums(self, before_ms: int) -> int:  # noqa: ARG002 - as the protocol has it
+        """Nothing: its sums are events."""
+        return 0
 
     def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Run a query."""

@@ -20,7 +20,8 @@ from cyclopts import App, Parameter
 from agent.cli.broker import broker_commands
 from agent.cli.check import check
 from agent.cli.doctor import doctor
-from agent.cli.errors import entry, exit_code, readers_sentence, sentence
+from agent.cli.ending import complain, end_with
+from agent.cli.errors import entry, exit_code, sentence
 from agent.cli.help import ReadersHelp
 from agent.cli.log import CONFIG, STANDARD_OUTPUT, ConfigOption, log_app, log_to_stderr
 from agent.cli.reload import reload
@@ -102,7 +103,7 @@ def run(*, config: ConfigOption = CONFIG) -> NoReturn:
         elif not isinstance(error, CameraError):
             raise
         else:
-            _complain(error)
+            complain(error)
         code = exit_code(error)
     finally:
         logging.getLogger().removeHandler(lines)
@@ -156,7 +157,7 @@ def detect(
         loaded = load(config) if config else None
         for done, line in enumerate(detections(images, loaded, min_score, draw), 1):
             if isinstance(line, AgentError):
-                _complain(line)
+                complain(line)
                 code = line.exit_code
             else:
                 print(line, flush=True)
@@ -312,32 +313,7 @@ def models_verify() -> int:
 
 def main() -> NoReturn:
     """Run a command and end with the contract's exit code."""
-    tokens = sys.argv[1:]
-    debug = "--debug" in tokens
-    code = 1
-    try:
-        code = app(
-            [word for word in tokens if word != "--debug"],
-            exit_on_error=False,
-            print_error=False,
-            help_on_error=False,
-            result_action="return_int_as_exit_code_else_zero",
-        )
-    except KeyboardInterrupt:
-        code = 130
-    except BrokenPipeError:
-        # The reader of our output has gone; without this Python prints an error at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except Exception as error:  # noqa: BLE001 - the last place where it can become a sentence
-        if debug:
-            traceback.print_exc()
-        _complain(error)
-        code = exit_code(error)
-    sys.exit(code)
-
-
-def _complain(error: Exception) -> None:
-    print(readers_sentence(error), file=sys.stderr)
+    end_with(app)
 
 
 @contextmanager

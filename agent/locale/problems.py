@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from agent.locale.agent_problems import AGENT_PROBLEMS
 from agent.locale.causes import CAUSES, CAUSES_OF
+from agent.locale.centre_problems import CENTRE_PROBLEMS
 from agent.locale.command_problems import COMMAND_PROBLEMS
 from agent.locale.configuration_problems import CONFIGURATION_PROBLEMS
 from agent.locale.language import NC_, in_context
@@ -23,6 +24,7 @@ SENTENCES: tuple[str, ...] = (
     *COMMAND_PROBLEMS,
     *AGENT_PROBLEMS,
     *CONFIGURATION_PROBLEMS,
+    *CENTRE_PROBLEMS,
 )
 # What is put in for these is a problem itself.
 _NESTED = "problem"

@@ -21,10 +21,9 @@ import logging
 import sys
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
 
 try:
-    from agent.errors import AgentError, LogError
+    from agent.errors import AgentError
 except ImportError:
     sys.stderr.write("This needs presence-agent: install it, or set PYTHONPATH to a checkout of it.\n")
     sys.exit(2)
@@ -33,6 +32,7 @@ try:
     from agent.central.messages import ROOT
     from agent.central.overview import overview, table
     from agent.central.receiver import Receiver
+    from agent.central.receiving import receive
     from agent.central.retention import StoreRetention
     from agent.central.store import Store
     from agent.core.identifiers import identifier
@@ -43,50 +43,9 @@ except AgentError as unfit:
     sys.stderr.write(f"{unfit}\n")
     sys.exit(unfit.exit_code)
 
-if TYPE_CHECKING:
-    from threading import Event
-
 _log = logging.getLogger("subscriber")
 
 MOST_DAYS = 36_500
-
-
-def receive(
-    subscriber: Subscriber,
-    receiver: Receiver,
-    retention: StoreRetention,
-    stop: Event,
-    until_complete: list[str],
-) -> bool:
-    """Store what comes and ask for what is missing, until told to stop; True if these logs are complete."""
-    while not stop.is_set():
-        messages = subscriber.pump(0.25)
-        try:
-            if messages:
-                receiver.receive(messages)
-        except LogError as error:
-            # Not acknowledged, so the broker sends it again on the next connection.
-            subscriber.drop(f"{error} Nothing is lost: it stays with the broker")
-            while not stop.wait(1.0) and not loaded(receiver):
-                pass
-            continue
-        subscriber.acknowledge(messages)
-        if subscriber.connected:
-            for request in receiver.next_requests():
-                subscriber.publish(request)
-        retention.delete_due(monotonic())
-        if until_complete and all(map(receiver.complete, until_complete)):
-            return True
-    return not until_complete
-
-
-def loaded(receiver: Receiver) -> bool:
-    """Whether the store can be read again."""
-    try:
-        receiver.load()
-    except LogError:
-        return False
-    return True
 
 
 def run(options: argparse.Namespace) -> int:
@@ -124,12 +83,17 @@ def run(options: argparse.Namespace) -> int:
         )
         begin_s = monotonic()
         try:
-            good = receive(subscriber, receiver, retention, stop, options.until_complete)
+            complete = receive(subscriber, receiver, retention, stop, lambda: is_complete(receiver, options))
         finally:
             subscriber.close()
-        if good and options.until_complete:
+        if complete:
             _log.info("complete after %.1f s", monotonic() - begin_s)
-    return 0 if good else 1
+    return 0 if complete or not options.until_complete else 1
+
+
+def is_complete(receiver: Receiver, options: argparse.Namespace) -> bool:
+    """Whether nothing is missing of the logs that were waited for."""
+    return bool(options.until_complete) and all(map(receiver.complete, options.until_complete))
 
 
 def status(options: argparse.Namespace) -> int:

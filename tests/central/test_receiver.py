@@ -38,19 +38,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from tests.central.stores import Backend, Rows
+
 OLD = "0000aaaa"
 
 
 class Central:
     """A receiver with its store, at a time of the test's."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
         self.now_s = 1000.0
         self.open()
 
     def open(self) -> None:
-        self.store = Store(self.path)
+        self.store = self.backend.store()
         self.store.__enter__()
         self.receiver = Receiver(self.store, settle_s=3.0).load()
 
@@ -80,32 +82,36 @@ class Central:
                 return asked[0]
         raise AssertionError("nothing is asked for")
 
+    def rows(self, query: str, values: Sequence[object] = ()) -> Rows:
+        return self.backend.execute(query, values)
+
+    def seen(self) -> dict[str, Any]:
+        with self.backend.reader() as reading:
+            return overview(reading)
+
     def seqs(self, log: str = LOG) -> list[int]:
-        rows = self.store.rows("SELECT seq FROM event WHERE log = ? ORDER BY seq", [log])
-        return [int(str(seq)) for (seq,) in rows]
+        rows = self.rows("SELECT seq FROM event WHERE log = ? ORDER BY seq", [log])
+        return [seq for (seq,) in rows]
 
     def log(self, log: str = LOG) -> dict[str, Any]:
-        (found,) = (
-            of for agent in overview(self.store)["agents"] for of in agent["logs"] if of["log"] == log
-        )
+        (found,) = (of for agent in self.seen()["agents"] for of in agent["logs"] if of["log"] == log)
         assert isinstance(found, dict)
         return found
 
     def known(self) -> dict[str, bool]:
-        return {
-            str(rule): bool(known) for rule, known in self.store.rows("SELECT rule, known FROM state_now")
-        }
+        with self.backend.reader() as reading:
+            return {state.rule: state.why is None for state in reading.states_now()}
 
     def refused(self) -> dict[str, int]:
         refused = Counter[str]()
-        for row in overview(self.store)["refused"]:
+        for row in self.seen()["refused"]:
             refused[row["why"]] += row["times"]
         return dict(refused)
 
 
 @pytest.fixture
-def central(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Central]:
-    made = Central(tmp_path / "central.db")
+def central(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Iterator[Central]:
+    made = Central(backend)
     monkeypatch.setattr(receiver_module, "monotonic", lambda: made.now_s)
     yield made
     made.close()
@@ -117,7 +123,7 @@ def central(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Central
 def test_events_are_kept_as_they_came(central: Central) -> None:
     late = Message(happened(2)[0].topic, json.dumps({**make_body(2), "late": True}))
     central.take(happened(1), late)
-    rows = central.store.rows("SELECT n, agent, log, seq, type, rule, late, body FROM event ORDER BY n")
+    rows = central.rows("SELECT n, agent, log, seq, type, rule, late, body FROM event ORDER BY n")
     assert rows == [
         (1, AGENT, LOG, 1, "zone.entered", "waiting", 0, happened(1)[0].payload),
         (2, AGENT, LOG, 2, "zone.entered", "waiting", 1, late.payload),
@@ -130,14 +136,12 @@ def test_doubles_are_dropped_and_the_first_stays(central: Central) -> None:
     central.take(again, happened(2, 3))
     assert central.seqs() == [1, 2, 3]
     assert central.log()["doubles"] == 3
-    assert central.store.rows("SELECT late FROM event WHERE seq = 1") == [(0,)]
+    assert central.rows("SELECT late FROM event WHERE seq = 1") == [(0,)]
 
 
 def test_doubles_are_known_after_a_start_and_after_rows_were_deleted(central: Central) -> None:
     central.take(happened(*range(1, 11)))
-    with sqlite3.connect(central.path) as other:
-        other.execute("DELETE FROM event WHERE seq <= 5")
-    other.close()
+    central.rows("DELETE FROM event WHERE seq <= 5")
     central.close()
     central.open()
     central.take(happened(*range(1, 12)))
@@ -149,7 +153,7 @@ def test_doubles_are_known_after_a_start_and_after_rows_were_deleted(central: Ce
 def test_same_log_id_of_two_agents(central: Central) -> None:
     other = json.dumps({**make_body(1), "device": "other"})
     central.take(happened(1), Message("presence/v1/que-phong/other/event/waiting/zone/entered", other))
-    assert central.store.rows("SELECT agent, seq FROM event ORDER BY agent") == [
+    assert central.rows("SELECT agent, seq FROM event ORDER BY agent") == [
         (AGENT, 1),
         ("que-phong/other", 1),
     ]
@@ -157,15 +161,11 @@ def test_same_log_id_of_two_agents(central: Central) -> None:
 
 def test_store_fails_and_nothing_of_the_batch_is_kept(central: Central) -> None:
     central.take(happened(1))
-    central.store.db.execute(
-        "CREATE TRIGGER full BEFORE INSERT ON event BEGIN SELECT raise(ABORT, 'full'); END"
-    )
-    with pytest.raises(LogError, match="full"):
+    with central.backend.full(), pytest.raises(LogError, match="full"):
         central.take(happened(2, 3), make_status(3))
-    central.store.db.execute("DROP TRIGGER full")
     central.receiver.load()
     assert central.seqs() == [1]
-    assert central.store.rows("SELECT * FROM agent") == []
+    assert central.rows("SELECT * FROM agent") == []
     # It comes again, for it was not acknowledged.
     central.take(happened(2, 3), make_status(3))
     assert central.seqs() == [1, 2, 3]
@@ -174,10 +174,9 @@ def test_store_fails_and_nothing_of_the_batch_is_kept(central: Central) -> None:
 
 
 def test_store_in_use(central: Central) -> None:
-    with pytest.raises(BusyError, match="another subscriber"), Store(central.path):
+    with pytest.raises(BusyError, match="already stores to"), central.backend.store():
         pass
-    with Store(central.path, reading=True) as reading:
-        assert overview(reading) == {"agents": [], "refused": []}
+    assert central.seen() == {"agents": [], "refused": []}
 
 
 def test_store_of_others(tmp_path: Path) -> None:
@@ -447,7 +446,7 @@ def test_older_log_that_the_agent_has_not_any_more(central: Central) -> None:
 
 def test_store_is_read_as_it_was_at_one_moment(central: Central) -> None:
     central.take(happened(1), make_status(1))
-    with Store(central.path, reading=True) as reading:
+    with central.backend.reader() as reading:
         before = overview(reading)
         central.take(happened(1, log=OLD), make_status(5))
         assert overview(reading) == before
@@ -474,7 +473,7 @@ def test_state_is_known_while_the_agent_is_there(central: Central) -> None:
 def test_state_is_unknown(central: Central, other: dict[str, Any]) -> None:
     central.take(make_status(1), make_state(**other))
     assert central.known() == {"waiting": False}
-    assert "unknown" in table(overview(central.store))
+    assert "unknown" in table(central.seen())
 
 
 def test_state_of_a_silent_agent_is_unknown(central: Central) -> None:
@@ -484,17 +483,17 @@ def test_state_of_a_silent_agent_is_unknown(central: Central) -> None:
     central.take(make_health(1))
     assert central.known() == {"waiting": True}
     long_ago_ms = (time.time() - 181) * 1000
-    central.store.db.execute("UPDATE agent SET heard_ms = ?", [int(long_ago_ms)])
+    central.rows("UPDATE agent SET heard_ms = ?", [int(long_ago_ms)])
     assert central.known() == {"waiting": False}
 
 
 def test_table(central: Central) -> None:
     central.take(make_status(9), happened(1, 2, 5), make_state(), Message(f"{ROOT}/status", "junk"))
-    lines = table(overview(central.store)).splitlines()
+    lines = table(central.seen()).splitlines()
     assert lines[1].split() == [AGENT, "online", LOG, "9", "3", "0", "0", "6", "3–4", "6–9"]
     assert lines[4].split(maxsplit=3) == [AGENT, "waiting", "zone", "count 2"]
     assert lines[6] == f"not taken: {AGENT} no JSON 1"
-    assert table(overview(central.store)).isprintable() or "\n" in table(overview(central.store))
+    assert table(central.seen()).isprintable() or "\n" in table(central.seen())
 
 
 # --- too much ----------------------------------------------------------------------------------------
@@ -509,7 +508,7 @@ def test_too_many_logs_and_rules(central: Central, monkeypatch: pytest.MonkeyPat
     central.take(make_state("r0"))
     central.take(Message("presence/v1/que-phong/other/status", make_status(1).payload))
     assert central.refused() == {"too many": 2 + 2 + 1}
-    assert len(central.store.rows("SELECT * FROM log")) == 3
+    assert len(central.rows("SELECT * FROM log")) == 3
     assert sorted(central.known()) == ["r0", "r1"]
 
 

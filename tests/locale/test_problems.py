@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 # Whatever is put in; a problem that no table has is in quotation marks.
 VALUE = "EADDRINUSE"
-# Not errors of a command: the central subscriber's, and what the journal has of a centre's message.
-ELSEWHERE = ("agent/central/", "agent/app/central_calendar.py")
+# Not an error of a command: what the journal has of a centre's message.
+ELSEWHERE = ("agent/app/central_calendar.py",)
 # What stands for a value that is words of ours, by its place in the code.
 WORDS = {
     "DAMAGED": [DAMAGED],
@@ -44,6 +44,7 @@ WORDS = {
     ],
     "agent/app/view_store.py: remedy": ["run it with sudo", "check the disk"],
     "agent/app/weights.py: what": ["persons", "faces"],
+    "agent/central/store.py: hint": ["; move it away: what agents still have is asked for again", ""],
     "agent/cli/errors.py: wrong": ['Unknown command "x". Available commands: a, b.'],
     "agent/device/recovery.py: done": ["opened", "closed"],
     "agent/device/stream.py: what": ["is empty", "is not there, or empty"],
@@ -88,6 +89,7 @@ WORDING = {
 MADE_OF_OTHERS = {
     "'\\n'.join(failures)",
     "*problems",
+    "*sentences(error, CentralConfig, raw)",
     "*sentences(error, model, raw)",
     "*conflicts(raw)",
     "*str(error).splitlines()",

@@ -1,0 +1,1 @@
+"""Database of the centre: one set of tables on SQLite and PostgreSQL."""

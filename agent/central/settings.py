@@ -1,0 +1,68 @@
+"""Configuration of the centre, central.toml."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from agent.config.messages import read_toml, sentences
+from agent.config.models import BaseConfig
+from agent.config.types import FilePath, Host, Protocol, Switch, Text, otherwise
+from agent.errors import ConfigError
+
+_Days = Annotated[int, Field(ge=0, le=36_500), otherwise("give a number of days; 0 is for ever")]
+_Months = Annotated[int, Field(ge=0, le=1200), otherwise("give a number of months; 0 is for ever")]
+_SessionDays = Annotated[int, Field(ge=1, le=60), otherwise("give a number of days, 1 to 60")]
+_Port = Annotated[int, Field(ge=1, le=65535), otherwise("give a whole number from 1 to 65535")]
+
+
+class StoreConfig(BaseConfig):
+    """[store]: where what agents publish is stored, and for how long."""
+
+    url: Text = "sqlite:////var/lib/presence-central/store.db"
+    """SQLite's file, or PostgreSQL as postgresql+psycopg://user@host/database."""
+    password_file: FilePath | None = None
+    """Holds PostgreSQL's password."""
+    subscriber_file: FilePath | None = None
+    """A file of deploy/central/subscriber.py; what is in it is taken over once, and it stays as it is."""
+    keep_events_days: _Days = 90
+    """Days after which an event may go."""
+    keep_sums_months: _Months = 25
+    """Months after which quarters, days and hours of health go."""
+
+
+class BrokerConfig(BaseConfig):
+    """[mqtt]: the broker that the receiver subscribes to."""
+
+    host: Host = Field(examples=["broker.example"])
+    """Name or address, without a scheme."""
+    tls: Switch = True
+    """Whether the connection is encrypted; nothing falls back to false."""
+    port: _Port = 8883
+    """Of the broker."""
+    protocol: Protocol = 5
+    """5 for MQTT 5, 311 for MQTT 3.1.1."""
+    username: Text | None = None
+    """An account of `account.sh add-central`."""
+    password_file: FilePath | None = None
+    """Holds the password."""
+    ca_file: FilePath | None = None
+    """Who signs the broker's certificate; otherwise the system's authorities."""
+    session_days: _SessionDays = 7
+    """How long the broker keeps messages while the receiver is away."""
+
+
+class CentralConfig(BaseConfig):
+    """The whole file."""
+
+    store: StoreConfig = StoreConfig()
+    mqtt: BrokerConfig | None = None
+
+
+def load(path: Path) -> CentralConfig:
+    """Read central.toml; ConfigError with all problems, a sentence each."""
+    raw = read_toml(path)
+    try:
+        return CentralConfig.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(*sentences(error, CentralConfig, raw)) from None

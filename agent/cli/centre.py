@@ -1,0 +1,80 @@
+"""Command line of the centre, `presence-central`."""
+
+from __future__ import annotations
+
+import json
+from importlib import metadata
+
+# Cyclopts reads annotations.
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+from cyclopts import App, Parameter
+
+from agent.cli.ending import end_with
+from agent.cli.help import ReadersHelp
+from agent.cli.log import log_to_stderr
+from agent.locale.language import reader_language
+
+CONFIG = Path("/etc/presence-central/central.toml")
+ConfigOption = Annotated[Path, Parameter(name="--config", help="The centre's configuration file (TOML).")]
+
+app = App(
+    name="presence-central",
+    help="""The other end of presence-agent: stores what the agents of an office or a province publish.
+
+    `--debug` behind any command shows a traceback when something goes wrong.
+    """,
+    help_format="markdown",
+    help_formatter=ReadersHelp(),
+    version=lambda: metadata.version("presence-agent"),
+    version_flags=["--version"],
+    help_flags=["--help", "-h"],
+)
+
+
+@app.command
+def receive(*, config: ConfigOption = CONFIG) -> int:
+    """Store what agents publish, and ask them again for what did not arrive, until stopped.
+
+    An event is acknowledged to the broker once it is on the disk. While the database is away, or its disk is
+    full, nothing is acknowledged: it waits with the broker.
+    """
+    from agent.app.receive import receive as serve
+    from agent.central.settings import load
+
+    log_to_stderr()
+    serve(load(config))
+    return 0
+
+
+@app.command
+def status(
+    *,
+    as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print it as JSON.")] = False,
+    config: ConfigOption = CONFIG,
+) -> int:
+    """Print agents, their logs, what is missing of them, and what holds now."""
+    from agent.app.receive import status as stored
+    from agent.central.overview import table
+    from agent.central.settings import load
+
+    seen = stored(load(config))
+    print(json.dumps(seen) if as_json else table(seen))
+    return 0
+
+
+@app.command
+def check(*, config: ConfigOption = CONFIG) -> int:
+    """Check the configuration; exit code 2, and a sentence each, where something is wrong with it."""
+    from agent.app.receive import check as checked
+    from agent.central.settings import load
+
+    checked(load(config))
+    print(reader_language().gettext("{file} is good.").format(file=config))
+    return 0
+
+
+def main() -> NoReturn:
+    """Run a command and end with the contract's exit code."""
+    end_with(app)
