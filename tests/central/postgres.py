@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -88,12 +89,15 @@ class Postgres:
             time.sleep(0.05)
 
     def stop(self, number: signal.Signals) -> None:
-        """End it; SIGKILL ends all of its processes at once."""
+        """End it; SIGKILL goes to all of its processes, as they are in sessions of their own."""
         assert self._process
+        pid = self._process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        self._process.send_signal(number)
         if number == signal.SIGKILL:
-            os.killpg(self._process.pid, number)
-        else:
-            self._process.send_signal(number)
+            for child in children:
+                with suppress(ProcessLookupError):
+                    os.kill(int(child), number)
         self._process.wait(PATIENCE_S)
 
     def _answers(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import secrets
 from collections import Counter
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from time import time_ns
 from typing import IO, TYPE_CHECKING, Any, Self
@@ -125,8 +125,8 @@ class DatabaseStore:
         try:
             self._lock.execute(select(1))
         except SQLAlchemyError:
-            self._lock.invalidate()
-            self._lock.close()
+            with suppress(SQLAlchemyError):
+                self._lock.close()
             self._lock = self._locked()
 
     def _upsert(self, table: Table) -> Any:  # noqa: ANN401 - SQLAlchemy's two kinds of an insert share no type
