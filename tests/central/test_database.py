@@ -411,6 +411,31 @@ def test_first_form_of_the_subscribers_file(database_url: str, tmp_path: Path) -
         assert reader.connection.execute(text("SELECT body FROM event")).scalar_one() == body
 
 
+def test_day_that_changed_before_the_takeover_says_so(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "presence.db"
+    with Store(path) as old:
+        for seq, now_ms in enumerate((1_790_000_000_000, 1_790_000_500_000), 1):
+            monkeypatch.setattr("agent.central.receiver.time_ns", lambda at=now_ms: at * 1_000_000)
+            Receiver(old).load().receive([said(seq, **DAY | {"in": seq})])
+    url = parsed(database_url)
+    with DatabaseStore(url) as store:
+        take_over(store, path)
+    with DatabaseReader(url) as reader:
+        row = reader.connection.execute(text("SELECT in_count, heard_ms, changed_ms FROM day")).one()
+    assert tuple(row) == (2, 1_790_000_000_000, 1_790_000_500_000)
+
+
+def test_numbers_that_join_in_one_batch(centre: Centre) -> None:
+    centre.receiver.receive(happened(1, 5))
+    # Each makes another span, and takes the place of those before it.
+    centre.receiver.receive([*happened(3), make_status(9), *happened(2), make_status(9), *happened(4, 7)])
+    spans = [(row["how"], row["first"], row["last"]) for row in centre.rows("span")]
+    assert sorted(spans) == [("stored", 1, 5), ("stored", 7, 7)]
+    assert centre.store.load() == centre.receiver.agents
+
+
 def test_takeover_is_whole_or_not_at_all(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,15 +11,15 @@ from time import time_ns
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from sqlalchemy import Connection, bindparam, delete, func, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent.central.database import tables
 from agent.central.database.agents import load_agents
+from agent.central.database.batch import WriteBatch
 from agent.central.database.engine import make_engine, translated
 from agent.central.database.health_hours import put_health_hour
 from agent.central.database.migrations import migrate
-from agent.central.database.sums import put_sums
+from agent.central.database.statements import count, insert_new, put
 from agent.central.kept import OldEvent
 from agent.central.moments import ms_of, text_of
 from agent.errors import BusyError, LogError
@@ -27,13 +27,14 @@ from agent.errors import BusyError, LogError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from sqlalchemy import Table
     from sqlalchemy.engine import URL
 
     from agent.central.kept import AgentKept, How, LogKept
     from agent.central.messages import EventMessage, HealthMessage, InfoMessage, StateMessage, StatusMessage
 
 _MOST_INFOS = 10
+# Events in memory: as many as a receiver's batch has, and not the whole file that is taken over.
+_MOST_AT_ONCE = 5000
 # Of PostgreSQL's locks that a program names: "presence" as a number of 64 bits.
 _LOCK = int.from_bytes(b"presence")
 
@@ -47,6 +48,7 @@ class DatabaseStore:
         self._engine = make_engine(url, reading=False)
         self._connection: Connection | None = None
         self._lock: IO[str] | Connection | None = None
+        self._batch = WriteBatch()
 
     def __enter__(self) -> Self:
         """Connect, make or migrate the tables.
@@ -78,7 +80,7 @@ class DatabaseStore:
         self._engine.dispose()
 
     def _locked(self) -> IO[str] | Connection:
-        if self._url.get_backend_name() == "postgresql":
+        if self._backend == "postgresql":
             # It ends with its connection, however that ends.
             connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             if connection.execute(select(func.pg_try_advisory_lock(_LOCK))).scalar_one():
@@ -98,6 +100,10 @@ class DatabaseStore:
         return file
 
     @property
+    def _backend(self) -> str:
+        return self._url.get_backend_name()
+
+    @property
     def _db(self) -> Connection:
         assert self._connection is not None  # noqa: S101 - all is written in a transaction
         return self._connection
@@ -115,8 +121,9 @@ class DatabaseStore:
                 self._connection = connection
                 try:
                     yield
+                    self._batch.write(connection)
                 finally:
-                    self._connection = None
+                    self._connection, self._batch = None, WriteBatch()
 
     def _hold(self) -> None:
         """See that PostgreSQL's lock is ours; a server that was restarted knows nothing of it."""
@@ -128,17 +135,6 @@ class DatabaseStore:
             with suppress(SQLAlchemyError):
                 self._lock.close()
             self._lock = self._locked()
-
-    def _upsert(self, table: Table) -> Any:  # noqa: ANN401 - SQLAlchemy's two kinds of an insert share no type
-        module = postgresql if self._url.get_backend_name() == "postgresql" else sqlite
-        return module.insert(table)
-
-    def _put(self, table: Table, row: Mapping[str, object], *, keep: Collection[str] = ()) -> None:
-        """Insert a row, or give the one with its key these values; those named in `keep` stay."""
-        key = [column.name for column in table.primary_key]
-        statement = self._upsert(table).values(row)
-        changed = {name: statement.excluded[name] for name in row if name not in key and name not in keep}
-        self._db.execute(statement.on_conflict_do_update(index_elements=key, set_=changed))
 
     def load(self) -> dict[str, AgentKept]:
         """Read what is known of each agent, by site/name."""
@@ -153,13 +149,14 @@ class DatabaseStore:
     def own(self, key: str, first: str) -> str:
         """What the receiver keeps for itself under this name; `first` where there is nothing yet."""
         with self.transaction():
-            self._db.execute(self._upsert(tables.own).values(key=key, value=first).on_conflict_do_nothing())
+            made = {"key": key, "value": first}
+            self._db.execute(insert_new(self._backend, tables.own.name), made)
             found = self._db.execute(select(tables.own.c.value).where(tables.own.c.key == key))
             return str(found.scalar_one())
 
     def put_own(self, key: str, value: str) -> None:
         """Keep something under this name."""
-        self._put(tables.own, {"key": key, "value": value})
+        put(self._db, tables.own, {"key": key, "value": value})
 
     def client_id(self) -> str:
         """The client id of its subscriber: made once and kept; it is a secret."""
@@ -167,26 +164,10 @@ class DatabaseStore:
 
     def put_events(self, events: Collection[EventMessage], heard_ms: int) -> None:
         """Store events that are not there yet, and the rows of quarters and days."""
-        if not events:
-            return
-        self._db.execute(
-            self._upsert(tables.event).on_conflict_do_nothing(),
-            [
-                {
-                    "agent": one.agent,
-                    "log": one.log,
-                    "seq": one.seq,
-                    "type": one.type,
-                    "rule": one.rule,
-                    "ts_ms": ms_of(one.ts),
-                    "late": one.late,
-                    "heard_ms": heard_ms,
-                    "body": one.body,
-                }
-                for one in events
-            ],
-        )
-        self.put_refused(Counter((one.agent, "figures") for one in put_sums(self._db, events, heard_ms)))
+        wrong = self._batch.add_events(events, heard_ms)
+        self.put_refused(Counter((one.agent, "figures") for one in wrong))
+        if self._batch.events >= _MOST_AT_ONCE:
+            self._batch.write(self._db)
 
     def put_info(self, info: InfoMessage, heard_ms: int) -> None:
         """Store what an agent is made of and set to, beside the last few different ones."""
@@ -211,14 +192,7 @@ class DatabaseStore:
             kept: what is known of the log.
             span: their first and last.
         """
-        kept.settled.add(*span)
-        (first, last), replaced = kept.of(how).add(*span)
-        key = {"agent": agent, "log": log, "how": how}
-        if gone := [old for old, _ in replaced if old != first]:
-            table = tables.span
-            this = tuple_(table.c.agent, table.c.log, table.c.how) == (agent, log, how)
-            self._db.execute(delete(table).where(this, table.c.first.in_(gone)))
-        self._put(tables.span, {**key, "first": first, "last": last})
+        self._batch.add_span(agent, log, how, kept, span)
 
     def put_log(self, agent: str, log: str, kept: LogKept) -> None:
         """Store what is known of a log besides its spans.
@@ -228,12 +202,11 @@ class DatabaseStore:
             log: its id.
             kept: what is known of it.
         """
-        names = ("first_seq", "last_seq", "doubles", "asked", "replayed", "ended")
-        self._put(tables.log, {"agent": agent, "log": log} | {name: getattr(kept, name) for name in names})
+        self._batch.add_log(agent, log, kept)
 
     def put_agent(self, agent: str) -> None:
         """Store that an agent is known, though no status or event of it came yet."""
-        self._db.execute(self._upsert(tables.agent).values(_unknown(agent, 0)).on_conflict_do_nothing())
+        self._db.execute(insert_new(self._backend, tables.agent.name), _unknown(agent, 0))
 
     def put_status(self, status: StatusMessage, heard_ms: int) -> None:
         """Store whether an agent is online."""
@@ -246,12 +219,12 @@ class DatabaseStore:
             "ts_ms": ms_of(status.ts) or None,
             "heard_ms": heard_ms,
         }
-        self._put(tables.agent, row)
+        put(self._db, tables.agent, row)
 
     def put_health(self, health: HealthMessage, heard_ms: int) -> None:
         """Store how an agent is; whether it is online only its status tells."""
         row = _unknown(health.agent, heard_ms) | {"health": health.body}
-        self._put(tables.agent, row, keep=("state", "log", "session"))
+        put(self._db, tables.agent, row, keep=("state", "log", "session"))
         if health.live:
             put_health_hour(self._db, health, heard_ms)
 
@@ -262,15 +235,14 @@ class DatabaseStore:
             self._db.execute(delete(table).where(table.c.agent == state.agent, table.c.rule == state.rule))
             return
         names = ("agent", "rule", "kind", "valid", "log", "session", "body")
-        self._put(tables.state, {name: getattr(state, name) for name in names} | {"ts_ms": ms_of(state.ts)})
+        row = {name: getattr(state, name) for name in names} | {"ts_ms": ms_of(state.ts)}
+        put(self._db, tables.state, row)
 
     def put_refused(self, refused: Mapping[tuple[str, str], int]) -> None:
         """Count what was no message of an agent's."""
-        table = tables.refused
-        for (agent, why), times in refused.items():
-            statement = self._upsert(table).values(agent=agent, why=why, times=times)
-            changed = {"times": table.c.times + statement.excluded.times}
-            self._db.execute(statement.on_conflict_do_update(index_elements=["agent", "why"], set_=changed))
+        if refused:
+            rows = [{"agent": agent, "why": why, "times": times} for (agent, why), times in refused.items()]
+            self._db.execute(count(self._backend, tables.refused.name, "times"), rows)
 
     def types(self) -> Iterator[str]:
         """Types of the events that are there."""

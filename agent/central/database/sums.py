@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, or_
-from sqlalchemy.dialects import postgresql, sqlite
 
+from agent.central.database.statements import insert
 from agent.central.database.tables import COLUMNS, FIGURES, day, quarter
 from agent.central.moments import ms_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from sqlalchemy import Connection, Table
 
     from agent.central.messages import EventMessage
@@ -107,46 +106,50 @@ def _figure(content: Row, name: str, *, needed: bool = False) -> float | None:
     return value if name.endswith("_s") else int(value)
 
 
-def put_sums(connection: Connection, events: Iterable[EventMessage], heard_ms: int) -> list[EventMessage]:
-    """Put the quarters and days among these events into their tables; return those that are none.
+class SumRows:
+    """Rows of quarters and days to be written together; of each span the latest event's."""
 
-    Args:
-        connection: in a transaction.
-        events: of any types.
-        heard_ms: when they came.
-    """
-    rows: dict[str, dict[tuple[object, ...], Row]] = {}
-    wrong = []
-    for event in events:
+    def __init__(self) -> None:
+        # By table and kind, then by the key of the row.
+        self._rows: dict[tuple[str, str], dict[tuple[object, ...], Row]] = {}
+
+    def add(self, event: EventMessage, heard_ms: int) -> bool:
+        """Take an event of any type; False: it calls itself a sum and is none."""
         if (table := table_of(event.type)) is None:
-            continue
+            return True
         try:
             row = row_of(event, heard_ms)
         except NoSumError:
-            wrong.append(event)
-            continue
+            return False
         key = tuple(row[column.name] for column in table.primary_key)
-        of_table = rows.setdefault(f"{table.name} {row['kind']}", {})
+        of_table = self._rows.setdefault((table.name, row["kind"]), {})
+        before = of_table.get(key)
         # One statement changes a row once.
-        if key not in of_table or _age(row) > _age(of_table[key]):
+        if before is None:
             of_table[key] = row
-    for name, found in rows.items():
-        _put(connection, _TABLES[name.split(" ")[0]], list(found.values()))
-    return wrong
+        elif _age(row) > _age(before):
+            of_table[key] = row | {"heard_ms": min(before["heard_ms"], heard_ms)}
+        return True
+
+    def write(self, connection: Connection) -> None:
+        """Write them; the connection is in a transaction."""
+        for (table, _), found in self._rows.items():
+            rows = list(found.values())
+            connection.execute(_put_later(connection.dialect.name, table, tuple(rows[0])), rows)
 
 
 def _age(row: Row) -> tuple[int, int]:
     return row["ts_ms"], row["seq"]
 
 
-def _put(connection: Connection, table: Table, rows: list[Row]) -> None:
-    # Both know it, by the same words.
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table)
+@cache
+def _put_later(backend: str, name: str, names: tuple[str, ...]) -> Any:  # noqa: ANN401 - of SQLAlchemy
+    """Insert rows, or change those that are there by what came later."""
+    table = _TABLES[name]
+    statement = insert(backend, table)
     new = statement.excluded
     is_later = or_(new.ts_ms > table.c.ts_ms, and_(new.ts_ms == table.c.ts_ms, new.seq > table.c.seq))
-    changed = {name: new[name] for name in rows[0] if name not in _UNCHANGED}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed, where=is_later),
-        rows,
+    changed = {name: new[name] for name in names if name not in _UNCHANGED}
+    return statement.on_conflict_do_update(
+        index_elements=list(table.primary_key), set_=changed, where=is_later
     )
