@@ -24,6 +24,7 @@ EACH = pytest.mark.parametrize("path", list(paths()), ids=lambda path: path.part
 VIETNAMESE = re.compile("[ăâđêôơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ]", re.IGNORECASE)
 # Vietnamese in the code that is no translation.
 NAMES_AND_LETTERS = {
+    "central/simulate/plan.py": "places of a made-up office",
     "config/models.py": "a place in the example of a field",
     "config/types.py": "letters that an id can't have",
     "render/text.py": "letters that are drawn by hand",
