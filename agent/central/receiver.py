@@ -29,7 +29,7 @@ from agent.central.messages import (
 from agent.central.moments import ms_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from agent.central.kept import How, ReceiverStore
     from agent.mqtt.connection import Message
@@ -39,6 +39,10 @@ _MOST_LOGS = 1000
 _MOST_RULES = 500
 _MOST_AGENTS = 100_000
 _CHECK_EVERY_S = 0.25
+
+
+def _now_ms() -> int:
+    return time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +57,18 @@ class _Known:
 class Receiver:
     """Stores what a broker passes on, and makes requests for what is missing; `load` comes first."""
 
-    def __init__(self, store: ReceiverStore, *, settle_s: float = 3.0) -> None:
-        """Take the open store, and how long a number may be on its way before it is asked for."""
+    def __init__(
+        self, store: ReceiverStore, *, settle_s: float = 3.0, now_ms: Callable[[], int] = _now_ms
+    ) -> None:
+        """Take the open store.
+
+        Args:
+            store: open for writing.
+            settle_s: so long a number may be on its way before it is asked for, s.
+            now_ms: tells when messages come, ms since 1970.
+        """
         self._store = store
+        self._now_ms = now_ms
         self._settle_s = settle_s
         self._check_at_s = 0.0
         # The newest `ts` of a health whose clock is synced, ms since 1970.
@@ -154,7 +167,7 @@ class Receiver:
                 if event.seq not in kept.stored:
                     new.setdefault(event.seq, event)
             self._known.gap_fillers[agent].count(some)
-            self._store.put_events(new.values(), time_ns() // 1_000_000)
+            self._store.put_events(new.values(), self._now_ms())
             for span in _spans(sorted(new)):
                 self._store.put_span(agent, log, "stored", kept, span)
             for event in new.values():
@@ -179,7 +192,7 @@ class Receiver:
             self._store.put_agent(message.agent)
         if isinstance(message, StateMessage):
             return self._store_state(message)
-        now_ms = time_ns() // 1_000_000
+        now_ms = self._now_ms()
         if isinstance(message, InfoMessage):
             self._store.put_info(message, now_ms)
             return True

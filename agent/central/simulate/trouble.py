@@ -68,7 +68,7 @@ def site_troubles(random: Random, first: date, midnight_ms: int, days: int) -> d
     """
     working = [day for day in range(days) if (first + timedelta(days=day)).weekday() < 5] or [0]  # noqa: PLR2004 - Saturday
     found = {}
-    cut_off = _outages(random, midnight_ms, working)
+    cut_off = _outages(random, midnight_ms, working, days)
     cut_place = random.choice(PLACES).name
     covered_place = random.choice([plan.name for plan in PLACES if plan.lit])
     for plan in PLACES:
@@ -102,14 +102,15 @@ def _chance(random: Random, share: float) -> bool:
     return random.random() < share
 
 
-def _outages(random: Random, midnight_ms: int, working: list[int]) -> tuple[tuple[int, int], ...]:
+def _outages(random: Random, midnight_ms: int, working: list[int], days: int) -> tuple[tuple[int, int], ...]:
     """An hour or a night of the whole office without its line, on one of ten weekdays."""
     spells = []
     for first in range(0, len(working), 10):
         day = random.choice(working[first : first + 8])
         start_ms = midnight_ms + day * DAY_MS + random.randint(8 * 60, 15 * 60) * _MIN
         length_min = random.randint(600, 1200) if _chance(random, 0.4) else random.randint(60, 180)
-        spells.append((start_ms, start_ms + length_min * _MIN))
+        # It is over before the last day is.
+        spells.append((start_ms, min(start_ms + length_min * _MIN, midnight_ms + days * DAY_MS - _HOUR)))
     return tuple(spells)
 
 
