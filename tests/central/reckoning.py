@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+_OPEN = 9_007_199_254_740_992
 QUARTER_MS, DAY_MS, ZONE_MS = 900_000, 86_400_000, 25_200_000
 # A sum comes so long after its end at the latest: a tick, seven minutes, and what is known late.
 LATEST_MS = 60_000 + 420_000 + 125_000
@@ -150,6 +151,51 @@ class Reckoning:
             if kinds[agent, rule] == "line":
                 figures.update(self._line_day(agent, rule, start))
         return found
+
+    def states(self, now_ms: int) -> dict[tuple[str, str], Figures]:
+        """What holds for each rule at a moment after all of the events, by agent and rule."""
+        midnight = (now_ms + ZONE_MS) // DAY_MS * DAY_MS - ZONE_MS
+        ends = {
+            (agent, rule, direction): number
+            for agent, rule, direction, number in self.db.execute(
+                "SELECT agent, rule, direction, count(*) FROM crossing WHERE t >= ? GROUP BY 1, 2, 3",
+                (midnight,),
+            ).fetchall()
+        }
+        there = self.db.execute(f"SELECT agent, rule, track, s FROM visit WHERE e = {_OPEN}").fetchall()  # noqa: S608
+        modes = {
+            (agent, rule): kind.split(".")[1]
+            for agent, rule, kind in self.db.execute(
+                "SELECT agent, rule, arg_max(type, seq) FROM event WHERE type LIKE 'counter.%' "
+                "AND type NOT IN ('counter.quarter', 'counter.day') GROUP BY 1, 2"
+            ).fetchall()
+        }
+        found: dict[tuple[str, str], Figures] = {}
+        for one in self.rules:
+            key = (one.agent, one.rule)
+            if one.kind == "line":
+                found[key] = {"in_count": ends.get((*key, "in"), 0), "out_count": ends.get((*key, "out"), 0)}
+            elif one.kind == "zone":
+                found[key] = {"count": sum((agent, rule) == key for agent, rule, _, _ in there)}
+            else:
+                public = {
+                    track: s for agent, rule, track, s in there if (agent, rule) == (one.agent, one.public)
+                }
+                staff = self.db.execute(
+                    "SELECT DISTINCT track FROM visit WHERE agent = ? AND rule = ?", (one.agent, one.staff)
+                ).fetchall()
+                waiting = [s for track, s in public.items() if (track,) not in staff]
+                found[key] = {
+                    "mode": modes.get(key, "closed"),
+                    "waiting": len(public),
+                    "waiting_since": min(waiting, default=None),
+                }
+        return found
+
+    def blind_now(self) -> set[str]:
+        """Agents whose camera can't see."""
+        query = f"SELECT agent FROM unseen WHERE e = {_OPEN}"  # noqa: S608 - a number of its own
+        return {agent for (agent,) in self.db.execute(query).fetchall()}
 
     def due(self, key: Key, length_ms: int) -> bool:
         """Whether the sum of this span has surely been told."""

@@ -12,10 +12,10 @@ from agent.mqtt.connection import Connection, Message, PubAck
 from agent.wire.commands import MOST_EVENTS, ReplayDoneWire, replay_request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from agent.central.kept import ReceiverStore
-    from agent.central.simulate.agent import SimulatedAgent
+    from agent.central.simulate.agent import SimulatedAgent, SimulatedMessage
     from agent.central.simulate.province import SimulatedProvince
     from agent.mqtt.connection import Broker
     from agent.wire.commands import RefusedWhy, ReplayRequestWire
@@ -28,11 +28,11 @@ _ROOT_LEVELS: Final = 4
 _WAIT_S = 0.25
 
 
-def feed_store(province: SimulatedProvince, store: ReceiverStore) -> int:
-    """Store all that a province publishes, each message at its made-up moment; return how many there were.
+def feed_store(messages: Iterable[SimulatedMessage], store: ReceiverStore) -> int:
+    """Store what a province publishes, each message at its made-up moment; return how many there were.
 
     Args:
-        province: made up.
+        messages: in time order.
         store: open.
 
     Raises:
@@ -41,17 +41,17 @@ def feed_store(province: SimulatedProvince, store: ReceiverStore) -> int:
     now_ms = 0
     receiver = Receiver(store, now_ms=lambda: now_ms).load()
     sent = 0
-    for batch in _batches(province):
+    for batch in _batches(messages):
         now_ms = batch[-1][0]
         receiver.receive([message for _, message in batch])
         sent += len(batch)
     return sent
 
 
-def _batches(province: SimulatedProvince) -> Iterator[list[tuple[int, Message]]]:
+def _batches(messages: Iterable[SimulatedMessage]) -> Iterator[list[tuple[int, Message]]]:
     """Messages as they come to who subscribes, with their moments; a batch lies within two minutes."""
     batch: list[tuple[int, Message]] = []
-    for one in province.messages():
+    for one in messages:
         if batch and (len(batch) >= _BATCH or one.when_ms // _BATCH_MS != batch[0][0] // _BATCH_MS):
             yield batch
             batch = []

@@ -43,7 +43,7 @@ def events_of(path: Path) -> dict[tuple[str, int], str]:
 def test_a_store_has_everything_at_its_made_up_moment(tmp_path: Path) -> None:
     province = SimulatedProvince(settings())
     with Store(tmp_path / "store.db") as store:
-        sent = feed_store(province, store)
+        sent = feed_store(province.messages(), store)
     assert events_of(tmp_path / "store.db") == {
         (agent.log_id, entry.seq): entry.body for agent in province.agents for entry in agent.events
     }
@@ -63,7 +63,7 @@ def test_a_store_has_everything_at_its_made_up_moment(tmp_path: Path) -> None:
 
 def test_a_store_knows_what_was_dropped(tmp_path: Path) -> None:
     with Store(tmp_path / "store.db") as store:
-        feed_store(SimulatedProvince(settings(drops=True)), store)
+        feed_store(SimulatedProvince(settings(drops=True)).messages(), store)
     with Store(tmp_path / "store.db", reading=True) as store:
         agents = overview(store)["agents"]
     assert not [log for agent in agents for log in agent["logs"] if log["missing"]]
