@@ -14,6 +14,7 @@ from cyclopts import App, Parameter
 from agent.cli.ending import end_with
 from agent.cli.help import ReadersHelp
 from agent.cli.log import log_to_stderr
+from agent.cli.simulate import simulate
 from agent.locale.language import reader_language
 
 CONFIG = Path("/etc/presence-central/central.toml")
@@ -31,6 +32,7 @@ app = App(
     version_flags=["--version"],
     help_flags=["--help", "-h"],
 )
+app.command(simulate)
 
 
 @app.command

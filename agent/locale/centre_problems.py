@@ -8,6 +8,9 @@ from __future__ import annotations
 from agent.locale.language import N_
 
 CENTRE_PROBLEMS: tuple[str, ...] = (
+    N_("--db: this store has agents already; give the address of an empty one."),
+    N_("--days {number}: give a number from 1 to {most}."),
+    N_("--sites {number}: give a number from 1 to {most}."),
     N_("[mqtt] is missing: add this table, with host in it; `receive` needs the broker."),
     N_("[mqtt] ca_file: there is no {path}."),
     N_("[mqtt] password_file: {problem}."),
@@ -20,6 +23,7 @@ CENTRE_PROBLEMS: tuple[str, ...] = (
     N_("another receiver already stores to this database; stop it first."),
     N_("another subscriber already stores to {path}; stop it first."),
     N_("{path} is not a store of this subscriber; give another file."),
+    N_("simulate: give --db or --broker, one of them."),
     N_("the database has no tables of a centre; `presence-central receive` makes them."),
     N_(
         "the database has tables that are not the centre's: give it one of its own. A file of "
