@@ -62,6 +62,12 @@ PATH=$ROOT/.venv-tests/bin:$PATH
 if ! install_mosquitto; then
     say "mosquitto and mosquitto-clients are not here and may not be installed: many tests will be skipped."
 fi
+# PostgreSQL for the centre's tests, without a database that runs at every boot.
+if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && may_install_packages; then
+    as_root mkdir -p /etc/postgresql-common/createcluster.d
+    echo "create_main_cluster = false" | as_root tee /etc/postgresql-common/createcluster.d/presence-tests.conf >/dev/null
+    apt_install postgresql || say "postgresql could not be installed: some tests will be skipped."
+fi
 missing=()
 for program in openssl strace shellcheck; do
     command -v "$program" >/dev/null || missing+=("$program")
