@@ -1,13 +1,25 @@
 """Configuration of the centre, central.toml."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from agent.config.messages import read_toml, sentences
 from agent.config.models import BaseConfig
-from agent.config.types import FilePath, Host, Protocol, Switch, Text, otherwise
+from agent.config.types import (
+    FilePath,
+    Host,
+    Id,
+    Label,
+    Protocol,
+    Switch,
+    Text,
+    listed,
+    otherwise,
+    tables,
+)
 from agent.errors import ConfigError
 
 _Days = Annotated[int, Field(ge=0, le=36_500), otherwise("give a number of days; 0 is for ever")]
@@ -52,11 +64,34 @@ class BrokerConfig(BaseConfig):
     """How long the broker keeps messages while the receiver is away."""
 
 
+_LINES = 'give a list of lines as device/rule, for example ["gate/main"]'
+
+
+def _lines(lines: tuple[str, ...]) -> tuple[str, ...]:
+    if not lines or not all(re.fullmatch(r"[a-z0-9-]{1,32}/[a-z0-9-]{1,32}", line) for line in lines):
+        raise ValueError(_LINES)
+    return tuple(dict.fromkeys(lines))
+
+
+class BuildingConfig(BaseConfig):
+    """[[building]]: a building whose persons are counted by the lines at its doors."""
+
+    site: Id = Field(examples=["que-phong"])
+    """Site of its agents."""
+    name: Label = Field(examples=["main house"])
+    """Label for people, in any language."""
+    lines: Annotated[
+        tuple[Annotated[str, otherwise(_LINES)], ...], listed(_LINES), AfterValidator(_lines)
+    ] = Field(examples=[["gate/main"]])
+    """Every way in or out, as device/rule."""
+
+
 class CentralConfig(BaseConfig):
     """The whole file."""
 
     store: StoreConfig = StoreConfig()
     mqtt: BrokerConfig | None = None
+    building: Annotated[tuple[BuildingConfig, ...], tables("building")] = ()
 
 
 def load(path: Path) -> CentralConfig:

@@ -154,6 +154,7 @@ _CORRECTIONS: tuple[str, ...] = (
     N_("give a number of days; 0 is for ever"),
     N_("give a number of days, 1 to 60"),
     N_("give a number of months; 0 is for ever"),
+    N_('give a list of lines as device/rule, for example ["gate/main"]'),
     N_("give at least one day"),
     N_("give at least one period"),
     N_("give one of {days}"),

@@ -72,6 +72,7 @@ event: Final = Table(
     _text("body"),
     UniqueConstraint("agent", "log", "seq", name="event_of_log"),
     Index("event_by_type", "type", "ts_ms"),
+    Index("event_by_agent", "agent", "ts_ms"),
     Index("event_by_time", "ts_ms"),
     # A number is never given twice, also where the newest event was deleted.
     sqlite_autoincrement=True,

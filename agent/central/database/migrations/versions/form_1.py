@@ -73,6 +73,7 @@ sa.Table(
     sa.Column("body", sa.Text(), nullable=False),
     sa.PrimaryKeyConstraint("n"),
     sa.UniqueConstraint("agent", "log", "seq", name="event_of_log"),
+    sa.Index("event_by_agent", "agent", "ts_ms"),
     sa.Index("event_by_time", "ts_ms"),
     sa.Index("event_by_type", "type", "ts_ms"),
     sqlite_autoincrement=True,
