@@ -1,0 +1,26 @@
+"""Caller of the API: whose sites it may read, and for how long; who signs in is somebody else's to say."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class ApiCaller(Protocol):
+    """Somebody who was let in."""
+
+    @property
+    def sites(self) -> frozenset[str] | None:
+        """The sites it may read; None: all."""
+
+    def is_valid(self) -> bool:
+        """Whether it may still read: asked again and again while a stream is open."""
+
+
+def may_read(caller: ApiCaller, agent: str) -> bool:
+    """Whether this caller may read of an agent.
+
+    Args:
+        caller: let in.
+        agent: site/name.
+    """
+    return caller.sites is None or agent.partition("/")[0] in caller.sites
