@@ -64,6 +64,28 @@ class BrokerConfig(BaseConfig):
     """How long the broker keeps messages while the receiver is away."""
 
 
+class PeopleConfig(BaseConfig):
+    """[people]: where the tokens are that let callers of the API in."""
+
+    url: Text = "sqlite:////var/lib/presence-central-web/people.db"
+    """SQLite's file, or PostgreSQL, as in [store]; the process of `presence-central web` writes it."""
+
+
+class WebConfig(BaseConfig):
+    """[web]: where the API is served, over HTTPS."""
+
+    name: Host = Field(examples=["centre.example"])
+    """Host name by which it is called, as in its certificate."""
+    host: Host = "0.0.0.0"  # noqa: S104 - who calls comes from other machines
+    """Address to listen at; 0.0.0.0: all."""
+    port: _Port = 8443
+    """Of HTTPS."""
+    certificate_file: FilePath = Field(examples=["/etc/presence-central/web.pem"])
+    """Certificate in PEM: the office's own, or of `certificates.sh web`."""
+    key_file: FilePath = Field(examples=["/etc/presence-central/web.key"])
+    """The key to it."""
+
+
 _LINES = 'give a list of lines as device/rule, for example ["gate/main"]'
 
 
@@ -90,7 +112,9 @@ class CentralConfig(BaseConfig):
     """The whole file."""
 
     store: StoreConfig = StoreConfig()
+    people: PeopleConfig = PeopleConfig()
     mqtt: BrokerConfig | None = None
+    web: WebConfig | None = None
     building: Annotated[tuple[BuildingConfig, ...], tables("building")] = ()
 
 

@@ -6,7 +6,6 @@ import json
 from importlib import metadata
 
 # Cyclopts reads annotations.
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 from cyclopts import App, Parameter
@@ -15,10 +14,8 @@ from agent.cli.ending import end_with
 from agent.cli.help import ReadersHelp
 from agent.cli.log import log_to_stderr
 from agent.cli.simulate import simulate
+from agent.cli.web import CENTRAL_CONFIG, CentralConfigOption, token_app, web
 from agent.locale.language import reader_language
-
-CONFIG = Path("/etc/presence-central/central.toml")
-ConfigOption = Annotated[Path, Parameter(name="--config", help="The centre's configuration file (TOML).")]
 
 app = App(
     name="presence-central",
@@ -34,9 +31,12 @@ app = App(
 )
 app.command(simulate)
 
+app.command(web)
+app.command(token_app)
+
 
 @app.command
-def receive(*, config: ConfigOption = CONFIG) -> int:
+def receive(*, config: CentralConfigOption = CENTRAL_CONFIG) -> int:
     """Store what agents publish, and ask them again for what did not arrive, until stopped.
 
     An event is acknowledged to the broker once it is on the disk. While the database is away, or its disk is
@@ -54,7 +54,7 @@ def receive(*, config: ConfigOption = CONFIG) -> int:
 def status(
     *,
     as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print it as JSON.")] = False,
-    config: ConfigOption = CONFIG,
+    config: CentralConfigOption = CENTRAL_CONFIG,
 ) -> int:
     """Print agents, their logs, what is missing of them, and what holds now."""
     from agent.app.receive import status as stored
@@ -67,7 +67,7 @@ def status(
 
 
 @app.command
-def check(*, config: ConfigOption = CONFIG) -> int:
+def check(*, config: CentralConfigOption = CENTRAL_CONFIG) -> int:
     """Check the configuration; exit code 2, and a sentence each, where something is wrong with it."""
     from agent.app.receive import check as checked
     from agent.central.settings import load

@@ -12,14 +12,23 @@ CENTRE_PROBLEMS: tuple[str, ...] = (
     N_("--days {number}: give a number from 1 to {most}."),
     N_("--sites {number}: give a number from 1 to {most}."),
     N_("[mqtt] is missing: add this table, with host in it; `receive` needs the broker."),
+    N_("[web] is missing: add this table, with name, certificate_file and key_file in it."),
+    N_(
+        "[web] certificate_file and key_file do not belong together, or are none; give a certificate "
+        "and its key, in PEM, without a passphrase."
+    ),
+    N_("[web] {key}: {path} can't be read ({problem})."),
+    N_("[web] port: {address} can't be listened at ({problem})."),
+    N_("there is a token {name} already; remove it, or give another name."),
+    N_("there is no token {name}; `presence-central token list` shows them."),
     N_("[mqtt] ca_file: there is no {path}."),
     N_("[mqtt] password_file: {problem}."),
     N_("[store] password_file: {problem}."),
     N_(
-        '[store] url: give "sqlite:////var/lib/presence-central/store.db" with the path of a file, or '
+        '[{table}] url: give "sqlite:////var/lib/presence-central/store.db" with the path of a file, or '
         '"postgresql+psycopg://user@host/database".'
     ),
-    N_("[store] url: a password does not belong here; name a file with it as password_file."),
+    N_("[{table}] url: a password does not belong here; name a file with it as password_file."),
     N_("another receiver already stores to this database; stop it first."),
     N_("another subscriber already stores to {path}; stop it first."),
     N_("{path} is not a store of this subscriber; give another file."),

@@ -3,6 +3,7 @@
 #
 #   bash deploy/broker/certificates.sh ca                       the authority; made once, good for 10 years
 #   bash deploy/broker/certificates.sh server NAME...           the broker's; a NAME is a host name or an address
+#   bash deploy/broker/certificates.sh web NAME...              that of the centre's API and pages, made here and taken there
 #   bash deploy/broker/certificates.sh renew                    the broker's again, for the same names
 #   bash deploy/broker/certificates.sh device SITE NAME         a device's, made here and taken to it
 #   bash deploy/broker/certificates.sh device SITE NAME --request FILE    the same for a key that never left the device
@@ -115,6 +116,18 @@ subjectAltName=$1"
     say "The broker's certificate is for ${1//,/, } and good until $(until_when "$dir/server.pem")."
 }
 
+# make_web ALTERNATIVES: of the same authority, with a key of its own.
+make_web() {
+    local out=$dir/issued/web
+    mkdir -p "$dir/issued"
+    new_key "$out.key"
+    quiet openssl req -new -config "$dir/ca/ca.conf" -key "$out.key" -subj "/CN=centre" -out "$out.csr"
+    sign "$out.csr" "$out.pem" "${days:-730}" "centre" "extendedKeyUsage=serverAuth
+subjectAltName=$1"
+    rm -f "$out.csr"
+    say "$out.pem is the centre's certificate for ${1//,/, }, good until $(until_when "$out.pem"); its key is $out.key."
+}
+
 until_when() { openssl x509 -in "$1" -noout -enddate -dateopt iso_8601 2>/dev/null | cut -d = -f 2 | cut -d ' ' -f 1; }
 
 make_device() {
@@ -165,7 +178,7 @@ list() {
     done < <(entries)
 }
 
-usage() { wrong "usage: certificates.sh ca | server NAME... | renew | device SITE NAME | revoke SITE NAME | crl | list [--dir FOLDER] [--days N]"; }
+usage() { wrong "usage: certificates.sh ca | server NAME... | web NAME... | renew | device SITE NAME | revoke SITE NAME | crl | list [--dir FOLDER] [--days N]"; }
 
 device_words() { (($# == 3)) || usage; }
 
@@ -189,6 +202,13 @@ case ${1-} in
         names=$(alternatives "$@")
         begin server
         make_server "$names"
+        ;;
+    web)
+        (($# > 1)) || wrong "For which names? Give the host names and addresses at which browsers reach the centre."
+        shift
+        names=$(alternatives "$@")
+        begin web
+        make_web "$names"
         ;;
     renew)
         (($# == 1)) || usage

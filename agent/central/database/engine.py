@@ -25,12 +25,13 @@ _CONNECT_S = 10
 _BUSY_S = 15
 
 
-def database_url(text: str, password: str | None = None) -> URL:
+def database_url(text: str, password: str | None = None, table: str = "store") -> URL:
     """Parse the address of a database.
 
     Args:
         text: as in the configuration.
         password: PostgreSQL's, where it wants one; it stands in no file that others read.
+        table: of the configuration, for the sentence.
 
     Raises:
         ConfigError: there is no such database.
@@ -41,7 +42,7 @@ def database_url(text: str, password: str | None = None) -> URL:
         url = None
     if url is None or url.drivername not in DRIVERS or not url.database:
         raise ConfigError(
-            '[store] url: give "sqlite:////var/lib/presence-central/store.db" with the path of a file, or '
+            f'[{table}] url: give "sqlite:////var/lib/presence-central/store.db" with the path of a file, or '
             '"postgresql+psycopg://user@host/database".'
         )
     if url.password:
