@@ -78,6 +78,7 @@ class LiveHub:
         self._reading = reading
         self._streams: set[LiveStream] = set()
         self._task: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
         self._newest = 0
         self._states: dict[tuple[str, str], str] = {}
         self._away = False
@@ -97,20 +98,29 @@ class LiveHub:
         client = LiveStream(caller)
         self._streams.add(client)
         try:
-            if self._task is None or self._task.done():
-                await self._look(quiet=True)
-                self._task = asyncio.create_task(self._watch())
+            watching = await self._watched()
             told = {"n": self._newest} if last is None else {"n": self._newest, "after": last}
             yield f"retry: {_RETRY_MS}\n{message('hello', told, self._newest)}"
             while True:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(client.news.wait(), _HEARTBEAT_S)
+                if watching.done():
+                    # Nobody looks any more; the client comes again, and that starts it.
+                    return
                 if not await asyncio.to_thread(caller.is_valid):
                     yield message("end", {})
                     return
                 yield "".join(client.take()) or ": still here\n\n"
         finally:
             self._streams.discard(client)
+
+    async def _watched(self) -> asyncio.Task[None]:
+        """The task that looks at the store; there is one, however many clients come at once."""
+        async with self._starting:
+            if self._task is None or self._task.done():
+                await self._look(quiet=True)
+                self._task = asyncio.create_task(self._watch())
+            return self._task
 
     async def _watch(self) -> None:
         while self._streams:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from threading import Timer
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -12,6 +14,7 @@ import httpx
 from agent.central.api import live
 from agent.central.api.application import ROOT
 from agent.central.api.live import LiveStream
+from agent.central.api.reading import ApiReading
 from agent.central.database.store import DatabaseStore
 from agent.central.receiver import Receiver
 from tests.central.api.asking import Somebody, serving
@@ -72,6 +75,23 @@ def test_changes_come_as_they_are_stored(store: URL) -> None:
         # Who comes again says what it had.
         with listen(address, data["n"]) as again:
             assert next(again)[2] == {"n": data["n"] + 3, "after": data["n"]}
+
+
+def test_however_many_come_at_once_one_looks(store: URL, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[float] = []
+    newest = ApiReading.newest
+
+    def counted(reading: ApiReading) -> int:
+        looks.append(monotonic())
+        return newest(reading)
+
+    monkeypatch.setattr(ApiReading, "newest", counted)
+    monkeypatch.setattr(live, "_HEARTBEAT_S", 3.5)
+    with serving(store) as address, ExitStack() as stack, ThreadPoolExecutor(8) as pool:
+        streams = list(pool.map(lambda _: stack.enter_context(listen(address)), range(8)))
+        assert {name for name, _, _ in pool.map(next, streams)} == {"hello"}
+        assert {name for name, _, _ in pool.map(next, streams)} == {""}
+    assert len(looks) <= 6, "once for all, then once a second"
 
 
 def test_a_caller_hears_of_its_own_sites_alone(store: URL) -> None:
