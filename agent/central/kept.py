@@ -128,6 +128,9 @@ class ReceiverStore(Protocol):
     def put_state(self, state: StateMessage) -> None:
         """Store the state of a rule; one without a body is deleted."""
 
+    def refused(self) -> Iterable[tuple[str, str, int]]:
+        """What was no message of an agent's: whose, why, and how often."""
+
     def put_refused(self, refused: Mapping[tuple[str, str], int]) -> None:
         """Count what was no message of an agent's, by agent and reason."""
 

@@ -28,6 +28,8 @@ _NAME = re.compile(r"[a-z0-9-]{1,32}", re.ASCII)
 _HEX8 = re.compile(r"[0-9a-f]{8}", re.ASCII)
 _TYPE = re.compile(r"[a-z0-9_-]{1,32}(\.[a-z0-9_-]{1,32}){0,3}", re.ASCII)
 _TS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
+# NUL, and halves of characters, that may be whole ones together.
+_SUSPECT = re.compile(r"\\u(0000|d[89a-f])", re.ASCII | re.IGNORECASE)
 _ROOT_LEVELS = 2
 _MOST_EARLIER = 100
 _LEVELS_OF_RULE = 2
@@ -200,7 +202,21 @@ def _object(message: Message, longest: int = _LONGEST) -> dict[str, Any]:
         raise _WrongError("no JSON") from None
     if not isinstance(content, dict):
         raise _WrongError("no object")
+    if _SUSPECT.search(message.payload) and _has_no_text(content):
+        raise _WrongError("characters")
     return content
+
+
+def _has_no_text(value: object) -> bool:
+    """Whether it has characters that PostgreSQL takes for no JSON: each query that reads them would fail."""
+    match value:
+        case str():
+            return any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value)
+        case dict():
+            return any(map(_has_no_text, value)) or any(map(_has_no_text, value.values()))
+        case list():
+            return any(map(_has_no_text, value))
+    return False
 
 
 def _no_number(_text: str) -> None:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from agent.central.kept import AgentKept, OverviewStore
 
 _MOST_GAPS = 20
+# Characters of a cell; most are as short as a number.
+_MOST_SHOWN = 120
 # The others say what holds. By hand: this side runs without the wire models.
 _OF_EVERY_STATE = {"v", "kind", "rule", "valid", "why", "since", "ts", "seq", "log", "session"}
 
@@ -76,12 +78,20 @@ def table(seen: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _plain(cell: str) -> str:
+    """A cell that is no more than text: what an agent says may steer a terminal."""
+    text = "".join(character if character.isprintable() else "·" for character in cell)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+
+
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
     # Not rich.Table: this side runs with paho alone; in a pipe rich takes 80 columns and cuts what is longer;
     # to load it takes 50 ms and 2.5 MB (`python -X importtime -c 'import rich.console, rich.table'`).
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    shown = [tuple(map(_plain, row)) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in shown
     ]
 
 

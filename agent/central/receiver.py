@@ -29,7 +29,7 @@ from agent.central.messages import (
 from agent.central.moments import ms_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from agent.central.kept import How, ReceiverStore
     from agent.mqtt.connection import Message
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 _MOST_LOGS = 1000
 _MOST_RULES = 500
 _MOST_AGENTS = 100_000
+# Names of no agent's under which refused messages are counted; those of others count under none.
+_MOST_NAMES = 1000
 _CHECK_EVERY_S = 0.25
 
 
@@ -47,11 +49,17 @@ def _now_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What is known of each agent, by site/name; `rules`: those that have a state in the store."""
+    """What is known of each agent, by site/name.
+
+    Attributes:
+        rules: those that have a state in the store.
+        names: under which messages were refused, and which are no agent's.
+    """
 
     agents: dict[str, AgentKept]
     rules: dict[str, set[str]]
     gap_fillers: dict[str, GapFiller]
+    names: set[str]
 
 
 class Receiver:
@@ -73,7 +81,7 @@ class Receiver:
         self._check_at_s = 0.0
         # The newest `ts` of a health whose clock is synced, ms since 1970.
         self.newest_ms = 0
-        self._known = _Known({}, {}, {})
+        self._known = _Known({}, {}, {}, set())
 
     def load(self) -> Self:
         """Go on from what is in the store: at the start, and where a batch could not be stored."""
@@ -82,7 +90,8 @@ class Receiver:
         for agent, rule in self._store.rules():
             rules.setdefault(agent, set()).add(rule)
         gap_fillers = {agent: GapFiller(agent, kept, self._settle_s) for agent, kept in agents.items()}
-        self._known = _Known(agents, rules, gap_fillers)
+        names = {agent for agent, _, _ in self._store.refused() if agent not in agents}
+        self._known = _Known(agents, rules, gap_fillers, names)
         return self
 
     @property
@@ -120,7 +129,17 @@ class Receiver:
             for done in answers:
                 if not self._finish_replay(done):
                     refused[done.agent, "not asked for"] += 1
-            self._store.put_refused(refused)
+            self._store.put_refused(self._named(refused))
+
+    def _named(self, refused: Mapping[tuple[str, str], int]) -> Counter[tuple[str, str]]:
+        """The same by names that are known, so that whoever makes up names fills no table."""
+        counted, names = Counter[tuple[str, str]](), self._known.names
+        for (agent, why), times in refused.items():
+            if agent not in self._known.agents and agent not in names and len(names) < _MOST_NAMES:
+                names.add(agent)
+            is_known = agent in self._known.agents or agent in names
+            counted[agent if is_known else "", why] += times
+        return counted
 
     def next_requests(self) -> list[Message]:
         """Make the requests that are due; it checks a few times a second, however often it is called."""

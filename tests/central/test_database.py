@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import tempfile
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 
 from agent.central.database import tables
 from agent.central.database.engine import database_url as parsed
@@ -43,7 +47,6 @@ from tests.samples import SENDER, longest_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.central.postgres import Postgres
 
@@ -225,6 +228,18 @@ def test_old_sums_go(centre: Centre) -> None:
     assert len(centre.rows("event")) == 4
 
 
+def test_sums_of_a_clock_that_was_wrong_go_by_when_they_came(
+    centre: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = {"start": "9999-01-01T00:00:00.000Z", "end": "9999-01-01T00:15:00.000Z"}
+    messages = [said(1, **LINE | late), said(2, **DAY | {"date": "9999-12-31"}), said(3, **LINE)]
+    came_ms = ms_of("2026-11-22T01:00:00.000Z")
+    monkeypatch.setattr("agent.central.receiver.time_ns", lambda: came_ms * 1_000_000)
+    centre.receiver.receive(messages)
+    assert centre.store.delete_sums(came_ms - 24 * HOUR_MS) == 0
+    assert centre.store.delete_sums(ms_of("2026-11-22T01:00:01.000Z")) == 2 + 1
+
+
 # --- forms and rights --------------------------------------------------------------------------------
 
 
@@ -268,6 +283,38 @@ def test_a_newer_form_is_left_alone(centre: Centre) -> None:
         pass
 
 
+def test_role_that_only_reads(postgres: Postgres) -> None:
+    url = parsed(postgres.new_database())
+    owner = make_engine(url, reading=False)
+    with owner.begin() as connection:
+        connection.execute(text("DROP ROLE IF EXISTS presence_read"))
+    # Where there is no such role yet it is given nothing, and gets its rights at the next start.
+    with DatabaseStore(url):
+        pass
+    with owner.begin() as connection:
+        connection.execute(text("CREATE ROLE presence_read LOGIN"))
+    for _ in range(2):
+        with DatabaseStore(url) as store:
+            Receiver(store).load().receive([make_status(1), *happened(1), make_state(), said(2, **DAY)])
+    reading = url.set(username="presence_read")
+    with DatabaseReader(reading) as reader:
+        assert overview(reader)["agents"][0]["states"][0]["known"]
+        for table in {*tables.metadata.tables, *tables.VIEWS} - {"own"}:
+            reader.connection.execute(text(f'SELECT * FROM "{table}"'))  # noqa: S608
+    engine = make_engine(reading, reading=False)
+    for query in (
+        "SELECT * FROM own", "DELETE FROM event", "INSERT INTO refused VALUES ('a', 'b', 1)",
+        "UPDATE agent SET state = 'online'", "DROP VIEW state_now", "CREATE TABLE more (n INTEGER)",
+    ):  # fmt: skip
+        with engine.connect() as connection, pytest.raises(DBAPIError, match=r"denied|must be owner"):
+            connection.execute(text(query))
+    engine.dispose()
+    with owner.begin() as connection:
+        connection.execute(text("DROP OWNED BY presence_read"))
+        connection.execute(text("DROP ROLE presence_read"))
+    owner.dispose()
+
+
 def test_database_of_others(database_url: str) -> None:
     url = parsed(database_url)
     engine = make_engine(url, reading=False)
@@ -286,6 +333,31 @@ def test_one_writer_at_a_time(centre: Centre) -> None:
     centre.store.close()
     with DatabaseStore(centre.url):
         pass
+
+
+def test_another_user_reads_the_file_also_while_nobody_writes() -> None:
+    if os.geteuid():
+        pytest.skip("only root may be another user")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        url = parsed(f"sqlite:///{folder}/centre.db")
+
+        def read() -> list[str]:
+            os.seteuid(65534)
+            try:
+                with DatabaseReader(url) as reader:
+                    return list(reader.load())
+            finally:
+                os.seteuid(0)
+
+        with DatabaseStore(url) as store:
+            Receiver(store).load().receive(happened(1))
+            assert read() == [AGENT]
+        assert read() == [AGENT]
+        with DatabaseStore(url) as store:
+            Receiver(store).load().receive([make_status(1)])
+            assert read() == [AGENT]
+        assert read() == [AGENT]
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from agent.eventlog.log import EventLog
+from agent.mqtt.connection import Connection, Message
 from tests.broker import CentralBroker
 from tests.conftest import wait_until
 from tests.mqtt.publishing import publishing
@@ -168,6 +170,41 @@ def test_full_disk(
         assert command.log(log.log_id)["stored"] < 1000
         subprocess.run([*limit, "--fsize=unlimited"], check=True)
         wait_until(lambda: command.log(log.log_id).get("stored") == 1000)
+    assert command.end() == 0
+
+
+def test_device_that_floods(
+    tmp_path: Path,
+    broker: CentralBroker,
+    device: Account,
+    command_on: Callable[[str], Command],
+    database_url: str,
+) -> None:
+    """5,000 topics of one device, as fast as it can; another is stored all the same."""
+    command = command_on(database_url)
+    command.start()
+    flood = Connection(broker.as_seen_by(broker.add("device", "hostile", "flood")), "flood")
+    flood.open()
+    start_s, waiting = time.monotonic(), 0
+    for number in range(5000):
+        state = {"kind": "zone", "rule": f"r{number}", "valid": True, "log": "0" * 8, "session": "0" * 8}
+        state |= {"ts": "2026-11-22T00:31:05.120Z", "count": "<script>"}
+        flood.publish(Message(f"presence/v1/hostile/flood/state/r{number}", json.dumps(state)))
+        waiting += 1
+        while waiting >= (200 if number < 4999 else 1):
+            waiting -= len(flood.pump(1))
+    took_s = time.monotonic() - start_s
+    with EventLog(SENDER, tmp_path / "events.db") as log, publishing(broker.as_seen_by(device), log):
+        append(log, 100)
+        wait_until(lambda: command.log(log.log_id).get("complete") is True)
+    flood.close()
+    told = "hostile/flood too many 4500"
+    wait_until(lambda: told in command.run("status").stdout)
+    seen = json.loads(command.run("status", "--json").stdout)
+    (states,) = (len(agent["states"]) for agent in seen["agents"] if agent["agent"] == "hostile/flood")
+    assert states == 500
+    assert seen["refused"] == [{"agent": "hostile/flood", "why": "too many", "times": 4500}]
+    assert took_s < PATIENCE_S
     assert command.end() == 0
 
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from agent.central.messages import EventMessage, HealthMessage, InfoMessage, StateMessage, StatusMessage
 
 _MOST_INFOS = 10
+_BESIDE = ("-wal", "-shm")
+_DAY_MS = 86_400_000
 # Events in memory: as many as a receiver's batch has, and not the whole file that is taken over.
 _MOST_AT_ONCE = 5000
 # Of PostgreSQL's locks that a program names: "presence" as a number of 64 bits.
@@ -75,9 +77,14 @@ class DatabaseStore:
 
     def close(self) -> None:
         """Let go of the database and the lock."""
-        if self._lock is not None:
+        if isinstance(self._lock, Connection):
             self._lock.close()
         self._engine.dispose()
+        if self._lock is not None and not isinstance(self._lock, Connection):
+            # SQLite takes them away, and whoever may only read can't make them: without them nothing is read.
+            for name in _BESIDE:
+                Path(f"{self._url.database}{name}").touch()
+            self._lock.close()
 
     def _locked(self) -> IO[str] | Connection:
         if self._backend == "postgresql":
@@ -238,6 +245,11 @@ class DatabaseStore:
         row = {name: getattr(state, name) for name in names} | {"ts_ms": ms_of(state.ts)}
         put(self._db, tables.state, row)
 
+    def refused(self) -> list[tuple[str, str, int]]:
+        """What was no message of an agent's: whose, why, and how often."""
+        with self.transaction():
+            return [(row.agent, row.why, row.times) for row in self._db.execute(select(tables.refused))]
+
     def put_refused(self, refused: Mapping[tuple[str, str], int]) -> None:
         """Count what was no message of an agent's."""
         if refused:
@@ -281,14 +293,22 @@ class DatabaseStore:
             self._db.execute(delete(tables.event).where(tables.event.c.n.in_(numbers)))
 
     def delete_sums(self, before_ms: int) -> int:
-        """Delete quarters, days and hours of health from before this time; return how many rows went."""
+        """Delete quarters, days and hours of health from before this time; return how many rows went.
+
+        Of a clock that was wrong are those of long after they came: they go by when that was.
+        """
         quarter, day, hour = tables.quarter, tables.day, tables.health_hour
+        tomorrow = text_of(time_ns() // 1_000_000 + 2 * _DAY_MS)[:10]
+        early_quarter = (quarter.c.start_ms > quarter.c.changed_ms + _DAY_MS) & (
+            quarter.c.changed_ms < before_ms
+        )
+        early_day = (day.c.date > tomorrow) & (day.c.changed_ms < before_ms)
         with self.transaction():
             return sum(
                 self._db.execute(delete(table).where(old)).rowcount
                 for table, old in (
-                    (quarter, quarter.c.start_ms < before_ms),
-                    (day, day.c.date < text_of(before_ms)[:10]),
+                    (quarter, (quarter.c.start_ms < before_ms) | early_quarter),
+                    (day, (day.c.date < text_of(before_ms)[:10]) | early_day),
                     (hour, hour.c.hour_ms < before_ms),
                 )
             )

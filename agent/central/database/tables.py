@@ -144,6 +144,9 @@ refused: Final = Table(
 store: Final = Table("store", metadata, Column("id", Text, primary_key=True), _number("made_ms"))
 own: Final = Table("own", metadata, Column("key", Text, primary_key=True), _text("value"))
 
+# Views, which migrations make.
+VIEWS: Final = ("state_now", "info_now")
+
 # Figures of quarters and days, as events name them, by the kind of rule; the words are the wire form's.
 FIGURES: Final[dict[str, tuple[str, ...]]] = {
     "line": ("in", "out"),

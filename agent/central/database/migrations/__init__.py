@@ -10,6 +10,7 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from agent.central.database.rights import grant_reading
 from agent.errors import LogError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def migrate(engine: Engine) -> None:
-    """Make the tables, or bring them to the form of now, in one transaction.
+    """Make the tables, or bring them to the form of now, and say who reads them, in one transaction.
 
     Raises:
         LogError: they are of a newer version, or no centre's.
@@ -43,6 +44,7 @@ def migrate(engine: Engine) -> None:
             with Operations.context(context):
                 script.module.upgrade()
             context.stamp(_FORMS, script.revision)
+        grant_reading(connection)
 
 
 def form(connection: Connection) -> str | None:
