@@ -4,6 +4,7 @@ A block of commands has a comment above it that says who runs it:
 
 - ``<!-- run: desk -->``: tests/deploy/test_page_commands.py, in a folder with a broker and a recording.
   ``run: desk, until stopped`` goes on in the background; it has to print something.
+  SQL is asked of the subscriber's file, and with ``run: desk, in the centre`` of the centre's.
 - ``<!-- run: machine -->``: tests/systemd/pages.sh, in a booted Debian, as it stands.
 - ``<!-- run: demo -->``: `bash tests/run.sh --pages`.
 - ``<!-- by hand: why -->``: nobody.
@@ -24,6 +25,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
+from agent.cli import centre
 from agent.cli.main import app
 from tests.conftest import ROOT
 
@@ -40,6 +42,7 @@ _BLOCK = re.compile(
 )
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _INLINE = re.compile(r"`([^`\n]+)`")
+_PROGRAMS = {"presence-agent": app, "presence-central": centre.app}
 SUBSCRIBER = ROOT / "deploy" / "central" / "subscriber.py"
 SCRIPTS = {path.name: path for path in (ROOT / "deploy" / "broker").glob("*.sh")}
 
@@ -181,7 +184,7 @@ def is_ours(words: list[str]) -> bool:
     """Whether it is a command of this project."""
     name = words[0].rpartition("/")[2]
     return (
-        name in {"presence-agent", "subscriber.py", *SCRIPTS}
+        name in {*_PROGRAMS, "subscriber.py", *SCRIPTS}
         or (name == "bash" and len(words) > 1)
         or (name == "python" and len(words) > 1 and words[1] not in {"-c", "-P"})
     )
@@ -190,8 +193,8 @@ def is_ours(words: list[str]) -> bool:
 def missing(words: list[str]) -> str:
     """What a command of this project names that is not there; empty: nothing."""
     name = words[0].rpartition("/")[2]
-    if name == "presence-agent":
-        return _missing_option(words[1:])
+    if name in _PROGRAMS:
+        return _missing_option(_PROGRAMS[name], words[1:])
     if name in SCRIPTS:
         return _missing_in(SCRIPTS[name], words[1:])
     if words[:2] == ["python", "-m"] or (name == "python" and words[1] == "-m"):
@@ -202,8 +205,7 @@ def missing(words: list[str]) -> str:
     return _missing_in(path, words[2:]) if path.is_file() else f"{path.relative_to(ROOT)} is not there"
 
 
-def _missing_option(words: list[str]) -> str:
-    node: App = app
+def _missing_option(node: App, words: list[str]) -> str:
     while words and not words[0].startswith("-") and words[0] in _children(node):
         node, words = node[words[0]], words[1:]
     if words and not words[0].startswith("-") and _children(node):

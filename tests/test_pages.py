@@ -127,6 +127,7 @@ def test_every_command_names_what_is_there(page: Path) -> None:
     "text",
     [
         "presence-agent chekc --config x", "presence-agent check --exmaple gate",
+        "presence-central recieve", "presence-central status --jsno",
         "bash deploy/instal.sh", "sudo bash deploy/environment.sh --nothing", "account.sh add-devil a b",
         "python -m tests.bench.acuracy", "python -m tests.bench.fuzz --second 6",
         "python -m tests.bench.truth",

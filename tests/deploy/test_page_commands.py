@@ -24,7 +24,7 @@ import pytest
 from agent.wire.calendar import CalendarCommandWire
 from tests import pages as read
 from tests.broker import need_programs
-from tests.central.saying import TS, make_body, make_health, make_state, make_status
+from tests.central.saying import make_body, make_health, make_state, make_status
 from tests.conftest import ROOT, wait_until
 from tests.patience import PATIENCE_S
 
@@ -130,7 +130,9 @@ SAID: tuple[dict[str, Any], ...] = (
     {
         "rule": "desk",
         "type": "counter.quarter",
-        "start": TS,
+        "start": "2026-11-22T00:15:00.000Z",
+        "end": "2026-11-22T00:30:00.000Z",
+        "blind_s": 0,
         "visits": 3,
         "wait_p50_s": 61.5,
         "wait_max_s": 90.0,
@@ -176,43 +178,55 @@ def _names_the_door(printed: Callable[[], str]) -> bool:
     return "door" in printed()
 
 
+def rows(database: Path, query: str) -> list[Any]:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
+        return db.execute(query, {"last": 0} if ":last" in query else {}).fetchall()
+
+
+def is_answered(database: Path, query: str) -> bool:
+    return rows(database, query) != []
+
+
+def is_made(database: Path) -> bool:
+    try:
+        return database.exists() and is_answered(
+            database, "SELECT 1 FROM sqlite_master WHERE name = 'state_now'"
+        )
+    except sqlite3.OperationalError:
+        # It is just being made.
+        return False
+
+
+def has_all(database: Path) -> bool:
+    return {name for (name,) in rows(database, "SELECT type FROM event")} == {said["type"] for said in SAID}
+
+
 def test_central_page(desk: Desk, central: CentralBroker, tmp_path: Path) -> None:
     page = ROOT / "deploy" / "central" / "README.md"
     saying = Saying(central.client(central.add("device", SITE, NAME)))
     saying.start()
-    database = tmp_path / "presence.db"
+    subscribers, centres = tmp_path / "presence.db", tmp_path / "centre.db"
 
-    def rows(query: str) -> list[Any]:
-        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
-            return db.execute(query, {"last": 0} if ":last" in query else {}).fetchall()
-
-    def is_answered(query: str) -> bool:
-        return rows(query) != []
-
-    def is_made() -> bool:
-        try:
-            return database.exists() and rows("SELECT 1 FROM sqlite_master WHERE name = 'state_now'") != []
-        except sqlite3.OperationalError:
-            # It is just being made.
-            return False
-
-    def all_are_stored() -> bool:
-        return {name for (name,) in rows("SELECT type FROM event")} == {said["type"] for said in SAID}
+    def has_started(block: read.Block, printed: Callable[[], str]) -> Callable[[], bool]:
+        if "--db" in block.text:
+            return partial(is_made, subscribers)
+        return partial(is_made, centres) if "receive" in block.text else partial(_names_the_door, printed)
 
     found = [block for block in read.blocks(page) if block.key == "desk"]
     assert {block.language for block in found} == {"", "python", "sql"}
     try:
         for block in found:
             if block.language == "sql":
-                wait_until(partial(is_answered, block.text))
+                of = centres if block.mark.endswith("in the centre") else subscribers
+                wait_until(partial(is_answered, of, block.text))
             elif block.mark.endswith("until stopped"):
-                printed = desk.start(block)
-                wait_until(is_made if "--db" in block.text else partial(_names_the_door, printed))
+                wait_until(has_started(block, desk.start(block)))
             else:
                 if "retire" in block.text:
                     saying.end()
                 desk.run(block)
-        wait_until(all_are_stored)
+        for database in (subscribers, centres):
+            wait_until(partial(has_all, database))
     finally:
         saying.end()
     calendar = (tmp_path / "hours.json").read_text()
