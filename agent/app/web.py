@@ -148,10 +148,7 @@ def serve(config: CentralConfig) -> None:
     finally:
         reading.close()
         tokens.close()
-    if not server.started:
-        raise ConfigError(
-            f"[web] port: {web.host}:{web.port} can't be listened at; is it in use, or not this machine's?"
-        )
+        listening.close()
 
 
 def people_url(config: CentralConfig) -> URL:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _MOST_GAPS = 20
 # Characters of a cell; most are as short as a number.
-_MOST_SHOWN = 120
+_MOST_SHOWN = 160
 # The others say what holds. By hand: this side runs without the wire models.
 _OF_EVERY_STATE = {"v", "kind", "rule", "valid", "why", "since", "ts", "seq", "log", "session"}
 

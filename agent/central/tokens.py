@@ -114,9 +114,7 @@ class TokenStore:
             gone = connection.execute(delete(_token).where(_token.c.name == name)).rowcount
         self.close()
         if not gone:
-            raise ConfigError(
-                f"there is no token {name}; `presence-central token list` shows those there are."
-            )
+            raise ConfigError(f"there is no token {name}; `presence-central token list` shows them.")
 
     def all(self) -> list[TokenKept]:
         """Read them, by name; LogError: they can't be read."""

@@ -12,7 +12,6 @@ CENTRE_PROBLEMS: tuple[str, ...] = (
     N_("--days {number}: give a number from 1 to {most}."),
     N_("--sites {number}: give a number from 1 to {most}."),
     N_("[mqtt] is missing: add this table, with host in it; `receive` needs the broker."),
-    N_("[web] is missing: add this table, with name, certificate_file and key_file in it."),
     N_(
         "[web] certificate_file and key_file do not belong together, or are none; give a certificate "
         "and its key, in PEM, without a passphrase."

@@ -214,7 +214,7 @@ def test_events_that_are_still_missing(office: Office) -> None:
     assert office.now().persons == 2
 
 
-@pytest.mark.parametrize("zone", [None, "", "Nowhere/City", "../../etc/passwd", 7, "x" * 500, "a\0b"])
+@pytest.mark.parametrize("zone", [None, "", "Nowhere/City", "../../etc/passwd", 7, "x" * 500])
 def test_time_zone_that_is_none(office: Office, zone: object) -> None:
     office.say("gate", "info", timezone=zone, place="x")
     assert office.now() == InsideNow(None, "time_zone", "gate/main")
