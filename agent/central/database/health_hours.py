@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from agent.central.database.tables import health_hour
 
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 HOUR_MS: Final = 3_600_000
 _MOST_REASONS = 40
+# Made once: a health comes from each agent every minute.
+_OF_HOUR: Final = (health_hour.c.agent == bindparam("of_agent")) & (
+    health_hour.c.hour_ms == bindparam("of_hour")
+)
+_FIND: Final = select(health_hour).where(_OF_HOUR)
+_CHANGE: Final = health_hour.update().where(_OF_HOUR)
+_ADD: Final = health_hour.insert()
 _REASON = re.compile(r"[a-z0-9_]{1,40}", re.ASCII)
 
 
@@ -37,8 +44,9 @@ def put_health_hour(connection: Connection, health: HealthMessage, heard_ms: int
         if isinstance(given, list)
         else set()
     )
-    key = (health_hour.c.agent == health.agent) & (health_hour.c.hour_ms == heard_ms // HOUR_MS * HOUR_MS)
-    row = connection.execute(select(health_hour).where(key)).one_or_none()
+    hour_ms = heard_ms // HOUR_MS * HOUR_MS
+    key = {"of_agent": health.agent, "of_hour": hour_ms}
+    row = connection.execute(_FIND, key).one_or_none()
     figures = {
         "heard": 1 + (row.heard if row else 0),
         "degraded": (verdict == "degraded") + (row.degraded if row else 0),
@@ -46,7 +54,6 @@ def put_health_hour(connection: Connection, health: HealthMessage, heard_ms: int
         "reasons": " ".join(sorted(new | set(row.reasons.split() if row else ()))[:_MOST_REASONS]),
     }
     if row:
-        connection.execute(health_hour.update().where(key).values(figures))
+        connection.execute(_CHANGE, key | figures)
     else:
-        hour = {"agent": health.agent, "hour_ms": heard_ms // HOUR_MS * HOUR_MS}
-        connection.execute(health_hour.insert().values(hour | figures))
+        connection.execute(_ADD, {"agent": health.agent, "hour_ms": hour_ms, **figures})
