@@ -178,7 +178,7 @@ if $faults; then
 fi
 
 if $node; then
-    step "node" env PRESENCE_TEST_NODE=1 python -m pytest -q tests/wire/test_generators.py
+    step "node" env PRESENCE_TEST_NODE=1 python -m pytest -q tests/wire/test_generators.py tests/central/api/test_typescript.py
 fi
 
 if ((${#failed[@]})); then

@@ -55,7 +55,7 @@ INFO = (
 )
 FILL = """
 INSERT INTO agent (agent, state, log, session, ts_ms, heard_ms, health)
-SELECT 'site-' || (i / 5) || '/place-' || (i % 5), 'online', 'a0000000', 'c01dbeef', {now}, {now},
+SELECT 'site-' || (i / 5) || '/place-' || (i - i / 5 * 5), 'online', 'a0000000', 'c01dbeef', {now}, {now},
     '{{"ts":"2026-09-01T00:00:00.000Z","verdict":"ok","reasons":[]}}' FROM {agents};
 INSERT INTO log SELECT agent, 'a0000000', 1, 770, 0, 0, 0, {false} FROM agent;
 INSERT INTO span SELECT agent, 'a0000000', 'stored', 1, 770 FROM agent;
@@ -63,7 +63,8 @@ INSERT INTO state
 SELECT agent, 'waiting', 'zone', {true}, 'a0000000', 'c01dbeef', {now},
     '{{"count":2,"since":"2026-09-01T00:00:00.000Z"}}' FROM agent;
 INSERT INTO event (agent, log, seq, type, rule, ts_ms, late, heard_ms, body)
-SELECT 'site-' || (i % 650 / 5) || '/place-' || (i % 5), 'a0000000', i / 650 + 1, 'zone.entered', 'waiting',
+SELECT 'site-' || ((i - i / 650 * 650) / 5) || '/place-' || (i - i / 5 * 5), 'a0000000', i / 650 + 1,
+    'zone.entered', 'waiting',
     {start} + i * 1000, {false}, {start} + i * 1000,
     '{{"v":1,"count":2,"track":"t1","since":"2026-09-01T00:00:00.000Z"}}' FROM {events};
 INSERT INTO day (agent, rule, kind, date, length_s, blind_s, visits, occupied_s, max_count, log, seq, ts_ms,
