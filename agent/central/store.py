@@ -110,8 +110,12 @@ class Store:
         try:
             yield
         except sqlite3.Error as error:
-            hint = "; move it away: what agents still have is asked for again" if _is_damage(error) else ""
-            raise LogError(f"the store {self._path} can't be used ({error}){hint}.") from error
+            if _is_damage(error):
+                raise LogError(
+                    f"the store {self._path} can't be used ({error}); move it away: what agents still have is "
+                    "asked for again."
+                ) from error
+            raise LogError(f"the store {self._path} can't be used ({error}).") from error
         except (BusyError, LogError):
             raise
         except OSError as error:

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 ENTRIES = {name: value for name, value in vars(log_messages).items() if isinstance(value, LogMessage)}
 # What runs elsewhere than in the service.
-ELSEWHERE = ("agent/central/", "agent/mqtt/subscriber.py")
+# The other end has a journal of its own.
+ELSEWHERE = (
+    *("agent/central/", "agent/app/receive.py", "agent/app/simulate.py", "agent/app/web.py"),
+    "agent/mqtt/subscriber.py",
+)
 LEVELS = {"info", "warning", "error", "critical"}
 
 

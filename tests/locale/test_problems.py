@@ -44,7 +44,6 @@ WORDS = {
     ],
     "agent/app/view_store.py: remedy": ["run it with sudo", "check the disk"],
     "agent/app/weights.py: what": ["persons", "faces"],
-    "agent/central/store.py: hint": ["; move it away: what agents still have is asked for again", ""],
     "agent/cli/errors.py: wrong": ['Unknown command "x". Available commands: a, b.'],
     "agent/device/recovery.py: done": ["opened", "closed"],
     "agent/device/stream.py: what": ["is empty", "is not there, or empty"],
