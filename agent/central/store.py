@@ -112,8 +112,8 @@ class Store:
         except sqlite3.Error as error:
             if _is_damage(error):
                 raise LogError(
-                    f"the store {self._path} can't be used ({error}); move it away: what agents still have is "
-                    "asked for again."
+                    f"the store {self._path} can't be used ({error}); move it away: what agents still have "
+                    "is asked for again."
                 ) from error
             raise LogError(f"the store {self._path} can't be used ({error}).") from error
         except (BusyError, LogError):
