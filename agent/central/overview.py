@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from agent.central.intervals import IntervalSet
+from agent.central.schema import STALE_S
 
 if TYPE_CHECKING:
     from agent.central.kept import AgentKept, OverviewStore
@@ -75,7 +77,18 @@ def table(seen: dict[str, Any]) -> str:
     if seen["refused"]:
         counts = ", ".join(f"{row['agent'] or '?'} {row['why']} {row['times']}" for row in seen["refused"])
         lines += ["", f"not taken: {counts}"]
+    lines += _silence(seen)
     return "\n".join(lines)
+
+
+def _silence(seen: dict[str, Any]) -> list[str]:
+    """A line where nothing was stored for so long that this is none of the agents' faults."""
+    online = [agent["heard_ms"] for agent in seen["agents"] if agent["state"] == "online"]
+    silent_s = time() - max(online, default=0) / 1000
+    if not online or silent_s < STALE_S:
+        return []
+    said = f"nothing was stored for {silent_s / 60:.0f} minutes, though agents are online"
+    return ["", f"{said}: see in the journal whether the receiver runs, reaches the broker, and can write"]
 
 
 def _plain(cell: str) -> str:

@@ -44,8 +44,9 @@ def missing() -> str | None:
 class Postgres:
     """A server; `with` starts it. It can be killed, and started again."""
 
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="presence-postgres-"))
+    def __init__(self, folder: Path | None = None) -> None:
+        """Take an empty folder that it may have; otherwise it makes one."""
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="presence-postgres-"))
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         # It refuses to be root: any other number will do.

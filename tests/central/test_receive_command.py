@@ -7,7 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +18,7 @@ import pytest
 from agent.eventlog.log import EventLog
 from agent.mqtt.connection import Connection, Message
 from tests.broker import CentralBroker
+from tests.central.postgres import Postgres, need
 from tests.conftest import wait_until
 from tests.mqtt.publishing import publishing
 from tests.patience import PATIENCE_S
@@ -22,10 +26,8 @@ from tests.samples import SENDER, make_entered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tests.broker import Account
-    from tests.central.postgres import Postgres
 
 
 class Command:
@@ -211,6 +213,51 @@ def test_device_that_floods(
     assert states == 500
     assert "not taken: hostile/flood too many " in command.run("status").stdout
     assert took_s < PATIENCE_S
+    assert command.end() == 0
+
+
+@pytest.fixture
+def small_postgres() -> Iterator[Postgres]:
+    """One on a disk of its own, of which a few MB are free."""
+    need()
+    folder = Path(tempfile.mkdtemp(prefix="presence-postgres-"))
+    words: list[str | Path] = ["mount", "-t", "tmpfs", "-o", "size=160m,mode=755", "tmpfs", folder]
+    mounted = subprocess.run(words, check=False, capture_output=True)
+    if mounted.returncode:
+        folder.rmdir()
+        pytest.skip("nothing may be mounted here")
+    try:
+        with Postgres(folder) as server:
+            yield server
+    finally:
+        subprocess.run(["umount", folder], check=True)
+        folder.rmdir()
+
+
+def test_full_disk_of_postgres(
+    tmp_path: Path,
+    broker: CentralBroker,
+    device: Account,
+    command_on: Callable[[str], Command],
+    small_postgres: Postgres,
+) -> None:
+    command = command_on(small_postgres.new_database())
+    ballast = small_postgres.folder / "ballast"
+    with EventLog(SENDER, tmp_path / "events.db") as log, publishing(broker.as_seen_by(device), log):
+        command.start()
+        append(log, 100)
+        wait_until(lambda: command.log(log.log_id).get("stored") == 100)
+        with ballast.open("wb", buffering=0) as file, suppress(OSError):
+            while file.write(b"x" * 4096):
+                pass
+        # More than the pages that it has already can hold.
+        append(log, 3000)
+        wait_until(lambda: "can't be used" in command.said())
+        ballast.unlink()
+        wait_until(lambda: command.log(log.log_id).get("stored") == 3100)
+        seen = command.log(log.log_id)
+    assert (seen["missing"], seen["gone"], seen["dropped"]) == (0, 0, 0)
+    assert "o space left on device" in command.said()
     assert command.end() == 0
 
 

@@ -496,6 +496,19 @@ def test_table(central: Central) -> None:
     assert table(central.seen()).isprintable() or "\n" in table(central.seen())
 
 
+def test_silence_of_all_is_told(central: Central) -> None:
+    assert "nothing was stored" not in table(central.seen())
+    central.take(make_status(1), Message("presence/v1/que-phong/other/status", make_status(1).payload))
+    long_ago_ms = (time.time() - 7 * 60) * 1000
+    central.rows("UPDATE agent SET heard_ms = ? WHERE agent = ?", [int(long_ago_ms), AGENT])
+    assert "nothing was stored" not in table(central.seen())
+    central.rows("UPDATE agent SET heard_ms = ?", [int(long_ago_ms)])
+    assert "nothing was stored for 7 minutes" in table(central.seen())
+    # Who is offline says nothing, and need not.
+    central.rows("UPDATE agent SET state = 'offline'")
+    assert "nothing was stored" not in table(central.seen())
+
+
 # --- too much ----------------------------------------------------------------------------------------
 
 
