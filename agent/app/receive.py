@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
+from time import time_ns
 from typing import TYPE_CHECKING, Any
 
-from agent.central.database.engine import database_url, shown
+from agent.central.database.buildings import inside_now
+from agent.central.database.engine import database_url, shown, translated
 from agent.central.database.reader import DatabaseReader
 from agent.central.database.store import DatabaseStore
 from agent.central.database.takeover import take_over
@@ -87,9 +90,20 @@ def receive(config: CentralConfig) -> None:
 
 
 def status(config: CentralConfig) -> dict[str, Any]:
-    """What is stored, and what is missing: `agent.central.overview`."""
-    with DatabaseReader(store_url(config.store)) as reader:
-        return overview(reader)
+    """What is stored, and what is missing (`agent.central.overview`), and who is in each building.
+
+    ::
+
+        "buildings": [{"site", "name", "persons", "why", "line", "since_ms", "blind_s"}]
+    """
+    url, now_ms = store_url(config.store), time_ns() // 1_000_000
+    with DatabaseReader(url) as reader, translated(url):
+        inside = [
+            {"site": building.site, "name": building.name}
+            | asdict(inside_now(reader.connection, building, now_ms))
+            for building in config.building
+        ]
+        return overview(reader) | {"buildings": inside}
 
 
 def check(config: CentralConfig) -> None:

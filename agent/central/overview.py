@@ -10,6 +10,8 @@ from agent.central.intervals import IntervalSet
 from agent.central.schema import STALE_S
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from agent.central.kept import AgentKept, OverviewStore
 
 _MOST_GAPS = 20
@@ -50,7 +52,7 @@ def overview(store: OverviewStore) -> dict[str, Any]:
 
 
 def table(seen: dict[str, Any]) -> str:
-    """The same for people."""
+    """The same for people, with `buildings` where there are any."""
     rows: list[tuple[str, ...]] = [
         ("agent", "state", "log", "last", "stored", "dropped", "gone", "missing", "first gaps")
     ]
@@ -74,11 +76,20 @@ def table(seen: dict[str, Any]) -> str:
             )
     if len(rows) > 1:
         lines += ["", *_aligned(rows)]
+    buildings = [("building", "persons"), *map(_of_building, seen.get("buildings", ()))]
+    if len(buildings) > 1:
+        lines += ["", *_aligned(buildings)]
     if seen["refused"]:
         counts = ", ".join(f"{row['agent'] or '?'} {row['why']} {row['times']}" for row in seen["refused"])
         lines += ["", f"not taken: {counts}"]
     lines += _silence(seen)
     return "\n".join(lines)
+
+
+def _of_building(inside: dict[str, Any]) -> tuple[str, str]:
+    persons = inside["persons"]
+    unknown = " ".join(str(word) for word in (inside["why"], inside["line"]) if word)
+    return f"{inside['site']} {inside['name']}", f"unknown ({unknown})" if persons is None else str(persons)
 
 
 def _silence(seen: dict[str, Any]) -> list[str]:
@@ -97,7 +108,7 @@ def _plain(cell: str) -> str:
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 
-def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
     # Not rich.Table: this side runs with paho alone; in a pipe rich takes 80 columns and cuts what is longer;
     # to load it takes 50 ms and 2.5 MB (`python -X importtime -c 'import rich.console, rich.table'`).
     shown = [tuple(map(_plain, row)) for row in rows]

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import ValidationError
 
+from agent.app.receive import status
 from agent.central.database import buildings as buildings_module
 from agent.central.database.buildings import InsideNow, inside_now
 from agent.central.database.engine import database_url as parsed
 from agent.central.database.reader import DatabaseReader
 from agent.central.database.store import DatabaseStore
+from agent.central.overview import table
 from agent.central.receiver import Receiver
-from agent.central.settings import BuildingConfig
+from agent.central.settings import BuildingConfig, CentralConfig, StoreConfig
 from agent.mqtt.connection import Message
 from tests.central.saying import LOG
 
@@ -218,6 +220,22 @@ def test_events_that_are_still_missing(office: Office) -> None:
 def test_time_zone_that_is_none(office: Office, zone: object) -> None:
     office.say("gate", "info", timezone=zone, place="x")
     assert office.now() == InsideNow(None, "time_zone", "gate/main")
+
+
+def test_status_tells_it(office: Office) -> None:
+    other = OFFICE.model_copy(update={"name": "kho\x1b[2J", "lines": ("gate/none",)})
+    store = StoreConfig(url=office.url.render_as_string())
+    seen = status(CentralConfig(store=store, building=(OFFICE, other)))
+    assert [(one["name"], one["persons"], one["why"], one["line"]) for one in seen["buildings"]] == [
+        ("trụ sở", 0, None, None),
+        ("kho\x1b[2J", None, "no_state", "gate/none"),
+    ]
+    lines = table(seen).splitlines()
+    assert [line.split() for line in lines if line.startswith(("building", "que-phong "))] == [
+        ["building", "persons"],
+        ["que-phong", "trụ", "sở", "0"],
+        ["que-phong", "kho·[2J", "unknown", "(no_state", "gate/none)"],
+    ]
 
 
 def test_day_of_a_site_is_found_by_an_index(office: Office) -> None:
