@@ -5,13 +5,13 @@ import ipaddress
 import logging
 import socket
 import ssl
+from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
 import uvicorn
-from sqlalchemy.engine import URL
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -22,13 +22,13 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from agent.app.people import address_of, people_of, web_of
 from agent.app.receive import store_url
 from agent.central.api.application import ROOT, make_api, metrics_response
 from agent.central.api.problems import add_problem_handlers
 from agent.central.api.reading import ApiReading
-from agent.central.database.engine import database_url
+from agent.central.people.tokens import TokenKept, Tokens
 from agent.central.settings import CentralConfig, WebConfig
-from agent.central.tokens import TokenKept, TokenStore
 from agent.device.systemd import Systemd
 from agent.errors import ConfigError
 
@@ -50,13 +50,17 @@ _END_S: Final = 3
 class _TokenCaller:
     """Whoever came with a token; it is looked up again while a stream is open."""
 
-    tokens: TokenStore
+    tokens: Tokens
     token: str
     kept: TokenKept
 
     @property
     def sites(self) -> frozenset[str] | None:
-        return self.kept.sites
+        return self.kept.reach.sites
+
+    @property
+    def places(self) -> frozenset[str]:
+        return self.kept.reach.places
 
     def is_valid(self) -> bool:
         return self.tokens.find(self.token) is not None
@@ -79,7 +83,7 @@ class _Headers:
         await self._app(scope, receive, with_headers)
 
 
-def make_app(reading: ApiReading, tokens: TokenStore, names: list[str]) -> Starlette:
+def make_app(reading: ApiReading, tokens: Tokens, names: list[str]) -> Starlette:
     """Make the application: every path wants a token.
 
     Args:
@@ -124,42 +128,25 @@ def serve(config: CentralConfig) -> None:
         ConfigError: there is no [web], or its certificate can't be used.
         LogError: store or tokens can't be opened.
     """
-    web = _web(config)
+    web = web_of(config)
     _check_certificate(web)
-    tokens, reading = TokenStore(people_url(config)), ApiReading(store_url(config.store))
-    tokens.make()
-    server = uvicorn.Server(
-        uvicorn.Config(
-            make_app(reading, tokens, [web.name, *_own_names(web)]),
-            ssl_certfile=web.certificate_file,
-            ssl_keyfile=web.key_file,
-            log_config=None,
-            # Addresses have query strings; who asked for what is for the access log of people alone.
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=_END_S,
+    with people_of(config) as people, closing(ApiReading(store_url(config.store))) as reading:
+        server = uvicorn.Server(
+            uvicorn.Config(
+                make_app(reading, Tokens(people), [web.name, *_own_names(web)]),
+                ssl_certfile=web.certificate_file,
+                ssl_keyfile=web.key_file,
+                log_config=None,
+                # Addresses have query strings; who asked for what is for the access log of people alone.
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=_END_S,
+            )
         )
-    )
-    listening = _listening(web)
-    _log.info("serving https://%s:%d%s", web.name, web.port, ROOT)
-    Systemd().ready(f"serving https://{web.name}:{web.port}")
-    try:
-        server.run([listening])
-    finally:
-        reading.close()
-        tokens.close()
-        listening.close()
-
-
-def people_url(config: CentralConfig) -> URL:
-    """Where tokens are."""
-    return database_url(config.people.url, table="people")
-
-
-def _web(config: CentralConfig) -> WebConfig:
-    if config.web is None:
-        raise ConfigError("[web] is missing: add this table, with name, certificate_file and key_file in it.")
-    return config.web
+        with _listening(web) as listening:
+            _log.info("serving %s%s", address_of(web), ROOT)
+            Systemd().ready(f"serving {address_of(web)}")
+            server.run([listening])
 
 
 def _listening(web: WebConfig) -> socket.socket:

@@ -65,10 +65,14 @@ class BrokerConfig(BaseConfig):
 
 
 class PeopleConfig(BaseConfig):
-    """[people]: where the tokens are that let callers of the API in."""
+    """[people]: who may look: people, screens, tokens, and the log of who looked."""
 
     url: Text = "sqlite:////var/lib/presence-central-web/people.db"
     """SQLite's file, or PostgreSQL, as in [store]; the process of `presence-central web` writes it."""
+    password_file: FilePath | None = None
+    """Holds PostgreSQL's password."""
+    keep_access_months: _Months = 12
+    """Months after which it is forgotten who looked."""
 
 
 class WebConfig(BaseConfig):

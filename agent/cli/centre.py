@@ -13,8 +13,9 @@ from cyclopts import App, Parameter
 from agent.cli.ending import end_with
 from agent.cli.help import ReadersHelp
 from agent.cli.log import log_to_stderr
+from agent.cli.people import access_app, screen_app, token_app, user_app
 from agent.cli.simulate import simulate
-from agent.cli.web import CENTRAL_CONFIG, CentralConfigOption, token_app, web
+from agent.cli.web import CENTRAL_CONFIG, CentralConfigOption, web
 from agent.locale.language import reader_language
 
 app = App(
@@ -32,7 +33,8 @@ app = App(
 app.command(simulate)
 
 app.command(web)
-app.command(token_app)
+for group in (user_app, screen_app, token_app, access_app):
+    app.command(group)
 
 
 @app.command

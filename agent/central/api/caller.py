@@ -10,7 +10,11 @@ class ApiCaller(Protocol):
 
     @property
     def sites(self) -> frozenset[str] | None:
-        """The sites it may read; None: all."""
+        """The sites it may read as a whole; None: all."""
+
+    @property
+    def places(self) -> frozenset[str]:
+        """Single places that it may read beside those, as site/name."""
 
     def is_valid(self) -> bool:
         """Whether it may still read: asked again and again while a stream is open."""
@@ -23,4 +27,17 @@ def may_read(caller: ApiCaller, agent: str) -> bool:
         caller: let in.
         agent: site/name.
     """
-    return caller.sites is None or agent.partition("/")[0] in caller.sites
+    return caller.sites is None or agent.partition("/")[0] in caller.sites or agent in caller.places
+
+
+def may_ask(caller: ApiCaller, site: str, place: str | None) -> bool:
+    """Whether this caller may read something of a site, or this place of it.
+
+    Args:
+        caller: let in.
+        site: its name.
+        place: its name; None: any.
+    """
+    if place is not None:
+        return may_read(caller, f"{site}/{place}")
+    return may_read(caller, f"{site}/") or any(one.startswith(f"{site}/") for one in caller.places)

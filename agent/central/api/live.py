@@ -35,6 +35,7 @@ class _Everybody:
     """The hub itself: it reads for all streams, and each gets its own part."""
 
     sites = None
+    places: frozenset[str] = frozenset()
 
     def is_valid(self) -> bool:
         return True

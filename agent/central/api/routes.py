@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, TypeAdapter
 from starlette.exceptions import HTTPException
 
-from agent.central.api.caller import ApiCaller, may_read
+from agent.central.api.caller import ApiCaller, may_ask
 from agent.central.api.cursors import day_cursor, quarter_cursor
 from agent.central.api.models import (
     DaysPage,
@@ -52,7 +52,7 @@ Limit = Annotated[int, Query(ge=1, le=_MOST, description="How many at the most."
 
 def wanted_of(caller: Caller, site: Name = None, place: Name = None, rule: Name = None) -> Wanted:
     """What is asked for; a site that the caller may not read is refused, whether or not it is there."""
-    if site is not None and not may_read(caller, f"{site}/"):
+    if site is not None and not may_ask(caller, site, place):
         raise HTTPException(HTTPStatus.FORBIDDEN, "site: this caller may not read it")
     return Wanted(caller, site, place, rule)
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import create_engine, event
+from sqlalchemy import QueuePool, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -23,6 +23,8 @@ DRIVERS: Final = ("sqlite", "postgresql+psycopg")
 _CONNECT_S = 10
 # A reader of SQLite's waits for a writer's commit, which is short.
 _BUSY_S = 15
+# Of a server: each may hold a connection.
+_MOST_THREADS = 64
 
 
 def database_url(text: str, password: str | None = None, table: str = "store") -> URL:
@@ -47,7 +49,7 @@ def database_url(text: str, password: str | None = None, table: str = "store") -
         )
     if url.password:
         raise ConfigError(
-            "[store] url: a password does not belong here; name a file with it as password_file."
+            f"[{table}] url: a password does not belong here; name a file with it as password_file."
         )
     return url.set(password=password) if password else url
 
@@ -75,6 +77,9 @@ def _sqlite(path: Path, *, reading: bool) -> Engine:
         creator=lambda: sqlite3.connect(
             uri, uri=True, isolation_level=None, timeout=_BUSY_S, check_same_thread=False
         ),
+        # What SQLAlchemy takes for this address closes connections that another thread is at.
+        poolclass=QueuePool,
+        max_overflow=_MOST_THREADS,
     )
 
     @event.listens_for(engine, "connect")

@@ -30,6 +30,7 @@ class Somebody:
     """A caller; `valid` can be taken away."""
 
     sites: frozenset[str] | None = None
+    places: frozenset[str] = frozenset()
     valid: bool = True
 
     def is_valid(self) -> bool:

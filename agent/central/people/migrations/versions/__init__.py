@@ -1,0 +1,1 @@
+"""Forms that the tables have had."""
