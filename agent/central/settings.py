@@ -25,6 +25,8 @@ from agent.errors import ConfigError
 _Days = Annotated[int, Field(ge=0, le=36_500), otherwise("give a number of days; 0 is for ever")]
 _Months = Annotated[int, Field(ge=0, le=1200), otherwise("give a number of months; 0 is for ever")]
 _SessionDays = Annotated[int, Field(ge=1, le=60), otherwise("give a number of days, 1 to 60")]
+_IdleMinutes = Annotated[int, Field(ge=1, le=1440), otherwise("give a number of minutes, 1 to 1440")]
+_SessionHours = Annotated[int, Field(ge=1, le=168), otherwise("give a number of hours, 1 to 168")]
 _Port = Annotated[int, Field(ge=1, le=65535), otherwise("give a whole number from 1 to 65535")]
 
 
@@ -76,7 +78,7 @@ class PeopleConfig(BaseConfig):
 
 
 class WebConfig(BaseConfig):
-    """[web]: where the API is served, over HTTPS."""
+    """[web]: where pages and API are served, over HTTPS."""
 
     name: Host = Field(examples=["centre.example"])
     """Host name by which it is called, as in its certificate."""
@@ -88,6 +90,12 @@ class WebConfig(BaseConfig):
     """Certificate in PEM: the office's own, or of `certificates.sh web`."""
     key_file: FilePath = Field(examples=["/etc/presence-central/web.key"])
     """The key to it."""
+    root_file: FilePath | None = None
+    """Certificate of the authority that signed it, for /root; without it browsers must know it already."""
+    session_idle_minutes: _IdleMinutes = 60
+    """Minutes without use after which one has to sign in again."""
+    session_hours: _SessionHours = 12
+    """Hours after which one has to sign in again in any case."""
 
 
 _LINES = 'give a list of lines as device/rule, for example ["gate/main"]'

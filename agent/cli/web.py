@@ -17,9 +17,10 @@ CentralConfigOption = Annotated[
 
 
 def web(*, config: CentralConfigOption = CENTRAL_CONFIG) -> int:
-    """Serve the API over HTTPS, until stopped; each caller needs a token of `presence-central token`.
+    """Serve pages and API over HTTPS, until stopped, to people, screens and programs.
 
-    The store is only read. A token that was removed, or is over, is refused at once, in open streams too.
+    They are added by `presence-central user`, `screen` and `token`; who was removed is refused at once, in
+    open streams too. The store is only read.
     """
     from agent.app.web import serve
     from agent.central.settings import load

@@ -17,6 +17,14 @@ CENTRE_PROBLEMS: tuple[str, ...] = (
         "and its key, in PEM, without a passphrase."
     ),
     N_("[web] {key}: {path} can't be read ({problem})."),
+    N_("[web] root_file: there is no certificate in {path}."),
+    N_("[web] certificate_file: {path} has ended; get a new one, for example by `certificates.sh web`."),
+    N_("[web] certificate_file: {path} is not good yet; is this machine's clock right?"),
+    N_("[web] certificate_file: {path} is not for {name}; get one for the name that browsers use."),
+    N_(
+        "[web] certificate_file: {path} is not signed by root_file; give the authority that signed it, "
+        "and put those between into certificate_file."
+    ),
     N_("[web] port: {address} can't be listened at ({problem})."),
     N_("there is no user {name}; `presence-central user list` shows them."),
     N_("there is no screen {name}; `presence-central screen list` shows them."),

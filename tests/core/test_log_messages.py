@@ -21,6 +21,7 @@ ENTRIES = {name: value for name, value in vars(log_messages).items() if isinstan
 # The other end has a journal of its own.
 ELSEWHERE = (
     *("agent/central/", "agent/app/receive.py", "agent/app/simulate.py", "agent/app/web.py"),
+    "agent/app/web_certificate.py",
     "agent/mqtt/subscriber.py",
 )
 LEVELS = {"info", "warning", "error", "critical"}

@@ -75,6 +75,10 @@ def template() -> Catalog:
         with path.open("rb") as file:
             for line, text, comments, context in extract("python", file, KEYWORDS, (COMMENT,)):
                 found.add(text, locations=[(where, line)], auto_comments=comments, context=context)
+    for path in sorted((ROOT / "agent").rglob("templates/*.html")):
+        with path.open("rb") as file:
+            for line, text, comments, _ in extract("jinja2.ext:babel_extract", file, {"_": None}):
+                found.add(text, locations=[(str(path.relative_to(ROOT)), line)], auto_comments=comments)
     for text, page in help_texts().items():
         found.add(text, auto_comments=[page])
     for text, where in configuration_texts().items():

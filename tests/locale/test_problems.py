@@ -93,6 +93,7 @@ MADE_OF_OTHERS = {
     "*conflicts(raw)",
     "*str(error).splitlines()",
     "_unreached(broker, error)",
+    "_untrusted(web, error)",
     "self._why_lost()",
     "self._unanswered_for('all that was sent since')",
     "self._unanswered_for(f'{ANSWER_WITHIN_S} s')",
