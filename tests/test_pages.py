@@ -29,6 +29,7 @@ AUDIENCES = (
 )  # fmt: skip
 FIRST_COMMAND_LINES = 20
 INSTALLED = "/usr/share/doc/presence-agent/"
+CENTRE = "/usr/local/share/doc/presence-central/"
 SYMPTOMS = 20
 
 
@@ -78,6 +79,9 @@ def test_documentation_of_units_and_journal_is_there(path: Path) -> None:
             if address.startswith(f"file:{INSTALLED}"):
                 # The package puts them there, as they lie in a checkout.
                 assert (ROOT / address.removeprefix(f"file:{INSTALLED}")).is_file(), address
+            elif address.startswith(f"file:{CENTRE}"):
+                # `presence-central init` does.
+                assert (ROOT / "deploy/central" / address.removeprefix(f"file:{CENTRE}")).is_file(), address
             else:
                 assert re.match(r"https://|man:", address), address
     is_ours = path.suffix in {".service", ".path", ".timer", ".catalog"}

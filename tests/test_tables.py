@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LONG = "one-stop-" * 7 + "x"
 PROGRAM = f"""
 import sys
+from time import time_ns
 # What is None can't be imported: as if only paho were installed, which the central side needs.
 sys.modules.update(dict.fromkeys(["rich", "rich.table", "rich.console", "pydantic", "cyclopts"]))
 from agent.central.overview import table
@@ -25,6 +26,7 @@ figures = {{"last_seq": 9, "stored": 3, "dropped": 0, "gone": 0, "missing": 6, "
 states = [{{"rule": "gate", "known": True, "state": {{"kind": "line", "in_count": 2}}}}]
 logs = [{{"log": "{LONG}"}} | figures]
 agent = {{"agent": "{LONG}/{LONG}", "state": "online", "logs": logs, "states": states}}
+agent["heard_ms"] = time_ns() // 1_000_000
 print(table({{"agents": [agent], "refused": []}}))
 """
 

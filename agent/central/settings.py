@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationError
 
@@ -132,7 +132,11 @@ class CentralConfig(BaseConfig):
 
 def load(path: Path) -> CentralConfig:
     """Read central.toml; ConfigError with all problems, a sentence each."""
-    raw = read_toml(path)
+    return checked(read_toml(path))
+
+
+def checked(raw: dict[str, Any]) -> CentralConfig:
+    """The configuration of these tables; ConfigError as `load`."""
     try:
         return CentralConfig.model_validate(raw)
     except ValidationError as error:

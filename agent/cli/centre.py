@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 
 from agent.cli.ending import end_with
 from agent.cli.help import ReadersHelp
+from agent.cli.init import init
 from agent.cli.log import log_to_stderr
 from agent.cli.people import access_app, screen_app, token_app, user_app
 from agent.cli.simulate import simulate
@@ -30,8 +31,8 @@ app = App(
     version_flags=["--version"],
     help_flags=["--help", "-h"],
 )
+app.command(init)
 app.command(simulate)
-
 app.command(web)
 for group in (user_app, screen_app, token_app, access_app):
     app.command(group)
@@ -49,6 +50,20 @@ def receive(*, config: CentralConfigOption = CENTRAL_CONFIG) -> int:
 
     log_to_stderr()
     serve(load(config))
+    return 0
+
+
+@app.command
+def run(*, config: CentralConfigOption = CENTRAL_CONFIG) -> int:
+    """Run `receive` and `web` side by side for a trial, until stopped; systemd runs each by itself.
+
+    One that ends is started again after some seconds, and stops no other.
+    """
+    from agent.app.centre_run import run as run_all
+    from agent.central.settings import load
+
+    log_to_stderr()
+    run_all(load(config), config)
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from pathlib import Path
 from typing import Final
@@ -76,7 +77,7 @@ def sentence(error: Exception) -> str:
         wrong = " ".join(str(error).split())
         if isinstance(error, UnusedCliTokensError):
             wrong = f"{' '.join(error.unused_tokens or ())}: there is no such command or option here."
-        return f"{wrong} See `presence-agent --help`."
+        return f"{wrong} See `{_program()} --help`."
     if isinstance(error, OSError):
         where = error.filename or "what was asked for"
         return f"{where}: can't be read or written ({error.strerror or error}); check the path and the disk."
@@ -85,6 +86,12 @@ def sentence(error: Exception) -> str:
         f"This is a fault of presence-agent ({type(error).__name__}: {error}; {Path(where.filename).name}, "
         f"line {where.lineno}); please report it with what `--debug` shows."
     )
+
+
+def _program() -> str:
+    """Name of the command that was typed, as its pages have it."""
+    name = Path(sys.argv[0]).name
+    return name if name == "presence-central" else "presence-agent"
 
 
 def exit_code(error: Exception) -> int:

@@ -56,6 +56,8 @@ CENTRE_PROBLEMS: tuple[str, ...] = (
     N_("the last row is {number} and should be {wanted}: rows after it are missing, or others."),
     N_("[mqtt] ca_file: there is no {path}."),
     N_("[mqtt] password_file: {problem}."),
+    N_("[store] subscriber_file: there is no {path}."),
+    N_("--name {name}: give only a host name or an address, for example centre.example."),
     N_("[store] password_file: {problem}."),
     N_(
         '[{table}] url: give "sqlite:////var/lib/presence-central/store.db" with the path of a file, or '
@@ -66,6 +68,25 @@ CENTRE_PROBLEMS: tuple[str, ...] = (
     N_("another subscriber already stores to {path}; stop it first."),
     N_("{path} is not a store of this subscriber; give another file."),
     N_("simulate: give --db or --broker, one of them."),
+    N_("there is nothing to run: add [mqtt] to store what comes, [web] to show it."),
+    N_("nothing runs any more; each of the lines above says why."),
+    N_("this installation has no deploy/broker: run `init` from a checkout of the project."),
+    N_("run this as root, or with --dir FOLDER for a centre of your own."),
+    N_("there is no systemd here: give --dir FOLDER, and run it by `presence-central run`."),
+    N_(
+        "{program} is where services may not look: move the checkout below /opt, make its environment there, "
+        "and run this from it."
+    ),
+    N_("{unit} did not start; 'journalctl -u {unit_again}' says why."),
+    N_("{script} did not succeed: {problem}"),
+    N_("{program} ended with {code}; the lines above say why."),
+    N_("{option} {number}: give a number from 1 to {most}."),
+    N_("{option} goes with --upstream HOST only."),
+    N_(
+        "--upstream {host}: {option} is missing; whoever runs that broker gives it to the office "
+        "(`account.sh add-office`)."
+    ),
+    N_("--upstream {host}: there is no {path}."),
     N_("the database has no tables of a centre; `presence-central receive` makes them."),
     N_(
         "the database has tables that are not the centre's: give it one of its own. A file of "

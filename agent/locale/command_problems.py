@@ -124,7 +124,7 @@ _MODELS: tuple[str, ...] = (
     N_("Another fetch into {folder} is running; wait until it is done."),
 )
 # What the command line puts its help behind.
-_HELP: tuple[str, ...] = (N_("{problem} See `presence-agent --help`."),)
+_HELP: tuple[str, ...] = (N_("{problem} See `{program} --help`."),)
 COMMAND_PROBLEMS: tuple[str, ...] = (
     *_HELP,
     *USAGE,

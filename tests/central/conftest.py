@@ -6,6 +6,9 @@ import pytest
 
 from tests.central.postgres import Postgres, need
 from tests.central.stores import Backend, DatabaseBackend, PlainBackend
+from tests.deploy.conftest import start_central
+
+__all__ = ["start_central"]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,7 +20,13 @@ ENTRIES = {name: value for name, value in vars(log_messages).items() if isinstan
 # What runs elsewhere than in the service.
 # The other end has a journal of its own.
 ELSEWHERE = (
-    *("agent/central/", "agent/app/receive.py", "agent/app/simulate.py", "agent/app/web.py"),
+    *(
+        "agent/central/",
+        "agent/app/centre_run.py",
+        "agent/app/receive.py",
+        "agent/app/simulate.py",
+        "agent/app/web.py",
+    ),
     "agent/app/web_certificate.py",
     "agent/mqtt/subscriber.py",
 )

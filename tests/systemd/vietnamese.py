@@ -34,7 +34,8 @@ def chosen() -> dict[str, tuple[str, ...]]:
 def rejected_in(text: str) -> list[str]:
     """What a text says that the glossary does not want."""
     terms = chosen()
-    text = " ".join(text.lower().split())
+    # Names of buttons and menus are other programs' own words.
+    text = re.sub("“[^”]*”", "·", " ".join(text.lower().split()))
     # "máy chủ MQTT" holds "máy chủ", which alone is not said.
     for term in sorted(terms, key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(term.lower())}(?!\w)", "·", text)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from agent.central.messages import EventMessage, HealthMessage, InfoMessage, StateMessage, StatusMessage
 from agent.central.store import Store
+from agent.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,11 +37,14 @@ def take_over(database: DatabaseStore, path: Path) -> bool:
         path: the file.
 
     Raises:
+        ConfigError: there is no such file.
         LogError: one of them can't be used.
         BusyError: the subscriber still runs.
     """
     if database.own(_TAKEN, "") == str(path):
         return False
+    if not path.is_file():
+        raise ConfigError(f"[store] subscriber_file: there is no {path}.")
     with Store(path) as old, database.transaction():
         client_id = old.client_id()
         for events in _events(old):

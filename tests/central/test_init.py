@@ -1,0 +1,293 @@
+"""`presence-central init` and `run` as somebody who sets up an office uses them, with everything real."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import ssl
+import subprocess
+import sys
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from agent.eventlog.log import EventLog
+from agent.mqtt.connection import Broker
+from tests.broker import ENVIRONMENT, CentralBroker, need_programs, script
+from tests.central.web.centre import Browser
+from tests.conftest import free_port, wait_until
+from tests.mqtt.publishing import publishing
+from tests.patience import PATIENCE_S
+from tests.samples import SENDER, make_entered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PROGRAM = [sys.executable, "-P", "-c", "from agent.cli.centre import main; main()"]
+
+
+class Office:
+    """A folder in which a centre is set up."""
+
+    def __init__(self, folder: Path) -> None:
+        need_programs()
+        self.folder = folder / "centre"
+        self.port, self.broker_port, self._certificate_port = free_port(), free_port(), free_port()
+        self._said = folder / "run.log"
+
+    def init(self, *words: str, name: str = "localhost") -> subprocess.CompletedProcess[str]:
+        return self.command(
+            "init", "--name", name, "--dir", str(self.folder), "--port", str(self.port),
+            "--broker-port", str(self.broker_port), "--certificate-port", str(self._certificate_port), *words,
+        )  # fmt: skip
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*PROGRAM, *words], capture_output=True, text=True, check=False, timeout=PATIENCE_S,
+            env={**ENVIRONMENT, "LC_ALL": "C.UTF-8", "LANGUAGE": ""},
+        )  # fmt: skip
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "central.toml"
+
+    def said(self) -> str:
+        return self._said.read_text()
+
+    def files(self) -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in sorted(self.folder.rglob("*")) if path.is_file()}
+
+    @contextmanager
+    def broker(self) -> Iterator[None]:
+        config = self.folder / "broker" / "mosquitto.conf"
+        with (self.folder.parent / "mosquitto.log").open("ab") as log:
+            process = subprocess.Popen(["mosquitto", "-c", config], stderr=log, env=ENVIRONMENT)
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(PATIENCE_S)
+
+    @contextmanager
+    def running(self) -> Iterator[subprocess.Popen[bytes]]:
+        with self._said.open("ab") as log:
+            process = subprocess.Popen([*PROGRAM, "run", "--config", str(self.config)], stderr=log)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            assert process.wait(PATIENCE_S) == 0, self.said()
+
+    @contextmanager
+    def browser(self) -> Iterator[Browser]:
+        context = ssl.create_default_context(cafile=str(self.folder / "broker" / "ca.pem"))
+        with Browser(
+            base_url=f"https://localhost:{self.port}", verify=context, timeout=PATIENCE_S
+        ) as browser:
+            yield browser
+
+    def answers(self) -> bool:
+        with suppress(httpx.TransportError), self.browser() as browser:
+            return browser.get("/login").status_code == 200
+        return False
+
+    def pid_of(self, command: str) -> int | None:
+        """The process of `run` that serves this."""
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                words = path.read_bytes().split(b"\0")
+                if command.encode() in words and os.fsencode(self.config) in words:
+                    return int(path.parent.name)
+        return None
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def test_from_nothing_to_an_event_and_a_page(office: Office, tmp_path: Path) -> None:
+    done = office.init()
+    assert done.returncode == 0, done.stderr
+    password = re.search(r"the password is shown only now: (\S+)", done.stdout)
+    assert password
+    assert f"presence-central run --config {office.config}" in done.stdout
+    check = office.command("check", "--config", str(office.config))
+    assert (check.returncode, check.stdout) == (0, f"{office.config} is good.\n")
+
+    broker = office.folder / "broker"
+    secret = tmp_path / "device-password"
+    added = script(
+        "account", "add-device", SENDER.site, SENDER.device, "--password-file", secret, "--dir", broker
+    )
+    assert added.returncode == 0, added.stderr
+    device = Broker(
+        "localhost", office.broker_port, 5, tls=True, username=f"{SENDER.site}/{SENDER.device}",
+        password_file=secret, ca_file=broker / "ca.pem",
+    )  # fmt: skip
+    with office.broker(), office.running(), EventLog(SENDER, tmp_path / "events.db") as log:
+        log.append([make_entered(number) for number in range(3)])
+        with publishing(device, log) as publisher:
+            assert publisher.wait_delivered(PATIENCE_S)
+            wait_until(
+                lambda: (
+                    office.answers()
+                    and " 3 " in office.command("status", "--config", str(office.config)).stdout
+                )
+            )
+        with office.browser() as browser:
+            assert browser.sign_in("admin", password[1]).status_code == 303
+            # What init printed for the paper is what /root shows.
+            fingerprint = re.search(r"fingerprint, to compare there: (\S+)", done.stdout)
+            assert fingerprint
+            assert fingerprint[1] in browser.get("/root").text
+    # Nothing of a secret, and no picture of a crash, in what it says.
+    assert password[1] not in office.said()
+    assert "Traceback" not in office.said()
+
+
+def test_again_changes_nothing(office: Office) -> None:
+    assert office.init().returncode == 0
+    before = office.files()
+    again = office.init()
+    assert again.returncode == 0, again.stderr
+    assert office.files() == before
+    assert "shown only now" not in again.stdout
+
+
+def test_what_the_office_changed_stays(office: Office, tmp_path: Path) -> None:
+    assert office.init().returncode == 0
+    own, key = tmp_path / "own.pem", tmp_path / "own.key"
+    (office.folder / "web.pem").rename(own)
+    (office.folder / "web.key").rename(key)
+    text = office.config.read_text().replace(str(office.folder / "web.pem"), str(own))
+    office.config.write_text("# of the office\n" + text.replace(str(office.folder / "web.key"), str(key)))
+    before = office.files()
+    assert office.init().returncode == 0
+    assert office.files() == before
+
+
+# Whatever it had not done when it was stopped.
+@pytest.mark.parametrize("lost", ["broker-password", "web.key", "central.toml", "people.db"])
+def test_stopped_half_way_and_repeated(office: Office, lost: str) -> None:
+    assert office.init().returncode == 0
+    (office.folder / lost).unlink()
+    again = office.init()
+    assert again.returncode == 0, again.stderr
+    with office.broker(), office.running():
+        wait_until(lambda: office.answers() and "connected to the broker" in office.said())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--upstream-port", "0"], "--upstream-port 0: give a number from 1 to 65535."),
+        (["--site", "que-phong"], "--site goes with --upstream HOST only."),
+        (
+            ["--upstream", "province.example", "--site", "que-phong"],
+            (
+                "--upstream province.example: --upstream-login is missing; whoever runs that broker gives it "
+                "to the office (`account.sh add-office`)."
+            ),
+        ),
+    ],
+)
+def test_asked_for_what_cannot_be(office: Office, words: list[str], said: str) -> None:
+    done = office.init(*words)
+    assert (done.returncode, done.stderr) == (2, said + "\n")
+    assert not office.folder.exists()
+
+
+def test_name_that_is_none(office: Office) -> None:
+    done = office.init(name="https://centre.example")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "--name https://centre.example: give only a host name or an address, for example centre.example.\n"
+    )
+    assert not office.folder.exists()
+
+
+def test_broker_that_cannot_be_set_up_is_said(office: Office) -> None:
+    office.folder.mkdir()
+    (office.folder / "broker").write_text("in the way")
+    done = office.init()
+    assert done.returncode == 1
+    assert done.stderr.startswith("mosquitto.sh did not succeed: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_not_into_a_system_where_it_cannot_be(office: Office) -> None:
+    is_root, is_booted = os.geteuid() == 0, Path("/run/systemd/system").is_dir()
+    if is_root and is_booted:
+        pytest.skip("root may write every file, and this would set up a centre on this very machine")
+    done = office.command("init", "--name", "centre.example")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "there is no systemd here: give --dir FOLDER, and run it by `presence-central run`.\n"
+        if is_root
+        else "run this as root, or with --dir FOLDER for a centre of your own.\n"
+    )
+
+
+def test_part_that_ends_stops_no_other(office: Office) -> None:
+    assert office.init().returncode == 0
+    with office.broker(), office.running():
+        wait_until(lambda: office.answers() and "connected to the broker" in office.said())
+        receiving, serving = office.pid_of("receive"), office.pid_of("web")
+        assert receiving
+        assert serving
+        os.kill(serving, signal.SIGKILL)
+        wait_until(lambda: "web ended with -9; it is started again in 3 s" in office.said())
+        wait_until(office.answers)
+        assert office.pid_of("receive") == receiving
+
+
+def test_part_that_cannot_run_stops_no_other(office: Office) -> None:
+    assert office.init().returncode == 0
+    (office.folder / "web.key").unlink()
+    with office.broker(), office.running():
+        wait_until(
+            lambda: "web ended with 2: " in office.said() and "connected to the broker" in office.said()
+        )
+        assert office.pid_of("receive")
+
+
+def test_nothing_that_can_run(office: Office, tmp_path: Path) -> None:
+    store = f'[store]\nurl = "sqlite:///{tmp_path}/store.db"\nsubscriber_file = "{tmp_path}/none"\n'
+    for text, said in (
+        ("", "there is nothing to run: add [mqtt] to store what comes, [web] to show it.\n"),
+        (
+            f'{store}[mqtt]\nhost = "localhost"\n',
+            "nothing runs any more; each of the lines above says why.\n",
+        ),
+    ):
+        config = tmp_path / "central.toml"
+        config.write_text(text)
+        done = office.command("run", "--config", str(config))
+        assert done.returncode == 2
+        assert done.stderr.endswith(said)
+
+
+def test_office_below_a_province(office: Office, start_central: Callable[..., CentralBroker]) -> None:
+    province = start_central()
+    login = province.add("office", "que-phong-office", site=SENDER.site)
+    above = [
+        "--upstream", "127.0.0.1", "--upstream-port", str(province.port), "--site", SENDER.site,
+        "--upstream-login", login.login, "--upstream-password-file", str(login.password_file),
+        "--upstream-ca", str(province.ca_file),
+    ]  # fmt: skip
+    assert office.init().returncode == 0
+    # An office that joins later.
+    done = office.init(*above)
+    assert done.returncode == 0, done.stderr
+    before = office.files()
+    assert office.init(*above).returncode == 0
+    # The list of revoked certificates is made again each time; it is good for 30 days.
+    changed = {path for path, content in office.files().items() if before.get(path) != content}
+    assert {path for path in changed if "crl" not in path} == set()
+    with office.broker():
+        wait_until(lambda: "que-phong-office" in province.said().split("New client connected")[-1])
