@@ -244,7 +244,7 @@ class CalendarKeeper:
         return json.dumps({**kept, "text": central.text}, ensure_ascii=False).encode(errors="replace")
 
 
-def hours_wire(config: Config) -> tuple[HoursWire, ...]:
+def hours_wire(config: Config | CalendarCommand) -> tuple[HoursWire, ...]:
     """The working hours as `info` and `cmd/calendar` have them."""
     return tuple(
         HoursWire(
@@ -254,7 +254,7 @@ def hours_wire(config: Config) -> tuple[HoursWire, ...]:
     )
 
 
-def calendar_wire(config: Config) -> CalendarWire:
+def calendar_wire(config: Config | CalendarCommand) -> CalendarWire:
     """The days that differ as `info` and `cmd/calendar` have them."""
     calendar = config.calendar
     return CalendarWire(
@@ -262,6 +262,27 @@ def calendar_wire(config: Config) -> CalendarWire:
         holidays=tuple(day.isoformat() for day in calendar.holidays),
         workdays=tuple(WorkdayWire(date=day.date.isoformat(), like=day.like) for day in calendar.workdays),
     )
+
+
+def checked(raw: dict[str, Any], most: int | None = None) -> CalendarCommand:
+    """Working hours and days off, as a file or a message has them.
+
+    Args:
+        raw: the two tables.
+        most: so many problems are reported; None: all.
+
+    Raises:
+        ConfigError: they can't be so; a sentence each.
+    """
+    try:
+        command = CalendarCommand.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(*islice(sentences(error, CalendarCommand, raw), most)) from None
+    if len(command.hours) > _MOST_TABLES:
+        raise ConfigError(f"hours has {len(command.hours)} entries: join some, {_MOST_TABLES} are enough.")
+    if problems := tuple(islice(conflicts(raw), most)):
+        raise ConfigError(*problems)
+    return command
 
 
 def _clock(minutes: int) -> str:
@@ -281,15 +302,7 @@ def _command(text: str) -> CalendarCommand:
         raise ConfigError(f"v = {shown(version)}: this agent reads version {_VERSION} only.")
     if "hours" not in raw:
         raise ConfigError('hours is missing: add it, as in the configuration; "hours": [] is always open.')
-    try:
-        command = CalendarCommand.model_validate(raw)
-    except ValidationError as error:
-        raise ConfigError(*islice(sentences(error, CalendarCommand, raw), _MOST_PROBLEMS)) from None
-    if len(command.hours) > _MOST_TABLES:
-        raise ConfigError(f"hours has {len(command.hours)} entries: join some, {_MOST_TABLES} are enough.")
-    if problems := tuple(islice(conflicts(raw), _MOST_PROBLEMS)):
-        raise ConfigError(*problems)
-    return command
+    return checked(raw, _MOST_PROBLEMS)
 
 
 def _object(text: str) -> dict[str, Any]:

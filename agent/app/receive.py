@@ -50,6 +50,19 @@ def store_url(store: StoreConfig) -> URL:
     return database_url(store.url, password)
 
 
+def broker_of(config: CentralConfig, command: str) -> tuple[Broker, BrokerConfig]:
+    """The broker, which a command needs; ConfigError: there is none in the configuration."""
+    mqtt = config.mqtt
+    if mqtt is None:
+        raise ConfigError(
+            f"[mqtt] is missing: add this table, with host in it; `{command}` needs the broker."
+        )
+    broker = Broker(
+        mqtt.host, mqtt.port, mqtt.protocol, mqtt.tls, mqtt.username, mqtt.password_file, mqtt.ca_file
+    )
+    return broker, mqtt
+
+
 def receive(config: CentralConfig) -> None:
     """Store what agents publish, until told to stop.
 
@@ -58,8 +71,7 @@ def receive(config: CentralConfig) -> None:
         BusyError: another receiver stores to it.
         LogError: the store can't be opened.
     """
-    if config.mqtt is None:
-        raise ConfigError("[mqtt] is missing: add this table, with host in it; `receive` needs the broker.")
+    broker, mqtt = broker_of(config, "receive")
     url, systemd = store_url(config.store), Systemd()
     with stop_signals() as stop, DatabaseStore(url) as store:
         if config.store.subscriber_file:
@@ -75,11 +87,11 @@ def receive(config: CentralConfig) -> None:
             keep_tables_days=round(config.store.keep_sums_months * _MONTH_DAYS),
         )
         subscriber = Subscriber(
-            _broker(config.mqtt),
+            broker,
             store.client_id(),
             [f"{ROOT}/+/+/{name}" for name in _TOPICS],
             stop,
-            keep_session_s=config.mqtt.session_days * _DAY_S,
+            keep_session_s=mqtt.session_days * _DAY_S,
         )
         _log.info("storing to %s what agents publish", shown(url))
         systemd.ready(f"storing to {shown(url)}")
@@ -116,9 +128,3 @@ def check(config: CentralConfig) -> None:
             raise ConfigError(f"[mqtt] password_file: {error}.") from error
     if config.mqtt and config.mqtt.ca_file and not config.mqtt.ca_file.is_file():
         raise ConfigError(f"[mqtt] ca_file: there is no {config.mqtt.ca_file}.")
-
-
-def _broker(mqtt: BrokerConfig) -> Broker:
-    return Broker(
-        mqtt.host, mqtt.port, mqtt.protocol, mqtt.tls, mqtt.username, mqtt.password_file, mqtt.ca_file
-    )

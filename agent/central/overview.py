@@ -64,7 +64,7 @@ def table(seen: dict[str, Any]) -> str:
                 str(log.get(name, "-")) for name in ("last_seq", "stored", "dropped", "gone", "missing")
             ]
             rows.append((agent["agent"], state, log["log"], *figures, " ".join(gaps)))
-    lines = _aligned(rows)
+    lines = aligned(rows)
     rows = [("rule", "kind", "now")]
     for agent in seen["agents"]:
         for state in agent["states"]:
@@ -75,10 +75,10 @@ def table(seen: dict[str, Any]) -> str:
                 (f"{agent['agent']} {state['rule']}", body["kind"], shown if state["known"] else "unknown")
             )
     if len(rows) > 1:
-        lines += ["", *_aligned(rows)]
+        lines += ["", *aligned(rows)]
     buildings = [("building", "persons"), *map(_of_building, seen.get("buildings", ()))]
     if len(buildings) > 1:
-        lines += ["", *_aligned(buildings)]
+        lines += ["", *aligned(buildings)]
     if seen["refused"]:
         counts = ", ".join(f"{row['agent'] or '?'} {row['why']} {row['times']}" for row in seen["refused"])
         lines += ["", f"not taken: {counts}"]
@@ -108,7 +108,8 @@ def _plain(cell: str) -> str:
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Lines with a column's cells below each other; whatever is in them is shown as plain text."""
     # Not rich.Table: this side runs with paho alone; in a pipe rich takes 80 columns and cuts what is longer;
     # to load it takes 50 ms and 2.5 MB (`python -X importtime -c 'import rich.console, rich.table'`).
     shown = [tuple(map(_plain, row)) for row in rows]

@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 
 from cyclopts import App, Parameter
 
+from agent.cli.calendars import calendar_app
 from agent.cli.ending import end_with
 from agent.cli.help import ReadersHelp
 from agent.cli.init import init
@@ -34,7 +35,7 @@ app = App(
 app.command(init)
 app.command(simulate)
 app.command(web)
-for group in (user_app, screen_app, token_app, access_app):
+for group in (user_app, screen_app, token_app, access_app, calendar_app):
     app.command(group)
 
 

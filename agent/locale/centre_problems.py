@@ -11,7 +11,16 @@ CENTRE_PROBLEMS: tuple[str, ...] = (
     N_("--db: this store has agents already; give the address of an empty one."),
     N_("--days {number}: give a number from 1 to {most}."),
     N_("--sites {number}: give a number from 1 to {most}."),
-    N_("[mqtt] is missing: add this table, with host in it; `receive` needs the broker."),
+    N_("[mqtt] is missing: add this table, with host in it; `{command}` needs the broker."),
+    N_("--site {site}: the store knows no device of it; `presence-central status` shows all it knows."),
+    N_(
+        "{path}: [[hours]] is missing: add working hours as in an agent's configuration; `hours = []` is "
+        "always open."
+    ),
+    N_(
+        "the broker {broker} does not let this account set the working hours of {names}; under [mqtt] give "
+        "one of `account.sh add-central` for all of these sites."
+    ),
     N_(
         "[web] certificate_file and key_file do not belong together, or are none; give a certificate "
         "and its key, in PEM, without a passphrase."
