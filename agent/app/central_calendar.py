@@ -1,6 +1,8 @@
 """Working hours and days off that a central system sets with `cmd/calendar`, kept beside the event log.
 
-They win over the configuration's until an empty message comes. Nothing else can be set so.
+They win over the configuration's until an empty message comes. Nothing else can be set so. Of two messages
+that say when they were set the later holds: an office's broker passes its province's on again each time that
+the line between them comes back. An empty message says no time, so what comes after it is taken.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 from dataclasses import dataclass, replace
 from itertools import islice
 from threading import Lock
@@ -25,6 +28,7 @@ from agent.core.log_messages import (
     CALENDAR_HOLDS,
     CALENDAR_LOST,
     CALENDAR_NOT_KEPT,
+    CALENDAR_OLDER,
     CALENDAR_REFUSED,
 )
 from agent.errors import AgentError, ConfigError
@@ -47,10 +51,11 @@ _MOST_PROBLEMS = 3
 # The text and what is kept with it, its quotation marks escaped.
 _MOST_KEPT_BYTES = 4 * MOST_BYTES
 _KEEP_AGAIN_S = 60.0
+_TS = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 
 
 class CalendarCommand(BaseConfig):
-    """What `cmd/calendar` has beside its `v`, as in the configuration."""
+    """What `cmd/calendar` has beside its `v` and `ts`, as in the configuration."""
 
     hours: Annotated[tuple[HoursConfig, ...], tables("hours")]
     """Working hours; none: always open."""
@@ -66,12 +71,14 @@ class CentralCalendar:
         text: the message as it came.
         digest: 16 hex digits, the first of the text's sha256.
         command: what is in it.
+        ts: when the centre set it, UTC as on the wire; empty: it does not say.
         since: start of being in force, UTC as on the wire, by the clock of then; empty: not yet.
     """
 
     text: str
     digest: str
     command: CalendarCommand
+    ts: str = ""
     since: str = ""
 
     @classmethod
@@ -82,11 +89,11 @@ class CentralCalendar:
             ConfigError: it is not valid; sentences that say what would be right.
             AgentError: the public holidays that it names can't be worked out here.
         """
-        command = _command(text)
+        command, ts = _command(text)
         if command.calendar.country and command.hours:
             # Computed now, not between two frames: it takes a second.
             public_holidays(command.calendar.country)
-        return cls(text, digest_of(text), command)
+        return cls(text, digest_of(text), command, ts)
 
     def over(self, config: Config) -> Config:
         """The configuration with this in the place of its own hours and days off."""
@@ -142,6 +149,7 @@ class CalendarKeeper:
         self._agent = _agent(config)
         self._lock = Lock()
         self._refused: str | None = None
+        self._older: str | None = None
         self._keep_at_s: float | None = None
         self._is_cleared = self._is_loss_logged = False
         self.central: CentralCalendar | None = None
@@ -174,6 +182,11 @@ class CalendarKeeper:
                 for sentence in str(error).splitlines():
                     _log.warning(CALENDAR_REFUSED, sentence)
             self._refused = digest
+            return
+        if newest and before and newest.ts and newest.ts < before.ts:
+            if self._older != digest:
+                _log.info(CALENDAR_OLDER, newest.ts, before.ts)
+            self._older, self._refused = digest, None
             return
         with self._lock:
             self._newest = newest
@@ -293,7 +306,8 @@ def _agent(config: Config) -> str:
     return f"{config.device.site}/{config.device.name}"
 
 
-def _command(text: str) -> CalendarCommand:
+def _command(text: str) -> tuple[CalendarCommand, str]:
+    """What is in a message, and when it was set."""
     if len(text) > MOST_BYTES:
         raise ConfigError(f"it is longer than {MOST_BYTES // 1024} kB, which no hours are.")
     raw = _object(text)
@@ -302,7 +316,12 @@ def _command(text: str) -> CalendarCommand:
         raise ConfigError(f"v = {shown(version)}: this agent reads version {_VERSION} only.")
     if "hours" not in raw:
         raise ConfigError('hours is missing: add it, as in the configuration; "hours": [] is always open.')
-    return checked(raw, _MOST_PROBLEMS)
+    ts = raw.pop("ts", None)
+    if ts is not None and not (isinstance(ts, str) and _TS.fullmatch(ts)):
+        raise ConfigError(
+            f"ts = {shown(ts)}: give UTC to the millisecond, 2026-11-22T00:31:05.120Z, or leave it out."
+        )
+    return checked(raw, _MOST_PROBLEMS), ts or ""
 
 
 def _object(text: str) -> dict[str, Any]:

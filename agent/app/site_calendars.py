@@ -17,9 +17,11 @@ from agent.mqtt.calendar_topic import NAME
 from agent.mqtt.connection import Connection, Message, PubAck
 from agent.wire.base import CONTRACT
 from agent.wire.calendar import CalendarCommandWire
+from agent.wire.payloads import utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from agent.central.settings import CentralConfig
@@ -27,8 +29,12 @@ if TYPE_CHECKING:
 _WAIT_S = 1.0
 
 
-def calendar_of(path: Path) -> CentralCalendar:
+def calendar_of(path: Path, at: datetime) -> CentralCalendar:
     """Read a file with the tables [[hours]] and [calendar], as a device would take it.
+
+    Args:
+        path: of the file.
+        at: it is set now, with its zone; a device keeps what was set later.
 
     Raises:
         ConfigError: it is not valid; a sentence for each problem.
@@ -41,8 +47,8 @@ def calendar_of(path: Path) -> CentralCalendar:
             "`hours = []` is always open."
         )
     command = checked(raw)
-    wire = CalendarCommandWire(hours=hours_wire(command), calendar=calendar_wire(command))
-    return CentralCalendar.read(wire.model_dump_json())
+    wire = CalendarCommandWire(hours=hours_wire(command), calendar=calendar_wire(command), ts=utc_text(at))
+    return CentralCalendar.read(wire.text())
 
 
 def send_calendar(config: CentralConfig, sites: Sequence[str], text: str) -> Iterator[str]:

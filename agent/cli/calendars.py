@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 # Cyclopts reads annotations.
 from pathlib import Path  # noqa: TC003
 from typing import TYPE_CHECKING, Annotated
@@ -43,7 +45,7 @@ def set_calendar(
 
     _check_names(site)
     loaded = load(config)
-    calendar = calendar_of(file)
+    calendar = calendar_of(file, datetime.now(UTC))
     for agent in send_calendar(loaded, site, calendar.text):
         print(f"sent to {agent}", flush=True)
     said = reader_language().gettext("Sent as {digest}; `presence-central calendar list` shows who has it.")

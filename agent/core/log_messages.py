@@ -145,6 +145,11 @@ CALENDAR_REFUSED = LogMessage(
     "the working hours received on cmd/calendar were refused, nothing changes: %s",
     "760e030dac28f84cca19cb9d943a5ec9",
 )
+CALENDAR_OLDER = LogMessage(
+    "the working hours received on cmd/calendar were set before those in force (%s, and not %s), nothing "
+    "changes",
+    "979a7d682f2c4f5fabb6b6a5b145cf80",
+)
 CALENDAR_NOT_KEPT = LogMessage(
     "the working hours of the centre can't be stored beside the event log (%s); a restart without the "
     "broker would lose them",

@@ -127,6 +127,7 @@ def _command_topics() -> tuple[Topic, ...]:
             f"{_ROOT}/cmd/calendar",
             ("cmd.calendar",),
             "A central system sets working hours and days off; empty: back to the configuration's. "
+            "Of two that say when they were set the later holds, in whichever order they come. "
             "An invalid one, or one with unknown keys, changes nothing: health `calendar_refused`.",
             retain=True,
             action="receive",

@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from agent.wire.base import ClosedWire, Wire
-from agent.wire.fields import LocalTime  # noqa: TC001 - pydantic reads annotations
+
+# Pydantic reads annotations.
+from agent.wire.fields import LocalTime, Timestamp  # noqa: TC001
 
 WeekDay = Annotated[
     Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
@@ -65,3 +67,14 @@ class CalendarCommandWire(Wire):
 
     hours: Annotated[tuple[HoursWire, ...], Field(description="Working hours; empty: always open.")]
     calendar: Annotated[CalendarWire, Field(description="Days off, and days worked like others.")]
+    ts: Annotated[
+        Timestamp | None,
+        Field(
+            description="When they were set, UTC: a message with an earlier one than that in force changes "
+            "nothing; one without is taken whenever it comes."
+        ),
+    ] = None
+
+    def text(self) -> str:
+        """As it is published: without a time `ts` is absent."""
+        return self.model_dump_json(exclude={"ts"} if self.ts is None else None)

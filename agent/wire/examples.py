@@ -79,9 +79,8 @@ def examples() -> dict[str, list[Any]]:
     found["health"] = [json.loads(health.text()) for health in _healths()]
     asked = ReplayRequestWire(log=_LOG, from_seq=18_001, to_seq=18_020, request="gap-7")
     found["cmd.replay"] = [asked.model_dump(mode="json")]
-    found["cmd.calendar"] = [
-        json.loads(CalendarCommandWire(hours=_HOURS, calendar=_CALENDAR).model_dump_json())
-    ]
+    command = CalendarCommandWire(hours=_HOURS, calendar=_CALENDAR, ts="2026-11-20T01:59:58.250Z")
+    found["cmd.calendar"] = [json.loads(command.text())]
     done = ReplayDoneWire(sent=20, first_seq=18_001, last_seq=18_020)
     found["replay.done"] = [json.loads(one.text()) for one in (done, _NOTHING)]
     found["discovery"] = [json.loads(_discovery())]

@@ -94,9 +94,9 @@ def test_calendar_is_over_the_files(config: Config) -> None:
 def test_calendar_as_told_is_as_it_was_sent(config: Config) -> None:
     in_force = CentralCalendar.read(written()).over(config)
     told = CalendarCommandWire(hours=hours_wire(in_force), calendar=calendar_wire(in_force))
-    assert json.loads(told.model_dump_json()) == CENTRE
+    assert json.loads(told.text()) == CENTRE
     # So what `info` of one agent tells can be sent to others.
-    again = CentralCalendar.read(told.model_dump_json())
+    again = CentralCalendar.read(told.text())
     assert settings_of(config, again).in_force == in_force
 
 
@@ -139,6 +139,8 @@ HOURS = [{"days": ["mon"], "periods": [["07:30", "11:30"]]}]
         pytest.param(written(v=1.0), "v = 1.0", id="version-float"),
         pytest.param('{"v":1,"calendar":{}}', "hours is missing", id="no-hours"),
         # Nothing else can be set.
+        pytest.param(written(ts="2026-11-22"), 'ts = "2026-11-22": give UTC', id="ts"),
+        pytest.param(written(ts=7), "ts = 7: give UTC", id="ts-number"),
         pytest.param(written(device={"site": "x"}), "[device] is unknown", id="device"),
         pytest.param(written(mqtt={"host": "evil.example"}), "[mqtt] is unknown", id="mqtt"),
         pytest.param(
@@ -262,6 +264,39 @@ def test_keeper_takes_what_came_last(config: Config) -> None:
     assert keeper.apply_received(make_at(3))
     assert keeper.central
     assert len(keeper.central.command.hours) == 1
+
+
+def test_keeper_keeps_what_was_set_later(config: Config, caplog: pytest.LogCaptureFixture) -> None:
+    """In whichever order they come; without a time a message holds from when it comes, as an empty one."""
+    caplog.set_level("INFO")
+    keeper = CalendarKeeper(config)
+
+    def in_force_after(text: str) -> str:
+        keeper.receive(text)
+        keeper.apply_received(make_at(1))
+        assert not keeper.refused
+        return keeper.central.text if keeper.central else ""
+
+    early, late = (written(ts=f"2026-11-20T0{hour}:00:00.000Z") for hour in (1, 2))
+    same, timeless = written(ts="2026-11-20T02:00:00.000Z", hours=[]), written()
+    assert in_force_after(early) == early
+    assert in_force_after(late) == late
+    lines(caplog)
+    # As it would come with each of two connections; a restart keeps the time too.
+    assert in_force_after(early) == in_force_after(early) == late
+    keeper.receive("x")
+    assert in_force_after(early) == late
+    said = [line for line in lines(caplog) if "refused" not in line]
+    assert len(said) == 1
+    assert "set before those in force (2026-11-20T01:00:00.000Z, and not 2026-11-20T02:00:00.000Z)" in said[0]
+    keeper = CalendarKeeper(config)
+    assert in_force_after(early) == late
+    assert in_force_after(same) == same
+    assert in_force_after(timeless) == timeless
+    assert in_force_after(early) == early
+    assert in_force_after(late) == late
+    assert in_force_after("") == ""
+    assert in_force_after(early) == early
 
 
 def test_keeper_refuses(config: Config, caplog: pytest.LogCaptureFixture) -> None:

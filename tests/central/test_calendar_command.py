@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,7 @@ from agent.central.database.engine import database_url
 from agent.central.database.store import DatabaseStore
 from agent.central.receiver import Receiver
 from agent.mqtt.connection import Connection, Message
+from agent.wire.payloads import utc_text
 from tests.broker import CentralBroker
 from tests.central.saying import TS, make_health, make_status
 from tests.conftest import wait_until, write_config
@@ -120,7 +122,7 @@ def retained(broker: CentralBroker) -> dict[str, str]:
 
 
 def test_all_devices_of_the_sites_get_it(broker: CentralBroker, typed_with: Callable[..., Typed]) -> None:
-    typed = typed_with()
+    typed, begun = typed_with(), utc_text(datetime.now(UTC))
     done = typed.run("set", str(typed.file), "--site", "que-phong")
     assert (done.returncode, done.stderr) == (0, "")
     there = retained(broker)
@@ -131,6 +133,7 @@ def test_all_devices_of_the_sites_get_it(broker: CentralBroker, typed_with: Call
         "sent to que-phong/reception",
         f"Sent as {digest_of(text)}; `presence-central calendar list` shows who has it.",
     ]
+    assert CentralCalendar.read(text).ts > begun
     taken = CentralCalendar.read(text).command
     assert [len(table.periods) for table in taken.hours] == [2]
     assert [day.isoformat() for day in taken.calendar.holidays] == ["2027-01-08", "2027-01-09"]

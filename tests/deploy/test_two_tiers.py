@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.app.central_calendar import CalendarKeeper
 from agent.central.messages import ROOT
 from agent.central.receiver import Receiver
 from agent.central.store import Store
+from agent.config.load import load
+from agent.device import clock
 from agent.eventlog.log import EventLog
 from agent.mqtt.connection import Connection, Message
+from agent.mqtt.publish_state import Callbacks
 from agent.mqtt.subscriber import Subscriber
 from tests.broker import CentralBroker, script
-from tests.conftest import wait_until
+from tests.conftest import wait_until, write_config
 from tests.mqtt.publishing import publishing
 from tests.patience import PATIENCE_S
 from tests.samples import SENDER, make_entered
@@ -208,6 +212,51 @@ def test_what_is_retained_passes_as_retained(tiers: tuple[CentralBroker, Central
         wait_until(retained)
     finally:
         device.close()
+
+
+def test_the_newest_calendar_holds(tmp_path: Path, tiers: tuple[CentralBroker, CentralBroker]) -> None:
+    """The province's comes down again with the line, after the office's that was set later; and is older."""
+    province, office = tiers
+    config = load(write_config(tmp_path, "x.avi"))
+    config.log.path.parent.mkdir()
+    keeper = CalendarKeeper(config)
+    topic = f"{ROOT}/{AGENT}/cmd/calendar"
+
+    def calendar(hour: int) -> str:
+        return f'{{"v":1,"hours":[],"ts":"2026-11-20T{hour:02}:00:00.000Z"}}'
+
+    def sent(broker: CentralBroker, account: Account, text: str) -> None:
+        connection = Connection(broker.as_seen_by(account), "setting")
+        connection.open()
+        connection.publish(Message(topic, text, retain=True))
+        while not connection.pump(1):
+            pass
+        connection.close()
+
+    def in_force() -> str:
+        keeper.apply_received(clock.now())
+        return keeper.central.text if keeper.central else ""
+
+    above, here = province.add("central", "province"), office.add("central", "office")
+    listening, now = heard(office, office.add("reader", "dash"))
+    log = EventLog(SENDER, tmp_path / "events.db")
+    device = office.as_seen_by(office.add("device", *AGENT.split("/")))
+    with log, publishing(device, log, callbacks=Callbacks(calendar=keeper)):
+        sent(province, above, calendar(1))
+        wait_until(lambda: in_force() == calendar(1))
+        # In order: it writes down what it retains.
+        province.stop()
+        sent(office, here, calendar(2))
+        wait_until(lambda: in_force() == calendar(2))
+        wait_until(lambda: now().get(topic) == calendar(2))
+        province.start()
+        wait_until(lambda: now().get(topic) == calendar(1))
+        sent(office, here, "x")
+        wait_until(lambda: keeper.refused)
+        assert in_force() == calendar(2)
+        sent(province, above, calendar(3))
+        wait_until(lambda: in_force() == calendar(3))
+    listening.close()
 
 
 def test_run_again_keeps_the_line_and_none_ends_it(tiers: tuple[CentralBroker, CentralBroker]) -> None:

@@ -137,7 +137,7 @@ ALLOWED = {
                "mem_free_mb", "disk_free_mb", "clock", "clock_offset_ms",
                "earlier_logs"],
     "cmd.replay": ["log", "from_seq", "to_seq", "request"],
-    "cmd.calendar": ["v", "hours", "calendar"],
+    "cmd.calendar": ["v", "hours", "calendar", "ts"],
     "replay.done": ["done", "sent", "first_seq", "last_seq", "refused"],
     "state.line": ["v", "kind", "rule", "valid", "why", "since", "ts", "seq", "log", "session", "in_count",
                    "out_count"],
@@ -159,6 +159,7 @@ ALLOWED_INSIDE_INFO = {
 OPTIONAL = {
     **{name: {"boot", "mono_s", "late"} for name in ALLOWED if name.startswith("event.")},
     "status": {"first_seq", "last_seq", "ts"},
+    "cmd.calendar": {"ts"},
     "replay.done": {"refused"},
     "health": {name for name, of_field in health.HealthWire.model_fields.items() if of_field.default is None},
     "info": {
