@@ -160,9 +160,11 @@ if $pages; then
     step "pages: booted Debians" env PYTHON="$ROOT/.venv-tests/bin/python" bash tests/systemd/pages.sh
 fi
 if $bench; then
-    for name in accuracy nobody cost tracking motion models tamper stillness clips rules walkers starting; do
+    for name in accuracy nobody cost tracking motion models tamper stillness clips rules walkers starting centre centre_api; do
         step "$name" python -m "tests.bench.$name"
     done
+    # The same queries on PostgreSQL, over fewer days, so that it takes minutes.
+    step "centre_api: PostgreSQL" python -m tests.bench.centre_api --postgres --days 60
 fi
 if $faults; then
     for name in cards drain latency many long; do
