@@ -147,6 +147,7 @@ step "units" units
 step "shellcheck" scripts
 if $systemd; then
     step "systemd" env PYTHON="$ROOT/.venv-tests/bin/python" bash tests/systemd/acceptance.sh
+    step "systemd: centre" bash tests/systemd/central.sh
     step "systemd: faults" env PYTHON="$ROOT/.venv-tests/bin/python" bash tests/systemd/faults.sh
 fi
 if $packages; then

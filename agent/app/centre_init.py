@@ -14,6 +14,7 @@ import ssl
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Final
@@ -26,6 +27,7 @@ from agent.central.settings import checked, load
 from agent.errors import AgentError, ConfigError
 from agent.install.atomic import replace_atomically
 from agent.locale.language import reader_language
+from agent.mqtt.certificates import SOON_DAYS, certificate_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -137,7 +139,7 @@ def initialise(wanted: CentreWanted, say: Callable[[str], None]) -> None:
     layout.folder.mkdir(mode=0o755 if layout.is_system else 0o700, parents=True, exist_ok=True)
     _make_broker(wanted, layout, say)
     _make_account(layout, say)
-    _make_certificate(wanted, layout, say)
+    renewed = _make_certificate(wanted, layout, say)
     if layout.config.exists():
         say(language.gettext("{file} is there, and stays as it is.").format(file=layout.config))
     else:
@@ -146,7 +148,7 @@ def initialise(wanted: CentreWanted, say: Callable[[str], None]) -> None:
     config = load(layout.config)
     _make_first_user(config, layout, say)
     if layout.is_system:
-        _start(say)
+        _start(say, restart=renewed)
     _say_what_next(config, layout, say)
 
 
@@ -263,21 +265,26 @@ def _make_account(layout: _Layout, say: Callable[[str], None]) -> None:
     )
 
 
-def _make_certificate(wanted: CentreWanted, layout: _Layout, say: Callable[[str], None]) -> None:
-    """The certificate of pages and API, by the broker's authority."""
+def _make_certificate(wanted: CentreWanted, layout: _Layout, say: Callable[[str], None]) -> bool:
+    """The certificate of pages and API, by the broker's authority; whether there is a new one.
+
+    One that ends soon is made again.
+    """
     language = reader_language()
-    if layout.certificate.exists() and layout.key.exists():
+    end = certificate_end(layout.certificate)
+    lasts = end is not None and end - datetime.now(UTC) > timedelta(days=SOON_DAYS)
+    if lasts and layout.key.exists():
         say(
             language.gettext("The certificate {file} is there, and stays as it is.").format(
                 file=layout.certificate
             )
         )
-        return
+        return False
     if layout.config.exists():
         web = load(layout.config).web
         if web is None or web.certificate_file != layout.certificate:
             # The office has one of its own.
-            return
+            return False
     names = [wanted.name, *(name for name in ("localhost", "127.0.0.1") if name != wanted.name)]
     _script("certificates.sh", ["web", *names, "--dir", str(layout.broker)])
     issued = layout.broker / "issued"
@@ -290,6 +297,7 @@ def _make_certificate(wanted: CentreWanted, layout: _Layout, say: Callable[[str]
             names=", ".join(names), file=layout.certificate
         )
     )
+    return True
 
 
 def _make_first_user(config: CentralConfig, layout: _Layout, say: Callable[[str], None]) -> None:
@@ -312,8 +320,8 @@ def _make_first_user(config: CentralConfig, layout: _Layout, say: Callable[[str]
     )
 
 
-def _start(say: Callable[[str], None]) -> None:
-    """The services, now and at each boot."""
+def _start(say: Callable[[str], None], *, restart: bool) -> None:
+    """The services, now and at each boot; `restart`: there is something new that they read once."""
     page = Path("/usr/local/share/doc/presence-central")
     page.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(_DEPLOY / "central" / "README.md", page / "README.md")
@@ -326,7 +334,8 @@ def _start(say: Callable[[str], None]) -> None:
     _run(["systemctl", "daemon-reload"])
     for unit in _UNITS:
         try:
-            _run(["systemctl", "--quiet", "enable", "--now", unit])
+            _run(["systemctl", "--quiet", "enable", unit])
+            _run(["systemctl", "restart" if restart else "start", unit])
         except AgentError:
             raise AgentError(f"{unit} did not start; 'journalctl -u {unit}' says why.") from None
     say(reader_language().gettext("The centre runs, and starts at every boot."))

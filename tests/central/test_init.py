@@ -159,6 +159,20 @@ def test_again_changes_nothing(office: Office) -> None:
     assert "shown only now" not in again.stdout
 
 
+def test_certificate_that_ends_soon_is_made_again(office: Office) -> None:
+    assert office.init().returncode == 0
+    issued = script("certificates", "web", "localhost", "--days", "20", "--dir", office.folder / "broker")
+    assert issued.returncode == 0, issued.stderr
+    for name in ("web.pem", "web.key"):
+        (office.folder / "broker" / "issued" / name).replace(office.folder / name)
+    soon = (office.folder / "web.pem").read_bytes()
+    done = office.init()
+    assert done.returncode == 0, done.stderr
+    assert (office.folder / "web.pem").read_bytes() != soon
+    with office.broker(), office.running():
+        wait_until(office.answers)
+
+
 def test_what_the_office_changed_stays(office: Office, tmp_path: Path) -> None:
     assert office.init().returncode == 0
     own, key = tmp_path / "own.pem", tmp_path / "own.key"
