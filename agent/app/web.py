@@ -44,7 +44,8 @@ def serve(config: CentralConfig) -> None:
     """
     web = web_of(config)
     root = check_certificate(web)
-    with people_of(config) as people, closing(ApiReading(store_url(config.store))) as reading:
+    store = ApiReading(store_url(config.store), config.building)
+    with people_of(config) as people, closing(store) as reading:
         callers = Callers(people, web.session_idle_minutes * 60, web.session_hours * 3600)
         served = uvicorn.Config(
             make_app(reading, callers, [web.name, *_own_names(web)], root),

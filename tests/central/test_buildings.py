@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from agent.app.receive import status
+from agent.central.api.reading import ApiReading
 from agent.central.database import buildings as buildings_module
 from agent.central.database.buildings import InsideNow, inside_now
 from agent.central.database.engine import database_url as parsed
@@ -19,6 +21,7 @@ from agent.central.overview import table
 from agent.central.receiver import Receiver
 from agent.central.settings import BuildingConfig, CentralConfig, StoreConfig
 from agent.mqtt.connection import Message
+from tests.central.api.asking import Somebody
 from tests.central.saying import LOG
 
 if TYPE_CHECKING:
@@ -236,6 +239,16 @@ def test_status_tells_it(office: Office) -> None:
         ["que-phong", "trụ", "sở", "0"],
         ["que-phong", "kho·[2J", "unknown", "(no_state", "gate/none)"],
     ]
+
+
+def test_api_tells_it(office: Office) -> None:
+    other = OFFICE.model_copy(update={"name": "kho", "lines": ("gate/none",)})
+    with closing(ApiReading(office.url, (OFFICE, other))) as reading:
+        known, unknown = reading.buildings(Somebody(), None)
+    # Nobody came yet, and the agents have run since midnight as far as is known.
+    assert (known.site, known.name, known.persons, known.why) == ("que-phong", "trụ sở", 0, {})
+    assert known.since is not None
+    assert (unknown.persons, unknown.why, unknown.line) == (None, {"persons": "no_state"}, "gate/none")
 
 
 def test_day_of_a_site_is_found_by_an_index(office: Office) -> None:

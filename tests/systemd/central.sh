@@ -21,7 +21,8 @@ git -C "$ROOT" ls-files -z | tar -C "$ROOT" --null --files-from=- -c | tar -C "$
 cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
 trust=$root/opt/index.pem
 cp -L "${PIP_CERT:-/etc/ssl/certs/ca-certificates.crt}" "$trust"
-chroot "$root" env PIP_CERT=/opt/index.pem SSL_CERT_FILE=/opt/index.pem bash /opt/presence-agent/deploy/environment.sh central
+chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+    {PIP_CERT,SSL_CERT_FILE,REQUESTS_CA_BUNDLE}=/opt/index.pem bash /opt/presence-agent/deploy/environment.sh central
 rm -f "$trust"
 echo "127.0.0.1 localhost" >"$root/etc/hosts"
 

@@ -108,6 +108,20 @@ class StateAnswer(BaseModel):
     why: Why
 
 
+class BuildingAnswer(BaseModel):
+    """A building whose persons are counted by the lines at its doors."""
+
+    site: SiteName
+    name: str = Field(description="For people, as the centre's configuration has it.")
+    persons: _Count = Field(description="Those inside now.")
+    since: Time | None = Field(
+        description="When it was empty: local midnight, or later where all was seen so."
+    )
+    blind_s: _Seconds = Field(description="So long since then somebody could have crossed a line unseen.")
+    line: str | None = Field(description="The line, device/rule, for which nothing is known.")
+    why: Why
+
+
 class EventAnswer(BaseModel):
     """An event; `n` rises with each arrival in this store and is never given twice."""
 

@@ -13,6 +13,7 @@ from sqlalchemy import column, func, select, table, tuple_
 from agent.central.api.caller import may_read
 from agent.central.api.cursors import DayCursor, QuarterCursor
 from agent.central.api.models import (
+    BuildingAnswer,
     DaysPage,
     DeviceAnswer,
     EventsPage,
@@ -35,7 +36,9 @@ from agent.central.api.shaping import (
 )
 from agent.central.database import tables
 from agent.central.database.agents import load_agents
+from agent.central.database.buildings import inside_now
 from agent.central.database.engine import make_engine, translated
+from agent.central.moments import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
 
     from agent.central.api.caller import ApiCaller
     from agent.central.api.shaping import Row
+    from agent.central.database.buildings import InsideNow
+    from agent.central.settings import BuildingConfig
 
 # So many events are looked through for those that are asked for, before an answer without them says how far.
 _MOST_LOOKED_AT: Final = 20_000
@@ -87,9 +92,14 @@ def _now_ms() -> int:
 class ApiReading:
     """Reads a store that somebody else writes; each call sees one moment of it."""
 
-    def __init__(self, url: URL) -> None:
-        """Take where it is; it connects when it is asked."""
-        self._url = url
+    def __init__(self, url: URL, buildings: Sequence[BuildingConfig] = ()) -> None:
+        """Take where it is; it connects when it is asked.
+
+        Args:
+            url: of `database_url`.
+            buildings: those that are counted.
+        """
+        self._url, self._buildings = url, buildings
         self._engine = make_engine(url, reading=True)
 
     def close(self) -> None:
@@ -134,6 +144,21 @@ class ApiReading:
                 state_answer(dict(row), infos.get(row["agent"], NO_INFO))
                 for row in connection.execute(query).mappings()
                 if wanted.includes(row["agent"])
+            ]
+
+    def buildings(self, caller: ApiCaller, site: str | None) -> list[BuildingAnswer]:
+        """How many are in each building of a site that the caller may read as a whole.
+
+        Args:
+            caller: who asks.
+            site: only of this one; None: of all.
+        """
+        now_ms = _now_ms()
+        with self._moment() as connection:
+            return [
+                _building_answer(building, inside_now(connection, building, now_ms))
+                for building in self._buildings
+                if may_read(caller, f"{building.site}/") and site in {None, building.site}
             ]
 
     def devices(self, wanted: Wanted) -> list[DeviceAnswer]:
@@ -281,3 +306,15 @@ class ApiReading:
     @staticmethod
     def _infos(connection: Connection) -> dict[str, PlaceInfo]:
         return {row.agent: _info_of(row.body) for row in connection.execute(select(_INFO_NOW))}
+
+
+def _building_answer(building: BuildingConfig, inside: InsideNow) -> BuildingAnswer:
+    return BuildingAnswer(
+        site=building.site,
+        name=building.name,
+        persons=inside.persons,
+        since=None if inside.since_ms is None else text_of(inside.since_ms),
+        blind_s=inside.blind_s,
+        line=inside.line,
+        why={} if inside.why is None else {"persons": inside.why},
+    )

@@ -11,9 +11,10 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, TypeAdapter
 from starlette.exceptions import HTTPException
 
-from agent.central.api.caller import ApiCaller, may_ask
+from agent.central.api.caller import ApiCaller, may_ask, may_read
 from agent.central.api.cursors import day_cursor, quarter_cursor
 from agent.central.api.models import (
+    BuildingAnswer,
     DaysPage,
     DeviceAnswer,
     EventsPage,
@@ -68,6 +69,7 @@ Moment = Annotated[datetime | None, Query(), AfterValidator(lambda at: at and _z
 _SITES = TypeAdapter(list[SiteAnswer])
 _PLACES = TypeAdapter(list[PlaceAnswer])
 _STATES = TypeAdapter(list[StateAnswer])
+_BUILDINGS = TypeAdapter(list[BuildingAnswer])
 _DEVICES = TypeAdapter(list[DeviceAnswer])
 
 
@@ -105,6 +107,14 @@ def places(request: Request, reading: Reading, wanted: WantedPart) -> Response:
 def state(request: Request, reading: Reading, wanted: WantedPart) -> Response:
     """What holds now for each rule."""
     return _list(request, _STATES, reading.states(wanted))
+
+
+@router.get("/buildings", response_model=list[BuildingAnswer], operation_id="buildings")
+def buildings(request: Request, reading: Reading, caller: Caller, site: Name = None) -> Response:
+    """How many are in each building now; of sites that the caller may read as a whole."""
+    if site is not None and not may_read(caller, f"{site}/"):
+        raise HTTPException(HTTPStatus.FORBIDDEN, "site: this caller may not read it")
+    return _list(request, _BUILDINGS, reading.buildings(caller, site))
 
 
 @router.get("/devices", response_model=list[DeviceAnswer], operation_id="devices")

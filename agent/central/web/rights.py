@@ -76,6 +76,7 @@ RIGHTS: Final[tuple[Right, ...]] = (
     _api("sites", *ROLES, "screen"),
     _api("places", *ROLES, "screen"),
     _api("state", "leader", "staff", "technician", "admin", "screen"),
+    _api("buildings", "leader", "technician", "admin", "screen"),
     _api("live", "leader", "staff", "technician", "admin", "screen"),
     _api("quarters", "leader", "staff", "admin"),
     _api("days", "leader", "staff", "admin"),

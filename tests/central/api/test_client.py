@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pytest
     from sqlalchemy.engine import URL
 
-OPERATIONS = {"sites", "places", "state", "events", "quarters", "days", "devices", "live"}
+OPERATIONS = {"sites", "places", "state", "buildings", "events", "quarters", "days", "devices", "live"}
 
 
 def test_openapi_names_every_operation_and_problem(store: URL) -> None:

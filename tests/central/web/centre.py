@@ -30,6 +30,16 @@ if TYPE_CHECKING:
 
 # One site with two places, another with one.
 AGENTS: Final = (AGENT, "que-phong/reception", "muong-xen/gate")
+BUILDINGS: Final = """
+[[building]]
+site = "que-phong"
+name = "house"
+lines = ["one-stop/gate"]
+[[building]]
+site = "muong-xen"
+name = "house"
+lines = ["gate/main"]
+"""
 
 
 class Centre:
@@ -66,7 +76,7 @@ class Centre:
         self.config.write_text(
             f'[store]\nurl = "sqlite:///{self.folder / "store.db"}"\n'
             f'[people]\nurl = "sqlite:///{self.folder / "people.db"}"\n'
-            f"[web]\nport = {self.port}\n" + "\n".join(lines)
+            f"[web]\nport = {self.port}\n" + "\n".join(lines) + BUILDINGS
         )
 
     def words(self, *words: str) -> list[str]:

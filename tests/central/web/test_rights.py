@@ -46,6 +46,7 @@ ALLOWED = {
     ("GET", f"{ROOT}/sites"): "leader staff technician auditor admin screen token",
     ("GET", f"{ROOT}/places"): "leader staff technician auditor admin screen token",
     ("GET", f"{ROOT}/state"): "leader staff technician admin screen token",
+    ("GET", f"{ROOT}/buildings"): "leader technician admin screen token",
     ("GET", f"{ROOT}/live"): "leader staff technician admin screen token",
     ("GET", f"{ROOT}/quarters"): "leader staff admin token",
     ("GET", f"{ROOT}/days"): "leader staff admin token",
@@ -209,6 +210,19 @@ def test_everybody_sees_their_own_only(everybody: Everybody, caller: str, reach:
             for site, place in (one.split("/") for one in SEEN["all"]):
                 status = browser.get(f"{path}?site={site}&place={place}").status_code
                 assert (status == 200) == (f"{site}/{place}" in SEEN[reach] or reach == "all"), name
+
+
+@pytest.mark.parametrize("reach", REACHES)
+@pytest.mark.parametrize("caller", ["leader", "technician", "admin", "screen", "token"])
+def test_a_building_is_of_a_whole_site(everybody: Everybody, caller: str, reach: str) -> None:
+    browser, path = everybody.browsers[caller, reach], f"{ROOT}/buildings"
+    seen = {"all": ["que-phong", "muong-xen"], "site": ["que-phong"], "place": [], "elsewhere": []}[reach]
+    assert [one["site"] for one in browser.get(path).json()] == seen
+    for site in ("que-phong", "muong-xen"):
+        answer = browser.get(f"{path}?site={site}")
+        assert (answer.status_code == 200) == (site in seen)
+        if answer.status_code == 200:
+            assert [one["site"] for one in answer.json()] == [site]
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"])
