@@ -82,7 +82,7 @@ class ReceiverStore(Protocol):
     """Store of received messages, open for writing; each method raises LogError where it can't be used."""
 
     def transaction(self) -> AbstractContextManager[None]:
-        """All or nothing; it is on the disk when this ends."""
+        """All or nothing; it is on the disk when this ends. One within another is a part of that."""
 
     def load(self) -> dict[str, AgentKept]:
         """Read what is known of each agent, by site/name."""

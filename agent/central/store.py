@@ -123,11 +123,15 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing; it is on the disk when this ends.
+        """All or nothing; it is on the disk when this ends. One within another is a part of that.
 
         Raises:
             LogError: nothing of it is kept.
         """
+        is_within = self.db.in_transaction
+        if is_within:
+            yield
+            return
         with self._translated():
             self.db.execute("BEGIN IMMEDIATE")
             try:

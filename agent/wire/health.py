@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, NamedTuple, Self
+from functools import cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, Self
 
 from pydantic import Field
 
@@ -21,6 +23,9 @@ from agent.wire.fields import (  # noqa: TC001
     Seconds,
     SessionId,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # Health is at most 1 kB.
 MOST_EARLIER = 4
@@ -258,10 +263,11 @@ class HealthWire(Wire):
     ] = None
 
     @classmethod
-    def figures(cls) -> dict[str, Figure]:
+    @cache
+    def figures(cls) -> Mapping[str, Figure]:
         """What is said of each field beside its form; not of those that other payloads have as well."""
         said = ((name, each) for name, of_field in cls.model_fields.items() for each in of_field.metadata)
-        return {name: each for name, each in said if isinstance(each, Figure)}
+        return MappingProxyType({name: each for name, each in said if isinstance(each, Figure)})
 
     @classmethod
     def example(cls, **known: Any) -> Self:  # noqa: ANN401 - of any field

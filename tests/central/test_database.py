@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import tempfile
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -197,6 +197,43 @@ def test_hours_of_health(centre: Centre, monkeypatch: pytest.MonkeyPatch) -> Non
          "reasons": "camera_dark disk_low"},
         {"agent": AGENT, "hour_ms": hour_ms, "heard": 1, "degraded": 1, "failing": 0, "reasons": ""},
     ]  # fmt: skip
+
+
+def test_health_and_status_of_one_transaction(centre: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came last holds, in whichever order the tables are written."""
+    now_ms = 1_790_000_000_000
+    monkeypatch.setattr("agent.central.receiver.time_ns", lambda: now_ms * 1_000_000)
+    others = [Message(f"presence/v1/office/d{n}/health", make_health(1).payload) for n in range(1200)]
+    with centre.store.transaction():
+        for message in (
+            make_health(1),
+            make_status(1),
+            make_health(2, verdict="degraded", reasons=["disk_low"]),
+            make_status(2, state="offline", why="stopped"),
+        ):
+            now_ms += 1000
+            centre.receiver.receive([message])
+        now_ms -= 500
+        centre.receiver.receive(others)
+    (row,) = (row for row in centre.rows("agent") if row["agent"] == AGENT)
+    assert (row["state"], row["why"], row["heard_ms"]) == ("offline", "stopped", now_ms + 500)
+    assert json.loads(row["health"])["verdict"] == "degraded"
+    hours = {row["agent"]: row["heard"] for row in centre.rows("health_hour")}
+    assert hours == {AGENT: 2} | {f"office/d{n}": 1 for n in range(1200)}
+    centre.receiver.receive([make_health(2), *others[:600]])
+    hours = {row["agent"]: row["heard"] for row in centre.rows("health_hour")}
+    assert hours == {AGENT: 3} | {f"office/d{n}": 2 if n < 600 else 1 for n in range(1200)}
+
+
+def test_transaction_within_another_is_a_part_of_it(centre: Centre) -> None:
+    messages = [*happened(1, 2), make_health(2), make_status(2), make_state()]
+    with suppress(InterruptedError), centre.store.transaction():
+        centre.receiver.receive(messages)
+        raise InterruptedError
+    for table in ("event", "span", "agent", "state", "health_hour"):
+        assert centre.rows(table) == [], table
+    centre.receiver.load().receive(messages)
+    assert len(centre.rows("event")) == 2
 
 
 def test_why_a_state_is_unknown(centre: Centre) -> None:

@@ -1,4 +1,4 @@
-"""Batch of what a transaction stores: events, spans and logs of many agents, written a table at a time."""
+"""Batch of what a transaction stores: events, spans, logs and health of many agents, a table at a time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete
 
 from agent.central.database import tables
+from agent.central.database.health_hours import HealthHours
 from agent.central.database.statements import insert_new, upsert
 from agent.central.database.sums import SumRows
 from agent.central.moments import ms_of
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from agent.central.kept import How, LogKept
-    from agent.central.messages import EventMessage
+    from agent.central.messages import EventMessage, HealthMessage
 
 _OF_LOG = ("first_seq", "last_seq", "doubles", "asked", "replayed", "ended")
 _SPAN = tuple(column.name for column in tables.span.columns)
 _LOG = tuple(column.name for column in tables.log.columns)
+_OF_STATUS = ("state", "log", "session")
 _DELETE_SPAN = delete(tables.span).where(
     *(column == bindparam(f"of_{column.name}") for column in tables.span.primary_key)
 )
@@ -36,6 +38,9 @@ class WriteBatch:
         # By agent, log, how and first: the last number; None: the row goes.
         self._spans: dict[tuple[str, str, str, int], int | None] = {}
         self._logs: dict[tuple[str, str], dict[str, Any]] = {}
+        # By agent: the newest.
+        self._health: dict[str, dict[str, Any]] = {}
+        self._hours = HealthHours()
 
     @property
     def events(self) -> int:
@@ -90,6 +95,19 @@ class WriteBatch:
         row = {"agent": agent, "log": log} | {name: getattr(kept, name) for name in _OF_LOG}
         self._logs[agent, log] = row
 
+    def add_health(self, health: HealthMessage, heard_ms: int) -> None:
+        """Take how an agent is; whether it is online only its status tells."""
+        self._health[health.agent] = unknown(health.agent, heard_ms) | {"health": health.body}
+        if health.live:
+            self._hours.add(health, heard_ms)
+
+    def write_health(self, connection: Connection, *agents: str) -> None:
+        """Write the newest health of these agents, before what came after it is written."""
+        rows = [self._health.pop(agent) for agent in agents if agent in self._health]
+        if rows:
+            statement = upsert(connection.dialect.name, tables.agent.name, tuple(rows[0]), _OF_STATUS)
+            connection.execute(statement, rows)
+
     def write(self, connection: Connection) -> None:
         """Write all of it; the connection is in a transaction, and the batch is empty afterwards."""
         backend = connection.dialect.name
@@ -106,4 +124,12 @@ class WriteBatch:
             connection.execute(upsert(backend, tables.span.name, _SPAN), rows)
         if self._logs:
             connection.execute(upsert(backend, tables.log.name, _LOG), list(self._logs.values()))
+        self.write_health(connection, *self._health)
+        self._hours.write(connection)
+        self._hours = HealthHours()
         self._events, self._sums, self._spans, self._logs = [], SumRows(), {}, {}
+
+
+def unknown(agent: str, heard_ms: int) -> dict[str, Any]:
+    """Row of an agent whose status has not come yet."""
+    return {"agent": agent, "state": "unknown", "log": "", "session": "", "heard_ms": heard_ms}

@@ -8,16 +8,15 @@ from collections import Counter
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from time import time_ns
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from sqlalchemy import Connection, bindparam, delete, func, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent.central.database import tables
 from agent.central.database.agents import load_agents
-from agent.central.database.batch import WriteBatch
+from agent.central.database.batch import WriteBatch, unknown
 from agent.central.database.engine import make_engine, translated
-from agent.central.database.health_hours import put_health_hour
 from agent.central.database.migrations import migrate
 from agent.central.database.statements import count, insert_new, put
 from agent.central.kept import OldEvent
@@ -117,11 +116,14 @@ class DatabaseStore:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing; it is on the disk when this ends.
+        """All or nothing; it is on the disk when this ends. One within another is a part of that.
 
         Raises:
             LogError: nothing of it is kept.
         """
+        if self._connection is not None:
+            yield
+            return
         with translated(self._url):
             self._hold()
             with self._engine.begin() as connection:
@@ -213,7 +215,7 @@ class DatabaseStore:
 
     def put_agent(self, agent: str) -> None:
         """Store that an agent is known, though no status or event of it came yet."""
-        self._db.execute(insert_new(self._backend, tables.agent.name), _unknown(agent, 0))
+        self._db.execute(insert_new(self._backend, tables.agent.name), unknown(agent, 0))
 
     def put_status(self, status: StatusMessage, heard_ms: int) -> None:
         """Store whether an agent is online."""
@@ -226,14 +228,12 @@ class DatabaseStore:
             "ts_ms": ms_of(status.ts) or None,
             "heard_ms": heard_ms,
         }
+        self._batch.write_health(self._db, status.agent)
         put(self._db, tables.agent, row)
 
     def put_health(self, health: HealthMessage, heard_ms: int) -> None:
         """Store how an agent is; whether it is online only its status tells."""
-        row = _unknown(health.agent, heard_ms) | {"health": health.body}
-        put(self._db, tables.agent, row, keep=("state", "log", "session"))
-        if health.live:
-            put_health_hour(self._db, health, heard_ms)
+        self._batch.add_health(health, heard_ms)
 
     def put_state(self, state: StateMessage) -> None:
         """Store the state of a rule; one without a body is deleted."""
@@ -316,8 +316,3 @@ class DatabaseStore:
 
 def _busy() -> BusyError:
     return BusyError("another receiver already stores to this database; stop it first.")
-
-
-def _unknown(agent: str, heard_ms: int) -> dict[str, Any]:
-    """Row of an agent whose status has not come yet."""
-    return {"agent": agent, "state": "unknown", "log": "", "session": "", "heard_ms": heard_ms}
