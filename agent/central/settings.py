@@ -132,6 +132,8 @@ class CentralConfig(BaseConfig):
 
 def load(path: Path) -> CentralConfig:
     """Read central.toml; ConfigError with all problems, a sentence each."""
+    if not path.exists():
+        raise ConfigError(f"{path}: there is no such file; `presence-central init` makes one.")
     return checked(read_toml(path))
 
 

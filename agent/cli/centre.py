@@ -95,6 +95,31 @@ def check(*, config: CentralConfigOption = CENTRAL_CONFIG) -> int:
     return 0
 
 
+@app.command
+def doctor(
+    *,
+    as_json: Annotated[bool, Parameter(name="--json", negative="", help="One line of JSON.")] = False,
+    config: CentralConfigOption = CENTRAL_CONFIG,
+) -> int:
+    """Check what the centre needs, a line each, with what to do about it; nothing is changed.
+
+    The exit code is 0 where there is no fault, 2 where the configuration is wrong, 1 with any other fault.
+    """
+    import logging
+
+    from agent.cli.doctor import print_report
+    from agent.doctor.office import examine_centre
+
+    # What a part would log is in the report.
+    logging.disable(logging.CRITICAL)
+    report = examine_centre(config)
+    if as_json:
+        print(report.as_json(reader_language()))
+    else:
+        print_report(report)
+    return report.exit_code
+
+
 def main() -> NoReturn:
     """Run a command and end with the contract's exit code."""
     end_with(app)

@@ -59,7 +59,7 @@ def doctor(
     if as_json:
         print(report.as_json(reader_language()))
     else:
-        _print(report)
+        print_report(report)
     if bundle is None:
         return report.exit_code
     try:
@@ -93,7 +93,8 @@ def _report(config: Path, *, preflight: bool) -> Report:
     return examine(config, ask_sandbox=ask_sandbox)
 
 
-def _print(report: Report) -> None:
+def print_report(report: Report) -> None:
+    """Print a line each, in colours on a terminal."""
     from agent.locale.language import reader_language
 
     terminal = sys.stdout.isatty()

@@ -67,10 +67,20 @@ def broker_checks(settings: Settings, machine: System, emit: Emit) -> None:
         emit(Finding(f"{check}.skipped", {"after": _CHECKS[last]}))
 
 
-def _in_turn(settings: Settings, broker: Broker, emit: Emit) -> None:
+def reachable(broker: Broker, emit: Emit) -> bool:
+    """Check name, port and TLS, up to the first fault.
+
+    Args:
+        broker: with its files where this process finds them.
+        emit: takes each finding.
+    """
     addresses = _addresses(broker, emit)
     address = _listening(broker, addresses, emit) if addresses else None
-    if address is None or not _encrypted(broker, address, emit):
+    return address is not None and _encrypted(broker, address, emit)
+
+
+def _in_turn(settings: Settings, broker: Broker, emit: Emit) -> None:
+    if not reachable(broker, emit):
         return
     connection = _logged_in(settings, broker, emit)
     if connection is None:

@@ -9,6 +9,7 @@ from agent.doctor.messages_camera import CAMERA_MESSAGES
 from agent.doctor.messages_centre import CENTRE_MESSAGES
 from agent.doctor.messages_limits import LIMITS_MESSAGES
 from agent.doctor.messages_machine import MACHINE_MESSAGES
+from agent.doctor.messages_office import OFFICE_LABELS, OFFICE_MESSAGES
 from agent.doctor.messages_preflight import PREFLIGHT_MESSAGES
 from agent.doctor.messages_service import SERVICE_MESSAGES
 from agent.doctor.messages_updates import UPDATES_MESSAGES
@@ -65,7 +66,9 @@ LABELS: dict[str, str] = {
     "journal": NC_("check", "journal"),
     "updates": NC_("check", "updates"),
 }
+# Those of a device.
 CHECKS = tuple(LABELS)
+LABELS |= OFFICE_LABELS
 
 SUMMARY: dict[str, str] = {
     "ok": N_(
@@ -96,6 +99,7 @@ MESSAGES: dict[str, DoctorMessage] = {
     **SERVICE_MESSAGES,
     **PREFLIGHT_MESSAGES,
     **UPDATES_MESSAGES,
-    **{f"{check}.skipped": DoctorMessage("skipped", _NOT_TRIED) for check in CHECKS},
-    **{f"{check}.hung": DoctorMessage("fault", _NO_ANSWER, _HUNG) for check in CHECKS},
+    **OFFICE_MESSAGES,
+    **{f"{check}.skipped": DoctorMessage("skipped", _NOT_TRIED) for check in LABELS},
+    **{f"{check}.hung": DoctorMessage("fault", _NO_ANSWER, _HUNG) for check in LABELS},
 }

@@ -77,6 +77,7 @@ CENTRE_PROBLEMS: tuple[str, ...] = (
     N_("another subscriber already stores to {path}; stop it first."),
     N_("{path} is not a store of this subscriber; give another file."),
     N_("simulate: give --db or --broker, one of them."),
+    N_("{path}: there is no such file; `presence-central init` makes one."),
     N_("there is nothing to run: add [mqtt] to store what comes, [web] to show it."),
     N_("nothing runs any more; each of the lines above says why."),
     N_("this installation has no deploy/broker: run `init` from a checkout of the project."),

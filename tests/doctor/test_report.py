@@ -39,7 +39,7 @@ def test_english_is_english() -> None:
 
 def test_remedies_are_sentences_and_findings_are_none() -> None:
     for code, message in MESSAGES.items():
-        assert code.partition(".")[0] in CHECKS, code
+        assert code.partition(".")[0] in LABELS, code
         for language in LANGUAGES:
             assert not in_context(language, code, message.found).endswith("."), code
             assert language.gettext(message.remedy or ".").endswith("."), code
