@@ -153,25 +153,23 @@ def logged(folder: Path) -> dict[int, dict[str, object]]:
     return {seq: json.loads(body) for seq, body in rows}
 
 
-# Each of the processes that test beside one another has ports of its own, and gives none twice: some seconds
-# pass before a broker takes its port.
-_WORKERS = 16
-_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
-_given: set[int] = set()
-
-
 def free_port() -> int:
-    """A free port on loopback, outside of the kernel's ephemeral range."""
+    """A free port on loopback, outside of the kernel's ephemeral range, that is given once.
+
+    Some seconds pass before a broker takes it. Until this process ends a name without a file keeps it
+    (unix(7): abstract), which is known to all suites on this network, also to those in roots of their own.
+    """
     first_given = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    ports = range(10_000 + _WORKER, max(first_given, 20_000), _WORKERS)
+    ports = range(10_000, max(first_given, 20_000))
     while True:
         port = random.SystemRandom().choice(ports)
-        if port in _given and len(_given) < len(ports) // 2:
-            continue
+        name = socket.socket(socket.AF_UNIX)
         with socket.socket() as sock, suppress(OSError):
+            name.bind(f"\0presence-agent-tests-{port}")
             sock.bind(("127.0.0.1", port))
-            _given.add(port)
+            name.detach()
             return port
+        name.close()
 
 
 def wait_until(holds: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
