@@ -6,6 +6,7 @@
 #   bash tests/run.sh --complete the same; what is skipped though this machine could run it fails (tests/skips.py)
 #   bash tests/run.sh --bench    also the benchmarks of tests/bench, two hours or more
 #   bash tests/run.sh --faults   also the long form of tests/faults, an hour and a half
+#   bash tests/run.sh --browser  also the centre's pages in a browser (chromium, 300 MB of Debian's)
 #   bash tests/run.sh --node     also others' programs on the schemas, two minutes (node; 200 MB from the npm registry)
 #   bash tests/run.sh --systemd  also the service, and faults made on purpose, on booted Debians, as root, half an hour
 #   bash tests/run.sh --packages also the Debian packages, built twice, and on booted Debians, as root, an hour
@@ -18,6 +19,7 @@ cd "$ROOT"
 bench=false
 complete=false
 faults=false
+browser=false
 node=false
 packages=false
 pages=false
@@ -27,12 +29,13 @@ for argument in "$@"; do
         --bench) bench=true ;;
         --complete) complete=true ;;
         --faults) faults=true ;;
+        --browser) browser=true ;;
         --node) node=true ;;
         --packages) packages=true ;;
         --pages) pages=true ;;
         --systemd) systemd=true ;;
         *)
-            echo "usage: bash tests/run.sh [--complete] [--bench] [--faults] [--node] [--packages] [--pages] [--systemd]" >&2
+            echo "usage: bash tests/run.sh [--complete] [--bench] [--browser] [--faults] [--node] [--packages] [--pages] [--systemd]" >&2
             exit 2
             ;;
     esac
@@ -90,6 +93,7 @@ command -v nft >/dev/null || missing+=(nftables)
 /usr/bin/python3 -c 'import gi; gi.require_version("GstRtspServer", "1.0")' 2>/dev/null ||
     missing+=(python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good)
 if $faults; then command -v nats-server >/dev/null || missing+=(nats-server); fi
+if $browser; then [[ -x /usr/bin/chromedriver ]] || missing+=(chromium chromium-driver); fi
 if $node; then command -v npm >/dev/null || missing+=(npm); fi
 if ((${#missing[@]})) && ! { may_install_packages && apt_install "${missing[@]}"; }; then
     say "${missing[*]} may not be installed: some tests will be skipped."
@@ -180,6 +184,7 @@ if $faults; then
     step "faults: cluster" env PRESENCE_TEST_CLUSTER=1 python -m pytest -q tests/deploy/test_cluster.py
 fi
 
+if $browser; then step "browser" env PRESENCE_TEST_BROWSER=1 python -m pytest -q tests/central/web/test_browser.py; fi
 if $node; then
     step "node" env PRESENCE_TEST_NODE=1 python -m pytest -q tests/wire/test_generators.py tests/central/api/test_typescript.py
 fi

@@ -20,7 +20,7 @@ COMPLETE = "PRESENCE_TEST_COMPLETE"
 
 # What a machine can't help that has all that may be had: the only reasons to skip where everything must run.
 ALLOWED = (
-    r"set PRESENCE_TEST_(CLUSTER|NODE)=1 ",  # behind a flag
+    r"set PRESENCE_TEST_(BROWSER|CLUSTER|NODE)=1 ",  # behind a flag
     r"yolox_tiny is not fetched",  # 20 MB for who wants them, which no package has
     r"no \.\./shared/",  # where this project is built only
     r"root may (write|read) every",  # for ordinary users
