@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 ROOT = "/api/v1"
 # Every path; a new one has a row here.
 PATHS = [
-    *(f"{ROOT}/{name}" for name in ("sites", "places", "state", "events", "quarters", "days", "devices")),
+    *(f"{ROOT}/{name}" for name in ("sites", "places", "state", "buildings", "events")),
+    *(f"{ROOT}/{name}" for name in ("quarters", "days", "devices")),
     "/metrics",
-]  # fmt: skip
+]
 # It describes the others, and says nothing of anybody.
 OPEN = f"{ROOT}/openapi.json"
 
