@@ -15,9 +15,11 @@ import uvicorn
 from agent.app.people import address_of, people_of, web_of
 from agent.app.receive import store_url
 from agent.app.web_certificate import check_certificate
+from agent.central.api.live import LiveHub
 from agent.central.api.reading import ApiReading
 from agent.central.web.application import make_app
 from agent.central.web.callers import Callers
+from agent.device.signals import stop_signals
 from agent.device.systemd import Systemd
 from agent.errors import ConfigError, LogError
 
@@ -47,8 +49,9 @@ def serve(config: CentralConfig) -> None:
     store = ApiReading(store_url(config.store), config.building)
     with people_of(config) as people, closing(store) as reading:
         callers = Callers(people, web.session_idle_minutes * 60, web.session_hours * 3600)
+        hub = LiveHub(reading)
         served = uvicorn.Config(
-            make_app(reading, callers, [web.name, *_own_names(web)], root),
+            make_app(reading, callers, [web.name, *_own_names(web)], root, hub),
             ssl_certfile=web.certificate_file,
             ssl_keyfile=web.key_file,
             log_config=None,
@@ -60,13 +63,29 @@ def serve(config: CentralConfig) -> None:
             limit_concurrency=_MOST_CONNECTIONS,
             timeout_graceful_shutdown=_END_S,
         )
+        # When it starts and ends is said here, and by systemd.
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         served.load()
         assert served.ssl is not None  # noqa: S101 - it has a certificate
         served.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
         with _listening(web) as listening, _tidying(callers, config.people.keep_access_months):
             _log.info("serving %s", address_of(web))
             Systemd().ready(f"serving {address_of(web)}")
-            uvicorn.Server(served).run([listening])
+            # It hands on the signal that ended it, of which the process would die if nobody took it.
+            with stop_signals():
+                _Server(served, hub).run([listening])
+
+
+class _Server(uvicorn.Server):
+    """Ends the streams of live changes first; waiting for them would never end."""
+
+    def __init__(self, config: uvicorn.Config, hub: LiveHub) -> None:
+        super().__init__(config)
+        self._hub = hub
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._hub.close()
+        await super().shutdown(sockets)
 
 
 @contextmanager

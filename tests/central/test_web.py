@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import ssl
 import subprocess
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from tests.central.web.centre import Centre
@@ -126,6 +130,33 @@ def test_old_tls_is_refused(centre: Centre) -> None:
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert "Cipher is (NONE)" in done.stdout
+
+
+def test_open_streams_end_with_the_server(tmp_path: Path) -> None:
+    """In order and at once, whatever reads them, and without a word of an error."""
+    made = Centre(tmp_path)
+    token = made.token("stream")
+    made.start()
+    context = ssl.create_default_context(cafile=str(made.authority))
+    headers = {"Authorization": f"Bearer {token}"}
+    with ExitStack() as stack:
+        client = stack.enter_context(httpx.Client(verify=context, timeout=PATIENCE_S))
+        lines = []
+        for _ in range(3):
+            address = f"https://localhost:{made.port}/api/v1/live"
+            answer = stack.enter_context(client.stream("GET", address, headers=headers))
+            lines.append(answer.iter_lines())
+            assert any(line == "event: hello" for line in lines[-1])
+        assert made.process
+        made.process.send_signal(signal.SIGTERM)
+        # The end of each stream is an end, and no broken connection.
+        for of_one in lines:
+            assert "event: end" not in list(of_one)
+        assert made.process.wait(PATIENCE_S) == 0
+    said = made.said()
+    assert "Traceback" not in said
+    assert "ERROR" not in said
+    assert "application startup" not in said
 
 
 def test_no_secret_is_logged(centre: Centre) -> None:

@@ -26,12 +26,15 @@ _PROBLEMS: Final = {
 }
 
 
-def make_api(reading: ApiReading, caller: Callable[[Request], ApiCaller]) -> FastAPI:
+def make_api(
+    reading: ApiReading, caller: Callable[[Request], ApiCaller], hub: LiveHub | None = None
+) -> FastAPI:
     """Make the application.
 
     Args:
         reading: of the store; it stays the caller's to close.
         caller: says who asks, or raises an HTTPException.
+        hub: of the live changes; None: one of its own.
     """
     api = FastAPI(
         title="presence-central",
@@ -53,7 +56,7 @@ def make_api(reading: ApiReading, caller: Callable[[Request], ApiCaller]) -> Fas
             for status, said in _PROBLEMS.items()
         },
     )
-    api.state.reading, api.state.caller_of, api.state.hub = reading, caller, LiveHub(reading)
+    api.state.reading, api.state.caller_of, api.state.hub = reading, caller, hub or LiveHub(reading)
     add_problem_handlers(api)
     api.include_router(router)
     api.include_router(live_router)

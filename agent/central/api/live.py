@@ -83,11 +83,18 @@ class LiveHub:
         self._newest = 0
         self._states: dict[tuple[str, str], str] = {}
         self._away = False
+        self._closing = asyncio.Event()
 
     @property
     def streams(self) -> int:
         """How many there are."""
         return len(self._streams)
+
+    def close(self) -> None:
+        """End all streams, now and from now on: the server ends, and clients come again by themselves."""
+        self._closing.set()
+        for client in self._streams:
+            client.news.set()
 
     async def stream(self, caller: ApiCaller, last: int | None) -> AsyncIterator[str]:
         """What one client gets, until it goes or may no longer read.
@@ -102,10 +109,10 @@ class LiveHub:
             watching = await self._watched()
             told = {"n": self._newest} if last is None else {"n": self._newest, "after": last}
             yield f"retry: {_RETRY_MS}\n{message('hello', told, self._newest)}"
-            while True:
+            while not self._closing.is_set():
                 with suppress(TimeoutError):
                     await asyncio.wait_for(client.news.wait(), _HEARTBEAT_S)
-                if watching.done():
+                if self._closing.is_set() or watching.done():
                     # Nobody looks any more; the client comes again, and that starts it.
                     return
                 if not await asyncio.to_thread(caller.is_valid):

@@ -29,11 +29,18 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp
 
+    from agent.central.api.live import LiveHub
     from agent.central.api.reading import ApiReading
     from agent.central.web.callers import Callers, WebCaller
 
 
-def make_app(reading: ApiReading, callers: Callers, names: Sequence[str], root: bytes | None) -> ASGIApp:
+def make_app(
+    reading: ApiReading,
+    callers: Callers,
+    names: Sequence[str],
+    root: bytes | None,
+    hub: LiveHub | None = None,
+) -> ASGIApp:
     """Make the application.
 
     Args:
@@ -41,8 +48,9 @@ def make_app(reading: ApiReading, callers: Callers, names: Sequence[str], root: 
         callers: who may come in.
         names: by which it may be called; a request for another host is refused.
         root: the authority's certificate, PEM; None: browsers know it already.
+        hub: of the live changes; None: one of its own.
     """
-    api = make_api(reading, _caller)
+    api = make_api(reading, _caller, hub)
     app = Starlette(
         routes=[*_routes(api, callers, root), Mount(ROOT, api)],
         exception_handlers={
