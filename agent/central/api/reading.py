@@ -254,10 +254,10 @@ class ApiReading:
         """
         day = tables.day.c
         key = tuple_(day.changed_ms, day.agent, day.rule, day.date)
-        # Of the millisecond that is running there may be more to come.
+        # What is written later changed later (`database.sums`): nothing comes in before what was given.
         query = (
             select(tables.day)
-            .where(day.changed_ms >= after.changed_ms, key > tuple_(*after), day.changed_ms < _now_ms())
+            .where(day.changed_ms >= after.changed_ms, key > tuple_(*after))
             .order_by(day.changed_ms, day.agent, day.rule, day.date)
         )
         first, last = dates

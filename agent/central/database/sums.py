@@ -2,7 +2,8 @@
 
 A later event of the same span takes the place of the one before: after a step back of the clock a quarter
 comes again, and the figures of a day may change. `changed_ms` says when that was; it is later than
-`heard_ms`, when the first of its span came, only where a later one took its place.
+`heard_ms`, when the first of its span came, only where a later one took its place. Of days it rises with each
+write, whatever the clock does.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, or_
+from sqlalchemy import and_, func, or_, select
 
 from agent.central.database.statements import insert
 from agent.central.database.tables import COLUMNS, FIGURES, day, quarter
@@ -132,10 +133,25 @@ class SumRows:
         return True
 
     def write(self, connection: Connection) -> None:
-        """Write them; the connection is in a transaction."""
+        """Write them; the connection is in a transaction, and nobody else writes."""
+        newest_ms = None
         for (table, _), found in self._rows.items():
             rows = list(found.values())
+            if table == day.name:
+                if newest_ms is None:
+                    newest_ms = connection.execute(select(func.max(day.c.changed_ms))).scalar_one() or 0
+                rows = [_behind(newest_ms, row) for row in rows]
             connection.execute(_put_later(connection.dialect.name, table, tuple(rows[0])), rows)
+
+
+def _behind(newest_ms: int, row: Row) -> Row:
+    """A day that changes later than all that were written before, though the clock stepped back since.
+
+    Whoever reads on from the last change that it has misses none.
+    """
+    if row["changed_ms"] > newest_ms:
+        return row
+    return row | {"changed_ms": newest_ms + 1, "heard_ms": newest_ms + 1}
 
 
 def _age(row: Row) -> tuple[int, int]:

@@ -9,6 +9,8 @@ import httpx
 import pytest
 
 from agent.central.database.store import DatabaseStore
+from agent.central.messages import EventMessage, parse
+from agent.central.moments import ms_of
 from agent.central.receiver import Receiver
 from agent.mqtt.connection import Message
 from tests.central.api.asking import Somebody, asking, pages, serving
@@ -161,10 +163,26 @@ def test_arrivals_do_not_disturb_a_cursor(store: URL) -> None:
     ]
 
 
-def changed(day: dict[str, Any]) -> Message:
+def test_a_clock_that_stepped_back_hides_no_change(store: URL) -> None:
+    """What comes while the centre's clock is an hour behind what it was comes after what a program has."""
+    with asking(store) as client:
+        at_end = client.get("/days", params={"limit": 2000}).json()
+        days = at_end["items"]
+        with DatabaseStore(store) as kept:
+            for number, one in enumerate(days[:2]):
+                message = parse(changed(one, 1 + number))
+                assert isinstance(message, EventMessage)
+                with kept.transaction():
+                    kept.put_events([message], ms_of(one["changed"]) - 3_600_000 * (1 + number))
+        changes = client.get("/days", params={"changed_after": at_end["next"]}).json()["items"]
+    assert [item["date"] for item in changes] == [one["date"] for one in days[:2]]
+    assert all(item["corrected"] for item in changes)
+
+
+def changed(day: dict[str, Any], seq: int = 1) -> Message:
     """A day once more, by a later event of another log."""
     body = {
-        "v": 1, "log": "0000abcd", "seq": 1, "id": "0000abcd/1", "type": f"{day['kind']}.day",
+        "v": 1, "log": "0000abcd", "seq": seq, "id": f"0000abcd/{seq}", "type": f"{day['kind']}.day",
         "ts": "2030-01-01T00:00:00.000Z", "clock": "synced", "site": day["site"], "device": day["place"],
         "rule": day["rule"], "date": day["date"], "length_s": 86400.0, "blind_s": 1.0,
         "in": 1, "out": 1, "periods": [], "visits": 1, "occupied_s": 1.0, "max": 1,
