@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass, field
 from time import monotonic
@@ -46,9 +47,10 @@ class _Service:
     again_s: float | None = field(default_factory=monotonic)
 
     def start(self) -> None:
-        # A group of its own: Ctrl-C is told to each once, by this process.
+        # A group of its own: Ctrl-C is passed on once, by this process. When this one is killed, it ends too.
+        bound = ["setpriv", "--pdeathsig", "TERM", "--"] if shutil.which("setpriv") else []
         self.process = subprocess.Popen(  # noqa: S603 - this same program
-            self.words, env={**os.environ, **own_path()}, process_group=0
+            [*bound, *self.words], env={**os.environ, **own_path()}, process_group=0
         )
         self.again_s = None
         _log.info("%s started", self.name)

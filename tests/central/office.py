@@ -80,10 +80,13 @@ class Office:
             process.terminate()
             process.wait(PATIENCE_S)
 
+    def start(self) -> subprocess.Popen[bytes]:
+        with self._said.open("ab") as log:
+            return subprocess.Popen([*PROGRAM, "run", "--config", str(self.config)], stderr=log)
+
     @contextmanager
     def running(self) -> Iterator[subprocess.Popen[bytes]]:
-        with self._said.open("ab") as log:
-            process = subprocess.Popen([*PROGRAM, "run", "--config", str(self.config)], stderr=log)
+        process = self.start()
         try:
             yield process
         finally:

@@ -168,6 +168,17 @@ def test_part_that_ends_stops_no_other(office: Office) -> None:
         assert office.pid_of("receive") == receiving
 
 
+def test_none_is_left_when_run_is_killed(office: Office) -> None:
+    assert office.init().returncode == 0
+    with office.broker():
+        process = office.start()
+        wait_until(lambda: office.answers() and "connected to the broker" in office.said())
+        process.kill()
+        process.wait(PATIENCE_S)
+        wait_until(lambda: office.pid_of("receive") is None and office.pid_of("web") is None)
+        assert not office.answers()
+
+
 def test_part_that_cannot_run_stops_no_other(office: Office) -> None:
     assert office.init().returncode == 0
     (office.folder / "web.key").unlink()
