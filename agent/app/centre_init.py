@@ -13,13 +13,20 @@ import shutil
 import ssl
 import subprocess
 import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
 import agent
+from agent.app.centre_layout import (
+    ACCOUNT,
+    CentreLayout,
+    CentreWanted,
+    broker_at,
+    layout_of,
+    tables_of,
+)
 from agent.app.people import address_of, people_of, web_of, whoever_types
 from agent.central.people.accounts import Accounts
 from agent.central.people.reach import Reach
@@ -38,85 +45,10 @@ _DEPLOY: Final = Path(agent.__file__).parent.parent / "deploy"
 _UNITS: Final = ("presence-central-receive.service", "presence-central-web.service")
 _SYSUSERS: Final = "presence-central.sysusers.conf"
 _RECEIVE_USER, _WEB_USER = "presence-receive", "presence-web"
-# Of the broker; a name that no subscriber of an office has already.
-_ACCOUNT: Final = "presence-central"
 _FIRST_USER: Final = "admin"
 # The units see nothing of these folders.
 _HIDDEN: Final = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - no file is made there
 _PASSWORD_BYTES: Final = 15
-
-
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """The broker of a province, which hears what the agents of one site say.
-
-    Attributes:
-        host: its name or address.
-        port: for logins with a password, over TLS.
-        site: which site.
-        login: the office's account there, of `account.sh add-office`.
-        password_file: holds its password.
-        ca_file: certificate of the authority that signs its certificate.
-    """
-
-    host: str
-    port: int
-    site: str
-    login: str
-    password_file: Path
-    ca_file: Path
-
-
-@dataclass(frozen=True, slots=True)
-class CentreWanted:
-    """What somebody asks for.
-
-    Attributes:
-        name: host name by which browsers and devices reach this machine.
-        folder: all of it goes in here, without root; None: into the system, as root.
-        port: of pages and API.
-        broker_port: for logins with a password.
-        certificate_port: for logins with a certificate.
-        upstream: None: nothing of it is changed.
-    """
-
-    name: str
-    folder: Path | None
-    port: int
-    broker_port: int
-    certificate_port: int
-    upstream: Upstream | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """Where everything is."""
-
-    folder: Path
-    broker: Path
-    store: Path
-    people: Path
-    is_system: bool
-
-    @property
-    def config(self) -> Path:
-        return self.folder / "central.toml"
-
-    @property
-    def password(self) -> Path:
-        return self.folder / "broker-password"
-
-    @property
-    def certificate(self) -> Path:
-        return self.folder / "web.pem"
-
-    @property
-    def key(self) -> Path:
-        return self.folder / "web.key"
-
-    @property
-    def authority(self) -> Path:
-        return self.broker / "ca.pem"
 
 
 def initialise(wanted: CentreWanted, say: Callable[[str], None]) -> None:
@@ -130,8 +62,8 @@ def initialise(wanted: CentreWanted, say: Callable[[str], None]) -> None:
         ConfigError: what is asked for can't be done here; nothing was changed.
         AgentError: a step did not succeed; those before it stay, and are not done again.
     """
-    layout, language = _layout(wanted.folder), reader_language()
-    tables = _tables(wanted, layout)
+    layout, language = layout_of(wanted.folder), reader_language()
+    tables = tables_of(wanted, layout)
     checked(tables)
     _check(layout)
     if layout.is_system:
@@ -152,35 +84,6 @@ def initialise(wanted: CentreWanted, say: Callable[[str], None]) -> None:
     _say_what_next(config, layout, say)
 
 
-def _layout(folder: Path | None) -> _Layout:
-    if folder is None:
-        return _Layout(
-            Path("/etc/presence-central"),
-            Path("/etc/mosquitto/presence"),
-            Path("/var/lib/presence-central/store.db"),
-            Path("/var/lib/presence-central-web/people.db"),
-            is_system=True,
-        )
-    own = folder.absolute()
-    return _Layout(own, own / "broker", own / "store.db", own / "people.db", is_system=False)
-
-
-def _tables(wanted: CentreWanted, layout: _Layout) -> dict[str, dict[str, str | int]]:
-    """What is in central.toml."""
-    return {
-        "store": {"url": f"sqlite:///{layout.store}"},
-        "people": {"url": f"sqlite:///{layout.people}"},
-        "mqtt": {
-            "host": "localhost", "port": wanted.broker_port, "username": _ACCOUNT,
-            "password_file": str(layout.password), "ca_file": str(layout.authority),
-        },
-        "web": {
-            "name": wanted.name, "port": wanted.port, "certificate_file": str(layout.certificate),
-            "key_file": str(layout.key), "root_file": str(layout.authority),
-        },
-    }  # fmt: skip
-
-
 def _text(tables: dict[str, dict[str, str | int]]) -> str:
     """The same as TOML; a string of JSON is one of TOML."""
     return "\n".join(
@@ -189,7 +92,7 @@ def _text(tables: dict[str, dict[str, str | int]]) -> str:
     )
 
 
-def _check(layout: _Layout) -> None:
+def _check(layout: CentreLayout) -> None:
     """What would go wrong half-way is said before anything is done."""
     if not (_DEPLOY / "broker" / "mosquitto.sh").is_file():
         raise ConfigError(
@@ -222,16 +125,17 @@ def _make_users() -> None:
     _run(["systemd-sysusers", str(target)])
 
 
-def _make_broker(wanted: CentreWanted, layout: _Layout, say: Callable[[str], None]) -> None:
+def _make_broker(wanted: CentreWanted, layout: CentreLayout, say: Callable[[str], None]) -> None:
     """The broker with its authority; what an administrator set about one that is there stays."""
     words, language = ["--dir", str(layout.broker)], reader_language()
-    made = (layout.broker / "server.pem").exists() and (layout.broker / "rights").exists()
+    made = all(path.exists() for path in (layout.broker / "server.pem", layout.broker_config))
     if made and wanted.upstream is None:
         say(language.gettext("The broker is there, and stays as it is."))
         return
     if not made:
         words += [word for name in (wanted.name, "localhost", "127.0.0.1") for word in ("--name", name)]
-    words += ["--port", str(wanted.broker_port), "--certificate-port", str(wanted.certificate_port)]
+    _, port, certificate_port = broker_at(wanted, layout)
+    words += ["--port", str(port), "--certificate-port", str(certificate_port)]
     if wanted.upstream is not None:
         words += [
             "--upstream", wanted.upstream.host, "--upstream-port", str(wanted.upstream.port),
@@ -243,29 +147,29 @@ def _make_broker(wanted: CentreWanted, layout: _Layout, say: Callable[[str], Non
     _script("mosquitto.sh", words)
 
 
-def _make_account(layout: _Layout, say: Callable[[str], None]) -> None:
+def _make_account(layout: CentreLayout, say: Callable[[str], None]) -> None:
     """The receiver's login at the broker, whose password is in a file of its own."""
     language = reader_language()
     if layout.password.exists():
-        say(language.gettext("The broker knows the account {name}.").format(name=_ACCOUNT))
+        say(language.gettext("The broker knows the account {name}.").format(name=ACCOUNT))
         return
     accounts = (layout.broker / "accounts").read_text("utf-8").splitlines()
     # One without its file: this was stopped between the two, or somebody took the file away.
-    known = any(line.split()[1:2] == [_ACCOUNT] for line in accounts)
+    known = any(line.split()[1:2] == [ACCOUNT] for line in accounts)
     command = "new-password" if known else "add-central"
     _script(
         "account.sh",
-        [command, _ACCOUNT, "--password-file", str(layout.password), "--dir", str(layout.broker)],
+        [command, ACCOUNT, "--password-file", str(layout.password), "--dir", str(layout.broker)],
     )
     _give(layout, layout.password, _RECEIVE_USER)
     say(
         language.gettext("The broker knows the account {name}, whose password is in {file}.").format(
-            name=_ACCOUNT, file=layout.password
+            name=ACCOUNT, file=layout.password
         )
     )
 
 
-def _make_certificate(wanted: CentreWanted, layout: _Layout, say: Callable[[str], None]) -> bool:
+def _make_certificate(wanted: CentreWanted, layout: CentreLayout, say: Callable[[str], None]) -> bool:
     """The certificate of pages and API, by the broker's authority; whether there is a new one.
 
     One that ends soon is made again.
@@ -300,7 +204,7 @@ def _make_certificate(wanted: CentreWanted, layout: _Layout, say: Callable[[str]
     return True
 
 
-def _make_first_user(config: CentralConfig, layout: _Layout, say: Callable[[str], None]) -> None:
+def _make_first_user(config: CentralConfig, layout: CentreLayout, say: Callable[[str], None]) -> None:
     """Somebody who may let others in, where there is nobody yet; the password is said once."""
     language = reader_language()
     if layout.is_system:
@@ -341,12 +245,12 @@ def _start(say: Callable[[str], None], *, restart: bool) -> None:
     say(reader_language().gettext("The centre runs, and starts at every boot."))
 
 
-def _say_what_next(config: CentralConfig, layout: _Layout, say: Callable[[str], None]) -> None:
+def _say_what_next(config: CentralConfig, layout: CentreLayout, say: Callable[[str], None]) -> None:
     language = reader_language()
     option = "" if layout.is_system else f" --config {layout.config}"
     if not layout.is_system:
-        conf = layout.broker / "mosquitto.conf"
-        say(language.gettext("Start the broker: {command}").format(command=f"mosquitto -c {conf}"))
+        command = f"mosquitto -c {layout.broker_config}"
+        say(language.gettext("Start the broker: {command}").format(command=command))
         say(language.gettext("Start the centre: {command}").format(command=f"presence-central run{option}"))
     address = address_of(web_of(config))
     say(
@@ -368,7 +272,7 @@ def _say_what_next(config: CentralConfig, layout: _Layout, say: Callable[[str], 
     say(language.gettext("For each person: {command}").format(command=command))
 
 
-def _give(layout: _Layout, path: Path, user: str) -> None:
+def _give(layout: CentreLayout, path: Path, user: str) -> None:
     """Make a secret the file of the one who needs it."""
     path.chmod(0o400)
     if layout.is_system:

@@ -14,7 +14,7 @@ from agent.core.identifiers import identifier
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:
-    from agent.app.centre_init import Upstream
+    from agent.app.centre_layout import Upstream
 
 _MQTTS = 8883
 _MOST_PORT = 65535
@@ -52,7 +52,8 @@ def init(
     It does what is not done yet, and changes nothing else: it may be repeated. It says each step, and what to
     do next.
     """
-    from agent.app.centre_init import CentreWanted, initialise
+    from agent.app.centre_init import initialise
+    from agent.app.centre_layout import CentreWanted
 
     for option, number in (
         ("--port", port),
@@ -78,7 +79,7 @@ def _above(
     ca_file: Path | None,
 ) -> Upstream | None:
     """The broker of the province; None: there is none."""
-    from agent.app.centre_init import Upstream
+    from agent.app.centre_layout import Upstream
 
     needed = {
         "--site": site, "--upstream-login": login,

@@ -13,7 +13,7 @@ import pytest
 from agent.eventlog.log import EventLog
 from tests.broker import CentralBroker, script
 from tests.central.office import Office
-from tests.conftest import wait_until
+from tests.conftest import free_port, wait_until
 from tests.mqtt.publishing import publishing
 from tests.patience import PATIENCE_S
 from tests.samples import SENDER, make_entered
@@ -56,6 +56,24 @@ def test_from_nothing_to_an_event_and_a_page(office: Office, tmp_path: Path) -> 
     # Nothing of a secret, and no picture of a crash, in what it says.
     assert password[1] not in office.said()
     assert "Traceback" not in office.said()
+
+
+def test_broker_that_is_there_is_taken_as_it_is(office: Office, tmp_path: Path) -> None:
+    """With names and ports of its own, and an account that somebody has."""
+    broker, port = office.folder / "broker", free_port()
+    words = "--name", "127.0.0.1", "--port", str(port), "--certificate-port", str(free_port())
+    made = script("mosquitto", "--dir", broker, *words)
+    assert made.returncode == 0, made.stderr
+    hub = script("account", "add-central", "hub", "--password-file", tmp_path / "hub", "--dir", broker)
+    assert hub.returncode == 0, hub.stderr
+    before = {path: content for path, content in office.files().items() if path.endswith((".pem", ".conf"))}
+    done = office.init()
+    assert done.returncode == 0, done.stderr
+    assert f'host = "127.0.0.1"\nport = {port}\n' in office.config.read_text()
+    assert before.items() <= office.files().items()
+    assert "hub" in (broker / "accounts").read_text()
+    with office.broker(), office.running():
+        wait_until(lambda: "connected to the broker" in office.said())
 
 
 def test_again_changes_nothing(office: Office) -> None:

@@ -91,6 +91,11 @@ if [ ! -e /root/second ]; then
         check "and $other did not notice" [ "$(pid "$other")" = "$kept" ]
     done
     check "the page answers again" within 30 answers
+    faults=$(presence-central doctor --json | "$python" -c '
+import json, sys
+print(*(one["code"] for one in json.load(sys.stdin)["checks"] if one["status"] in {"fault", "unknown"}))')
+    # Nobody may set this clock.
+    check "doctor finds nothing wrong but the clock: $faults" not grep -qv '^time\.[a-z_]*$' <<<"${faults:-time.ok}"
     check "no journal line has a password" not grep -qFf /etc/presence-central/broker-password <(journalctl -o cat)
     touch /root/second
     sync
