@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_END_S: Final = 3
+_END_S: Final = 10
 _TIDY_EVERY_S: Final = 3600.0
 _TOLD_EVERY: Final = 24
 # Three hundred streams and those who ask besides.
