@@ -264,7 +264,7 @@ def test_states(config: Config) -> None:
     assert [rule.rule_id for rule in settings_of(config).rules] == ["gate", "yard", "seat"]
     agent = {"agent": "test/yard", "state": "online", "logs": []}
     seen = [{"rule": "seat", "known": True, "state": bodies[1]}]
-    assert "taken True" in table({"agents": [{**agent, "states": seen}], "refused": []})
+    assert "taken True" in table({"agents": [agent | {"heard_ms": 0, "states": seen}], "refused": []})
 
 
 def test_blind_is_not_free(config: Config) -> None:
