@@ -44,7 +44,7 @@ class Looks:
             LogError: it can't be written.
         """
         actor, now_s = caller.actor, monotonic()
-        places = _places(caller, query) if right.shows == "own" else [""]
+        places = _places(caller, right, query) if right.shows == "own" else [""]
         if right.shows == "log" and caller.who == "staff":
             # Whoever asks who looked at them is not watched for that.
             return
@@ -64,9 +64,9 @@ class Looks:
             self._written.update((keys[place], now_s) for place in new)
 
 
-def _places(caller: WebCaller, query: Mapping[str, str]) -> list[str]:
+def _places(caller: WebCaller, right: Right, query: Mapping[str, str]) -> list[str]:
     """Which sites and places are shown; none: it will be refused."""
-    site, place = query.get("site"), query.get("place")
+    site, place = (query.get(name) if name in right.narrowed_by else None for name in ("site", "place"))
     everywhere = [EVERYWHERE] if caller.sites is None else sorted({*caller.sites, *caller.places})
     if any(name is not None and not _NAME.fullmatch(name) for name in (site, place)):
         return []

@@ -34,6 +34,8 @@ class Right:
         open: who is not signed in may use it too.
         shows: own: what it shows is of the caller's own sites and places, and written to the access log;
             log: the access log itself; nothing: nothing of any place.
+        narrowed_by: words of the address's query that narrow what is shown; all others change nothing, also
+            of what is written.
     """
 
     method: str
@@ -41,6 +43,7 @@ class Right:
     who: frozenset[Who]
     open: bool = False
     shows: Literal["own", "log", "nothing"] = "nothing"
+    narrowed_by: tuple[str, ...] = ()
 
     @property
     def of_programs(self) -> bool:
@@ -52,9 +55,9 @@ def _who(*who: Who) -> frozenset[Who]:
     return frozenset(who)
 
 
-def _api(name: str, *who: Who) -> Right:
+def _api(name: str, *who: Who, narrowed_by: tuple[str, ...] = ("site", "place")) -> Right:
     """A path of the API: a token reads all of it."""
-    return Right("GET", f"{ROOT}/{name}", frozenset((*who, "token")), shows="own")
+    return Right("GET", f"{ROOT}/{name}", frozenset((*who, "token")), shows="own", narrowed_by=narrowed_by)
 
 
 RIGHTS: Final[tuple[Right, ...]] = (
@@ -73,11 +76,11 @@ RIGHTS: Final[tuple[Right, ...]] = (
     Right("GET", "/static/style.css", EVERYBODY, open=True),
     # API. It describes itself to everybody, and says nothing of any place there.
     Right("GET", f"{ROOT}/openapi.json", EVERYBODY, open=True),
-    _api("sites", *ROLES, "screen"),
+    _api("sites", *ROLES, "screen", narrowed_by=()),
     _api("places", *ROLES, "screen"),
     _api("state", "leader", "staff", "technician", "admin", "screen"),
-    _api("buildings", "leader", "technician", "admin", "screen"),
-    _api("live", "leader", "staff", "technician", "admin", "screen"),
+    _api("buildings", "leader", "technician", "admin", "screen", narrowed_by=("site",)),
+    _api("live", "leader", "staff", "technician", "admin", "screen", narrowed_by=()),
     _api("quarters", "leader", "staff", "admin"),
     _api("days", "leader", "staff", "admin"),
     _api("devices", "technician", "admin"),

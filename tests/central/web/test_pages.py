@@ -15,6 +15,8 @@ from agent.central.people.access_log import AccessLog, Actor
 from agent.central.people.accounts import Accounts
 from agent.central.people.reach import Reach, Role
 from agent.central.people.screens import Screens
+from agent.central.people.tokens import Tokens
+from agent.central.web.rights import RIGHTS
 from tests.central.people.conftest import ADMIN, PASSWORD
 
 if TYPE_CHECKING:
@@ -293,6 +295,47 @@ def test_who_looked(centre: Centre) -> None:
             assert auditor.get(wrong).status_code == 400
         with centre.people() as people:
             assert AccessLog(people).verify() == []
+
+
+# Whatever stands in an address: what was shown is written, as a whole where it was shown as a whole.
+QUERIES = (
+    "", "?site=nowhere", "?site=NO", "?site=", "?place=one-stop", "?place=", "?site=que-phong",
+    "?site=que-phong&place=one-stop", "?site=que-phong&site=muong-xen", "?SITE=que-phong",
+    "?site=que-phong&place=no%00", "?limit=1&rule=gate",
+)  # fmt: skip
+
+
+def test_what_narrows_an_answer_is_what_narrows_its_row(centre: Centre) -> None:
+    described = centre.get("/api/v1/openapi.json").json()["paths"]
+    for right in RIGHTS:
+        if right.shows == "own":
+            told = described.get(right.path.removeprefix("/api/v1"), {}).get("get", {}).get("parameters", ())
+            assert {one["name"] for one in told} & {"site", "place"} == set(right.narrowed_by), right.path
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_nobody_looks_unseen(centre: Centre, query: str) -> None:
+    paths = [right.path for right in RIGHTS if right.shows == "own"]
+    with centre.people() as people:
+        name = f"seen-{QUERIES.index(query)}"
+        token = Tokens(people).add(ADMIN, name, Reach(), 10)
+        log = AccessLog(people)
+        for path in paths:
+            with centre.browser() as browser:
+                browser.headers["Authorization"] = f"Bearer {token}"
+                with browser.stream("GET", f"{path}{query}") as answer:
+                    shown = answer.status_code == 200
+            rows = [row for row in log.page(None, None, 50) if (row.who, row.what) == (name, path)]
+            if shown:
+                assert len(rows) == 1, path
+            if shown and path in {"/metrics", "/api/v1/live", "/api/v1/sites"}:
+                assert rows[0].place == "*", path
+
+
+def test_a_building_is_looked_at_as_a_whole(centre: Centre) -> None:
+    with somebody(centre, "lan-8", "leader", Reach()) as browser, centre.people() as people:
+        assert browser.get("/api/v1/buildings?site=que-phong&place=one-stop").status_code == 200
+        assert AccessLog(people).page(None, None, 1)[0].place == "que-phong"
 
 
 def test_who_looked_page_by_page(centre: Centre) -> None:
