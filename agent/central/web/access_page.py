@@ -1,4 +1,4 @@
-"""Page /access: who looked at what; staff see it of their own place."""
+"""Page /access: who looked at what; staff see it of their own place, auditors of their own sites."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ class AccessPage:
         place, before = (request.query_params.get(name, "") for name in ("place", "before"))
         if (place and not _PLACE.fullmatch(place)) or (before and not _NUMBER.fullmatch(before)):
             return error_page(request, HTTPStatus.BAD_REQUEST)
-        reach = caller.reach if caller.who == "staff" else None
+        # Who signed in, and who was added, is of no site: only those see it who see all.
+        whole = caller.who != "staff" and caller.sites is None
+        reach = None if whole else caller.reach
         found = await run_in_threadpool(
             self._log.page, reach, int(before) if before else None, _ON_A_PAGE + 1, place or None
         )

@@ -297,6 +297,22 @@ def test_who_looked(centre: Centre) -> None:
             assert AccessLog(people).verify() == []
 
 
+@pytest.mark.parametrize("role", ["auditor", "admin"])
+def test_who_looked_elsewhere_is_not_theirs(centre: Centre, role: Role) -> None:
+    """Somebody for one site, though of a role that may see who looked, sees nothing of others."""
+    with (
+        somebody(centre, "everywhere", "leader", Reach()) as leader,
+        somebody(centre, "of-one", role, Reach(frozenset({"muong-xen"}))) as browser,
+    ):
+        for site in ("muong-xen", "que-phong"):
+            assert leader.get(f"/api/v1/state?site={site}").status_code == 200
+        for query in ("", "?place=que-phong", "?place=que-phong/one-stop", "?before=999999"):
+            page = browser.get(f"/access{query}").text
+            assert "que-phong" not in re.sub(r'(value|href)="[^"]*"', "", page), query
+            assert "đã đăng nhập" not in page
+        assert "everywhere" in browser.get("/access").text
+
+
 # Whatever stands in an address: what was shown is written, as a whole where it was shown as a whole.
 QUERIES = (
     "", "?site=nowhere", "?site=NO", "?site=", "?place=one-stop", "?place=", "?site=que-phong",
